@@ -1,0 +1,25 @@
+//! The words of the trade as values: ids, instants, windows, limits, secrets.
+//!
+//! Rank 0. Owns what has no behaviour beyond itself. Must not know async, HTTP, files or who uses it.
+
+mod clock;
+mod digest;
+mod id;
+mod limit;
+mod request_id;
+mod secret;
+mod subscription;
+mod timestamp;
+mod tokens;
+mod window;
+
+pub use clock::Clock;
+pub use digest::{InvalidDigest, KeyDigest};
+pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
+pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
+pub use request_id::RequestId;
+pub use secret::Secret;
+pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use tokens::Usage;
+pub use window::{Anchor, Per, Window};

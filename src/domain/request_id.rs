@@ -1,0 +1,97 @@
+//! Our name for one request.
+
+use std::{cell::RefCell, fmt, str::FromStr};
+
+use super::Timestamp;
+
+/// A UUID of version 7 (RFC 9562 §5.7): the time of arrival, then 74 random bits. Also the id of its call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId([u8; 16]);
+
+/// Random bytes are fetched from the kernel a kilobyte at a time, not once a request.
+const POOL: usize = 1024;
+
+thread_local! {
+    static RANDOM: RefCell<([u8; POOL], usize)> = const { RefCell::new(([0; POOL], POOL)) };
+}
+
+impl RequestId {
+    /// A new id for a request that arrived at `now`.
+    ///
+    /// # Panics
+    /// The kernel has no random bytes to give; no key could be made either.
+    pub fn new(now: Timestamp) -> Self {
+        let mut bytes: [u8; 16] = RANDOM.with_borrow_mut(|(pool, next)| {
+            if *next + 16 > POOL {
+                getrandom::fill(pool).expect("the kernel has random bytes");
+                *next = 0;
+            }
+            *next += 16;
+            pool[*next - 16..*next]
+                .try_into()
+                .expect("sixteen bytes were cut")
+        });
+        bytes[..6].copy_from_slice(&now.millis().to_be_bytes()[2..]);
+        bytes[6] = 0x70 | (bytes[6] & 0x0f);
+        bytes[8] = 0x80 | (bytes[8] & 0x3f);
+        Self(bytes)
+    }
+
+    /// The 36 characters, without a heap call.
+    pub fn encode(self) -> [u8; 36] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for (index, byte) in self.0.into_iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                at += 1;
+            }
+            text[at] = DIGITS[usize::from(byte >> 4)];
+            text[at + 1] = DIGITS[usize::from(byte & 15)];
+            at += 2;
+        }
+        text
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+        if digits.len() != 32 || text.len() != 36 {
+            return Err(());
+        }
+        let nibble = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+                .ok_or(())
+        };
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+            *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.encode()
+            .into_iter()
+            .try_for_each(|byte| fmt::Write::write_char(f, char::from(byte)))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for RequestId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,160 @@
+//! An account's standing with the payment provider, judged by the clock at each request.
+
+use std::time::Duration;
+
+use super::{Anchor, Timestamp, Window};
+
+/// The payment provider's word for a subscription (Stripe's names, which the others map to).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubscriptionStatus {
+    /// In a trial.
+    Trialing,
+    /// Paid.
+    Active,
+    /// A payment failed; the provider still tries.
+    PastDue,
+    /// The first payment has not succeeded.
+    Incomplete,
+    /// The first payment never succeeded.
+    IncompleteExpired,
+    /// All tries failed.
+    Unpaid,
+    /// Ended.
+    Canceled,
+    /// Stopped, to be resumed.
+    Paused,
+}
+
+impl SubscriptionStatus {
+    /// Every status, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::Trialing,
+        Self::Active,
+        Self::PastDue,
+        Self::Incomplete,
+        Self::IncompleteExpired,
+        Self::Unpaid,
+        Self::Canceled,
+        Self::Paused,
+    ];
+
+    /// The word in configuration, answers and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Incomplete => "incomplete",
+            Self::IncompleteExpired => "incomplete_expired",
+            Self::Unpaid => "unpaid",
+            Self::Canceled => "canceled",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Reads the word of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// A status and its dates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The status.
+    pub status: SubscriptionStatus,
+    /// The billing period, when both ends are known.
+    pub period: Option<Window>,
+    /// Since when a payment is due; without it, `past_due` counts from when it was first seen.
+    pub past_due_since: Option<Timestamp>,
+    /// When a trial ends.
+    pub trial_end: Option<Timestamp>,
+    /// When it will be canceled.
+    pub cancel_at: Option<Timestamp>,
+    /// Whether it ends with the period.
+    pub cancel_at_period_end: bool,
+    /// When it ends, whatever else is said.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// How patient the house is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscriptionPolicy {
+    /// How long `past_due` still works.
+    pub grace_period: Duration,
+    /// How long after its end a subscription still works, for the renewal's event to arrive.
+    pub renewal_leeway: Duration,
+}
+
+/// What a subscription allows at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Calls are served.
+    Open,
+    /// Calls are served until the instant; a payment is due.
+    Grace(Timestamp),
+    /// Calls are refused with `subscription_<word>`.
+    Closed(&'static str),
+}
+
+impl Subscription {
+    /// A subscription that says its status and nothing else.
+    pub const fn with_status(status: SubscriptionStatus) -> Self {
+        Self {
+            status,
+            period: None,
+            past_due_since: None,
+            trial_end: None,
+            cancel_at: None,
+            cancel_at_period_end: false,
+            ends_at: None,
+        }
+    }
+
+    /// The standing at `now`. The end of a period alone closes nothing: when the payment provider is silent, the
+    /// last known standing holds.
+    pub fn standing(&self, now: Timestamp, policy: SubscriptionPolicy) -> Standing {
+        let trial_end = self
+            .trial_end
+            .filter(|_| self.status == SubscriptionStatus::Trialing);
+        let period_end = self
+            .period
+            .filter(|_| self.cancel_at_period_end)
+            .map(|period| period.end);
+        let ends = [self.ends_at, self.cancel_at, period_end, trial_end];
+        let expired = ends
+            .into_iter()
+            .flatten()
+            .any(|end| end.plus(policy.renewal_leeway) <= now);
+        match self.status {
+            SubscriptionStatus::Trialing | SubscriptionStatus::Active if expired => {
+                Standing::Closed("expired")
+            }
+            SubscriptionStatus::Trialing | SubscriptionStatus::Active => Standing::Open,
+            SubscriptionStatus::PastDue if expired => Standing::Closed("expired"),
+            SubscriptionStatus::PastDue => match self.grace_until(policy) {
+                Some(until) if until <= now => Standing::Closed("past_due"),
+                Some(until) => Standing::Grace(until),
+                None => Standing::Closed("past_due"),
+            },
+            closed => Standing::Closed(closed.as_str()),
+        }
+    }
+
+    /// Until when `past_due` is served; `None` where no date says since when.
+    pub fn grace_until(&self, policy: SubscriptionPolicy) -> Option<Timestamp> {
+        let since = self
+            .past_due_since
+            .or_else(|| self.period.map(|period| period.start))?;
+        (self.status == SubscriptionStatus::PastDue).then(|| since.plus(policy.grace_period))
+    }
+
+    /// Where `per: period` is counted from; `created` is the account's creation.
+    pub fn anchor(subscription: Option<&Self>, created: Timestamp) -> Anchor {
+        let period = subscription.and_then(|subscription| subscription.period);
+        period.map_or(Anchor::Creation(created), Anchor::Billing)
+    }
+}
+
+#[cfg(test)]
+mod tests;

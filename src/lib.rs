@@ -1,0 +1,27 @@
+//! Faregate: an HTTP reverse proxy for AI APIs that knows who pays.
+//!
+//! A client keeps its SDK and points it here. Faregate authenticates the key, checks the subscription, applies rate
+//! limits and quotas, holds what the call may use, and then either refuses with a body that tells the person *and* the
+//! program what to do, or forwards the call and meters the answer to its last token.
+//!
+//! # Where to start
+//!
+//! Read `gateway`'s `stack.rs`: one function is the way of a request. Then `admission`, whose checks it calls in
+//! order, and `metering`, whose reservation a forwarded call carries until its answer has ended.
+//!
+//! | rank | module | what it owns |
+//! |---|---|---|
+//! | 0 | [`domain`] | ids, instants, windows, limits, secrets |
+//!
+//! A module imports lower ranks only; a test keeps it so.
+//!
+//! # What holds everywhere
+//!
+//! * Admission performs no I/O except reading a request's body.
+//! * No module below rank 7 reads configuration, from a file or the environment.
+//! * No module below rank 6 knows both how a request was admitted and where it goes.
+//! * The store is never awaited on the way of a request.
+//! * Nothing but `refusal` chooses a 4xx or 5xx status of ours.
+//! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
+
+pub mod domain;
