@@ -12,6 +12,7 @@
 //! | rank | module | what it owns |
 //! |---|---|---|
 //! | 0 | [`domain`] | ids, instants, windows, limits, secrets |
+//! | 1 | [`providers`] | wire formats: endpoints, bodies, usage, events |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -25,3 +26,4 @@
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod domain;
+pub mod providers;

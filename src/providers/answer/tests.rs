@@ -1,0 +1,87 @@
+use super::{Seen, read};
+use crate::providers::usage::Tally;
+
+fn seen(document: &str) -> Option<Seen> {
+    read(document.as_bytes(), &mut Tally::default())
+}
+
+fn text(document: &str) -> u64 {
+    seen(document).expect("a document").text
+}
+
+#[test]
+fn text_is_measured_without_escapes_and_without_its_frame() {
+    let delta = |delta: &str| {
+        format!(
+            r#"{{"id":"x","choices":[{{"delta":{delta},"logprobs":{{"content":[{{"token":"a"}}]}}}}]}}"#
+        )
+    };
+    assert_eq!(
+        text(&delta(r#"{"role":"assistant","content":"a\n\u00e9"}"#)),
+        4
+    );
+    assert_eq!(
+        text(&delta(r#"{"reasoning_content":"abc","content":null}"#)),
+        3
+    );
+    let call =
+        r#"{"tool_calls":[{"index":0,"id":"call","function":{"name":"fn","arguments":"{}"}}]}"#;
+    assert_eq!(text(&delta(call)), 4);
+    assert_eq!(text(r#"{"choices":[{"text":"abc"},{"text":"d"}]}"#), 4);
+    assert_eq!(
+        text(r#"{"type":"response.output_text.delta","delta":"abc"}"#),
+        3
+    );
+    assert_eq!(text(r#"{"delta":"QUJD","type":"response.audio.delta"}"#), 0);
+    assert_eq!(
+        text(r#"{"type":"response.output_text.done","text":"abc"}"#),
+        0
+    );
+    assert_eq!(
+        text(
+            r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"abc"}}"#
+        ),
+        3
+    );
+    assert_eq!(
+        text(
+            r#"{"delta":{"type":"signature_delta","signature":"abc"},"type":"content_block_delta"}"#
+        ),
+        0
+    );
+}
+
+#[test]
+fn ends_and_errors_are_seen_in_any_order_of_members() {
+    for document in [
+        r#"{"type":"message_stop"}"#,
+        r#"{"response":{"usage":null},"type":"response.completed"}"#,
+        r#"{"type":"response.incomplete"}"#,
+    ] {
+        let seen = seen(document).expect("a document");
+        assert!(seen.ends && !seen.error, "{document}");
+    }
+    assert!(seen(r#"{"type":"response.failed"}"#).is_some_and(|s| s.ends && s.error));
+    assert!(seen(r#"{"error":{"message":"m"},"choices":[]}"#).is_some_and(|s| s.error));
+    assert!(seen(r#"{"error":null}"#).is_some_and(|s| !s.error));
+}
+
+#[test]
+fn what_is_no_document_changes_nothing() {
+    let mut tally = Tally::default();
+    let cut = br#"{"usage":{"prompt_tokens":5,"completion_tokens":5},"choices":["#;
+    assert_eq!(read(cut, &mut tally), None);
+    assert_eq!(
+        tally.usage(crate::providers::Endpoint::ChatCompletions),
+        (None, false)
+    );
+    assert_eq!(seen("[DONE]"), None);
+    assert_eq!(seen("[]"), Some(Seen::default()));
+    assert_eq!(seen(&"[".repeat(100_000)), None);
+    let deep = format!(
+        r#"{{"delta":{}1{}}}"#,
+        r#"{"content":"#.repeat(100),
+        "}".repeat(100)
+    );
+    assert_eq!(text(&deep), 0);
+}

@@ -1,0 +1,160 @@
+//! Whether the body shows how large its input is.
+//!
+//! A part counts as text only if its type is known to be; whatever is new or unknown counts as opaque, because a
+//! hold that is too large costs nobody money and one that is too small does.
+
+use super::{Ask, AskError};
+use crate::providers::json::{Kind, Reader, Text};
+
+/// Types of messages, items and parts whose tokens all stand in the body (OpenAI's and Anthropic's API references).
+const SHOWN: [&str; 25] = [
+    "text",
+    "input_text",
+    "output_text",
+    "summary_text",
+    "reasoning_text",
+    "refusal",
+    "message",
+    "reasoning",
+    "thinking",
+    "redacted_thinking",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "local_shell_call",
+    "local_shell_call_output",
+    "apply_patch_call",
+    "apply_patch_call_output",
+    "mcp_call",
+    "mcp_list_tools",
+    "tool_use",
+    "tool_result",
+    "server_tool_use",
+    "search_result",
+    "web_search_tool_result",
+];
+
+/// Types of tools that the client runs, as they begin. Others run at the provider and bring input of their own.
+const CLIENT_TOOLS: [&str; 9] = [
+    "function",
+    "custom",
+    "bash_",
+    "text_editor_",
+    "memory_",
+    "computer_",
+    "local_shell",
+    "apply_patch",
+    "namespace",
+];
+
+/// Members of a part without a type that are text alone.
+const PLAIN: [&str; 5] = ["role", "content", "text", "name", "cache_control"];
+
+/// Deepest parts within parts that are looked into: a message's content, a tool result's, a document's, one spare.
+const NESTED: usize = 4;
+
+impl Ask {
+    /// Reads messages, items, system blocks or texts.
+    pub(super) fn input(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        self.opaque_input |= opaque(reader, 0)?;
+        Ok(())
+    }
+
+    /// Reads the tools that are offered.
+    pub(super) fn tools(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        if !matches!(reader.kind()?, Kind::Array | Kind::Null) {
+            self.tools = true;
+        }
+        reader.elements(|reader| {
+            self.tools = true;
+            reader.members(|reader, name| {
+                let value = reader.skip()?;
+                if name.folds_to("type") {
+                    let kind = value.text().and_then(Text::decode).unwrap_or_default();
+                    self.opaque_input |= !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool));
+                }
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Whether a value that is input, or holds parts that are, hides how large it is.
+fn opaque(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+    match reader.kind()? {
+        Kind::Array => {
+            let mut found = false;
+            reader.elements(|reader| {
+                found |= match reader.kind()? {
+                    Kind::Object => part(reader, level)?,
+                    _ => {
+                        reader.skip()?;
+                        false
+                    }
+                };
+                Ok::<(), AskError>(())
+            })?;
+            Ok(found)
+        }
+        Kind::Object => part(reader, level),
+        _ => {
+            reader.skip()?;
+            Ok(false)
+        }
+    }
+}
+
+/// Whether a message, an item or a part hides how large it is.
+fn part(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+    if level >= NESTED {
+        reader.skip()?;
+        return Ok(true);
+    }
+    let (mut typed, mut shown, mut plain, mut hidden) = (false, true, true, false);
+    let mut role = false;
+    // A document is text only if its source says so.
+    let (mut document, mut source_shown) = (false, false);
+    reader.members(|reader, name| {
+        if name.is("content") || name.is("output") {
+            hidden |= opaque(reader, level + 1)?;
+            return Ok(());
+        }
+        if name.is("source") {
+            plain = false;
+            source_shown = text_source(reader)?;
+            return Ok(());
+        }
+        let value = reader.skip()?;
+        role |= name.is("role");
+        if name.is("type") {
+            typed = true;
+            let is = |wanted: &str| value.text().is_some_and(|kind| kind.is(wanted));
+            document |= is("document");
+            shown &= SHOWN.into_iter().any(is) || is("document");
+        } else if name.is("audio") {
+            // An assistant's earlier answer in sound, by its id.
+            hidden |= value.kind != Kind::Null;
+        } else {
+            plain &= PLAIN.iter().any(|known| name.is(known)) || value.kind == Kind::Null;
+        }
+        Ok::<(), AskError>(())
+    })?;
+    // A message has a role and whatever else it likes; an item with neither type nor role is a reference to one
+    // that the provider keeps. A part without a type must be plain.
+    let nameless = !typed && if level == 0 { !role } else { !plain };
+    Ok(hidden || !shown || nameless || (document && !source_shown))
+}
+
+/// Whether a document's source is text that stands in the body.
+fn text_source(reader: &mut Reader<'_>) -> Result<bool, AskError> {
+    let mut text = false;
+    reader.members(|reader, name| {
+        let value = reader.skip()?;
+        if name.is("type") {
+            text = value.text().is_some_and(|kind| kind.is("text"));
+        }
+        Ok::<(), AskError>(())
+    })?;
+    Ok(text)
+}

@@ -1,0 +1,196 @@
+//! The members of a body that mean something here, and where they were found.
+
+use super::AskError;
+use crate::providers::{
+    Endpoint,
+    json::{Span, Text},
+};
+
+/// A member that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::providers) enum Member {
+    Model,
+    MaxTokens,
+    MaxCompletionTokens,
+    MaxOutputTokens,
+    Stream,
+    StreamOptions,
+    N,
+    BestOf,
+    Messages,
+    Input,
+    Tools,
+    System,
+    Prompt,
+    Functions,
+    /// One of those that name input kept elsewhere.
+    StoredInput,
+    User,
+    SafetyIdentifier,
+    Metadata,
+}
+
+/// Members that must be there once and in their own case: each decides what is held, checked or sent.
+const EXACT: [(&str, Member); 11] = [
+    ("model", Member::Model),
+    ("max_tokens", Member::MaxTokens),
+    ("max_completion_tokens", Member::MaxCompletionTokens),
+    ("max_output_tokens", Member::MaxOutputTokens),
+    ("stream", Member::Stream),
+    ("stream_options", Member::StreamOptions),
+    ("n", Member::N),
+    ("best_of", Member::BestOf),
+    ("messages", Member::Messages),
+    ("input", Member::Input),
+    ("tools", Member::Tools),
+];
+
+/// Members of which every copy counts, in any case.
+const LOOSE: [(&str, Member); 13] = [
+    ("system", Member::System),
+    ("prompt", Member::Prompt),
+    ("functions", Member::Functions),
+    ("previous_response_id", Member::StoredInput),
+    ("conversation", Member::StoredInput),
+    ("cached_content", Member::StoredInput),
+    ("cachedcontent", Member::StoredInput),
+    ("container", Member::StoredInput),
+    ("mcp_servers", Member::StoredInput),
+    ("web_search_options", Member::StoredInput),
+    ("user", Member::User),
+    ("safety_identifier", Member::SafetyIdentifier),
+    ("metadata", Member::Metadata),
+];
+
+/// Longest name in the tables, unescaped and in ASCII.
+const LONGEST: u64 = 21;
+
+impl Member {
+    /// The member of a name, if it is one that is read; `seen` remembers which were there.
+    pub(super) fn of(name: Text<'_>, seen: &mut u32) -> Result<Option<Self>, AskError> {
+        // A folded letter takes up to three bytes for one.
+        if name.len() > LONGEST * 3 {
+            return Ok(None);
+        }
+        for (bit, (known, member)) in EXACT.into_iter().enumerate() {
+            if name.folds_to(known) {
+                let again = *seen & 1 << bit != 0;
+                *seen |= 1 << bit;
+                if again || !name.is(known) {
+                    return Err(AskError::Ambiguous { member: known });
+                }
+                return Ok(Some(member));
+            }
+        }
+        let loose = LOOSE.into_iter().find(|(known, _)| name.folds_to(known));
+        Ok(loose.map(|(_, member)| member))
+    }
+
+    /// The name of a member that must be exact; empty for the others.
+    pub(in crate::providers) fn name(self) -> &'static str {
+        let found = EXACT.into_iter().find(|(_, member)| *member == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
+impl Endpoint {
+    /// Whether a body of this endpoint can ask for a stream.
+    pub(super) const fn streams(self) -> bool {
+        matches!(
+            self,
+            Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages
+        )
+    }
+
+    /// Whether a numeric member bounds the answers of this endpoint (OpenAI's and Anthropic's API references).
+    pub(super) const fn takes(self, member: Member) -> bool {
+        matches!(
+            (self, member),
+            (
+                Self::ChatCompletions,
+                Member::MaxTokens | Member::MaxCompletionTokens | Member::N
+            ) | (
+                Self::Completions,
+                Member::MaxTokens | Member::N | Member::BestOf
+            ) | (Self::Responses, Member::MaxOutputTokens)
+                | (Self::Messages, Member::MaxTokens)
+        )
+    }
+}
+
+/// Where the members that can be edited stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::providers) struct Spans {
+    /// Behind the body's opening brace.
+    pub(in crate::providers) open: usize,
+    /// Whether the body has no members.
+    pub(in crate::providers) empty: bool,
+    /// The model's value.
+    pub(in crate::providers) model: Option<Span>,
+    /// The stream options, if they are there.
+    pub(in crate::providers) stream_options: Option<StreamOptions>,
+    limits: [Option<Limit>; 3],
+}
+
+/// Where the stream options stand, and what in them can be edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::providers) struct StreamOptions {
+    /// The whole value.
+    pub(in crate::providers) span: Span,
+    /// Whether it is an object, and not `null`.
+    pub(in crate::providers) object: bool,
+    /// Whether that object has no members.
+    pub(in crate::providers) empty: bool,
+    /// The value of `include_usage`.
+    pub(in crate::providers) include_usage: Option<Span>,
+}
+
+/// An output limit in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::providers) struct Limit {
+    pub(in crate::providers) member: Member,
+    pub(in crate::providers) span: Span,
+    /// Its value, where it counts for the endpoint and is not `null`.
+    pub(in crate::providers) value: Option<u64>,
+}
+
+impl StreamOptions {
+    pub(super) const fn at(object: bool, start: usize) -> Self {
+        Self {
+            span: Span { start, end: start },
+            object,
+            empty: true,
+            include_usage: None,
+        }
+    }
+
+    pub(super) const fn end(&mut self, end: usize) {
+        self.span.end = end;
+    }
+}
+
+impl Spans {
+    pub(super) const NONE: Self = Self {
+        open: 0,
+        empty: true,
+        model: None,
+        stream_options: None,
+        limits: [None; 3],
+    };
+
+    /// The output limits that the body names.
+    pub(in crate::providers) fn limits(&self) -> impl Iterator<Item = Limit> {
+        self.limits.into_iter().flatten()
+    }
+
+    /// Keeps an output limit; there are three names, and each is there at most once.
+    pub(super) fn put_limit(&mut self, member: Member, span: Span, value: Option<u64>) {
+        if let Some(free) = self.limits.iter_mut().find(|limit| limit.is_none()) {
+            *free = Some(Limit {
+                member,
+                span,
+                value,
+            });
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Changing single members of a body, and no other byte of it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{
+    ask::{Ask, StreamOptions},
+    json::Span,
+};
+
+/// What to change in a body before it is forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Edits<'a> {
+    /// The provider's name for the model.
+    pub model: Option<&'a str>,
+    /// Set `stream_options.include_usage` to true, over false, null and absence.
+    pub include_usage: bool,
+    /// The most output tokens: lowers each limit that the client gave, or is written under this name if it gave none.
+    pub output_limit: Option<(&'a str, u64)>,
+}
+
+/// Most places that can change: the model, the stream options and three output limits.
+const PLACES: usize = 5;
+
+/// A change: these bytes of the body make room for that.
+#[derive(Debug, Clone, Copy)]
+struct Splice<'a> {
+    span: Span,
+    piece: Piece<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Piece<'a> {
+    Model(&'a str),
+    Number(u64),
+    Text(&'static str),
+}
+
+/// The changes to one body, on the stack.
+#[derive(Debug, Default)]
+struct Splices<'a> {
+    places: [Option<Splice<'a>>; PLACES],
+    used: usize,
+}
+
+impl Ask {
+    /// The body with `edits`, which is the one this was read from: every byte outside the edited members is the same.
+    ///
+    /// Without any edit it is the same handle. A member that is missing is written behind the opening brace.
+    pub fn edit(&self, body: &Bytes, edits: &Edits<'_>) -> Bytes {
+        let mut splices = Splices::default();
+        let mut missing = Missing::default();
+        if let Some(model) = edits.model {
+            let same = self.model.as_ref().is_some_and(|own| own.as_str() == model);
+            match self.spans.model {
+                Some(_) if same => {}
+                Some(span) => splices.put(span, Piece::Model(model)),
+                None => missing.model = Some(model),
+            }
+        }
+        if edits.include_usage {
+            match &self.spans.stream_options {
+                Some(options) if self.include_usage != Some(true) => {
+                    let (span, text) = include_usage(options);
+                    splices.put(span, Piece::Text(text));
+                }
+                Some(_) => {}
+                None => missing.include_usage = true,
+            }
+        }
+        if let Some((field, most)) = edits.output_limit {
+            self.limit(field, most, &mut splices, &mut missing);
+        }
+        if splices.used == 0 && missing == Missing::default() {
+            return body.clone();
+        }
+        self.splice(body, splices, &missing)
+    }
+
+    fn limit<'a>(
+        &self,
+        field: &'a str,
+        most: u64,
+        splices: &mut Splices<'a>,
+        missing: &mut Missing<'a>,
+    ) {
+        let mut given = false;
+        for limit in self.spans.limits() {
+            if let Some(own) = limit.value {
+                given = true;
+                if own > most {
+                    splices.put(limit.span, Piece::Number(most));
+                }
+            }
+        }
+        if given {
+            return;
+        }
+        // What is there under the name is null, or counts for no answer of this endpoint.
+        match self.spans.limits().find(|l| l.member.name() == field) {
+            Some(limit) => splices.put(limit.span, Piece::Number(most)),
+            None => missing.limit = Some((field, most)),
+        }
+    }
+
+    fn splice(&self, body: &Bytes, mut splices: Splices<'_>, missing: &Missing<'_>) -> Bytes {
+        let bytes = |range: std::ops::Range<usize>| body.get(range).unwrap_or_default();
+        let mut edited = BytesMut::with_capacity(body.len() + missing.len() + splices.len());
+        edited.put_slice(bytes(0..self.spans.open));
+        missing.write(&mut edited, self.spans.empty);
+        let mut from = self.spans.open;
+        for splice in splices.sorted() {
+            edited.put_slice(bytes(from..splice.span.start));
+            match splice.piece {
+                Piece::Model(model) => put_string(&mut edited, model),
+                Piece::Number(number) => put_number(&mut edited, number),
+                Piece::Text(text) => edited.put_slice(text.as_bytes()),
+            }
+            from = splice.span.end;
+        }
+        edited.put_slice(bytes(from..body.len()));
+        edited.freeze()
+    }
+}
+
+/// Members that the body does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Missing<'a> {
+    model: Option<&'a str>,
+    include_usage: bool,
+    limit: Option<(&'a str, u64)>,
+}
+
+impl Missing<'_> {
+    /// About as many bytes as they take.
+    fn len(&self) -> usize {
+        let model = self.model.map_or(0, |model| model.len() + 16);
+        let limit = self.limit.map_or(0, |(field, _)| field.len() + 32);
+        model + limit + 48
+    }
+
+    fn write(&self, body: &mut BytesMut, last: bool) {
+        let comma = |more: bool| if more || !last { &b","[..] } else { b"" };
+        if let Some(model) = self.model {
+            body.put_slice(b"\"model\":");
+            put_string(body, model);
+            body.put_slice(comma(self.include_usage || self.limit.is_some()));
+        }
+        if self.include_usage {
+            body.put_slice(b"\"stream_options\":{\"include_usage\":true}");
+            body.put_slice(comma(self.limit.is_some()));
+        }
+        if let Some((field, most)) = self.limit {
+            put_string(body, field);
+            body.put_slice(b":");
+            put_number(body, most);
+            body.put_slice(comma(false));
+        }
+    }
+}
+
+impl<'a> Splices<'a> {
+    fn put(&mut self, span: Span, piece: Piece<'a>) {
+        if let Some(place) = self.places.get_mut(self.used) {
+            *place = Some(Splice { span, piece });
+            self.used += 1;
+        }
+    }
+
+    /// About as many bytes as the new pieces take.
+    fn len(&self) -> usize {
+        let piece = |splice: &Splice<'_>| match splice.piece {
+            Piece::Model(model) => model.len() + 2,
+            Piece::Number(_) => 20,
+            Piece::Text(text) => text.len(),
+        };
+        self.places.iter().flatten().map(piece).sum()
+    }
+
+    fn sorted(&mut self) -> impl Iterator<Item = Splice<'a>> {
+        self.places
+            .sort_unstable_by_key(|place| place.map_or(usize::MAX, |splice| splice.span.start));
+        self.places.into_iter().flatten()
+    }
+}
+
+/// What to write where, so that the stream options include the usage and keep everything else.
+fn include_usage(options: &StreamOptions) -> (Span, &'static str) {
+    match options.include_usage {
+        Some(value) => (value, "true"),
+        None if !options.object => (options.span, "{\"include_usage\":true}"),
+        None => {
+            let inside = options.span.start + 1;
+            let place = Span {
+                start: inside,
+                end: inside,
+            };
+            let text = if options.empty {
+                "\"include_usage\":true"
+            } else {
+                "\"include_usage\":true,"
+            };
+            (place, text)
+        }
+    }
+}
+
+fn put_string(body: &mut BytesMut, text: &str) {
+    // A string always has a JSON form, and memory takes every byte.
+    let written = serde_json::to_writer(body.writer(), text);
+    debug_assert!(written.is_ok(), "a string has a JSON form");
+}
+
+fn put_number(body: &mut BytesMut, number: u64) {
+    let written = serde_json::to_writer(body.writer(), &number);
+    debug_assert!(written.is_ok(), "a number has a JSON form");
+}
+
+#[cfg(test)]
+mod tests;

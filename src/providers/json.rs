@@ -1,0 +1,405 @@
+//! A strict JSON reader that visits what it is asked for and steps over the rest.
+//!
+//! Owns the grammar (RFC 8259), nothing of what members mean. It never allocates, never copies and never
+//! recurses on its input: nesting is counted, and refused beyond [`DEPTH`]. Every value that is stepped over
+//! is checked like every other, so that a body which passes here is JSON for the provider too.
+
+mod text;
+
+use memchr::memchr;
+
+pub(super) use text::Text;
+
+/// Deepest nesting of objects and arrays that is read.
+pub(super) const DEPTH: usize = 128;
+
+/// A stretch of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Why reading stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The grammar wants something else at this byte.
+    Syntax { at: usize, wanted: &'static str },
+    /// More than [`DEPTH`] objects and arrays are open at this byte.
+    TooDeep { at: usize },
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// A value that was stepped over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub(super) kind: Kind,
+    pub(super) span: Span,
+    raw: &'a [u8],
+}
+
+/// A place in a JSON text.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts before the first byte.
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+        }
+    }
+
+    /// Where the reader stands.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What comes next; the reader then stands on its first byte.
+    pub(super) fn kind(&mut self) -> Result<Kind, Fault> {
+        self.space();
+        match self.text.get(self.at) {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b't') => Ok(Kind::True),
+            Some(b'f') => Ok(Kind::False),
+            Some(b'n') => Ok(Kind::Null),
+            _ => Err(self.wanted("a value")),
+        }
+    }
+
+    /// Steps over the next value, whatever it is.
+    pub(super) fn skip(&mut self) -> Result<Value<'a>, Fault> {
+        let kind = self.kind()?;
+        let start = self.at;
+        match kind {
+            Kind::Object | Kind::Array => self.container()?,
+            scalar => self.scalar(scalar)?,
+        }
+        let raw = self.text.get(start..self.at).unwrap_or_default();
+        let span = Span {
+            start,
+            end: self.at,
+        };
+        Ok(Value { kind, span, raw })
+    }
+
+    /// Visits each member of an object: `each` gets the name and must consume exactly the value.
+    ///
+    /// A value that is not an object is stepped over.
+    pub(super) fn members<E: From<Fault>>(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Text<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.kind()? != Kind::Object {
+            self.skip()?;
+            return Ok(());
+        }
+        self.open()?;
+        self.space();
+        if !self.take(b'}') {
+            loop {
+                let name = self.name()?;
+                each(self, name)?;
+                self.space();
+                if self.take(b'}') {
+                    break;
+                }
+                self.expect(b',', "a comma or }")?;
+                self.space();
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Visits each element of an array: `each` must consume exactly one value.
+    ///
+    /// A value that is not an array is stepped over.
+    pub(super) fn elements<E: From<Fault>>(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.kind()? != Kind::Array {
+            self.skip()?;
+            return Ok(());
+        }
+        self.open()?;
+        self.space();
+        if !self.take(b']') {
+            loop {
+                each(self)?;
+                self.space();
+                if self.take(b']') {
+                    break;
+                }
+                self.expect(b',', "a comma or ]")?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Checks that nothing follows but white space.
+    pub(super) fn end(&mut self) -> Result<(), Fault> {
+        self.space();
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.wanted("the end of the document"))
+        }
+    }
+
+    /// Enters the object or array the reader stands on.
+    fn open(&mut self) -> Result<(), Fault> {
+        if self.depth >= DEPTH {
+            return Err(Fault::TooDeep { at: self.at });
+        }
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// A member's name and the colon behind it.
+    fn name(&mut self) -> Result<Text<'a>, Fault> {
+        if self.text.get(self.at) != Some(&b'"') {
+            return Err(self.wanted("a member's name in quotes"));
+        }
+        let name = self.string()?;
+        self.space();
+        self.expect(b':', "a colon")?;
+        Ok(name)
+    }
+
+    /// Steps over an object or array without recursion: one bit says which kind each open one is.
+    fn container(&mut self) -> Result<(), Fault> {
+        let mut open = 0_usize;
+        let mut objects = 0_u128;
+        loop {
+            let kind = self.kind()?;
+            match kind {
+                Kind::Object | Kind::Array => {
+                    if self.depth + open >= DEPTH {
+                        return Err(Fault::TooDeep { at: self.at });
+                    }
+                    let object = kind == Kind::Object;
+                    open += 1;
+                    objects = objects << 1 | u128::from(object);
+                    self.at += 1;
+                    self.space();
+                    let empty = self.text.get(self.at) == Some(if object { &b'}' } else { &b']' });
+                    if !empty {
+                        if object {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                scalar => self.scalar(scalar)?,
+            }
+            // A value has ended: close what ends with it, or go on to the next.
+            loop {
+                self.space();
+                let object = objects & 1 == 1;
+                let close = if object { b'}' } else { b']' };
+                if self.take(close) {
+                    open -= 1;
+                    objects >>= 1;
+                    if open == 0 {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                self.expect(b',', "a comma or the end of the object or array")?;
+                if object {
+                    self.space();
+                    self.name()?;
+                }
+                break;
+            }
+        }
+    }
+
+    fn scalar(&mut self, kind: Kind) -> Result<(), Fault> {
+        match kind {
+            Kind::String => self.string().map(drop),
+            Kind::Number => self.number(),
+            Kind::True => self.word(b"true"),
+            Kind::False => self.word(b"false"),
+            Kind::Null => self.word(b"null"),
+            Kind::Object | Kind::Array => self.container(),
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<(), Fault> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(self.wanted("true, false or null"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        if digits == 0 {
+            return Err(self.wanted("a digit"));
+        }
+        self.at += digits;
+        Ok(())
+    }
+
+    /// A string, from its opening quote to behind its closing one.
+    fn string(&mut self) -> Result<Text<'a>, Fault> {
+        self.at += 1;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            self.at += plain(rest);
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    let raw = self.text.get(start..self.at).unwrap_or_default();
+                    self.at += 1;
+                    return Ok(Text::new(raw, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.wanted("an escape, not a control character,")),
+                None => return Err(self.wanted("the closing quote of a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        let rest = self.text.get(self.at + 1..).unwrap_or_default();
+        let length = match rest.first() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u')
+                if rest
+                    .get(1..5)
+                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
+                6
+            }
+            _ => return Err(self.wanted("an escape that JSON knows")),
+        };
+        self.at += length;
+        Ok(())
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let there = self.text.get(self.at) == Some(&byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn expect(&mut self, byte: u8, wanted: &'static str) -> Result<(), Fault> {
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(self.wanted(wanted))
+        }
+    }
+
+    const fn wanted(&self, wanted: &'static str) -> Fault {
+        Fault::Syntax {
+            at: self.at,
+            wanted,
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The text of a string.
+    pub(super) fn text(&self) -> Option<Text<'a>> {
+        let inner = self.raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(Text::new(inner, memchr(b'\\', inner).is_some()))
+    }
+
+    /// A number of digits alone; one above `u64` is `u64::MAX`. Signs, fractions and exponents are `None`.
+    pub(super) fn unsigned(&self) -> Option<u64> {
+        if self.kind != Kind::Number {
+            return None;
+        }
+        self.raw.iter().try_fold(0_u64, |number, byte| {
+            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+            Some(number.saturating_mul(10).saturating_add(digit))
+        })
+    }
+}
+
+/// How many bytes at the start of `text` a string may hold as they are: no quote, backslash or control character.
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut length = 0;
+    // Eight bytes at a time. `(v - ONES * n) & !v & HIGH` marks bytes below n. A borrow can mark a byte too much,
+    // but only above the first true one, and the lowest mark is all that is used.
+    for chunk in text.chunks_exact(8) {
+        let Ok(chunk) = <[u8; 8]>::try_from(chunk) else {
+            break;
+        };
+        let v = u64::from_le_bytes(chunk);
+        let quote = v ^ (ONES * b'"' as u64);
+        let backslash = v ^ (ONES * b'\\' as u64);
+        let found = (v.wrapping_sub(ONES * 0x20) & !v)
+            | (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash);
+        if found & HIGH != 0 {
+            return length + ((found & HIGH).trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+    }
+    let rest = text.get(length..).unwrap_or_default();
+    let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
+    length + rest.iter().position(stop).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use proptest::prelude::{Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+use serde::de::IgnoredAny;
+
+use super::{DEPTH, Fault, Kind, Reader, Text, plain};
+
+fn whole(text: &[u8]) -> Result<Kind, Fault> {
+    let mut reader = Reader::new(text);
+    let value = reader.skip()?;
+    reader.end()?;
+    Ok(value.kind)
+}
+
+/// Texts that are JSON, almost JSON or nothing like it.
+fn almost_json() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\"a\"",
+        "\"b\":",
+        "1",
+        "-0",
+        "01",
+        "1.",
+        "1.5",
+        "1e",
+        "2E+7",
+        "1e400",
+        "true",
+        "false",
+        "null",
+        "nul",
+        "NaN",
+        " ",
+        "\n",
+        "\t",
+        "\"\\u00e9\"",
+        "\"\\ud800\"",
+        "\"\\x\"",
+        "\"é\"",
+        "\u{1}",
+        "\"\u{1}\"",
+        "{}",
+        "[]",
+        "[1,2]",
+        "{\"a\":1}",
+    ]);
+    prop::collection::vec(word, 0..12).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn accepts_what_another_reader_accepts(text in prop_oneof![almost_json(), any::<String>()]) {
+        let other = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        prop_assert_eq!(whole(text.as_bytes()).is_ok(), other, "{:?}", text);
+    }
+
+    #[test]
+    fn never_panics_on_bytes(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = whole(&bytes);
+        let _ = Reader::new(&bytes).members(|reader, name| {
+            name.decode();
+            name.len();
+            name.folds_to("stream");
+            reader.skip().map(drop)
+        });
+    }
+
+    #[test]
+    fn reads_strings_as_another_reader_does(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                "[a-zA-Z é🚪]{0,9}",
+                prop::sample::select(vec!["\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\ud83d\\udeaa", "\\ud83d", "\\udeaa"])
+                    .prop_map(str::to_owned),
+            ],
+            0..8,
+        ),
+    ) {
+        let json = format!("\"{}\"", pieces.concat());
+        let ours = Reader::new(json.as_bytes()).skip().ok().and_then(|value| value.text());
+        let decoded = ours.and_then(Text::decode);
+        let other = serde_json::from_str::<String>(&json).ok();
+        prop_assert_eq!(decoded.as_deref(), other.as_deref());
+        if let (Some(ours), Some(other)) = (ours, other) {
+            prop_assert_eq!(ours.len(), other.len() as u64);
+            assert!(ours.is(&other));
+            assert!(!ours.is(&format!("{other}x")));
+            if other.is_ascii() {
+                assert!(ours.folds_to(&other.to_lowercase()));
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![9 => 0x20_u8..=0xff, 1 => any::<u8>()], 0..80)) {
+        let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+        let expected = bytes.iter().position(special).unwrap_or(bytes.len());
+        prop_assert_eq!(plain(&bytes), expected);
+    }
+}
+
+#[test]
+fn nesting_is_counted_and_not_recursed_on() {
+    let nested = |depth: usize| [b"[".repeat(depth), b"]".repeat(depth)].concat();
+    assert_eq!(whole(&nested(DEPTH)), Ok(Kind::Array));
+    assert_eq!(whole(&nested(DEPTH + 1)), Err(Fault::TooDeep { at: DEPTH }));
+    assert_eq!(
+        whole(&b"[".repeat(10 << 20)),
+        Err(Fault::TooDeep { at: DEPTH })
+    );
+    let objects = [b"{\"a\":".repeat(DEPTH), b"1".to_vec(), b"}".repeat(DEPTH)].concat();
+    assert_eq!(whole(&objects), Ok(Kind::Object));
+    // What is entered counts like what is stepped over.
+    let mixed = [b"{\"a\":".to_vec(), nested(DEPTH), b"}".to_vec()].concat();
+    let read = Reader::new(&mixed).members(|reader, _| reader.skip().map(drop));
+    assert_eq!(read, Err(Fault::TooDeep { at: 5 + DEPTH - 1 }));
+}
+
+#[test]
+fn a_fault_says_where_and_what() {
+    let fault = |text: &str| whole(text.as_bytes()).expect_err("a fault");
+    let syntax = |at, wanted| Fault::Syntax { at, wanted };
+    assert_eq!(fault(""), syntax(0, "a value"));
+    assert_eq!(fault("{\"a\" 1}"), syntax(5, "a colon"));
+    assert_eq!(fault("{a:1}"), syntax(1, "a member's name in quotes"));
+    assert_eq!(fault("{} {}"), syntax(3, "the end of the document"));
+    assert_eq!(fault("\"abc"), syntax(4, "the closing quote of a string"));
+    assert_eq!(fault("[1,]"), syntax(3, "a value"));
+}
+
+#[test]
+fn counts_are_digits_alone() {
+    let unsigned = |text: &str| {
+        Reader::new(text.as_bytes())
+            .skip()
+            .ok()
+            .and_then(|value| value.unsigned())
+    };
+    assert_eq!(unsigned("0"), Some(0));
+    assert_eq!(unsigned("18446744073709551615"), Some(u64::MAX));
+    assert_eq!(unsigned("18446744073709551616"), Some(u64::MAX));
+    assert_eq!(unsigned(&"9".repeat(400)), Some(u64::MAX));
+    for other in ["-1", "-0", "1.0", "1e3", "\"5\"", "null", "[1]"] {
+        assert_eq!(unsigned(other), None, "{other}");
+    }
+}
+
+#[test]
+fn folds_what_some_readers_fold() {
+    let folds = |text: &str, name: &str| {
+        let value = Reader::new(text.as_bytes()).skip().ok();
+        value
+            .and_then(|value| value.text())
+            .is_some_and(|text| text.folds_to(name))
+    };
+    assert!(folds("\"Stream\"", "stream"));
+    assert!(folds("\"\u{17f}tream\"", "stream"));
+    assert!(folds("\"\\u017Ftream\"", "stream"));
+    assert!(folds("\"max_to\u{212a}ens\"", "max_tokens"));
+    assert!(!folds("\"streams\"", "stream"));
+    assert!(!folds("\"strea\"", "stream"));
+    assert!(!folds("\"\\ud800stream\"", "stream"));
+}

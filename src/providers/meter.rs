@@ -1,0 +1,267 @@
+//! Metering an answer while it passes.
+//!
+//! Owns what may be held back (an unfinished event, where the usage chunk has to be hidden) and what is dropped
+//! (that chunk). It can never break or reorder an answer: what it does not understand, it passes on.
+
+#[cfg(test)]
+pub(super) mod fixtures;
+mod whole;
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+pub use whole::{AnswerMeter, Encoding};
+
+use super::{
+    Endpoint, answer,
+    sse::{Event, Scanner},
+    usage::{Observed, Tally},
+};
+use whole::Inflate;
+
+/// Most bytes that are held back.
+const HELD: usize = 64 << 10;
+
+/// Meters an answer that is a stream of server-sent events.
+#[derive(Debug)]
+pub struct StreamMeter {
+    endpoint: Endpoint,
+    hide_usage: bool,
+    scanner: Scanner,
+    sight: Sight,
+    /// The unfinished event's bytes, where they are held back.
+    held: BytesMut,
+    /// Whether part of the unfinished event has gone out, since it was too large to hold back.
+    let_go: bool,
+    /// Whether the last event was dropped, and with it a line feed that may still come.
+    dropped: bool,
+    inflate: Option<Inflate>,
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+struct Sight {
+    tally: Tally,
+    ended: bool,
+    /// Whether the last figures of the stream have come.
+    final_usage: bool,
+    observed: Observed,
+}
+
+impl StreamMeter {
+    /// A meter for an answer of `endpoint`. With `hide_usage` the chunk that `include_usage` adds is dropped.
+    pub fn new(endpoint: Endpoint, hide_usage: bool) -> Self {
+        Self {
+            endpoint,
+            hide_usage,
+            scanner: Scanner::new(),
+            sight: Sight::default(),
+            held: BytesMut::new(),
+            let_go: false,
+            dropped: false,
+            inflate: None,
+        }
+    }
+
+    /// A meter for a stream that the provider compressed though it was asked not to: all of it passes as it is.
+    pub fn compressed(endpoint: Endpoint, encoding: Encoding) -> Self {
+        let mut meter = Self::new(endpoint, false);
+        meter.inflate = Inflate::new(encoding);
+        meter
+    }
+
+    /// Takes a frame and gives what to forward now, which is the same handle wherever nothing is hidden.
+    pub fn push(&mut self, frame: Bytes) -> Option<Bytes> {
+        if let Some(inflate) = &mut self.inflate {
+            let (sight, scanner) = (&mut self.sight, &mut self.scanner);
+            let read = inflate.push(&frame, |plain| sight.scan(scanner, plain));
+            if !read {
+                // What cannot be read counts in full, since it must not count as nothing.
+                sight.wrote(frame.len() as u64);
+            }
+            return Some(frame);
+        }
+        if self.hide_usage {
+            return self.push_hiding(&frame);
+        }
+        self.sight.scan(&mut self.scanner, &frame);
+        Some(frame)
+    }
+
+    /// What is held back at the end of the stream. A usage chunk without its blank line is still dropped.
+    ///
+    /// After a broken stream the caller may leave it out, since it is part of an event that will never end.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        if let Some(inflate) = &mut self.inflate {
+            let (sight, scanner) = (&mut self.sight, &mut self.scanner);
+            inflate.finish(|plain| sight.scan(scanner, plain));
+        }
+        let hidden = match self.scanner.last() {
+            Some(event) => self.sight.take(&event) && self.hide_usage && !self.let_go,
+            None => false,
+        };
+        let held = self.held.split();
+        (!hidden && !held.is_empty()).then(|| held.freeze())
+    }
+
+    /// Whether the client has seen whole events only, so that a comment or an event of ours can go in between.
+    pub const fn at_event_boundary(&self) -> bool {
+        let held_back = self.hide_usage && !self.let_go;
+        self.inflate.is_none() && (held_back || self.scanner.at_boundary())
+    }
+
+    /// Whether the provider compressed the stream, so that nothing readable can be put into it.
+    pub const fn is_compressed(&self) -> bool {
+        self.inflate.is_some()
+    }
+
+    /// Whether the stream has said that it is complete: `[DONE]`, `message_stop`, `response.completed` and its like.
+    pub const fn ended(&self) -> bool {
+        self.sight.ended
+    }
+
+    /// What was seen so far.
+    pub fn observed(&self) -> Observed {
+        self.sight.observed(self.endpoint)
+    }
+
+    fn push_hiding(&mut self, frame: &Bytes) -> Option<Bytes> {
+        let mut out = Kept::new(frame);
+        let mut at = self.scanner.begin(frame);
+        if self.dropped {
+            out.cut_out(0, at);
+        }
+        while let Some(cut) = self.scanner.next(frame, at) {
+            let usage_chunk = cut.event.is_some_and(|event| self.sight.take(&event));
+            let let_go = std::mem::take(&mut self.let_go);
+            self.dropped = usage_chunk && !let_go;
+            let held = self.held.split();
+            if self.dropped {
+                out.cut_out(at, cut.end);
+            } else if !held.is_empty() {
+                out.prepend(held);
+            }
+            at = cut.end;
+        }
+        let unfinished = frame.len() - at;
+        if unfinished > 0 && !self.let_go {
+            if self.held.len() + unfinished <= HELD {
+                self.held.extend_from_slice(&frame[at..]);
+                out.cut_out(at, frame.len());
+            } else {
+                self.let_go = true;
+                if !self.held.is_empty() {
+                    out.prepend(self.held.split());
+                }
+            }
+        }
+        out.into_bytes()
+    }
+}
+
+impl Sight {
+    fn scan(&mut self, scanner: &mut Scanner, frame: &[u8]) {
+        let mut at = scanner.begin(frame);
+        while let Some(cut) = scanner.next(frame, at) {
+            if let Some(event) = cut.event {
+                self.take(&event);
+            }
+            at = cut.end;
+        }
+    }
+
+    /// Takes an event; returns whether it is the chunk that `include_usage` adds.
+    fn take(&mut self, event: &Event<'_>) -> bool {
+        if event.data == b"[DONE]" {
+            self.ended = true;
+            return false;
+        }
+        self.observed.error_event |= event.name == b"error";
+        let Some(seen) = answer::read(event.data, &mut self.tally) else {
+            return false;
+        };
+        self.ended |= seen.ends;
+        self.observed.error_event |= seen.error;
+        self.final_usage |= seen.final_usage;
+        self.wrote(seen.text);
+        seen.usage_chunk
+    }
+
+    /// Counts text that the model wrote.
+    fn wrote(&mut self, bytes: u64) {
+        self.observed.output_bytes = self.observed.output_bytes.saturating_add(bytes);
+        self.observed.output_events += u64::from(bytes > 0);
+    }
+
+    fn observed(&self, endpoint: Endpoint) -> Observed {
+        let (usage, suspect) = self.tally.usage(endpoint);
+        // Messages begin with a figure for the output that is no more than a start.
+        let whole = self.final_usage || (self.ended && endpoint != Endpoint::Messages);
+        Observed {
+            usage,
+            suspect,
+            partial: usage.is_some() && !whole,
+            ..self.observed
+        }
+    }
+}
+
+/// The bytes of a frame that go out: a slice of it where possible, a copy only where something is cut out of its
+/// middle or goes before it.
+#[derive(Debug)]
+struct Kept<'a> {
+    frame: &'a Bytes,
+    /// What goes out first and is no single stretch of the frame.
+    copied: BytesMut,
+    /// The one stretch of the frame that is kept so far, where nothing is copied.
+    stretch: Range<usize>,
+    /// Where the next stretch starts.
+    start: usize,
+}
+
+impl<'a> Kept<'a> {
+    fn new(frame: &'a Bytes) -> Self {
+        Self {
+            frame,
+            copied: BytesMut::new(),
+            stretch: 0..0,
+            start: 0,
+        }
+    }
+
+    /// Puts bytes of earlier frames in front. Nothing of this frame has been kept before them.
+    fn prepend(&mut self, held: BytesMut) {
+        self.copied = held;
+    }
+
+    /// Takes out `from..to`; what lies before it and behind what was taken out last is kept.
+    fn cut_out(&mut self, from: usize, to: usize) {
+        let kept = self.start..from;
+        self.start = to;
+        if kept.is_empty() {
+            return;
+        }
+        if self.copied.is_empty() && self.stretch.is_empty() {
+            self.stretch = kept;
+            return;
+        }
+        let earlier = std::mem::take(&mut self.stretch);
+        self.copied.extend_from_slice(&self.frame[earlier]);
+        self.copied.extend_from_slice(&self.frame[kept]);
+    }
+
+    fn into_bytes(mut self) -> Option<Bytes> {
+        self.cut_out(self.frame.len(), self.frame.len());
+        if !self.copied.is_empty() {
+            return Some(self.copied.freeze());
+        }
+        if self.stretch.is_empty() {
+            return None;
+        }
+        Some(self.frame.slice(self.stretch))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! Answers that are one JSON document, and answers that came compressed.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
+
+use crate::providers::{
+    Endpoint, answer,
+    usage::{Observed, Tally},
+};
+
+/// Most bytes of an answer that are kept to be read, and most that they may grow to.
+const LARGEST: usize = 64 << 20;
+
+/// How far a compressed answer may grow: bytes out for a byte in.
+const RATIO: usize = 100;
+
+/// Bytes that are decompressed at a time, so that what they grow to stays small: deflate grows at most 1032 times.
+const STEP: usize = 1 << 10;
+
+/// Growth that is never held against an answer, for very short ones are compressed very well.
+const FREE: usize = 64 << 10;
+
+/// How an answer is compressed (RFC 9110 §8.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Not at all.
+    Identity,
+    /// `gzip` or `x-gzip`.
+    Gzip,
+    /// `deflate`, which is the zlib format.
+    Deflate,
+    /// Something that is not read here; the answer passes, and nothing is seen of it.
+    Unknown,
+}
+
+impl Encoding {
+    /// The encoding that the `content-encoding` field names; no field is [`Encoding::Identity`].
+    pub fn parse(field: Option<&str>) -> Self {
+        let name = field.unwrap_or_default().trim();
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if name.is_empty() || is("identity") {
+            Self::Identity
+        } else if is("gzip") || is("x-gzip") {
+            Self::Gzip
+        } else if is("deflate") {
+            Self::Deflate
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// What a short whole document says without its compression; `None` where it cannot be read.
+    pub fn plain(self, document: &Bytes) -> Option<Bytes> {
+        match Inflate::new(self) {
+            Some(inflate) => inflate.whole(std::slice::from_ref(document)),
+            None => Some(document.clone()),
+        }
+    }
+}
+
+/// Meters an answer that is one JSON document. It keeps handles and copies nothing until the end.
+#[derive(Debug)]
+pub struct AnswerMeter {
+    endpoint: Endpoint,
+    encoding: Encoding,
+    frames: Vec<Bytes>,
+    length: usize,
+}
+
+impl AnswerMeter {
+    /// A meter for an answer of `endpoint`.
+    pub const fn new(endpoint: Endpoint, encoding: Encoding) -> Self {
+        Self {
+            endpoint,
+            encoding,
+            frames: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// Takes a frame of the answer, which passes in any case. Beyond 64 MiB the answer is not read.
+    pub fn push(&mut self, frame: &Bytes) {
+        self.length = self.length.saturating_add(frame.len());
+        if self.length > LARGEST || self.encoding == Encoding::Unknown {
+            self.frames = Vec::new();
+        } else {
+            self.frames.push(frame.clone());
+        }
+    }
+
+    /// Reads the answer. One that is cut off, too large or no JSON says nothing, and all its bytes count as output.
+    ///
+    /// Takes about a millisecond for a mebibyte.
+    pub fn finish(&mut self) -> Observed {
+        let frames = std::mem::take(&mut self.frames);
+        let document = match Inflate::new(self.encoding) {
+            Some(inflate) => inflate.whole(&frames),
+            None => concatenate(&frames, self.length),
+        };
+        let mut observed = Observed::default();
+        let mut tally = Tally::default();
+        match document.and_then(|document| answer::read(&document, &mut tally)) {
+            Some(seen) => {
+                (observed.usage, observed.suspect) = tally.usage(self.endpoint);
+                observed.output_bytes = seen.text;
+                observed.error_event = seen.error;
+            }
+            None if self.endpoint == Endpoint::Embeddings => {}
+            None => observed.output_bytes = self.length as u64,
+        }
+        observed
+    }
+}
+
+/// One handle for all frames; a copy only where there are several.
+fn concatenate(frames: &[Bytes], length: usize) -> Option<Bytes> {
+    match frames {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => {
+            let mut whole = Vec::with_capacity(length);
+            for frame in several {
+                whole.extend_from_slice(frame);
+            }
+            Some(whole.into())
+        }
+    }
+}
+
+/// A decompressor that stops at a bomb.
+#[derive(Debug)]
+pub(super) struct Inflate {
+    /// `None` once it has stopped.
+    decoder: Option<Decoder>,
+    taken: usize,
+    given: usize,
+}
+
+#[derive(Debug)]
+enum Decoder {
+    Gzip(MultiGzDecoder<Vec<u8>>),
+    Deflate(ZlibDecoder<Vec<u8>>),
+    /// For what is not read: everything is an error at once.
+    Unknown,
+}
+
+impl Inflate {
+    /// A decompressor for `encoding`, if it needs one.
+    pub(super) fn new(encoding: Encoding) -> Option<Self> {
+        let decoder = match encoding {
+            Encoding::Identity => return None,
+            Encoding::Gzip => Decoder::Gzip(MultiGzDecoder::new(Vec::new())),
+            Encoding::Deflate => Decoder::Deflate(ZlibDecoder::new(Vec::new())),
+            Encoding::Unknown => Decoder::Unknown,
+        };
+        Some(Self {
+            decoder: Some(decoder),
+            taken: 0,
+            given: 0,
+        })
+    }
+
+    /// Takes compressed bytes and gives what they hold, piece by piece. Returns false once there was an error.
+    pub(super) fn push(&mut self, frame: &[u8], mut each: impl FnMut(&[u8])) -> bool {
+        for step in frame.chunks(STEP) {
+            let Some(decoder) = &mut self.decoder else {
+                return false;
+            };
+            let plain = decoder.step(step);
+            self.taken += step.len();
+            self.give(plain, &mut each);
+        }
+        self.decoder.is_some()
+    }
+
+    /// Ends the input and gives what is left.
+    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8])) {
+        if let Some(decoder) = &mut self.decoder {
+            let plain = decoder.end();
+            self.give(plain, &mut each);
+            self.decoder = None;
+        }
+    }
+
+    fn give(&mut self, plain: Option<Vec<u8>>, each: &mut impl FnMut(&[u8])) {
+        let plain = plain.filter(|plain| {
+            self.given = self.given.saturating_add(plain.len());
+            self.given <= FREE.saturating_add(self.taken.saturating_mul(RATIO))
+        });
+        match plain {
+            Some(plain) => each(&plain),
+            None => self.decoder = None,
+        }
+    }
+
+    /// The whole of what `frames` hold; `None` if they are damaged, cut off or grow too large.
+    fn whole(mut self, frames: &[Bytes]) -> Option<Bytes> {
+        let mut whole = Vec::new();
+        let mut fits = true;
+        let mut keep = |plain: &[u8]| {
+            fits &= whole.len() + plain.len() <= LARGEST;
+            if fits {
+                whole.extend_from_slice(plain);
+            }
+        };
+        for frame in frames {
+            self.push(frame, &mut keep);
+        }
+        self.finish(&mut keep);
+        fits.then(|| whole.into())
+    }
+}
+
+impl Decoder {
+    fn step(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let written = match self {
+            Self::Gzip(gzip) => gzip.write_all(bytes).and_then(|()| gzip.flush()),
+            Self::Deflate(zlib) => zlib.write_all(bytes).and_then(|()| zlib.flush()),
+            Self::Unknown => return None,
+        };
+        written.ok().map(|()| self.plain())
+    }
+
+    fn end(&mut self) -> Option<Vec<u8>> {
+        let ended = match self {
+            Self::Gzip(gzip) => gzip.try_finish(),
+            Self::Deflate(zlib) => zlib.try_finish(),
+            Self::Unknown => return None,
+        };
+        ended.ok().map(|()| self.plain())
+    }
+
+    fn plain(&mut self) -> Vec<u8> {
+        match self {
+            Self::Gzip(gzip) => std::mem::take(gzip.get_mut()),
+            Self::Deflate(zlib) => std::mem::take(zlib.get_mut()),
+            Self::Unknown => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The providers' wire formats: paths, bodies, usage figures, server-sent events.
+//!
+//! Rank 1, pure: bytes in, values out. Must not know sockets, accounts or balances.
+
+mod answer;
+mod ask;
+mod count;
+mod dialect;
+mod edit;
+mod endpoint;
+mod json;
+mod listing;
+mod meter;
+mod sse;
+mod usage;
+
+pub use ask::{Ask, AskError};
+pub use count::{count_input, estimate_tokens};
+pub use dialect::{Dialect, ProviderKind};
+pub use edit::Edits;
+pub use endpoint::{Endpoint, model_in_path};
+pub use listing::{model, models};
+pub use meter::{AnswerMeter, Encoding, StreamMeter};
+pub use usage::Observed;

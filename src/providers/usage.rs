@@ -1,0 +1,183 @@
+//! What an answer says it used, in the terms of every dialect.
+//!
+//! A provider's figures are not trusted: what is no count, is absurdly large, shrinks in a stream or contradicts
+//! itself is marked suspect, and is never read as less than was said before.
+
+use super::{
+    Endpoint, estimate_tokens,
+    json::{Fault, Kind, Reader, Value},
+};
+use crate::domain::Usage;
+
+/// Most tokens that one call can have used; a figure above it is a mistake.
+const ABSURD: u64 = 1 << 40;
+
+/// What was seen of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// What the provider says the call used; `None` where it said nothing that makes sense.
+    pub usage: Option<Usage>,
+    /// Whether the provider's figures contradict themselves or each other. `usage` is then an upper reading at best:
+    /// settle by your own count, never by a credit.
+    pub suspect: bool,
+    /// Whether the stream was cut off before its last figures, so that `usage` is what they were so far.
+    pub partial: bool,
+    /// Bytes of text, reasoning and tool calls in the answer, without escapes.
+    pub output_bytes: u64,
+    /// Events of a stream that carried such text.
+    pub output_events: u64,
+    /// Whether the stream told of an error after its head.
+    pub error_event: bool,
+}
+
+/// The figures of all usage objects of one answer, as they came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    input: Option<u64>,
+    output: Option<u64>,
+    total: Option<u64>,
+    cached: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    seen: bool,
+    suspect: bool,
+}
+
+impl Observed {
+    /// What to settle by, and whether it is an estimate: the provider's figures where they are whole and make
+    /// sense, else our own count of the answer on `input_tokens` of input.
+    pub fn settle(&self, input_tokens: u64) -> (Usage, bool) {
+        let counted = estimate_tokens(self.output_bytes);
+        match self.usage {
+            Some(usage) if !self.suspect && !self.partial => (usage, false),
+            Some(usage) if !self.suspect => {
+                let output = usage.output.max(counted);
+                (Usage { output, ..usage }, true)
+            }
+            _ => {
+                let usage = Usage {
+                    input: input_tokens,
+                    output: counted,
+                    ..Usage::default()
+                };
+                (usage, true)
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Reads a usage object; `null` says nothing. Returns whether it was an object.
+    ///
+    /// The names are OpenAI's for chat and completions (`prompt_tokens`), OpenAI's for responses
+    /// (`input_tokens`) and Anthropic's (`cache_read_input_tokens`); no two APIs use one name for two things but
+    /// for whether `input_tokens` includes the cache, which [`Tally::usage`] knows.
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
+        match reader.kind()? {
+            Kind::Object => {}
+            Kind::Null => {
+                reader.skip()?;
+                return Ok(false);
+            }
+            _ => {
+                reader.skip()?;
+                self.seen = true;
+                self.suspect = true;
+                return Ok(false);
+            }
+        }
+        self.seen = true;
+        let suspect = &mut self.suspect;
+        reader.members(|reader, name| {
+            let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
+            let field = if is(&["prompt_tokens", "input_tokens"]) {
+                &mut self.input
+            } else if is(&["completion_tokens", "output_tokens"]) {
+                &mut self.output
+            } else if is(&["total_tokens"]) {
+                &mut self.total
+            } else if is(&["cache_read_input_tokens"]) {
+                &mut self.cached
+            } else if is(&["cache_creation_input_tokens"]) {
+                &mut self.cache_write
+            } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
+                return reader.members(|reader, name| {
+                    let value = reader.skip()?;
+                    if name.is("cached_tokens") {
+                        put(&mut self.cached, &value, suspect);
+                    } else if name.is("cache_write_tokens") {
+                        put(&mut self.cache_write, &value, suspect);
+                    }
+                    Ok(())
+                });
+            } else if is(&["completion_tokens_details", "output_tokens_details"]) {
+                return reader.members(|reader, name| {
+                    let value = reader.skip()?;
+                    if name.is("reasoning_tokens") || name.is("thinking_tokens") {
+                        put(&mut self.reasoning, &value, suspect);
+                    }
+                    Ok(())
+                });
+            } else {
+                reader.skip()?;
+                return Ok(());
+            };
+            put(field, &reader.skip()?, suspect);
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    /// What was used, and whether the figures are suspect.
+    pub(super) fn usage(&self, endpoint: Endpoint) -> (Option<Usage>, bool) {
+        let no_output = matches!(endpoint, Endpoint::Embeddings).then_some(0);
+        let (Some(input), Some(output)) = (self.input, self.output.or(no_output)) else {
+            return (None, self.suspect || self.seen);
+        };
+        let cached = self.cached.unwrap_or(0);
+        let write = self.cache_write.unwrap_or(0);
+        let reasoning = self.reasoning.unwrap_or(0);
+        let mut suspect = self.suspect;
+        let mut usage = Usage {
+            input,
+            cached_input: cached,
+            cache_write: write,
+            output,
+            reasoning,
+        };
+        if endpoint == Endpoint::Messages {
+            // Anthropic counts what it reads from and writes to its cache beside the input. None is above 2^40.
+            usage.input = input + cached + write;
+        } else if cached + write > input {
+            suspect = true;
+            usage.cached_input = cached.min(input);
+            usage.cache_write = write.min(input - usage.cached_input);
+        }
+        let beside = Some(input + output + reasoning) == self.total;
+        if reasoning > 0 && beside {
+            // Some imitators of OpenAI count reasoning beside the output; their total tells.
+            usage.output = output + reasoning;
+        } else if reasoning > output {
+            suspect = true;
+            usage.reasoning = output;
+        }
+        (Some(usage), suspect)
+    }
+}
+
+/// Takes a figure: the largest counts, since figures of a stream are running totals.
+fn put(figure: &mut Option<u64>, value: &Value<'_>, suspect: &mut bool) {
+    if value.kind == Kind::Null {
+        return;
+    }
+    let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
+        *suspect = true;
+        return;
+    };
+    // Zero behind a figure is how some say "as before".
+    *suspect |= figure.is_some_and(|before| count < before && count > 0);
+    *figure = Some(figure.map_or(count, |before| before.max(count)));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+
+use super::{ABSURD, Observed, Tally};
+use crate::{
+    domain::Usage,
+    providers::{Endpoint, json::Reader},
+};
+
+/// What a sequence of usage objects comes to.
+fn usage(endpoint: Endpoint, objects: &[&str]) -> (Option<Usage>, bool) {
+    let mut tally = Tally::default();
+    for object in objects {
+        tally
+            .read(&mut Reader::new(object.as_bytes()))
+            .expect("JSON");
+    }
+    tally.usage(endpoint)
+}
+
+fn chat(object: &str) -> (Option<Usage>, bool) {
+    usage(Endpoint::ChatCompletions, &[object])
+}
+
+#[test]
+fn openai_counts_the_cache_inside_the_input() {
+    let (usage, suspect) = chat(
+        r#"{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,
+        "prompt_tokens_details":{"cached_tokens":64,"cache_write_tokens":8},"completion_tokens_details":{"reasoning_tokens":12}}"#,
+    );
+    let expected = Usage {
+        input: 100,
+        cached_input: 64,
+        cache_write: 8,
+        output: 20,
+        reasoning: 12,
+    };
+    assert_eq!((usage, suspect), (Some(expected), false));
+}
+
+#[test]
+fn anthropic_counts_the_cache_beside_the_input() {
+    let figures = r#"{"input_tokens":10,"cache_read_input_tokens":100,"cache_creation_input_tokens":5,
+        "cache_creation":{"ephemeral_5m_input_tokens":5},"output_tokens":3,"output_tokens_details":{"thinking_tokens":2}}"#;
+    let (usage, suspect) = usage(Endpoint::Messages, &[figures]);
+    let expected = Usage {
+        input: 115,
+        cached_input: 100,
+        cache_write: 5,
+        output: 3,
+        reasoning: 2,
+    };
+    assert_eq!((usage, suspect), (Some(expected), false));
+}
+
+#[test]
+fn embeddings_have_no_output() {
+    let (figures, suspect) = usage(
+        Endpoint::Embeddings,
+        &[r#"{"prompt_tokens":8,"total_tokens":8}"#],
+    );
+    assert_eq!(figures.map(Usage::total), Some(8));
+    assert!(!suspect);
+    // A chat without an output figure says nothing that can be settled by.
+    assert_eq!(
+        chat(r#"{"prompt_tokens":8,"total_tokens":8}"#),
+        (None, true)
+    );
+}
+
+#[test]
+fn reasoning_beside_the_output_is_taken_in() {
+    let (usage, suspect) = chat(
+        r#"{"prompt_tokens":32,"completion_tokens":9,"total_tokens":235,"completion_tokens_details":{"reasoning_tokens":194}}"#,
+    );
+    let usage = usage.expect("usage");
+    assert_eq!((usage.output, usage.reasoning, suspect), (203, 194, false));
+}
+
+#[test]
+fn running_totals_are_never_added_and_never_shrink() {
+    let start = r#"{"input_tokens":25,"output_tokens":1}"#;
+    let (grown, suspect) = usage(
+        Endpoint::Messages,
+        &[start, r#"{"output_tokens":9}"#, r#"{"output_tokens":15}"#],
+    );
+    assert_eq!((grown.map(Usage::total), suspect), (Some(40), false));
+    let (shrunk, suspect) = usage(
+        Endpoint::Messages,
+        &[start, r#"{"output_tokens":15}"#, r#"{"output_tokens":9}"#],
+    );
+    assert_eq!((shrunk.map(Usage::total), suspect), (Some(40), true));
+    let (as_before, suspect) = usage(
+        Endpoint::Messages,
+        &[start, r#"{"input_tokens":0,"output_tokens":15}"#],
+    );
+    assert_eq!((as_before.map(Usage::total), suspect), (Some(40), false));
+}
+
+#[test]
+fn what_is_no_count_is_suspect() {
+    for figure in [
+        "-1",
+        "1.5",
+        "1e3",
+        "\"7\"",
+        "true",
+        "[]",
+        "{}",
+        "1099511627777",
+        "99999999999999999999",
+    ] {
+        let object = format!(r#"{{"prompt_tokens":{figure},"completion_tokens":1}}"#);
+        assert_eq!(chat(&object), (None, true), "{figure}");
+        let object = format!(
+            r#"{{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":{{"cached_tokens":{figure}}}}}"#
+        );
+        let (usage, suspect) = chat(&object);
+        assert_eq!(
+            (usage.map(Usage::total), suspect),
+            (Some(6), true),
+            "{figure}"
+        );
+    }
+    for object in ["[]", "1", "\"x\"", "{}"] {
+        assert_eq!(chat(object), (None, true), "{object}");
+    }
+    assert_eq!(chat("null"), (None, false));
+}
+
+#[test]
+fn more_cache_than_input_is_suspect_and_no_credit() {
+    let (usage, suspect) = chat(
+        r#"{"prompt_tokens":10,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":90,"cache_write_tokens":5}}"#,
+    );
+    let usage = usage.expect("usage");
+    assert_eq!((usage.cached_input, usage.cache_write), (10, 0));
+    assert!(suspect);
+}
+
+#[test]
+fn settlement_trusts_only_whole_and_sound_figures() {
+    let usage = Usage {
+        input: 25,
+        output: 4,
+        ..Usage::default()
+    };
+    let whole = Observed {
+        usage: Some(usage),
+        output_bytes: 400,
+        ..Observed::default()
+    };
+    assert_eq!(whole.settle(7), (usage, false));
+    let partial = Observed {
+        partial: true,
+        ..whole
+    };
+    let counted = Usage {
+        output: 100,
+        ..usage
+    };
+    assert_eq!(partial.settle(7), (counted, true));
+    for unsound in [
+        Observed {
+            suspect: true,
+            ..whole
+        },
+        Observed {
+            usage: None,
+            ..whole
+        },
+    ] {
+        let own = Usage {
+            input: 7,
+            ..counted
+        };
+        assert_eq!(unsound.settle(7), (own, true));
+    }
+}
+
+fn figure() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<u64>().prop_map(|n| n.to_string()),
+        any::<i64>().prop_map(|n| n.to_string()),
+        (0..=ABSURD + 1).prop_map(|n| n.to_string()),
+        (0..50_u32).prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|n| serde_json::json!(n).to_string()),
+        Just("null".to_owned()),
+        Just("\"9\"".to_owned()),
+    ]
+}
+
+fn object() -> impl Strategy<Value = String> {
+    let names = [
+        "prompt_tokens",
+        "completion_tokens",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cached_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+    ];
+    let member = (prop::sample::select(names.to_vec()), figure());
+    prop::collection::vec(member, 0..8).prop_map(|members| {
+        let written = members.into_iter().map(|(name, figure)| match name {
+            "cached_tokens" | "cache_write_tokens" => {
+                format!("\"prompt_tokens_details\":{{\"{name}\":{figure}}}")
+            }
+            "reasoning_tokens" => {
+                format!("\"output_tokens_details\":{{\"{name}\":{figure}}}")
+            }
+            _ => format!("\"{name}\":{figure}"),
+        });
+        format!("{{{}}}", written.collect::<Vec<_>>().join(","))
+    })
+}
+
+proptest! {
+    #[test]
+    fn figures_never_wrap_and_always_make_sense(objects in prop::collection::vec(object(), 0..4)) {
+        let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+        for endpoint in [Endpoint::ChatCompletions, Endpoint::Responses, Endpoint::Messages, Endpoint::Embeddings] {
+            let (read, suspect) = usage(endpoint, &objects);
+            let Some(read) = read else { continue };
+            assert!(read.input <= 3 * ABSURD && read.output <= 2 * ABSURD);
+            assert!(read.cached_input + read.cache_write <= read.input);
+            assert!(read.reasoning <= read.output);
+            // Saying more afterwards never makes the bill smaller.
+            let mut more = objects.clone();
+            more.push(r#"{"prompt_tokens":1,"completion_tokens":1}"#);
+            let (later, later_suspect) = usage(endpoint, &more);
+            assert!(later.is_some_and(|later| later.total() >= read.total()));
+            prop_assert_eq!(suspect && !later_suspect, false);
+        }
+    }
+}
