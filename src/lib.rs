@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | 0 | [`domain`] | ids, instants, windows, limits, secrets |
 //! | 1 | [`providers`] | wire formats: endpoints, bodies, usage, events |
+//! | 1 | [`telemetry`] | log lines, access records, metrics |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -27,3 +28,4 @@
 
 pub mod domain;
 pub mod providers;
+pub mod telemetry;

@@ -1,0 +1,174 @@
+//! One line under construction: bounded, escaped, in a buffer that is used again.
+
+use std::{
+    cell::RefCell,
+    fmt::{self, Display, Write},
+};
+
+/// A line is never longer; members that do not fit are left out and the line says `"truncated":true`.
+pub(super) const LINE_BYTES: usize = 16 << 10;
+
+/// A field is never longer, escapes included; a longer one ends with `…`.
+pub(super) const FIELD_BYTES: usize = 1 << 10;
+
+/// Room for `,"truncated":true}` and the line feed.
+const TAIL_BYTES: usize = 24;
+
+thread_local! {
+    static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Lends the thread's buffer, empty. A line that is written while another one is under construction (a `Display` that
+/// logs) gets a buffer of its own.
+pub(super) fn with_buffer<T>(render: impl FnOnce(&mut String) -> T) -> T {
+    BUFFER.with(|buffer| match buffer.try_borrow_mut() {
+        Ok(mut buffer) => {
+            buffer.clear();
+            render(&mut buffer)
+        }
+        Err(_) => render(&mut String::new()),
+    })
+}
+
+/// A JSON object on one line.
+#[derive(Debug)]
+pub(super) struct Object<'b> {
+    line: &'b mut String,
+    truncated: bool,
+}
+
+impl<'b> Object<'b> {
+    /// Opens the object.
+    pub(super) fn open(line: &'b mut String) -> Self {
+        line.push('{');
+        Self {
+            line,
+            truncated: false,
+        }
+    }
+
+    /// Adds a text.
+    pub(super) fn text(&mut self, name: &str, value: impl Display) {
+        self.member(name, |line| {
+            line.push('"');
+            // Writing to a String cannot fail; a failing Display leaves what it wrote.
+            let _ = write!(Escaped::json(line), "{value}");
+            line.push('"');
+        });
+    }
+
+    /// Adds a text that may be missing.
+    pub(super) fn maybe_text(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// Adds a number, `true` or `false`.
+    pub(super) fn bare(&mut self, name: &str, value: impl Display) {
+        self.member(name, |line| {
+            let _ = write!(line, "{value}");
+        });
+    }
+
+    /// Adds a number that may be missing.
+    pub(super) fn maybe_bare(&mut self, name: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.bare(name, value);
+        }
+    }
+
+    /// Closes the object and the line.
+    pub(super) fn close(self) {
+        if self.truncated {
+            let comma = if self.line.ends_with('{') { "" } else { "," };
+            self.line.push_str(comma);
+            self.line.push_str("\"truncated\":true");
+        }
+        self.line.push_str("}\n");
+    }
+
+    fn member(&mut self, name: &str, value: impl FnOnce(&mut String)) {
+        let before = self.line.len();
+        if before > 1 {
+            self.line.push(',');
+        }
+        self.line.push('"');
+        let _ = Escaped::json(self.line).write_str(name);
+        self.line.push_str("\":");
+        value(self.line);
+        if self.line.len() > LINE_BYTES - TAIL_BYTES {
+            self.line.truncate(before);
+            self.truncated = true;
+        }
+    }
+}
+
+/// Writes text with every character escaped that a terminal or a parser could take for something else.
+#[derive(Debug)]
+pub(super) struct Escaped<'b> {
+    line: &'b mut String,
+    left: usize,
+    json: bool,
+}
+
+impl<'b> Escaped<'b> {
+    /// The inside of a JSON string.
+    pub(super) fn json(line: &'b mut String) -> Self {
+        let left = FIELD_BYTES;
+        Self {
+            line,
+            left,
+            json: true,
+        }
+    }
+
+    /// Text for a person.
+    pub(super) fn pretty(line: &'b mut String) -> Self {
+        let left = FIELD_BYTES;
+        Self {
+            line,
+            left,
+            json: false,
+        }
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if self.left == 0 {
+                return Ok(());
+            }
+            let before = self.line.len();
+            match character {
+                '"' | '\\' if self.json => self.line.extend(['\\', character]),
+                c if hidden(c) && self.json => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        write!(self.line, "\\u{unit:04x}")?;
+                    }
+                }
+                c if hidden(c) => write!(self.line, "\\u{{{:x}}}", u32::from(c))?,
+                c => self.line.push(c),
+            }
+            // Three bytes are kept for the ellipsis.
+            if self.line.len() - before + '…'.len_utf8() > self.left {
+                self.line.truncate(before);
+                self.line.push('…');
+                self.left = 0;
+            } else {
+                self.left -= self.line.len() - before;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, line and paragraph separators, and the marks that reorder or hide text on a terminal.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
+}

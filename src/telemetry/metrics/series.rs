@@ -1,0 +1,111 @@
+//! Counters and gauges by name and labels, in a recorder of our own.
+
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+
+/// What each metric means, in the words of its `# HELP` line.
+const HELP: [(&str, &str); 15] = [
+    (
+        "faregate_requests_total",
+        "Requests answered, by dialect and class of status.",
+    ),
+    (
+        "faregate_refusals_total",
+        "Answers with a code of ours, by code.",
+    ),
+    (
+        "faregate_in_flight_requests",
+        "Requests whose answer has not ended.",
+    ),
+    ("faregate_connections", "Open client connections."),
+    (
+        "faregate_tokens_total",
+        "Tokens of settled calls, by provider and direction.",
+    ),
+    (
+        "faregate_calls_total",
+        "Forwarded calls that were settled, by provider and outcome.",
+    ),
+    (
+        "faregate_upstream_failures_total",
+        "Calls that a provider failed, by provider and code.",
+    ),
+    (
+        "faregate_estimated_calls_total",
+        "Calls settled with our own count of tokens.",
+    ),
+    (
+        "faregate_ledger_queue",
+        "Call records that wait to be written.",
+    ),
+    (
+        "faregate_store_healthy",
+        "1 while the store takes call records.",
+    ),
+    (
+        "faregate_config_last_reload_success",
+        "1 when the last configuration read was accepted.",
+    ),
+    (
+        "faregate_config_last_reload_timestamp_seconds",
+        "When a configuration was last accepted.",
+    ),
+    (
+        "faregate_restart_pending",
+        "1 while the file says something that only a restart applies.",
+    ),
+    (
+        "faregate_draining",
+        "1 while the process finishes its last requests.",
+    ),
+    (
+        "faregate_log_lines_dropped_total",
+        "Log lines that found no room.",
+    ),
+];
+
+/// The recorder asks for it and ignores it.
+const METADATA: Metadata<'static> =
+    Metadata::new("faregate", Level::INFO, Some("faregate::telemetry"));
+
+/// The recorder behind all counters and gauges. It is not the process's global one, so that tests share nothing.
+pub(super) struct Series(PrometheusRecorder);
+
+impl Series {
+    pub(super) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for (name, help) in HELP {
+            if name.ends_with("_total") {
+                recorder.describe_counter(name.into(), None, help.into());
+            } else {
+                recorder.describe_gauge(name.into(), None, help.into());
+            }
+        }
+        recorder.describe_gauge(
+            "faregate_build_info".into(),
+            None,
+            "Always 1; the version is a label.".into(),
+        );
+        Self(recorder)
+    }
+
+    pub(super) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
+        self.0.register_counter(&key(name, labels), &METADATA)
+    }
+
+    pub(super) fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
+        self.0.register_gauge(&key(name, labels), &METADATA)
+    }
+
+    pub(super) fn render(&self) -> String {
+        self.0.handle().render()
+    }
+}
+
+fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
+    let labels: Vec<Label> = labels
+        .iter()
+        .map(|(name, value)| Label::new(*name, (*value).to_owned()))
+        .collect();
+    Key::from_parts(name, labels)
+}

@@ -1,0 +1,143 @@
+//! The way of a line out of the process. A blocked pipe or a full disk costs lines, never a request.
+
+use std::{
+    fmt,
+    io::Write,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::format::Style;
+
+/// Lines that wait for the writer, in bytes; what comes on top is dropped and counted.
+const QUEUE_BYTES: usize = 1 << 20;
+
+/// How long the last lines may take when the process ends.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Takes finished lines without waiting for anybody. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Sink(Arc<Shared>);
+
+/// Writes what is queued when it is dropped.
+#[derive(Debug)]
+pub(super) struct Flush(Sink);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something is queued, or nothing more will come.
+    changed: Condvar,
+    /// The writer has nothing left.
+    idle: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: Vec<u8>,
+    writing: bool,
+    closed: bool,
+}
+
+impl Sink {
+    /// Starts the thread that writes to `out`. Its two buffers change places, so a line costs no allocation.
+    pub(super) fn start(out: impl Write + Send + 'static, style: Style) -> (Self, Flush) {
+        let sink = Self(Arc::new(Shared {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            idle: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        }));
+        let shared = sink.clone();
+        let started = std::thread::Builder::new()
+            .name("faregate-log".into())
+            .spawn(move || shared.0.write_all(out, style));
+        if started.is_err() {
+            // Without a thread nothing can be written; requests matter more than lines.
+            sink.0.locked().closed = true;
+        }
+        let flush = Flush(sink.clone());
+        (sink, flush)
+    }
+
+    /// Queues one line, its line feed included.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut queue = self.0.locked();
+        if queue.closed || queue.lines.len() + line.len() > QUEUE_BYTES {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let asleep = queue.lines.is_empty();
+        queue.lines.extend_from_slice(line);
+        drop(queue);
+        if asleep {
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// Lines that found no room.
+    pub(super) fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    /// A thread that panicked while it held the lock has left whole lines behind.
+    fn locked(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_all(&self, mut out: impl Write, style: Style) {
+        let mut batch = Vec::new();
+        let mut told = 0;
+        loop {
+            let mut queue = self.locked();
+            queue.writing = false;
+            if queue.lines.is_empty() {
+                self.idle.notify_all();
+            }
+            while queue.lines.is_empty() && !queue.closed {
+                queue = self
+                    .changed
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if queue.lines.is_empty() {
+                return;
+            }
+            std::mem::swap(&mut queue.lines, &mut batch);
+            queue.writing = true;
+            drop(queue);
+
+            let dropped = self.dropped.load(Ordering::Relaxed);
+            if dropped > told {
+                style.dropped_lines(&mut batch, dropped - told);
+                told = dropped;
+            }
+            // Standard error that cannot be written to has nowhere to say so.
+            let _ = out.write_all(&batch).and_then(|()| out.flush());
+            batch.clear();
+        }
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let mut queue = self.0.0.locked();
+        queue.closed = true;
+        self.0.0.changed.notify_all();
+        let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
+        let _ = self.0.0.idle.wait_timeout_while(queue, LAST_LINES, busy);
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink")
+            .field("dropped", &self.dropped())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,320 @@
+//! Lines as they leave the process, and metrics as they are scraped.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+use tracing::{Level, subscriber::with_default};
+use tracing_subscriber::{Layer, layer::SubscriberExt};
+
+use super::{
+    AccessLog, AccessRecord, LogFormat, Metrics, Vocabulary,
+    format::{Style, Writer},
+    levels::Levels,
+    line::{FIELD_BYTES, LINE_BYTES, Object},
+    sink::Sink,
+};
+use crate::domain::Timestamp;
+
+/// Standard error, for a test.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Page {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// What `log` writes to a sink of `style` under the levels of `levels`.
+fn logged(style: Style, levels: &str, log: impl FnOnce()) -> String {
+    let page = Page::default();
+    let (sink, flush) = Sink::start(page.clone(), style);
+    let levels = Levels::parse(Some(levels)).0;
+    let layer = Writer::new(sink, style).with_filter(levels);
+    with_default(tracing_subscriber::registry().with(layer), log);
+    drop(flush);
+    page.text()
+}
+
+fn accessed(style: Style, record: &AccessRecord<'_>) -> String {
+    let page = Page::default();
+    let (sink, flush) = Sink::start(page.clone(), style);
+    AccessLog::new(sink, style, true).write(record);
+    drop(flush);
+    page.text()
+}
+
+fn record() -> AccessRecord<'static> {
+    AccessRecord {
+        at: Timestamp::from_millis(1_790_000_000_123),
+        request_id: "0199a0aa-1111-7222-8333-444444444444",
+        client_request_id: Some("mine-1"),
+        upstream_request_id: Some("req_abc"),
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        method: "POST",
+        path: "/v1/chat/completions?key=sk-hidden",
+        route: Some("/"),
+        dialect: Some("openai"),
+        endpoint: Some("chat_completions"),
+        account: Some("acme"),
+        key: Some("acme-ci"),
+        plan: Some("pro"),
+        provider: Some("openai"),
+        model: Some("gpt-4o-mini"),
+        status: 200,
+        code: None,
+        outcome: Some("completed"),
+        stream: true,
+        input_tokens: Some(12),
+        output_tokens: Some(345),
+        estimated: false,
+        queue_ms: Some(1),
+        first_byte_ms: Some(230),
+        total_ms: 1812,
+        bytes_in: 210,
+        bytes_out: 8123,
+        client: Some("192.0.2.7"),
+        user_agent: Some("OpenAI/Python 2.8.0"),
+    }
+}
+
+#[test]
+fn an_access_record_is_one_json_object_on_one_line() {
+    let line = accessed(Style::Json, &record());
+    assert_eq!(line.matches('\n').count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["path"], "/v1/chat/completions", "the query is cut");
+    insta::assert_snapshot!("access_json", line);
+}
+
+#[test]
+fn an_access_record_for_people() {
+    let refused = AccessRecord {
+        status: 402,
+        code: Some("quota_exhausted"),
+        outcome: None,
+        provider: None,
+        input_tokens: None,
+        total_ms: 0,
+        ..record()
+    };
+    let style = Style::Pretty { color: false };
+    let lines = accessed(style, &record()) + &accessed(style, &refused);
+    insta::assert_snapshot!("access_pretty", lines);
+    assert!(accessed(Style::Pretty { color: true }, &refused).contains("\x1b[33m402\x1b[0m"));
+}
+
+#[test]
+fn a_silent_log_writes_nothing() {
+    let page = Page::default();
+    let (sink, flush) = Sink::start(page.clone(), Style::Json);
+    AccessLog::new(sink, Style::Json, false).write(&record());
+    AccessLog::silent().write(&record());
+    drop(flush);
+    assert_eq!(page.text(), "");
+}
+
+#[test]
+fn events_carry_their_fields() {
+    let text = logged(Style::Json, "info", || {
+        tracing::info!(target: "faregate::store", rows = 3, ok = true, path = %"a b", "written");
+    });
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["message"], "written");
+    assert_eq!(value["rows"], 3);
+    assert_eq!(value["ok"], true);
+    assert_eq!(value["path"], "a b");
+    assert_eq!(value["target"], "faregate::store");
+
+    let text = logged(Style::Pretty { color: false }, "info", || {
+        tracing::warn!(target: "faregate::store", rows = 3, "written");
+    });
+    let (_, after_time) = text.split_once(' ').unwrap();
+    assert_eq!(after_time, "warn  faregate::store  written rows=3\n");
+}
+
+#[test]
+fn no_text_can_break_a_line_or_reach_the_terminal() {
+    let evil = "a\nb\r\x1b[2J\u{9b}31m\u{202e}\0\"\\end";
+    for style in [Style::Json, Style::Pretty { color: false }] {
+        let text = logged(style, "info", || tracing::info!(value = evil, "{evil}"));
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        let body = text.trim_end_matches('\n');
+        assert!(!body.chars().any(char::is_control), "{body:?}");
+        assert!(!body.contains('\u{202e}'), "{body:?}");
+    }
+    let text = logged(Style::Json, "info", || tracing::info!(value = evil, "x"));
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["value"], evil, "escaped, not lost");
+}
+
+#[test]
+fn fields_and_lines_are_bounded() {
+    let long = "ä\u{1}".repeat(100_000);
+    let text = logged(Style::Json, "info", || tracing::info!(long, "x"));
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(value["long"].as_str().unwrap().ends_with('…'));
+    assert!(text.len() < FIELD_BYTES + 200, "{}", text.len());
+
+    let mut line = String::new();
+    let mut object = Object::open(&mut line);
+    for index in 0..100 {
+        object.text(&format!("field{index}"), "x".repeat(1000));
+    }
+    object.close();
+    assert!(line.len() <= LINE_BYTES, "{}", line.len());
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["truncated"], true);
+
+    let text = logged(Style::Pretty { color: false }, "info", || {
+        let f = "y".repeat(5000);
+        tracing::info!(
+            f,
+            f1 = f,
+            f2 = f,
+            f3 = f,
+            f4 = f,
+            f5 = f,
+            f6 = f,
+            f7 = f,
+            f8 = f,
+            f9 = f,
+            g = f,
+            g1 = f,
+            g2 = f,
+            g3 = f,
+            g4 = f,
+            g5 = f,
+            g6 = f
+        );
+    });
+    assert!(text.len() <= LINE_BYTES && text.ends_with("…\n"));
+}
+
+#[test]
+fn wire_libraries_stay_at_info_whatever_is_asked_for() {
+    let levels = Levels::parse(Some("trace,h2=trace,hyper::proto=debug")).0;
+    for target in ["h2::codec", "hyper::proto::h1", "rustls::client", "tokio"] {
+        assert!(!levels.allows(target, Level::DEBUG), "{target}");
+        assert!(levels.allows(target, Level::INFO), "{target}");
+    }
+    assert!(levels.allows("faregate::upstream", Level::TRACE));
+    let text = logged(Style::Json, "trace", || {
+        tracing::trace!(target: "hyper::proto", "authorization: Bearer secret");
+        tracing::trace!(target: "faregate", "seen");
+    });
+    assert!(!text.contains("secret") && text.contains("seen"));
+}
+
+#[test]
+fn levels_are_read_or_named() {
+    assert_eq!(Levels::parse(None).1, None);
+    assert!(Levels::parse(Some(" ")).0.logs_access());
+    let partly = Levels::parse(Some("faregate::store=debug")).0;
+    assert!(partly.logs_access() && !partly.allows("faregate::access", Level::DEBUG));
+    assert!(partly.allows("faregate::store", Level::DEBUG));
+    assert!(!Levels::parse(Some("warn")).0.logs_access());
+    assert!(
+        !Levels::parse(Some("info,faregate::access=off"))
+            .0
+            .logs_access()
+    );
+    let (levels, unreadable) = Levels::parse(Some("info,=,x=loud"));
+    assert_eq!(unreadable, Some("info,=,x=loud"));
+    assert!(levels.allows("faregate", Level::INFO) && !levels.allows("faregate", Level::DEBUG));
+    for format in LogFormat::ALL {
+        assert_eq!(LogFormat::parse(format.as_str()), Some(format));
+    }
+}
+
+/// A writer that takes nothing until it is allowed to.
+struct Stuck(mpsc::Receiver<()>, mpsc::Sender<()>, Page);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.send(()).ok();
+        self.0.recv().ok();
+        self.2.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stuck_pipe_costs_lines_and_says_so_later() {
+    let page = Page::default();
+    let (release, wait) = mpsc::channel();
+    let (entered, stuck) = mpsc::channel();
+    let (sink, flush) = Sink::start(Stuck(wait, entered, page.clone()), Style::Json);
+    sink.push(b"{\"first\":1}\n");
+    stuck.recv().unwrap();
+    // The writer is inside `write` now; what fits the queue is kept, the rest is counted.
+    let line = [b'x'; 1024];
+    (0..1030).for_each(|_| sink.push(&line));
+    assert_eq!(sink.dropped(), 6);
+    drop(release);
+    drop(flush);
+    let text = page.text();
+    assert!(text.contains("\"log lines were dropped\",\"count\":6"));
+}
+
+const WORDS: Vocabulary = Vocabulary {
+    dialects: &["openai", "anthropic"],
+    codes: &["quota_exhausted", "upstream_timeout"],
+    outcomes: &["completed", "client_closed"],
+};
+
+#[test]
+fn metrics_are_rendered_for_prometheus() {
+    let metrics = Metrics::new(WORDS);
+    let openai = metrics.provider("openai");
+    metrics.request_started();
+    metrics.request_started();
+    metrics.request_ended(Some("openai"), 200, Duration::from_micros(1_500));
+    metrics.refused("quota_exhausted");
+    openai.first_byte(Duration::from_millis(30));
+    openai.call_ended("completed", 12, 30);
+    openai.failed("upstream_timeout");
+    metrics.provider("openai").failed("upstream_timeout");
+    metrics.config_loaded(Timestamp::from_millis(1_790_000_000_123), true);
+    metrics.refresh_with(|metrics| metrics.ledger_queue(7));
+    let mut lines: Vec<String> = metrics.render().lines().map(str::to_owned).collect();
+    // The recorder keeps its series in a hash map.
+    lines.retain(|line| !line.is_empty() && !line.starts_with("faregate_build_info"));
+    lines.sort();
+    insta::assert_snapshot!("metrics", lines.join("\n"));
+}
+
+#[test]
+fn no_word_from_outside_makes_a_series() {
+    let metrics = Metrics::new(WORDS);
+    let before = metrics.render().lines().count();
+    for word in 0..1000 {
+        let word = format!("made-up-{word}");
+        metrics.request_started();
+        metrics.request_ended(Some(&word), 999, Duration::ZERO);
+        metrics.refused(&word);
+    }
+    assert_eq!(metrics.render().lines().count(), before);
+    assert!(
+        metrics
+            .render()
+            .contains("faregate_request_duration_seconds_count{dialect=\"none\"} 1000")
+    );
+}
