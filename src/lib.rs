@@ -14,6 +14,7 @@
 //! | 0 | [`domain`] | ids, instants, windows, limits, secrets |
 //! | 1 | [`providers`] | wire formats: endpoints, bodies, usage, events |
 //! | 1 | [`telemetry`] | log lines, access records, metrics |
+//! | 2 | [`refusal`] | every answer that is not the provider's |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -23,9 +24,10 @@
 //! * No module below rank 7 reads configuration, from a file or the environment.
 //! * No module below rank 6 knows both how a request was admitted and where it goes.
 //! * The store is never awaited on the way of a request.
-//! * Nothing but `refusal` chooses a 4xx or 5xx status of ours.
+//! * Nothing but [`refusal`] chooses a 4xx or 5xx status of ours.
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod domain;
 pub mod providers;
+pub mod refusal;
 pub mod telemetry;

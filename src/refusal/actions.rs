@@ -1,0 +1,141 @@
+//! What lifts a refusal, in the order in which a person would try it.
+
+use serde::{Serialize, ser::SerializeSeq as _};
+
+use super::{Code, Links, Refusal, links::Address, verdict::Verdict};
+use crate::domain::{AccountId, Timestamp};
+use http::StatusCode;
+
+/// Something that somebody can pay or change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// A larger plan.
+    Upgrade,
+    /// A first subscription.
+    Subscribe,
+    /// A payment method that works.
+    UpdatePaymentMethod,
+    /// The subscription again.
+    Renew,
+}
+
+/// At most one remedy, with the page where it is found, and at most one wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Actions<'a> {
+    /// What to do, and where, when a page is configured.
+    pub(super) remedy: Option<(Remedy, Option<Address<'a>>)>,
+    /// Until when to wait.
+    pub(super) until: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Action<'a> {
+    rel: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    href: Option<Address<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+}
+
+impl Remedy {
+    fn of(code: Code, status: StatusCode) -> Option<Self> {
+        if status != StatusCode::PAYMENT_REQUIRED {
+            return None;
+        }
+        match code {
+            Code::PlanUpgradeRequired | Code::QuotaExhausted | Code::RequestExceedsLimit => {
+                Some(Self::Upgrade)
+            }
+            Code::SubscriptionRequired => Some(Self::Subscribe),
+            Code::SubscriptionIncomplete
+            | Code::SubscriptionUnpaid
+            | Code::SubscriptionPastDue
+            // A trial that ended without a payment method is paused until there is one.
+            | Code::SubscriptionPaused => Some(Self::UpdatePaymentMethod),
+            Code::SubscriptionIncompleteExpired
+            | Code::SubscriptionCanceled
+            | Code::SubscriptionExpired => Some(Self::Renew),
+            _ => None,
+        }
+    }
+
+    /// The word in answers.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upgrade => "upgrade",
+            Self::Subscribe => "subscribe",
+            Self::UpdatePaymentMethod => "update_payment_method",
+            Self::Renew => "renew",
+        }
+    }
+
+    /// The words on a button.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Upgrade => "Upgrade the plan",
+            Self::Subscribe => "Subscribe",
+            Self::UpdatePaymentMethod => "Update the payment method",
+            Self::Renew => "Renew the subscription",
+        }
+    }
+
+    /// The words in a sentence, before ` at <address>`.
+    pub(super) const fn clause(self) -> &'static str {
+        match self {
+            Self::Upgrade => "upgrade",
+            Self::Subscribe => "subscribe",
+            Self::UpdatePaymentMethod => "update the payment method",
+            Self::Renew => "renew it",
+        }
+    }
+
+    /// The clause where no page is configured.
+    pub(super) const fn clause_without_page(self) -> &'static str {
+        match self {
+            Self::Upgrade => "a larger plan lifts this",
+            Self::Subscribe => "ask who runs this gateway how to subscribe",
+            Self::UpdatePaymentMethod => "update the payment method",
+            Self::Renew => "renew the subscription",
+        }
+    }
+
+    fn page<'a>(self, links: &'a Links, account: Option<&'a AccountId>) -> Option<Address<'a>> {
+        match self {
+            Self::UpdatePaymentMethod => links.portal(account),
+            Self::Upgrade | Self::Subscribe | Self::Renew => links.pay(account),
+        }
+    }
+}
+
+impl<'a> Actions<'a> {
+    /// What lifts `refusal`.
+    pub(super) fn of(refusal: &'a Refusal, verdict: &Verdict, links: &'a Links) -> Self {
+        let account = refusal.subject.as_ref().map(|subject| &subject.account);
+        let remedy = Remedy::of(refusal.code, verdict.status);
+        Self {
+            remedy: remedy.map(|remedy| (remedy, remedy.page(links, account))),
+            until: verdict.until,
+        }
+    }
+}
+
+impl Serialize for Actions<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        if let Some((remedy, href)) = self.remedy {
+            list.serialize_element(&Action {
+                rel: remedy.as_str(),
+                href,
+                until: None,
+            })?;
+        }
+        if self.until.is_some() {
+            list.serialize_element(&Action {
+                rel: "wait",
+                href: None,
+                until: self.until,
+            })?;
+        }
+        list.end()
+    }
+}

@@ -1,0 +1,158 @@
+//! What a refusal knows: its code, whom it concerns, which limit binds.
+
+use std::time::Duration;
+
+use super::Code;
+use crate::domain::{
+    AccountId, LimitStatus, ModelName, PlanId, RequestId, Scope, SubscriptionStatus, Timestamp,
+};
+
+/// A decision not to forward, or a provider's failure, with all that its answer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What happened; decides the status.
+    pub code: Code,
+    /// Who is refused, once the key is known.
+    pub subject: Option<Subject>,
+    /// The limit that binds.
+    pub limit: Option<LimitFacts>,
+    /// When trying again can succeed.
+    pub retry_after: Option<Duration>,
+    /// What else a person has to know.
+    pub detail: Detail,
+}
+
+/// Whom a refusal concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Who pays.
+    pub account: AccountId,
+    /// The account's plan.
+    pub plan: PlanId,
+    /// The subscription's status, where there is one.
+    pub subscription: Option<SubscriptionStatus>,
+    /// Whether answers must not name figures (`redact: amounts` of the plan).
+    pub redact: bool,
+}
+
+/// What kind of limit binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Requests or tokens per calendar window.
+    Quota,
+    /// Requests or tokens per minute.
+    RateLimit,
+    /// Calls at the same time.
+    Concurrency,
+}
+
+/// A limit and how much of it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitFacts {
+    /// Its kind.
+    pub kind: LimitKind,
+    /// Whose limit it is.
+    pub scope: Scope,
+    /// `requests` or `tokens`.
+    pub unit: &'static str,
+    /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
+    pub per: Option<&'static str>,
+    /// How many.
+    pub limit: u64,
+    /// Settled use.
+    pub used: u64,
+    /// Held by calls in flight.
+    pub held: u64,
+    /// What this call would have taken; 0 where it does not matter.
+    pub asked: u64,
+    /// When it starts again.
+    pub resets_at: Option<Timestamp>,
+    /// The status the limit asks for.
+    pub status: LimitStatus,
+}
+
+/// What else a person has to know. Texts from clients appear only as parsed, printable names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// The code says it all.
+    None,
+    /// The model that was asked for.
+    Model(ModelName),
+    /// A fixed explanation, one sentence with what to do.
+    Say(&'static str),
+    /// An explanation with a figure or a name of ours in it, one sentence with what to do.
+    Explain(Box<str>),
+    /// The methods that the path knows, as the `Allow` field has them.
+    Allow(&'static str),
+    /// The limit in bytes that was passed.
+    Bytes(u64),
+    /// The instant a subscription closed or a key expired.
+    Since(Timestamp),
+    /// The request that caused it, when it is another one.
+    Request(RequestId),
+}
+
+impl LimitFacts {
+    /// What is left for other calls. A rate limit that refuses counts as empty, whatever trickled in since.
+    pub fn remaining(&self) -> u64 {
+        match self.kind {
+            LimitKind::Quota => self
+                .limit
+                .saturating_sub(self.used)
+                .saturating_sub(self.held),
+            LimitKind::RateLimit | LimitKind::Concurrency => 0,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal that knows no more than its code.
+    pub const fn new(code: Code) -> Self {
+        Self {
+            code,
+            subject: None,
+            limit: None,
+            retry_after: None,
+            detail: Detail::None,
+        }
+    }
+
+    /// Names whom it concerns.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        Self {
+            subject: Some(subject),
+            ..self
+        }
+    }
+
+    /// Says more.
+    #[must_use]
+    pub fn with(self, detail: Detail) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// Names the limit that binds.
+    #[must_use]
+    pub fn limited_by(self, limit: LimitFacts) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// Says when trying again can succeed.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}

@@ -1,0 +1,33 @@
+//! Every answer that is not the provider's: our refusals and the world's failures, in the caller's dialect.
+//!
+//! Rank 2. The only place that chooses a 4xx or 5xx status. Must not know who refused.
+
+mod actions;
+mod billing;
+mod causes;
+mod code;
+mod facts;
+mod guide;
+mod headers;
+mod html;
+mod ink;
+mod json;
+mod links;
+mod pages;
+pub mod rate_limit;
+mod render;
+mod representation;
+mod taxonomy;
+mod verdict;
+mod words;
+
+pub use code::Code;
+pub use facts::{Detail, LimitFacts, LimitKind, Refusal, Subject};
+pub use ink::value as field_value;
+pub use links::{Address, Links};
+pub use pages::{page_headers, problem_page};
+pub use render::{Rendered, Scene, render, stream_event};
+pub use representation::Representation;
+
+#[cfg(test)]
+mod tests;
