@@ -15,6 +15,7 @@
 //! | 1 | [`providers`] | wire formats: endpoints, bodies, usage, events |
 //! | 1 | [`telemetry`] | log lines, access records, metrics |
 //! | 2 | [`refusal`] | every answer that is not the provider's |
+//! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -27,6 +28,7 @@
 //! * Nothing but [`refusal`] chooses a 4xx or 5xx status of ours.
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
+pub mod accounts;
 pub mod domain;
 pub mod providers;
 pub mod refusal;

@@ -1,0 +1,103 @@
+//! One counted quantity and its window.
+
+use crate::domain::{AccountId, Anchor, KeyId, Per, Timestamp, Unit, Window};
+
+/// Whose counter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// Over all keys of an account.
+    Account(AccountId),
+    /// One key.
+    Key(KeyId),
+}
+
+/// A counter's name. The window is what makes it start again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CounterName {
+    /// Whose.
+    pub owner: Owner,
+    /// Of what.
+    pub unit: Unit,
+    /// Per which window.
+    pub per: Per,
+}
+
+/// By how much a counter moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterChange {
+    /// Which counter.
+    pub name: CounterName,
+    /// The start of the window that the call was admitted in.
+    pub window_start: Timestamp,
+    /// How many are added.
+    pub add: u64,
+}
+
+/// A counter as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterRow {
+    /// Which counter.
+    pub name: CounterName,
+    /// The start of its window.
+    pub window_start: Timestamp,
+    /// How many are used.
+    pub used: u64,
+}
+
+/// A counter in its present window.
+#[derive(Debug)]
+pub(super) struct Counter {
+    pub(super) name: CounterName,
+    pub(super) window: Window,
+    /// Counts the windows seen, so that a hold of an earlier one is recognised.
+    pub(super) generation: u32,
+    pub(super) used: u64,
+    pub(super) held: u64,
+    anchor: Anchor,
+}
+
+impl Counter {
+    /// A counter that continues what was stored, or starts at `now`.
+    pub(super) fn restore(
+        name: CounterName,
+        stored: Option<&CounterRow>,
+        now: Timestamp,
+        anchor: Anchor,
+    ) -> Self {
+        let window = name
+            .per
+            .window(stored.map_or(now, |row| row.window_start), anchor);
+        let used = stored.map_or(0, |row| row.used);
+        let mut counter = Self {
+            name,
+            window,
+            generation: 0,
+            used,
+            held: 0,
+            anchor,
+        };
+        counter.roll(now, anchor);
+        counter
+    }
+
+    /// Enters the window of `now`. A clock that went back does not bring an earlier window back, and a window that
+    /// only changed its end keeps its count.
+    pub(super) fn roll(&mut self, now: Timestamp, anchor: Anchor) {
+        if now < self.window.end && anchor == self.anchor {
+            return;
+        }
+        let window = self.name.per.window(now, anchor);
+        self.anchor = anchor;
+        if window.start > self.window.start && now >= self.window.start {
+            self.generation = self.generation.wrapping_add(1);
+            self.used = 0;
+            self.held = 0;
+            self.window = window;
+        } else if window.contains(now) {
+            self.window.end = window.end;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

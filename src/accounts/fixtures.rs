@@ -1,0 +1,116 @@
+//! Accounts for tests: one account `a` with the keys `k1` and `k2`, on one plan.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+};
+
+use super::{AccountSpec, Accounts, Key, KeySpec, Output, PlanSpec, Roster, Source, Wanted};
+use crate::domain::{
+    AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, Per, PlanId, Quota, RateLimits,
+    Timestamp, Unit,
+};
+
+pub(super) const START: &str = "2026-11-20T12:00:00Z";
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(super) fn clock() -> Clock {
+    Clock::manual(at(START))
+}
+
+pub(super) fn quota(unit: Unit, per: Per, limit: u64) -> Quota {
+    Quota {
+        unit,
+        per,
+        limit,
+        status: LimitStatus::default(),
+        mode: Mode::default(),
+    }
+}
+
+pub(super) fn quotas(quotas: &[Quota]) -> Limits {
+    Limits {
+        quotas: quotas.to_vec(),
+        ..Limits::default()
+    }
+}
+
+/// Requests per minute, tokens per minute, calls at once; 0 does not limit.
+pub(super) fn rates(requests: u32, tokens: u64, concurrent: u32) -> Limits {
+    Limits {
+        rates: RateLimits {
+            requests_per_minute: NonZeroU32::new(requests),
+            tokens_per_minute: NonZeroU64::new(tokens),
+            concurrent_requests: NonZeroU32::new(concurrent),
+        },
+        quotas: Vec::new(),
+    }
+}
+
+/// A roster whose four levels are `plan`, `per_key`, the account's and the first key's own.
+pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits) -> Roster {
+    let key = |id: &str, limits: Limits| KeySpec {
+        id: KeyId::parse(id).unwrap(),
+        account: AccountId::parse("a").unwrap(),
+        source: Source::Config,
+        digests: vec![(KeyDigest::of(id.as_bytes()), None)],
+        public_part: String::new(),
+        created_at: at(START),
+        expires_at: None,
+        revoked_at: None,
+        disabled: false,
+        models: None,
+        limits,
+        allowed_ips: Vec::new(),
+    };
+    Roster {
+        models: None,
+        plans: vec![PlanSpec {
+            id: PlanId::parse("p").unwrap(),
+            models: None,
+            subscription_required: false,
+            limits: plan,
+            per_key,
+            default_max_output_tokens: 16_384,
+            redact_amounts: false,
+        }],
+        accounts: vec![AccountSpec {
+            id: AccountId::parse("a").unwrap(),
+            plan: PlanId::parse("p").unwrap(),
+            source: Source::Config,
+            created_at: at(START),
+            disabled: false,
+            subscription: None,
+            models: None,
+            limits: own,
+        }],
+        keys: vec![key("k1", narrow), key("k2", Limits::default())],
+    }
+}
+
+pub(super) fn key(accounts: &Accounts, id: &str) -> Arc<Key> {
+    accounts.lookup(&KeyDigest::of(id.as_bytes())).unwrap().key
+}
+
+/// Accounts with only a plan's limits, and the first key.
+pub(super) fn planned(plan: Limits, clock: &Clock) -> (Accounts, Arc<Key>) {
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let none = Limits::default;
+    accounts.publish(roster(plan, none(), none(), none()));
+    let key = key(&accounts, "k1");
+    (accounts, key)
+}
+
+/// A call of so many input and output tokens.
+pub(super) fn wanted(input: u64, output: u64) -> Wanted {
+    Wanted {
+        input,
+        output: Output::Fixed(output),
+        answers: 1,
+        bucket_input: input.div_ceil(4),
+        quotas: true,
+    }
+}

@@ -1,0 +1,214 @@
+//! Limits as JSON, in the shape that they have in the configuration file; the store and the admin API speak it.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde_json::{Map, Value};
+
+use crate::domain::{LimitStatus, Limits, Mode, Per, Quota, RateLimits, Unit};
+
+/// Writes limits: `{"rate_limits":{…},"quotas":[…]}`. What is not limited is left out.
+pub fn limits_to_json(limits: &Limits) -> Value {
+    let Limits { rates, quotas } = limits;
+    let RateLimits {
+        requests_per_minute,
+        tokens_per_minute,
+        concurrent_requests,
+    } = rates;
+    let rates: Map<String, Value> = [
+        (
+            "requests_per_minute",
+            requests_per_minute.map(|n| n.get().into()),
+        ),
+        (
+            "tokens_per_minute",
+            tokens_per_minute.map(|n| n.get().into()),
+        ),
+        (
+            "concurrent_requests",
+            concurrent_requests.map(|n| n.get().into()),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect();
+
+    let mut json = Map::new();
+    if !rates.is_empty() {
+        json.insert("rate_limits".to_owned(), rates.into());
+    }
+    if !quotas.is_empty() {
+        let quotas: Vec<Value> = quotas.iter().map(quota_to_json).collect();
+        json.insert("quotas".to_owned(), quotas.into());
+    }
+    json.into()
+}
+
+/// Reads what [`limits_to_json`] writes, and what a person would write: `status` and `mode` have defaults.
+///
+/// # Errors
+/// Says where and what is wrong, as in `quotas[1].per: must be one of hour, day, week, month, period`.
+pub fn limits_from_json(value: &Value) -> Result<Limits, String> {
+    let mut limits = Limits::default();
+    for (name, value) in object(value, "limits")? {
+        match name.as_str() {
+            "rate_limits" => limits.rates = rates_from_json(value)?,
+            "quotas" => limits.quotas = quotas_from_json(value)?,
+            _ => return Err(unknown("", name, "rate_limits, quotas")),
+        }
+    }
+    Ok(limits)
+}
+
+const STATUSES: [(u16, LimitStatus); 3] = [
+    (402, LimitStatus::PaymentRequired),
+    (403, LimitStatus::Forbidden),
+    (429, LimitStatus::TooManyRequests),
+];
+
+const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+
+fn quota_to_json(quota: &Quota) -> Value {
+    let Quota {
+        unit,
+        per,
+        limit,
+        status,
+        mode,
+    } = quota;
+    let status = match status {
+        LimitStatus::PaymentRequired => 402,
+        LimitStatus::Forbidden => 403,
+        LimitStatus::TooManyRequests => 429,
+    };
+    let mode = match mode {
+        Mode::Enforce => "enforce",
+        Mode::Shadow => "shadow",
+    };
+    serde_json::json!({ unit.as_str(): limit, "per": per.as_str(), "status": status, "mode": mode })
+}
+
+fn rates_from_json(value: &Value) -> Result<RateLimits, String> {
+    let mut rates = RateLimits::default();
+    for (name, value) in object(value, "rate_limits")? {
+        let at = format!("rate_limits.{name}");
+        match name.as_str() {
+            "requests_per_minute" => rates.requests_per_minute = Some(per_minute(value, &at)?),
+            "tokens_per_minute" => {
+                let tokens = NonZeroU64::new(whole(value, &at)?);
+                rates.tokens_per_minute = Some(tokens.ok_or_else(|| zero(&at))?);
+            }
+            "concurrent_requests" => rates.concurrent_requests = Some(per_minute(value, &at)?),
+            _ => {
+                let known = "requests_per_minute, tokens_per_minute, concurrent_requests";
+                return Err(unknown("rate_limits.", name, known));
+            }
+        }
+    }
+    Ok(rates)
+}
+
+fn quotas_from_json(value: &Value) -> Result<Vec<Quota>, String> {
+    let list = value.as_array().ok_or("quotas: must be a list")?;
+    let mut quotas: Vec<Quota> = Vec::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        let quota = quota_from_json(value, &format!("quotas[{index}]"))?;
+        // Both would move the same counter, and only one of them could be meant.
+        if let Some(first) = quotas
+            .iter()
+            .position(|other| (other.unit, other.per) == (quota.unit, quota.per))
+        {
+            let (unit, per) = (quota.unit.as_str(), quota.per);
+            return Err(format!(
+                "quotas[{index}]: {unit} per {per} is limited already by quotas[{first}]"
+            ));
+        }
+        quotas.push(quota);
+    }
+    Ok(quotas)
+}
+
+fn quota_from_json(value: &Value, at: &str) -> Result<Quota, String> {
+    let mut counted: Option<(Unit, u64)> = None;
+    let mut per = None;
+    let mut status = LimitStatus::default();
+    let mut mode = Mode::default();
+    for (name, value) in object(value, at)? {
+        let here = format!("{at}.{name}");
+        match name.as_str() {
+            "per" => {
+                let window = value.as_str().and_then(Per::parse);
+                per = Some(window.ok_or_else(|| {
+                    format!("{here}: must be one of hour, day, week, month, period")
+                })?);
+            }
+            "status" => {
+                let known = STATUSES
+                    .iter()
+                    .find(|(number, _)| value.as_u64() == Some(u64::from(*number)));
+                status = known
+                    .ok_or_else(|| format!("{here}: must be 402, 403 or 429"))?
+                    .1;
+            }
+            "mode" => {
+                let known = MODES.iter().find(|(word, _)| value.as_str() == Some(*word));
+                mode = known
+                    .ok_or_else(|| format!("{here}: must be enforce or shadow"))?
+                    .1;
+            }
+            word => {
+                let unit = Unit::parse(word).ok_or_else(|| {
+                    unknown(
+                        &format!("{at}."),
+                        word,
+                        "requests, tokens, per, status, mode",
+                    )
+                })?;
+                if counted.replace((unit, whole(value, &here)?)).is_some() {
+                    return Err(format!(
+                        "{at}: has requests and tokens; write one quota for each"
+                    ));
+                }
+            }
+        }
+    }
+    let (unit, limit) = counted.ok_or_else(|| format!("{at}: says neither requests nor tokens"))?;
+    let per = per.ok_or_else(|| {
+        format!("{at}: per is missing; it is one of hour, day, week, month, period")
+    })?;
+    Ok(Quota {
+        unit,
+        per,
+        limit,
+        status,
+        mode,
+    })
+}
+
+fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, String> {
+    value
+        .as_object()
+        .ok_or_else(|| format!("{at}: must be an object"))
+}
+
+fn whole(value: &Value, at: &str) -> Result<u64, String> {
+    value
+        .as_u64()
+        .ok_or_else(|| format!("{at}: must be a whole number"))
+}
+
+fn per_minute(value: &Value, at: &str) -> Result<NonZeroU32, String> {
+    let number = u32::try_from(whole(value, at)?)
+        .map_err(|_| format!("{at}: must be at most {}", u32::MAX))?;
+    NonZeroU32::new(number).ok_or_else(|| zero(at))
+}
+
+fn zero(at: &str) -> String {
+    format!("{at}: must be at least 1; to allow none, disable the key or account")
+}
+
+fn unknown(before: &str, name: &str, known: &str) -> String {
+    format!("{before}{name}: is not known here; {known} are")
+}
+
+#[cfg(test)]
+mod tests;

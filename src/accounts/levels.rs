@@ -1,0 +1,123 @@
+//! All limits that bind one key: its own, its share of the plan, its account's and its plan's.
+//!
+//! The levels are lists, not fields: a new kind of limit is one more entry.
+
+use std::sync::Arc;
+
+use super::{Book, CounterName, CounterRow, Owner};
+use crate::domain::{AccountId, Anchor, Clock, KeyId, Limits, Quota, Scope};
+
+/// A quota and the counter that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaLevel {
+    pub(super) slot: usize,
+    /// Whose limit it is.
+    pub scope: Scope,
+    /// The limit.
+    pub quota: Quota,
+}
+
+/// A limit that only time lifts, and the place of its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RateLevel {
+    pub(super) slot: usize,
+    pub(super) scope: Scope,
+    pub(super) limit: u64,
+}
+
+/// Every limit that binds a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels {
+    pub(super) quotas: Vec<QuotaLevel>,
+    pub(super) requests: Vec<RateLevel>,
+    pub(super) tokens: Vec<RateLevel>,
+    pub(super) concurrent: Vec<RateLevel>,
+}
+
+/// Where the limits of a key come from.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    pub(super) account: &'a AccountId,
+    pub(super) key: &'a KeyId,
+    /// The plan's limits, counted per account.
+    pub(super) plan: &'a Limits,
+    /// The account's own.
+    pub(super) own: &'a Limits,
+    /// The plan's limits for each key.
+    pub(super) per_key: &'a Limits,
+    /// The key's own.
+    pub(super) narrow: &'a Limits,
+    pub(super) anchor: Anchor,
+}
+
+impl Levels {
+    /// Gives every limit its place in the account's book.
+    pub(super) fn compile(
+        from: &Sources<'_>,
+        book: &Book,
+        clock: &Clock,
+        stored: &dyn Fn(&CounterName) -> Option<CounterRow>,
+    ) -> Self {
+        let account = || Owner::Account(from.account.clone());
+        let key = || Owner::Key(from.key.clone());
+        let mut levels = Self::default();
+        let mut add = |scope: Scope, origin: &'static str, owner: Owner, limits: &Limits| {
+            for quota in &limits.quotas {
+                let name = CounterName {
+                    owner: owner.clone(),
+                    unit: quota.unit,
+                    per: quota.per,
+                };
+                let slot = book.counter(name, stored, clock.now(), from.anchor);
+                levels.quotas.push(QuotaLevel {
+                    slot,
+                    scope,
+                    quota: *quota,
+                });
+            }
+            let owner = Arc::new((origin, owner));
+            if let Some(limit) = limits.rates.requests_per_minute {
+                let slot = book.rate(&owner, limit, clock);
+                levels.requests.push(RateLevel {
+                    slot,
+                    scope,
+                    limit: limit.get().into(),
+                });
+            }
+            if let Some(limit) = limits.rates.tokens_per_minute {
+                let slot = book.bucket(&owner, limit, clock);
+                levels.tokens.push(RateLevel {
+                    slot,
+                    scope,
+                    limit: limit.get(),
+                });
+            }
+            if let Some(limit) = limits.rates.concurrent_requests {
+                let slot = book.seats(&owner);
+                levels.concurrent.push(RateLevel {
+                    slot,
+                    scope,
+                    limit: limit.get().into(),
+                });
+            }
+        };
+        add(Scope::Key, "key", key(), from.narrow);
+        add(Scope::Key, "per_key", key(), from.per_key);
+        add(Scope::Account, "account", account(), from.own);
+        add(Scope::Plan, "plan", account(), from.plan);
+        levels
+    }
+
+    /// Whether a token quota is enforced.
+    pub fn limits_tokens(&self) -> bool {
+        self.quotas.iter().any(QuotaLevel::bounds_tokens)
+    }
+}
+
+impl QuotaLevel {
+    /// Whether it refuses calls by their tokens.
+    pub(super) fn bounds_tokens(&self) -> bool {
+        use crate::domain::{Mode, Unit};
+        self.quota.unit == Unit::Tokens && self.quota.mode == Mode::Enforce
+    }
+}

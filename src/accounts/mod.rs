@@ -1,0 +1,27 @@
+//! Who may call, what they pay for and how much of it is used.
+//!
+//! Rank 2. Owns the directory of keys and every limit's state. Must not know HTTP, files or the store.
+
+mod apikey;
+mod binding;
+mod book;
+mod bucket;
+mod counter;
+mod directory;
+#[cfg(test)]
+mod fixtures;
+mod json;
+mod levels;
+mod rate;
+mod registry;
+mod roster;
+
+pub use apikey::ApiKey;
+pub use binding::{Binding, Output, Reading, Reason, Settled, Wanted};
+pub use book::{Book, Entry, Seat, Taken};
+pub use counter::{CounterChange, CounterName, CounterRow, Owner};
+pub use directory::{Account, Directory, Key, Lookup, Plan};
+pub use json::{limits_from_json, limits_to_json};
+pub use levels::{Levels, QuotaLevel};
+pub use registry::Accounts;
+pub use roster::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source};

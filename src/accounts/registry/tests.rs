@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use super::Accounts;
+use crate::{
+    accounts::{
+        CounterName, CounterRow, Owner, Reason, Settled,
+        fixtures::{at, clock, key, quota, quotas, rates, roster, wanted},
+    },
+    domain::{AccountId, Clock, KeyDigest, KeyId, Limits, Per, Timestamp, Unit},
+};
+
+fn none() -> Limits {
+    Limits::default()
+}
+
+fn use_tokens(accounts: &Accounts, clock: &Clock, tokens: u64) -> Result<(), Reason> {
+    let key = key(accounts, "k1");
+    let book = &key.account.book;
+    let taken = book
+        .hold(&key.levels, &wanted(tokens, 0), clock, key.account.anchor)
+        .map_err(|bound| bound.reason)?;
+    book.settle(taken, Settled::Used(tokens), clock);
+    Ok(())
+}
+
+fn used(accounts: &Accounts, clock: &Clock) -> Vec<u64> {
+    let key = key(accounts, "k1");
+    let mut used = Vec::new();
+    let account = &key.account;
+    account
+        .book
+        .read(&key.levels, clock, account.anchor, |reading| {
+            used.push(reading.figures.used)
+        });
+    used
+}
+
+#[test]
+fn usage_stays_by_id_and_the_new_limit_applies() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let day = |limit| quotas(&[quota(Unit::Tokens, Per::Day, limit)]);
+    accounts.publish(roster(day(1000), none(), none(), none()));
+    use_tokens(&accounts, &clock, 600).unwrap();
+    // Another plan with the same unit and window: a smaller limit is spent at once, a larger one goes on.
+    accounts.publish(roster(day(500), none(), none(), none()));
+    assert_eq!(use_tokens(&accounts, &clock, 1), Err(Reason::Spent));
+    accounts.publish(roster(day(700), none(), none(), none()));
+    assert_eq!(use_tokens(&accounts, &clock, 101), Err(Reason::TooLarge));
+    use_tokens(&accounts, &clock, 100).unwrap();
+    // Another window is another counter; the old one is there when its limit comes back.
+    accounts.publish(roster(
+        quotas(&[quota(Unit::Tokens, Per::Week, 700)]),
+        none(),
+        none(),
+        none(),
+    ));
+    use_tokens(&accounts, &clock, 50).unwrap();
+    accounts.publish(roster(day(1000), none(), none(), none()));
+    assert_eq!(used(&accounts, &clock), [700]);
+    // Gone for a while: what was used stays.
+    let mut empty = roster(day(1000), none(), none(), none());
+    empty.accounts.clear();
+    accounts.publish(empty);
+    assert!(accounts.lookup(&KeyDigest::of(b"k1")).is_none());
+    accounts.publish(roster(day(1000), none(), none(), none()));
+    assert_eq!(used(&accounts, &clock), [700]);
+}
+
+#[test]
+fn an_unchanged_rate_goes_on_and_a_changed_one_starts_fresh() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let enter = |accounts: &Accounts| {
+        let key = key(accounts, "k1");
+        key.account.book.enter(&key.levels, true).map(drop).is_ok()
+    };
+    accounts.publish(roster(rates(1, 0, 0), none(), none(), none()));
+    assert!(enter(&accounts));
+    accounts.publish(roster(rates(1, 0, 0), none(), none(), none()));
+    assert!(!enter(&accounts));
+    accounts.publish(roster(rates(2, 0, 0), none(), none(), none()));
+    assert!(enter(&accounts) && enter(&accounts) && !enter(&accounts));
+    clock.advance(Duration::from_secs(30));
+    assert!(enter(&accounts) && !enter(&accounts));
+
+    accounts.publish(roster(rates(0, 100, 0), none(), none(), none()));
+    // 400 bytes are held as 100 tokens and were 400.
+    use_tokens(&accounts, &clock, 400).unwrap();
+    accounts.publish(roster(rates(0, 100, 0), none(), none(), none()));
+    assert_eq!(use_tokens(&accounts, &clock, 4), Err(Reason::Rate));
+    accounts.publish(roster(rates(0, 101, 0), none(), none(), none()));
+    assert_eq!(use_tokens(&accounts, &clock, 4), Ok(()));
+}
+
+#[test]
+fn calls_under_way_keep_what_they_were_admitted_by() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let mut limits = rates(0, 0, 1);
+    limits.quotas.push(quota(Unit::Tokens, Per::Day, 1000));
+    accounts.publish(roster(limits.clone(), none(), none(), none()));
+    let old = key(&accounts, "k1");
+    let seat = old.account.book.enter(&old.levels, true).unwrap();
+    let taken = old
+        .account
+        .book
+        .hold(&old.levels, &wanted(400, 0), &clock, old.account.anchor)
+        .unwrap();
+    limits.quotas[0].limit = 500;
+    accounts.publish(roster(limits, none(), none(), none()));
+    let new = key(&accounts, "k1");
+    assert!(new.account.book.enter(&new.levels, true).is_err());
+    assert_eq!(use_tokens(&accounts, &clock, 101), Err(Reason::OnHold));
+    old.account.book.settle(taken, Settled::Used(450), &clock);
+    drop(seat);
+    assert!(new.account.book.enter(&new.levels, true).is_ok());
+    assert_eq!(use_tokens(&accounts, &clock, 51), Err(Reason::TooLarge));
+    assert_eq!(use_tokens(&accounts, &clock, 50), Ok(()));
+}
+
+fn row(owner: Owner, per: Per, start: &str, used: u64) -> CounterRow {
+    CounterRow {
+        name: CounterName {
+            owner,
+            unit: Unit::Tokens,
+            per,
+        },
+        window_start: at(start),
+        used,
+    }
+}
+
+#[test]
+fn stored_counters_go_on_when_their_accounts_appear() {
+    let clock = clock();
+    let account = || Owner::Account(AccountId::parse("a").unwrap());
+    let stored = vec![
+        row(account(), Per::Day, "2026-11-20T00:00:00Z", 300),
+        row(account(), Per::Hour, "2026-11-20T11:00:00Z", 300),
+        row(
+            Owner::Key(KeyId::parse("k1").unwrap()),
+            Per::Day,
+            "2026-11-20T00:00:00Z",
+            200,
+        ),
+        row(
+            Owner::Key(KeyId::parse("a").unwrap()),
+            Per::Day,
+            "2026-11-20T00:00:00Z",
+            999,
+        ),
+    ];
+    let accounts = Accounts::new(clock.clone(), stored);
+    let plan = quotas(&[
+        quota(Unit::Tokens, Per::Day, 1000),
+        quota(Unit::Tokens, Per::Hour, 1000),
+    ]);
+    let narrow = quotas(&[quota(Unit::Tokens, Per::Day, 1000)]);
+    accounts.publish(roster(plan, none(), none(), narrow));
+    assert_eq!(used(&accounts, &clock), [200, 300, 0]);
+}
+
+#[test]
+fn an_account_without_its_plan_and_a_key_without_its_account_open_nothing() {
+    let accounts = Accounts::new(clock(), Vec::new());
+    let mut orphans = roster(none(), none(), none(), none());
+    orphans.plans.clear();
+    accounts.publish(orphans);
+    assert!(accounts.lookup(&KeyDigest::of(b"k1")).is_none());
+    let mut orphans = roster(none(), none(), none(), none());
+    orphans.keys[0].account = AccountId::parse("nobody").unwrap();
+    accounts.publish(orphans);
+    assert!(accounts.lookup(&KeyDigest::of(b"k1")).is_none());
+    assert!(accounts.lookup(&KeyDigest::of(b"k2")).is_some());
+}
+
+#[test]
+fn both_secrets_of_a_rotation_open_the_same_key() {
+    let accounts = Accounts::new(clock(), Vec::new());
+    let mut rotated = roster(none(), none(), none(), none());
+    let end: Timestamp = at("2026-11-21T00:00:00Z");
+    rotated.keys[0].digests = vec![
+        (KeyDigest::of(b"old"), Some(end)),
+        (KeyDigest::of(b"new"), None),
+    ];
+    accounts.publish(rotated);
+    let old = accounts.lookup(&KeyDigest::of(b"old")).unwrap();
+    let new = accounts.lookup(&KeyDigest::of(b"new")).unwrap();
+    assert_eq!((old.until, new.until), (Some(end), None));
+    assert!(std::sync::Arc::ptr_eq(&old.key, &new.key));
+}

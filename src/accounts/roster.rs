@@ -1,0 +1,109 @@
+//! What configuration, the store and the admin API say about plans, accounts and keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use crate::domain::{
+    AccountId, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp,
+};
+
+/// Where an account or key was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// In the configuration file; read-only to the API.
+    Config,
+    /// Through the command line or the admin API.
+    Api,
+}
+
+/// A plan as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSpec {
+    /// Its name.
+    pub id: PlanId,
+    /// Public names of the models it includes; `None` includes all.
+    pub models: Option<BTreeSet<ModelName>>,
+    /// Whether calls need an open subscription.
+    pub subscription_required: bool,
+    /// Limits over all keys of an account.
+    pub limits: Limits,
+    /// Limits of each key by itself.
+    pub per_key: Limits,
+    /// The output limit of a call that names none.
+    pub default_max_output_tokens: u64,
+    /// Whether refusals name no figures.
+    pub redact_amounts: bool,
+}
+
+/// An account as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSpec {
+    /// Its name.
+    pub id: AccountId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// Where it was declared.
+    pub source: Source,
+    /// When it was first seen; anchors `per: period` where there is no billing period.
+    pub created_at: Timestamp,
+    /// Whether all its keys are refused.
+    pub disabled: bool,
+    /// Its standing with the payment provider.
+    pub subscription: Option<Subscription>,
+    /// Models it may use; `None` leaves that to the plan.
+    pub models: Option<BTreeSet<ModelName>>,
+    /// Limits of its own, beside the plan's.
+    pub limits: Limits,
+}
+
+/// A key as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Its name.
+    pub id: KeyId,
+    /// Who pays for it.
+    pub account: AccountId,
+    /// Where it was declared.
+    pub source: Source,
+    /// The secrets that open it. All but the last have an end: a rotation's overlap.
+    pub digests: Vec<(KeyDigest, Option<Timestamp>)>,
+    /// The public part of the newest secret, to recognise it by; empty for a key we did not make.
+    pub public_part: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Whether it is refused for now.
+    pub disabled: bool,
+    /// Models it may use; `None` leaves that to the account and plan.
+    pub models: Option<BTreeSet<ModelName>>,
+    /// Limits of its own, beside the plan's and the account's.
+    pub limits: Limits,
+    /// Networks it may be used from; empty allows all.
+    pub allowed_ips: Vec<IpNet>,
+}
+
+/// Everything that can be published at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roster {
+    /// All plans.
+    pub plans: Vec<PlanSpec>,
+    /// All accounts.
+    pub accounts: Vec<AccountSpec>,
+    /// All keys.
+    pub keys: Vec<KeySpec>,
+    /// The models that plans, accounts and keys may name; `None` where the file lists none and every name is taken.
+    pub models: Option<BTreeMap<ModelName, Extent>>,
+}
+
+/// Whether the input of a call to a model is bounded, whatever its body refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// By the model's `context_window`.
+    Bounded,
+    /// The file does not say; no token quota can hold it.
+    Unknown,
+}
