@@ -16,6 +16,7 @@
 //! | 1 | [`telemetry`] | log lines, access records, metrics |
 //! | 2 | [`refusal`] | every answer that is not the provider's |
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
+//! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -30,6 +31,7 @@
 
 pub mod accounts;
 pub mod domain;
+pub mod listener;
 pub mod providers;
 pub mod refusal;
 pub mod telemetry;

@@ -1,0 +1,186 @@
+//! The accept loop and the drain.
+
+use std::{
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use http_body::Body;
+use hyper::{Request, Response, body::Incoming, service::Service};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+
+use super::{
+    bind::Listener,
+    clocks::Clocks,
+    connection::{Connection, Peer},
+    session::{self, Shared},
+    shutdown::Shutdown,
+    tasks::Tasks,
+};
+
+/// Pauses after an accept that failed, doubled from the first to the last: long enough not to spin while descriptors
+/// are short, short enough to go on soon after.
+const PAUSE_FIRST: Duration = Duration::from_millis(10);
+const PAUSE_LAST: Duration = Duration::from_secs(1);
+
+/// How the connections that were open at the start of a drain ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Those that came to their end.
+    pub finished: usize,
+    /// Those that were dropped because the time was up.
+    pub forced: usize,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    finished: AtomicUsize,
+    forced: AtomicUsize,
+}
+
+impl Listener {
+    /// Accepts and serves until a shutdown has begun and every connection has ended. `make` makes the service of one
+    /// connection; it is called for each connection accepted, before the handshake.
+    ///
+    /// At most `connections` are served at once; further ones wait in the kernel's backlog. The future ends at the
+    /// latest when the shutdown is forced and its last word is over. It ends before a shutdown only if the runtime cannot
+    /// take the socket, which is logged.
+    pub async fn serve<M, S, B>(self, make: M, shutdown: Shutdown) -> Drained
+    where
+        M: Fn(Peer, Connection) -> S,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Self {
+            socket,
+            address,
+            tuning,
+        } = self;
+        let socket = match TcpListener::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => {
+                // The reactor has no room for one more descriptor: there is nothing to serve.
+                tracing::error!(%address, %error, "cannot listen");
+                return Drained::default();
+            }
+        };
+        let tasks = Tasks::default();
+        let ended = Arc::new(Ended::default());
+        let share = |settings| Arc::new(Shared::new(settings, tasks.clone(), shutdown.clone()));
+        let mut shared = share(Arc::clone(&tuning.current()));
+        let permits = Arc::new(Semaphore::new(
+            shared.settings.connections.min(Semaphore::MAX_PERMITS),
+        ));
+
+        let mut start = |tcp: TcpStream, addr, permit: OwnedSemaphorePermit| {
+            let settings = tuning.current();
+            if !Arc::ptr_eq(&settings, &shared.settings) {
+                shared = share(Arc::clone(&settings));
+            }
+            let peer = Peer {
+                addr,
+                tls: shared.settings.tls.is_some(),
+            };
+            let clocks = Arc::new(Clocks::start(shared.settings.timeouts.head));
+            let service = make(peer, Connection::new(&clocks));
+            let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
+            tasks.spawn(async move {
+                // Given back when the connection is over, by panic too.
+                let _permit = permit;
+                let forced = session::run(tcp, peer, clocks, service, Arc::clone(&shared)).await;
+                if shared.shutdown.is_draining() {
+                    ended.count(forced);
+                }
+            });
+        };
+
+        let mut pause = None;
+        loop {
+            let permit = Arc::clone(&permits).acquire_owned();
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.draining() => break,
+                // The permit comes first: a connection that cannot be served yet stays in the backlog.
+                accepted = accept(&socket, permit) => accepted,
+            };
+            match accepted {
+                Ok((tcp, addr, permit)) => {
+                    pause = None;
+                    start(tcp, addr, permit);
+                }
+                Err(error) => match back_off(&error, pause) {
+                    None => {}
+                    Some(next) => {
+                        if pause.is_none() {
+                            tracing::warn!(%address, %error, "cannot accept connections for now; they wait");
+                        }
+                        pause = Some(next);
+                        tokio::select! {
+                            () = shutdown.draining() => break,
+                            () = sleep(next) => {}
+                        }
+                    }
+                },
+            }
+        }
+
+        // Connections that the kernel has already taken would be reset by closing the socket. They are served their one
+        // answer instead, as far as permits go.
+        while let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
+            && let Some(Ok((tcp, addr))) = socket.accept().now_or_never()
+        {
+            start(tcp, addr, permit);
+        }
+        drop(socket);
+        tasks.wait().await;
+        ended.drained()
+    }
+}
+
+impl Ended {
+    fn count(&self, forced: bool) {
+        let counter = if forced { &self.forced } else { &self.finished };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn drained(&self) -> Drained {
+        Drained {
+            finished: self.finished.load(Ordering::Relaxed),
+            forced: self.forced.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn accept(
+    socket: &TcpListener,
+    permit: impl Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>>,
+) -> io::Result<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
+    let permit = permit.await.map_err(io::Error::other)?;
+    let (tcp, addr) = socket.accept().await?;
+    Ok((tcp, addr, permit))
+}
+
+/// How long to pause after an error, `None` for not at all: an error of the connection that would have been accepted
+/// says nothing about the next one; one of ours (no descriptors, no memory) does.
+pub(super) fn back_off(error: &io::Error, last: Option<Duration>) -> Option<Duration> {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::Interrupted => None,
+        _ => Some(last.map_or(PAUSE_FIRST, |last| last.saturating_mul(2).min(PAUSE_LAST))),
+    }
+}

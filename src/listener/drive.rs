@@ -1,0 +1,159 @@
+//! Polls hyper's connection together with its deadlines and the shutdown.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    clocks::Clocks,
+    settings::{Closing, Settings},
+    shutdown::Shutdown,
+    timer::wait,
+};
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// hyper was done with it.
+    Finished(hyper::Result<()>),
+    /// A request head was not complete in time.
+    HeadLate,
+    /// The client took nothing of what was written.
+    Stalled,
+    /// It was told to close and did not, though there was nothing to do.
+    Lingered,
+    /// It reset most of its requests.
+    Flooded,
+    /// It was still at work when the drain was over.
+    Forced,
+}
+
+/// The deadlines of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) write_stall: Duration,
+    /// How long it may be idle; `None` where hyper sees to that.
+    pub(super) idle: Option<Duration>,
+    pub(super) closing: Closing,
+}
+
+/// What has come due.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    End(fn() -> End),
+    /// Nothing asked for within the idle time.
+    Idle,
+    /// A look at what other tasks may have changed meanwhile.
+    Look,
+}
+
+/// When the connection was told to close, and until when it may live.
+#[derive(Debug, Default)]
+struct Order {
+    told: Option<Instant>,
+    force: Option<Instant>,
+}
+
+impl Limits {
+    pub(super) fn http1(settings: &Settings) -> Self {
+        Self {
+            write_stall: settings.timeouts.write_stall,
+            idle: None,
+            closing: settings.closing,
+        }
+    }
+
+    pub(super) fn http2(settings: &Settings) -> Self {
+        Self {
+            idle: Some(settings.http2.idle),
+            ..Self::http1(settings)
+        }
+    }
+
+    /// The next thing to come due, if any can.
+    fn next(&self, clocks: &Clocks, order: &Order) -> Option<(Instant, Due)> {
+        let head = clocks.head_due().map(|at| (at, Due::End(|| End::HeadLate)));
+        let stalled = clocks
+            .stalled_since()
+            .map(|since| (since + self.write_stall, Due::End(|| End::Stalled)));
+        let force = order.force.map(|at| (at, Due::End(|| End::Forced)));
+        let quiet = match (order.told, clocks.quiet_since()) {
+            (Some(told), Some(since)) => Some((
+                told.max(since) + self.closing.linger,
+                Due::End(|| End::Lingered),
+            )),
+            (Some(_), None) => Some((Instant::now() + self.closing.linger, Due::Look)),
+            // Before its first request a connection is not idle but late.
+            (None, Some(since)) if head.is_none() => {
+                self.idle.map(|idle| (since + idle, Due::Idle))
+            }
+            (None, _) => self.idle.map(|idle| (Instant::now() + idle, Due::Look)),
+        };
+        [head, stalled, force, quiet]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+}
+
+/// Drives `connection` to its end. `tell` starts its graceful shutdown.
+pub(super) async fn drive<C>(
+    connection: C,
+    tell: fn(Pin<&mut C>),
+    clocks: &Clocks,
+    limits: Limits,
+    shutdown: &Shutdown,
+) -> End
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut draining = pin!(shutdown.draining());
+    let mut cut_off = pin!(shutdown.cut_off());
+    let mut order = Order::default();
+
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(End::Finished(result));
+            }
+            if order.told.is_none() && draining.as_mut().poll(cx).is_ready() {
+                order.told = Some(Instant::now());
+                clocks.closing();
+                tell(connection.as_mut());
+                continue;
+            }
+            if order.force.is_none() && cut_off.as_mut().poll(cx).is_ready() {
+                order.force = Some(Instant::now() + limits.closing.last_word);
+            }
+            if clocks.is_flooded() {
+                tell(connection.as_mut());
+                // One more poll, so that GOAWAY goes out first. What it returns does not matter any more.
+                let _ = connection.as_mut().poll(cx);
+                return Poll::Ready(End::Flooded);
+            }
+            let Some((at, due)) = limits.next(clocks, &order) else {
+                return Poll::Pending;
+            };
+            if wait(timer.as_mut(), at, cx).is_pending() {
+                return Poll::Pending;
+            }
+            match due {
+                Due::End(end) => return Poll::Ready(end()),
+                Due::Idle => {
+                    order.told = Some(Instant::now());
+                    clocks.closing();
+                    tell(connection.as_mut());
+                }
+                Due::Look => {}
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,40 @@
+//! Sockets that clients connect to: accepting, TLS, HTTP, deadlines, drain.
+//!
+//! Rank 2. Generic over the service. Must not know what it serves.
+//!
+//! The way of a connection: [`Listener::bind`] takes the address, the accept loop takes a permit and then a connection,
+//! `session` does the handshake and learns the protocol, hyper parses and writes, `drive` polls hyper together with
+//! the clocks that hyper lacks, and `farewell` closes so that the last answer arrives.
+
+mod accept;
+mod bind;
+mod clocks;
+mod connection;
+mod descriptors;
+mod drive;
+mod farewell;
+mod io;
+mod protocol;
+mod session;
+mod settings;
+mod shutdown;
+mod signal;
+mod stream;
+mod streams;
+mod tasks;
+mod timer;
+mod tuning;
+mod watched;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::Drained;
+pub use bind::{BindError, Listener};
+pub use connection::{Connection, InFlight, Peer};
+pub use descriptors::raise_descriptor_limit;
+pub use settings::{Closing, Http2, Settings, Timeouts};
+pub use shutdown::{Shutdown, ShutdownHandle};
+pub use signal::Until;
+pub use tasks::Tasks;
+pub use tuning::Tuning;

@@ -1,0 +1,177 @@
+//! One connection, from accept to close.
+
+use std::{convert::Infallible, io, sync::Arc};
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::Service,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    clocks::Clocks,
+    connection::Peer,
+    drive::{End, Limits, drive},
+    farewell,
+    io::Io,
+    protocol::{self, Version, negotiated, sniff},
+    settings::Settings,
+    shutdown::Shutdown,
+    stream::Stream,
+    streams::Streams,
+    tasks::Tasks,
+    watched::Watched,
+};
+
+/// What all connections share that are served by the same settings.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) http1: http1::Builder,
+    /// Runs the streams of HTTP/2.
+    pub(super) tasks: Tasks,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Shared {
+    pub(super) fn new(settings: Arc<Settings>, tasks: Tasks, shutdown: Shutdown) -> Self {
+        Self {
+            http1: protocol::http1(&settings),
+            tasks,
+            settings,
+            shutdown,
+        }
+    }
+}
+
+/// Serves one connection to its end. Returns whether it was forced to end.
+pub(super) async fn run<S, B>(
+    tcp: TcpStream,
+    peer: Peer,
+    clocks: Arc<Clocks>,
+    service: S,
+    shared: Arc<Shared>,
+) -> bool
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let opened = tokio::select! {
+        opened = open(tcp, &shared) => opened,
+        () = abandoned(&shared) => return false,
+    };
+    let (stream, version, prefix) = match opened {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return false,
+        Err(error) => {
+            tracing::debug!(peer = %peer.addr, %error, "a connection ended before its first request");
+            return false;
+        }
+    };
+
+    let Shared {
+        settings,
+        http1,
+        tasks,
+        shutdown,
+    } = &*shared;
+    let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
+    let head = (version == Version::Http1).then_some(settings.timeouts.head);
+    let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), head));
+    let end = match version {
+        Version::Http1 => {
+            let connection = http1.serve_connection(io, service);
+            let limits = Limits::http1(settings);
+            drive(
+                connection,
+                http1::Connection::graceful_shutdown,
+                &clocks,
+                limits,
+                shutdown,
+            )
+            .await
+        }
+        Version::Http2 => {
+            let streams = Streams {
+                tasks: tasks.clone(),
+                clocks: Arc::clone(&clocks),
+                write_stall: settings.timeouts.write_stall,
+            };
+            let connection = protocol::http2(settings, streams).serve_connection(io, service);
+            let limits = Limits::http2(settings);
+            drive(
+                connection,
+                http2::Connection::graceful_shutdown,
+                &clocks,
+                limits,
+                shutdown,
+            )
+            .await
+        }
+    };
+
+    // hyper has let go of the stream by now, whatever the end was.
+    let stream = clocks.take_stream();
+    let answered = match &end {
+        End::Finished(Ok(())) => true,
+        // The parser's own 400, 414 and 431 come with an error.
+        End::Finished(Err(error)) => error.is_parse(),
+        _ => false,
+    };
+    match &end {
+        End::Finished(Ok(())) => {}
+        End::Finished(Err(error)) => {
+            tracing::debug!(peer = %peer.addr, error = error as &dyn std::error::Error, "a connection failed");
+        }
+        why => tracing::debug!(peer = %peer.addr, ?why, "a connection was closed"),
+    }
+    if let Some(stream) = stream
+        && answered
+        && version == Version::Http1
+        && clocks.is_client_sending()
+    {
+        farewell::linger(stream, settings.closing).await;
+    }
+    matches!(end, End::Forced)
+}
+
+/// Handshake and choice of protocol; `None` when the client left without a byte.
+async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Version, Bytes)>> {
+    let timeouts = shared.settings.timeouts;
+    let accepted = Instant::now();
+    let head_due = accepted + timeouts.head;
+    let Some(tls) = &shared.settings.tls else {
+        let mut stream = Stream::Plain(tcp);
+        let sniffed = timeout_at(head_due, sniff(&mut stream)).await??;
+        return Ok(sniffed.map(|(version, prefix)| (stream, version, prefix)));
+    };
+    let handshake_due = head_due.min(accepted + timeouts.tls);
+    let stream = timeout_at(
+        handshake_due,
+        TlsAcceptor::from(Arc::clone(tls)).accept(tcp),
+    )
+    .await??;
+    let version = negotiated(stream.get_ref().1.alpn_protocol());
+    Ok(Some((Stream::Tls(Box::new(stream)), version, Bytes::new())))
+}
+
+/// Waits until a connection that has not asked for anything has had its time in a drain.
+async fn abandoned(shared: &Shared) {
+    shared.shutdown.draining().await;
+    tokio::select! {
+        () = sleep(shared.settings.closing.linger) => {}
+        () = shared.shutdown.cut_off() => {}
+    }
+}

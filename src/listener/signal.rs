@@ -1,0 +1,133 @@
+//! A flag that is raised once and wakes everybody who waits for it.
+//!
+//! A channel would do for tasks, but a response body must be able to poll for the signal without a box and without
+//! borrowing itself, hence this.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+/// The flag.
+#[derive(Debug, Default)]
+pub(super) struct Signal {
+    raised: AtomicBool,
+    waiting: Mutex<Waiting>,
+}
+
+/// Waits for a stage of the shutdown. Can be awaited, or polled by a body; polling again after the end is allowed.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Until {
+    signal: Arc<Signal>,
+    /// Our place in the signal's list and the waker that stands there, so that a second poll by the same task takes
+    /// no lock.
+    place: Option<(usize, Waker)>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    places: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+// === impl Signal ===
+
+impl Signal {
+    pub(super) fn raise(&self) {
+        self.raised.store(true, Ordering::Release);
+        // Woken outside the lock: a waker may run code of its own. Places stay with their owners, who give them back.
+        let wakers: Vec<Waker> = self
+            .waiting()
+            .places
+            .iter_mut()
+            .filter_map(Option::take)
+            .collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::Acquire)
+    }
+
+    pub(super) fn wait(self: &Arc<Self>) -> Until {
+        Until {
+            signal: Arc::clone(self),
+            place: None,
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing between lock and unlock can leave the list half changed.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiters(&self) -> usize {
+        self.waiting().places.iter().flatten().count()
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    fn put(&mut self, place: Option<usize>, waker: Waker) -> usize {
+        let place = place.or_else(|| self.free.pop());
+        match place.and_then(|at| self.places.get_mut(at).map(|slot| (at, slot))) {
+            Some((at, slot)) => {
+                *slot = Some(waker);
+                at
+            }
+            None => {
+                self.places.push(Some(waker));
+                self.places.len() - 1
+            }
+        }
+    }
+
+    fn leave(&mut self, at: usize) {
+        if let Some(slot) = self.places.get_mut(at) {
+            *slot = None;
+            self.free.push(at);
+        }
+    }
+}
+
+// === impl Until ===
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.signal.is_raised() {
+            return Poll::Ready(());
+        }
+        if let Some((_, waker)) = &self.place
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
+        }
+        let signal = Arc::clone(&self.signal);
+        let mut waiting = signal.waiting();
+        // Checked again under the lock that `raise` takes after setting the flag, so that no wake-up is lost.
+        if signal.is_raised() {
+            return Poll::Ready(());
+        }
+        let place = self.place.take().map(|(at, _)| at);
+        let at = waiting.put(place, cx.waker().clone());
+        self.place = Some((at, cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        if let Some((at, _)) = self.place.take() {
+            self.signal.waiting().leave(at);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The end in two stages.
+
+use tokio::net::TcpStream;
+
+use super::harness::{Running, SOON, answer, get, reaches, rest, send, serve, settings, within};
+use crate::listener::Drained;
+
+/// Waits until new connections are refused. Those that come before may be closed.
+async fn refused(running: &Running) {
+    within(async { while TcpStream::connect(running.addr).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn an_answer_under_way_is_finished() {
+    let running = serve(settings());
+    let mut busy = running.connect().await;
+    get(&mut busy, "/wait").await;
+    let mut idle = running.connect().await;
+    get(&mut idle, "/").await;
+    answer(&mut idle).await;
+    reaches(&running.seen.calls, 2).await;
+
+    running.handle.begin();
+    assert_eq!(rest(&mut idle).await, "");
+    refused(&running).await;
+    running.seen.go.notify_one();
+    let last = rest(&mut busy).await;
+    assert!(last.contains("\r\nconnection: close\r\n"), "{last}");
+    assert!(last.ends_with("waited"), "{last}");
+    let drained = running.drained().await;
+    assert_eq!(drained.forced, 0);
+    assert!(drained.finished >= 1, "{drained:?}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_not_lingered_on() {
+    let running = serve(settings());
+    let mut idle = running.connect().await;
+    let request = "POST /count HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nbody";
+    send(&mut idle, request).await;
+    assert!(answer(&mut idle).await.ends_with('4'));
+    running.handle.begin();
+    assert_eq!(rest(&mut idle).await, "");
+    // The client has not closed its side, and nobody waits for it.
+    assert_eq!(running.drained().await.forced, 0);
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_asking_is_answered() {
+    let running = serve(settings());
+    let mut client = running.connect().await;
+    send(&mut client, "GET / HTTP/1.1\r\n").await;
+    within(
+        running
+            .seen
+            .peers
+            .subscribe()
+            .wait_for(|peers| !peers.is_empty()),
+    )
+    .await
+    .unwrap();
+    running.handle.begin();
+    send(&mut client, "host: test\r\n\r\n").await;
+    let last = rest(&mut client).await;
+    assert!(last.contains("\r\nconnection: close\r\n"), "{last}");
+    assert!(last.ends_with("hello"), "{last}");
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_is_dropped() {
+    let mut settings = settings();
+    settings.closing.linger = SOON;
+    let running = serve(settings);
+    let mut silent = running.connect().await;
+    let mut slow = running.connect().await;
+    send(&mut slow, "GET / HT").await;
+    within(
+        running
+            .seen
+            .peers
+            .subscribe()
+            .wait_for(|peers| peers.len() == 2),
+    )
+    .await
+    .unwrap();
+    running.handle.begin();
+    assert_eq!(rest(&mut silent).await, "");
+    assert_eq!(rest(&mut slow).await, "");
+    assert_eq!(running.drained().await.forced, 0);
+}
+
+#[tokio::test]
+async fn a_stream_says_its_last_word() {
+    let running = serve(settings());
+    let mut client = running.connect().await;
+    get(&mut client, "/until").await;
+    reaches(&running.seen.calls, 1).await;
+    running.handle.begin();
+    refused(&running).await;
+    running.handle.force();
+    let last = rest(&mut client).await;
+    assert!(last.ends_with("3\r\ncut\r\n0\r\n\r\n"), "{last}");
+    let drained = running.drained().await;
+    assert_eq!(drained.forced, 0);
+}
+
+#[tokio::test]
+async fn what_hangs_is_dropped_after_the_last_word() {
+    let mut settings = settings();
+    settings.closing.last_word = SOON;
+    let running = serve(settings);
+    let mut client = running.connect().await;
+    get(&mut client, "/never").await;
+    reaches(&running.seen.calls, 1).await;
+    running.handle.force();
+    assert_eq!(rest(&mut client).await, "");
+    let over = running.seen.over.subscribe();
+    assert_eq!(
+        running.drained().await,
+        Drained {
+            finished: 0,
+            forced: 1
+        }
+    );
+    // The service's future is gone when `serve` returns, not some time later.
+    assert_eq!(*over.borrow(), 1);
+}
+
+#[tokio::test]
+async fn http2_streams_that_hang_are_gone_when_serve_returns() {
+    let mut settings = settings();
+    settings.closing.last_word = SOON;
+    let running = serve(settings);
+    let mut client = running.connect().await;
+    // Preface, SETTINGS, and GET http://x/never: the path is a literal, the rest as in the static table.
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    bytes.extend([0, 0, 13, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x41, 1, b'x']);
+    bytes.extend([0x44, 6]);
+    bytes.extend(b"/never");
+    send(&mut client, bytes).await;
+    reaches(&running.seen.calls, 1).await;
+    running.handle.force();
+    let over = running.seen.over.subscribe();
+    assert_eq!(running.drained().await.forced, 1);
+    assert_eq!(*over.borrow(), 1);
+}
+
+#[tokio::test]
+async fn a_shutdown_before_the_start() {
+    let running = serve(settings());
+    running.handle.begin();
+    running.handle.begin();
+    assert_eq!(running.drained().await, Drained::default());
+}
