@@ -17,6 +17,7 @@
 //! | 2 | [`refusal`] | every answer that is not the provider's |
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
+//! | 2 | [`simulate`] | a provider that needs no account |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -34,4 +35,5 @@ pub mod domain;
 pub mod listener;
 pub mod providers;
 pub mod refusal;
+pub mod simulate;
 pub mod telemetry;
