@@ -18,6 +18,7 @@
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //! | 2 | [`simulate`] | a provider that needs no account |
+//! | 3 | [`call`] | models, routes, destinations |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -31,6 +32,7 @@
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod accounts;
+pub mod call;
 pub mod domain;
 pub mod listener;
 pub mod providers;
