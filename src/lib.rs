@@ -19,6 +19,7 @@
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //! | 2 | [`simulate`] | a provider that needs no account |
 //! | 3 | [`call`] | models, routes, destinations |
+//! | 3 | [`store`] | one SQLite file, one writer |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -38,4 +39,5 @@ pub mod listener;
 pub mod providers;
 pub mod refusal;
 pub mod simulate;
+pub mod store;
 pub mod telemetry;

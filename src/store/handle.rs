@@ -1,0 +1,357 @@
+//! The handle that everybody else has of the store.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::{
+    accounts::{AccountSpec, KeySpec},
+    domain::{AccountId, Clock, Timestamp},
+};
+
+use super::{
+    calls::{self, CallFilter, CallRow, Page},
+    columns::RowError,
+    counters,
+    health::{Fault, Health, Monitor},
+    ledger::Ledger,
+    open::{self, OpenError, Opened},
+    reader::{self, ReadError, Reader},
+    record::CounterRow,
+    roster_rows,
+    settings::{Location, Settings},
+    tidy::Tidy,
+    usage::{self, UsageQuery, UsageRow},
+    writer::{Command, Progress, Writer},
+};
+
+/// How many calls may be under way or wait to be written.
+const PLACES: usize = 65_536;
+
+/// How many commands may wait for the writer; beyond it their senders wait.
+const COMMANDS: usize = 64;
+
+/// How many reads run at a time: what an administrator asks for must not take the machine from the gateway.
+const READS: usize = 2;
+
+/// The store of this process. Cloning is shallow; when the last handle goes, the writer writes what it has and ends.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ledger: Ledger,
+    commands: mpsc::Sender<Command>,
+    monitor: Arc<Monitor>,
+    clock: Clock,
+    name: PathBuf,
+    reads: Reads,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Who answers a read.
+enum Reads {
+    /// A connection of its own, which waits for no writer.
+    File(Semaphore),
+    /// The writer: a database in memory has one connection.
+    Writer,
+}
+
+/// What was found in a store when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// All accounts that were created, by id.
+    pub accounts: Vec<AccountSpec>,
+    /// All keys that were created, by id.
+    pub keys: Vec<KeySpec>,
+    /// The newest window of each counter that has begun.
+    pub counters: Vec<CounterRow>,
+    /// When accounts, those of the configuration file included, were first seen.
+    pub first_seen: HashMap<AccountId, Timestamp>,
+}
+
+/// Why a change was not written. Nothing of it is in the store then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The store cannot be written for now, with the words of its health.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Another key has one of the secrets.
+    #[error("another key has the same secret; no two keys may share one")]
+    SecretTaken,
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl Store {
+    /// Opens the store, or makes it, and starts its writer. Blocks while it reads the file.
+    ///
+    /// # Errors
+    /// The store is another process's, is no store of ours or cannot be used.
+    pub fn open(settings: &Settings, clock: Clock) -> Result<(Self, Loaded), OpenError> {
+        Self::open_with(settings, clock, PLACES)
+    }
+
+    /// As [`Self::open`], with so many places in the queue.
+    pub(super) fn open_with(
+        settings: &Settings,
+        clock: Clock,
+        places: usize,
+    ) -> Result<(Self, Loaded), OpenError> {
+        let Settings {
+            location,
+            keep_calls,
+        } = settings;
+        let Opened {
+            connection,
+            lock,
+            seat,
+            name,
+        } = open::open(location)?;
+        let loaded = load(&connection, clock.now()).map_err(|error| open::of_row(&name, error))?;
+
+        let monitor = Arc::new(Monitor::new());
+        let (ledger, postings) = Ledger::new(places, Arc::clone(&monitor));
+        let (commands, told) = mpsc::channel(COMMANDS);
+        let writer = Writer {
+            connection,
+            lock,
+            seat,
+            name: name.clone(),
+            postings,
+            commands: told,
+            monitor: Arc::clone(&monitor),
+            clock: clock.clone(),
+            tidy: Tidy::new(*keep_calls),
+            progress: Progress::default(),
+        };
+        let writer = start(writer).map_err(|error| OpenError::Failed {
+            words: format!("its writer cannot be started: {error}"),
+        })?;
+        let inner = Inner {
+            ledger,
+            commands,
+            monitor,
+            clock,
+            name,
+            reads: match location {
+                Location::File(_) => Reads::File(Semaphore::new(READS)),
+                Location::Memory => Reads::Writer,
+            },
+            writer: Mutex::new(Some(writer)),
+        };
+        let inner = Arc::new(inner);
+        Ok((Self { inner }, loaded))
+    }
+
+    /// Where calls are posted.
+    pub fn ledger(&self) -> Ledger {
+        self.inner.ledger.clone()
+    }
+
+    /// When these accounts were first seen: now, for those that never were. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn remember_accounts(
+        &self,
+        ids: Vec<AccountId>,
+    ) -> Result<HashMap<AccountId, Timestamp>, WriteError> {
+        let now = self.inner.clock.now();
+        self.change(move |transaction| roster_rows::remember_accounts(transaction, ids, now))
+            .await
+    }
+
+    /// Inserts an account, or replaces the one of the same id. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn put_account(&self, spec: AccountSpec) -> Result<(), WriteError> {
+        self.change(move |transaction| Ok(roster_rows::put_account(transaction, &spec)?))
+            .await
+    }
+
+    /// Inserts a key, or replaces the one of the same id with all its secrets' digests. It is on the disk when this
+    /// returns.
+    ///
+    /// # Errors
+    /// The store cannot be written, or another key has one of the secrets.
+    pub async fn put_key(&self, spec: KeySpec) -> Result<(), WriteError> {
+        self.change(move |transaction| Ok(roster_rows::put_key(transaction, &spec)?))
+            .await
+    }
+
+    /// A page of calls, newest first. A call is there once its group is written, some milliseconds after its end.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, ReadError> {
+        self.read(move |connection| calls::page(connection, &filter))
+            .await
+    }
+
+    /// Sums over calls.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, ReadError> {
+        self.read(move |connection| usage::sums(connection, &query))
+            .await
+    }
+
+    /// Whether the store can be written.
+    pub fn health(&self) -> Health {
+        self.inner.monitor.health()
+    }
+
+    /// The health, to be waited for.
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.inner.monitor.watch()
+    }
+
+    /// Takes nothing more, writes everything that was posted, and lets the file go. Waits until every [`Slot`] is
+    /// posted or dropped.
+    ///
+    /// [`Slot`]: super::Slot
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.inner.commands.send(Command::Close(done)).await.is_ok() {
+            // An error says that the writer has gone already, which is as good.
+            let _ = closed.await;
+        }
+        let writer = self
+            .inner
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // It has said its last; what is left is the return from its function.
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the store's writer ended by a panic");
+        }
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        let (done, answer) = oneshot::channel();
+        let name = self.inner.name.clone();
+        let change = move |connection: Result<&mut Connection, String>| {
+            let (answer, fault) = match connection.map(|connection| transact(connection, work)) {
+                Ok(Ok(done)) => (Ok(done), None),
+                Ok(Err(error)) => refused(error, &name),
+                Err(words) => (Err(WriteError::Unavailable(words)), None),
+            };
+            // Whoever asked may have left; the change stands all the same.
+            let _ = done.send(answer);
+            fault
+        };
+        let command = Command::Change(Box::new(change));
+        let sent = self.inner.commands.send(command).await;
+        sent.map_err(|_| WriteError::Closed)?;
+        answer.await.map_err(|_| WriteError::Closed)?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let name = self.inner.name.clone();
+        let Reads::File(permits) = &self.inner.reads else {
+            let answer = self.look(ask).await.ok_or(ReadError::Closed)?;
+            return answer.map_err(|error| reader::failed(&name, &error));
+        };
+        let _permit = permits.acquire().await.map_err(|_| ReadError::Closed)?;
+        tokio::task::spawn_blocking(move || {
+            let reader =
+                Reader::open(&name).map_err(|error| ReadError::Failed(error.to_string()))?;
+            reader.look(ask)
+        })
+        .await
+        .map_err(|_| ReadError::Closed)?
+    }
+
+    /// Lets the writer look at its connection, after all that was queued before; `None` when it has gone.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, answer) = oneshot::channel();
+        let look = move |connection: &Connection| {
+            let _ = done.send(ask(connection));
+        };
+        let command = Command::Look(Box::new(look));
+        self.inner.commands.send(command).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
+    Ok(Loaded {
+        accounts: roster_rows::accounts(connection)?,
+        keys: roster_rows::keys(connection)?,
+        counters: counters::current(connection, now)?,
+        first_seen: roster_rows::first_seen(connection)?,
+    })
+}
+
+/// The writer has a thread of its own, because SQLite blocks, and a small runtime there, because it waits for more
+/// than one thing.
+fn start(writer: Writer) -> std::io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    thread::Builder::new()
+        .name("faregate-store".to_owned())
+        .spawn(move || runtime.block_on(writer.run()))
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError>,
+) -> Result<T, RowError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+/// What the one who asked is told of a change that failed, and what the writer is.
+fn refused<T>(error: RowError, name: &Path) -> (Result<T, WriteError>, Option<Fault>) {
+    let (error, fault) = match error {
+        // The one constraint that what we write can break is that a digest opens one key.
+        RowError::Sqlite(error)
+            if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
+        {
+            (WriteError::SecretTaken, None)
+        }
+        RowError::Sqlite(error) => {
+            let fault = Fault::of(&error, name);
+            (WriteError::Unavailable(fault.words.clone()), Some(fault))
+        }
+        damaged @ RowError::Damaged { .. } => (WriteError::Unavailable(damaged.to_string()), None),
+    };
+    (Err(error), fault)
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("name", &self.inner.name)
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

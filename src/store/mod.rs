@@ -1,0 +1,36 @@
+//! What must survive: accounts, keys, counters and the record of every call, in one SQLite file.
+//!
+//! Rank 3. Must not know HTTP. Never awaited on the way of a request: a call takes a place in the writer's queue
+//! before it is forwarded (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). One
+//! thread writes, group by group; reads go through connections of their own.
+
+mod calls;
+mod columns;
+mod counters;
+mod handle;
+mod health;
+mod ledger;
+mod open;
+mod posting;
+mod reader;
+mod record;
+mod roster_rows;
+mod schema;
+mod seat;
+mod settings;
+mod tidy;
+mod usage;
+mod writer;
+
+pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
+pub use handle::{Loaded, Store, WriteError};
+pub use health::Health;
+pub use ledger::{Ledger, LedgerBusy, Slot};
+pub use open::OpenError;
+pub use reader::{ReadError, Reader};
+pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
+pub use settings::{Location, Settings};
+pub use usage::{GroupBy, UsageQuery, UsageRow};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! From a setting to a connection that may be trusted, or to words. Nothing that is found is ever "repaired".
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+
+use super::{
+    columns::RowError,
+    health::Fault,
+    schema::{self, APPLICATION_ID, Stamp, VERSION},
+    seat::Seat,
+    settings::Location,
+};
+
+/// How long another program, such as a person's `sqlite3`, may keep the writer waiting.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// A log that grew beyond this is cut when it starts again.
+const LARGEST_LOG: i64 = 64 << 20;
+
+/// Why a store could not be opened. The texts are for people; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process writes to it.
+    #[error(
+        "the store {} is in use by another faregate process, which holds {}; stop that one, or name another file in store.url",
+        file.display(), lock.display()
+    )]
+    Locked {
+        /// The store.
+        file: PathBuf,
+        /// The file that carries the lock.
+        lock: PathBuf,
+    },
+    /// A file or folder cannot be used.
+    #[error("{} cannot be opened: {source}; {hint}", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The file is empty.
+    #[error(
+        "{} is empty, which a store never is; put back a backup, or delete the file to begin with a new store",
+        file.display()
+    )]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file is something else.
+    #[error(
+        "{} is not a Faregate store: {words}; nothing was changed; name another file in store.url, or put back a backup of this one",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        words: &'static str,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "{} has schema version {found}, and this faregate knows up to {VERSION}; nothing was changed; use the newer faregate again, or put back a backup from before the upgrade",
+        file.display()
+    )]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// The file was written by an older version, and was opened only to be read.
+    #[error(
+        "{} has schema version {found}, and this faregate reads {VERSION}; start the new daemon once, which brings it up to date",
+        file.display()
+    )]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// Something in the file cannot be read.
+    #[error(
+        "{} is damaged: {words}; put back a backup, or correct it with sqlite3",
+        file.display()
+    )]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        words: String,
+    },
+    /// The database or the system says no.
+    #[error("the store cannot be opened: {words}")]
+    Failed {
+        /// What they say.
+        words: String,
+    },
+}
+
+/// A store that only this process may write.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// The lock is held until this is dropped; a store in memory needs none.
+    pub(super) lock: Option<File>,
+    /// Which file it is; a store in memory is none.
+    pub(super) seat: Option<Seat>,
+    /// The file as messages name it, and as readers open it.
+    pub(super) name: PathBuf,
+}
+
+/// Opens, or makes, the store at `location`, and brings it to our version.
+pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
+    let path = match location {
+        Location::File(path) => path,
+        Location::Memory => return open_memory(),
+    };
+    let file = resolve(path)?;
+    let lock = lock(&file)?;
+    match fs::metadata(&file) {
+        Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&file)?,
+        Err(error) => return Err(unusable(&file, error)),
+    }
+
+    let failed = |error: Error| of_sqlite(&file, &error);
+    let mut connection = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    check(&connection, &file)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        return Err(unusable(&file, denied));
+    }
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(failed)?;
+    if mode != "wal" {
+        return Err(OpenError::Failed {
+            words: format!(
+                "{} is on a file system without shared memory; put it on a local disk",
+                file.display()
+            ),
+        });
+    }
+    prepare(&connection).map_err(failed)?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    let seat = Seat::of(&file).map_err(|error| unusable(&file, error))?;
+    Ok(Opened {
+        connection,
+        lock: Some(lock),
+        seat: Some(seat),
+        name: file,
+    })
+}
+
+/// Opens the file of a store that somebody else may be writing, to look only.
+pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
+    let file = resolve(path)?;
+    match fs::metadata(&file) {
+        Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
+        Ok(_) => {}
+        Err(error) => return Err(unusable(&file, error)),
+    }
+    let failed = |error: Error| of_sqlite(&file, &error);
+    let connection = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    let found = check(&connection, &file)?;
+    if found < VERSION {
+        return Err(OpenError::Older { file, found });
+    }
+    Ok((connection, file))
+}
+
+/// What a row that cannot be read means for the store as a whole.
+pub(super) fn of_row(file: &Path, error: RowError) -> OpenError {
+    match error {
+        RowError::Sqlite(error) => of_sqlite(file, &error),
+        damaged @ RowError::Damaged { .. } => OpenError::Damaged {
+            file: file.to_owned(),
+            words: damaged.to_string(),
+        },
+    }
+}
+
+fn open_memory() -> Result<Opened, OpenError> {
+    let name = PathBuf::from("the store in memory");
+    let failed = |error: Error| of_sqlite(&name, &error);
+    let mut connection = Connection::open_in_memory().map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    tracing::warn!("the store is in memory: it keeps nothing when the daemon stops");
+    Ok(Opened {
+        connection,
+        lock: None,
+        seat: None,
+        name,
+    })
+}
+
+/// An absolute path, which SQLite cannot mistake for a URI, and one for all names of the same file, so that all of
+/// them share one lock.
+fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    match fs::canonicalize(path) {
+        Ok(file) if file.is_dir() => {
+            return Err(OpenError::Unusable {
+                path: file,
+                source: io::Error::from(io::ErrorKind::IsADirectory),
+                hint: "name a file in store.url",
+            });
+        }
+        Ok(file) => return Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unusable(path, error)),
+    }
+    let file = std::path::absolute(path).map_err(|error| unusable(path, error))?;
+    let folder = file.parent().unwrap_or(&file);
+    let folder = fs::canonicalize(folder).map_err(|source| OpenError::Unusable {
+        path: folder.to_owned(),
+        source,
+        hint: "create the folder for the store, or name another file in store.url",
+    })?;
+    let name = file.file_name().unwrap_or_default();
+    Ok(folder.join(name))
+}
+
+/// The lock is on a file of its own: closing any handle of the database itself would drop SQLite's locks on it. It
+/// stays behind when the process ends; whoever deleted it could let two daemons in.
+fn lock(file: &Path) -> Result<File, OpenError> {
+    let path = beside(file, ".lock");
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    let lock = private(&mut options)
+        .open(&path)
+        .map_err(|error| unusable(&path, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            file: file.to_owned(),
+            lock: path,
+        }),
+        Err(TryLockError::Error(error)) => Err(unusable(&path, error)),
+    }
+}
+
+/// Makes a store under another name and moves it into place, so that a file of that name is never half made.
+fn create(file: &Path) -> Result<(), OpenError> {
+    let draft = beside(file, ".new");
+    // What a killed start left; the lock says that nobody else is at it.
+    for leftover in [draft.clone(), beside(&draft, "-journal")] {
+        match fs::remove_file(&leftover) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unusable(&leftover, error)),
+        }
+    }
+    let io_failed = |error| unusable(&draft, error);
+    let failed = |error: Error| of_sqlite(&draft, &error);
+    private(OpenOptions::new().write(true).create_new(true))
+        .open(&draft)
+        .map_err(io_failed)?;
+    let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    schema::migrate(&mut connection).map_err(failed)?;
+    connection.close().map_err(|(_, error)| failed(error))?;
+
+    let folder = file.parent().unwrap_or(file);
+    File::open(&draft)
+        .and_then(|draft| draft.sync_all())
+        .and_then(|()| fs::rename(&draft, file))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(io_failed)
+}
+
+fn connect(file: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    // A database is data; views and triggers that somebody put into it must not run more than that.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // Finds a damaged page when it is read instead of when it has done harm.
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+/// What only the writer's connection needs.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // The writer does its checkpoints itself, to see their errors.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LARGEST_LOG, |_| Ok(()))?;
+    // Sixteen megabytes, in SQLite's negative kibibytes: the upper pages of the indices of many calls.
+    connection.pragma_update(None, "cache_size", -16_384)
+}
+
+/// Whether the file is ours and not newer than we are; its version.
+fn check(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
+    let file = file.to_owned();
+    let stamp = Stamp::of(connection).map_err(|error| of_sqlite(&file, &error))?;
+    if stamp.application != APPLICATION_ID {
+        let words = "it is the database of another program";
+        return Err(OpenError::Foreign { file, words });
+    }
+    if stamp.version > VERSION {
+        let found = stamp.version;
+        return Err(OpenError::Newer { file, found });
+    }
+    Ok(stamp.version)
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(ending);
+    name.into()
+}
+
+/// A new file is for its owner's eyes: it names customers and what they use.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+fn unusable(path: &Path, source: io::Error) -> OpenError {
+    let hint = match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the user that runs faregate must be allowed to read and write it and its folder"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the store needs a file system that can be written",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on its disk",
+        io::ErrorKind::NotFound => "start the daemon once, which makes it",
+        _ => "look at the disk and at store.url",
+    };
+    OpenError::Unusable {
+        path: path.to_owned(),
+        source,
+        hint,
+    }
+}
+
+fn of_sqlite(file: &Path, error: &Error) -> OpenError {
+    let file = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign {
+            file,
+            words: "it is not an SQLite database",
+        },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
+            file,
+            words: error.to_string(),
+        },
+        _ => OpenError::Failed {
+            words: Fault::of(error, &file).words,
+        },
+    }
+}

@@ -1,0 +1,89 @@
+//! Looking into the file of a store, whether or not a daemon writes to it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::accounts::{AccountSpec, KeySpec};
+
+use super::{
+    calls::{self, CallFilter, CallRow, Page},
+    columns::RowError,
+    open::{self, OpenError},
+    roster_rows,
+    usage::{self, UsageQuery, UsageRow},
+};
+
+/// A connection that cannot write. It takes no lock and waits for no writer; its methods block.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    file: PathBuf,
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The store says no, with these words.
+    #[error("the store could not be read: {0}")]
+    Failed(String),
+}
+
+impl Reader {
+    /// Opens the file of a store.
+    ///
+    /// # Errors
+    /// There is no store of our version.
+    pub fn open(file: &Path) -> Result<Self, OpenError> {
+        let (connection, file) = open::open_to_read(file)?;
+        Ok(Self { connection, file })
+    }
+
+    /// All accounts that were created, by id; those of the configuration file are not in the store.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn accounts(&self) -> Result<Vec<AccountSpec>, ReadError> {
+        self.look(roster_rows::accounts)
+    }
+
+    /// All keys that were created, by id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn keys(&self) -> Result<Vec<KeySpec>, ReadError> {
+        self.look(roster_rows::keys)
+    }
+
+    /// A page of calls, newest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn calls(&self, filter: &CallFilter) -> Result<Page<CallRow>, ReadError> {
+        self.look(|connection| calls::page(connection, filter))
+    }
+
+    /// Sums over calls.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, ReadError> {
+        self.look(|connection| usage::sums(connection, query))
+    }
+
+    /// Asks the connection.
+    pub(super) fn look<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, RowError>,
+    ) -> Result<T, ReadError> {
+        ask(&self.connection).map_err(|error| failed(&self.file, &error))
+    }
+}
+
+/// The words for a read that failed.
+pub(super) fn failed(file: &Path, error: &RowError) -> ReadError {
+    ReadError::Failed(format!("{}: {error}", file.display()))
+}

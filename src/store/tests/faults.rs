@@ -1,0 +1,153 @@
+use rusqlite::Connection;
+
+use crate::store::{
+    Health, LedgerBusy, Store, WriteError,
+    tests::{Bench, account_id, flushed, post, posting},
+};
+
+/// Lets the database grow no further, as on a full disk; or lets it again.
+async fn fill_disk(store: &Store, full: bool) {
+    let look = store.look(move |connection: &Connection| {
+        let pages: i64 = connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        let limit = if full { pages } else { 1_000_000 };
+        connection
+            .pragma_update_and_check(None, "max_page_count", limit, |_| Ok(()))
+            .unwrap();
+    });
+    look.await.unwrap();
+}
+
+async fn calls_and_tokens(store: &Store) -> (i64, i64) {
+    let sql =
+        "SELECT (SELECT count(*) FROM calls), (SELECT used FROM counters WHERE unit = 'tokens')";
+    let look = store.look(move |connection| {
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    });
+    look.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_needs_no_restart() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    let ledger = store.ledger();
+    let before = ledger.reserve().unwrap();
+
+    fill_disk(&store, true).await;
+    post(&store, (1..400).map(posting));
+    let mut health = store.watch_health();
+    let health = health
+        .wait_for(|health| !health.is_writable())
+        .await
+        .unwrap()
+        .clone();
+    let Health::Retrying(words) = health else {
+        panic!("a full disk is nothing fatal: {health:?}");
+    };
+    assert!(words.contains("there is no room"), "{words}");
+    assert_eq!(ledger.reserve().unwrap_err(), LedgerBusy::Broken);
+    // A call that was under way is posted all the same.
+    before.post(posting(400));
+    flushed(&store).await;
+    // How many found room in the last pages is chance; their counters went with them.
+    let (calls, tokens) = calls_and_tokens(&store).await;
+    assert!(calls < 401 && tokens == calls * 15, "{calls} {tokens}");
+
+    fill_disk(&store, false).await;
+    store
+        .watch_health()
+        .wait_for(Health::is_writable)
+        .await
+        .unwrap();
+    flushed(&store).await;
+    assert_eq!(calls_and_tokens(&store).await, (401, 401 * 15));
+    assert!(ledger.reserve().is_ok());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_change_is_refused_while_the_disk_is_full_and_taken_as_soon_as_it_is_not() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    fill_disk(&store, true).await;
+    post(&store, (0..400).map(posting));
+    let ids = || vec![account_id("acme")];
+    let refused = store.remember_accounts(ids()).await;
+    assert!(
+        matches!(refused, Err(WriteError::Unavailable(_))),
+        "{refused:?}"
+    );
+
+    fill_disk(&store, false).await;
+    // Trying to write what waits comes first, so that this does not depend on when it would be tried again.
+    store.remember_accounts(ids()).await.unwrap();
+    assert_eq!(store.health(), Health::Writable);
+    assert_eq!(calls_and_tokens(&store).await.0, 400);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_on_a_full_disk_ends() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    fill_disk(&store, true).await;
+    post(&store, (0..400).map(posting));
+    store.close().await;
+    assert!(!store.health().is_writable());
+    bench.open().0.close().await;
+}
+
+#[tokio::test]
+async fn a_person_who_holds_the_database_is_waited_for() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let person = Connection::open(bench.file()).unwrap();
+    person.execute_batch("BEGIN IMMEDIATE").unwrap();
+    post(&store, [posting(1)]);
+    let mut health = store.watch_health();
+    let broken = health
+        .wait_for(|health| !health.is_writable())
+        .await
+        .unwrap()
+        .clone();
+    assert!(
+        broken.words().unwrap().contains("another program"),
+        "{broken:?}"
+    );
+    person.execute_batch("COMMIT").unwrap();
+    health.wait_for(Health::is_writable).await.unwrap();
+    assert_eq!(calls_and_tokens(&store).await, (1, 15));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_not_written_to() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    let elsewhere = bench.folder.path().join("elsewhere.db");
+    std::fs::rename(bench.file(), &elsewhere).unwrap();
+    let refused = store.remember_accounts(vec![account_id("acme")]).await;
+    let Err(WriteError::Unavailable(words)) = refused else {
+        panic!("it would have been lost: {refused:?}");
+    };
+    assert!(words.contains("was moved or deleted"), "{words}");
+
+    post(&store, [posting(1)]);
+    let mut health = store.watch_health();
+    health
+        .wait_for(|health| !health.is_writable())
+        .await
+        .unwrap();
+    assert_eq!(calls_and_tokens(&store).await.0, 1);
+
+    std::fs::rename(&elsewhere, bench.file()).unwrap();
+    health.wait_for(Health::is_writable).await.unwrap();
+    assert_eq!(calls_and_tokens(&store).await, (2, 30));
+    store.close().await;
+}

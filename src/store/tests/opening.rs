@@ -1,0 +1,194 @@
+use std::{fs, fs::OpenOptions};
+
+use rusqlite::Connection;
+
+use crate::store::{
+    CallFilter, Location, OpenError, Reader, Store,
+    tests::{Bench, flushed, in_memory, post, posting},
+};
+
+/// Puts `bytes` where the store is looked for; its words must leave them as they are.
+fn refusal_of(bytes: &[u8]) -> String {
+    let bench = Bench::new();
+    fs::write(bench.file(), bytes).unwrap();
+    let words = bench.refusal();
+    assert_eq!(fs::read(bench.file()).unwrap(), bytes);
+    words
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_with_words() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    insta::assert_snapshot!(bench.refusal());
+    store.close().await;
+    bench.open().0.close().await;
+}
+
+#[tokio::test]
+async fn another_name_of_the_same_file_is_the_same_store() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let link = bench.folder.path().join("link.db");
+    std::os::unix::fs::symlink(bench.file(), &link).unwrap();
+    let mut settings = bench.settings();
+    settings.location = Location::File(link);
+    let error = Store::open(&settings, bench.clock.clone()).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    store.close().await;
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_as_it_is() {
+    let foreign = {
+        let bench = Bench::new();
+        let connection = Connection::open(bench.file()).unwrap();
+        connection
+            .execute_batch("CREATE TABLE songs (title TEXT)")
+            .unwrap();
+        drop(connection);
+        fs::read(bench.file()).unwrap()
+    };
+    let words = [
+        refusal_of(b""),
+        refusal_of(&b"providers:\n  openai: {}\n".repeat(100)),
+        refusal_of(&foreign),
+    ];
+    insta::assert_snapshot!(words.join("\n"));
+}
+
+#[tokio::test]
+async fn a_newer_store_is_refused() {
+    let bench = Bench::new();
+    bench.open().0.close().await;
+    let connection = Connection::open(bench.file()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    insta::assert_snapshot!(bench.refusal());
+    let error = Reader::open(&bench.file()).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Newer { found: 99, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_refused() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, (0..500).map(posting));
+    store.close().await;
+    let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    insta::assert_snapshot!(bench.refusal());
+}
+
+#[tokio::test]
+async fn a_column_that_somebody_spoilt_is_named() {
+    let bench = Bench::new();
+    bench.open().0.close().await;
+    let connection = Connection::open(bench.file()).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO accounts (id, plan, source, created_at, disabled, cancel_at_period_end, limits)
+             VALUES ('acme', 'pro', 'api', '2026-11-20T00:00:00.000Z', 0, 0,
+                '{\"quotas\":[{\"tokens\":5,\"per\":\"fortnight\"}]}')",
+        )
+        .unwrap();
+    drop(connection);
+    insta::assert_snapshot!(bench.refusal());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let bench = Bench::new();
+    let elsewhere = bench.folder.path().join("data/faregate.db");
+    let mut settings = bench.settings();
+    settings.location = Location::File(elsewhere);
+    let error = Store::open(&settings, bench.clock.clone()).unwrap_err();
+    let folder = bench.folder.path().to_str().unwrap();
+    insta::assert_snapshot!(error.to_string().replace(folder, "/var/lib/faregate"));
+}
+
+#[test]
+fn a_reader_makes_no_store() {
+    let bench = Bench::new();
+    let error = Reader::open(&bench.file()).unwrap_err();
+    assert!(
+        error.to_string().contains("start the daemon once"),
+        "{error}"
+    );
+    assert!(!bench.file().exists());
+}
+
+#[tokio::test]
+async fn what_a_killed_start_left_is_no_obstacle() {
+    let bench = Bench::new();
+    fs::write(bench.folder.path().join("faregate.db.new"), b"half a store").unwrap();
+    let (store, loaded) = bench.open();
+    assert!(loaded.accounts.is_empty());
+    store.close().await;
+    assert!(!bench.folder.path().join("faregate.db.new").exists());
+}
+
+#[tokio::test]
+async fn a_new_store_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let mode = fs::metadata(bench.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn every_commit_is_synced() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let pragma = |name: &'static str| {
+        store.look(move |connection| {
+            connection
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+                .unwrap()
+        })
+    };
+    assert_eq!(
+        pragma("journal_mode").await.unwrap(),
+        "wal".to_owned().into()
+    );
+    // 2 is FULL: in a write-ahead log, an fsync at each commit.
+    assert_eq!(pragma("synchronous").await.unwrap(), 2_i64.into());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_looks_while_the_daemon_writes_and_after() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(1)]);
+    flushed(&store).await;
+    let reader = Reader::open(&bench.file()).unwrap();
+    assert_eq!(reader.calls(&CallFilter::default()).unwrap().data.len(), 1);
+    drop(reader);
+    store.close().await;
+    let reader = Reader::open(&bench.file()).unwrap();
+    assert_eq!(reader.calls(&CallFilter::default()).unwrap().data.len(), 1);
+    assert!(reader.accounts().unwrap().is_empty());
+    assert!(reader.keys().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn stores_in_memory_are_strangers() {
+    let (one, other) = (in_memory(), in_memory());
+    post(&one, [posting(1)]);
+    assert_eq!(
+        one.calls(CallFilter::default()).await.unwrap().data.len(),
+        1
+    );
+    assert_eq!(
+        other.calls(CallFilter::default()).await.unwrap().data.len(),
+        0
+    );
+    one.close().await;
+    other.close().await;
+}

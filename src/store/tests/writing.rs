@@ -1,0 +1,226 @@
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::{
+    domain::{Clock, Per},
+    store::{
+        CallFilter, CounterRow, LedgerBusy, Store, WriteError,
+        tests::{Bench, START, TODAY, account_id, flushed, in_memory, post, posting, tokens_today},
+        tidy::{self, Tidy},
+    },
+};
+
+/// What is used of the account's tokens in the newest window, as a new start finds it.
+async fn tokens_after_restart(bench: &Bench) -> Option<CounterRow> {
+    let (store, loaded) = bench.open();
+    store.close().await;
+    let mut counters = loaded.counters.into_iter();
+    counters.find(|counter| counter.name == tokens_today())
+}
+
+async fn count(store: &Store) -> i64 {
+    let count = "SELECT count(*) FROM calls";
+    let look = store.look(move |connection| connection.query_row(count, [], |row| row.get(0)));
+    look.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn closing_writes_everything_that_was_posted() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, (0..1200).map(posting));
+    store.close().await;
+    // Whole in one file: the log has been brought in.
+    let files = bench.folder.path().read_dir().unwrap();
+    let mut names: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["faregate.db", "faregate.db.lock"]);
+
+    let (store, loaded) = bench.open();
+    assert_eq!(count(&store).await, 1200);
+    assert_eq!(loaded.counters.len(), 2);
+    assert_eq!(loaded.counters[0].used, 1200 * 15);
+    assert_eq!(loaded.counters[1].used, 1200);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn closing_waits_for_a_call_that_is_under_way() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let ledger = store.ledger();
+    let slot = ledger.reserve().unwrap();
+    let end_of_call = async {
+        while ledger.reserve().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        slot.post(posting(7));
+    };
+    tokio::join!(store.close(), end_of_call);
+    let (store, _) = bench.open();
+    assert_eq!(count(&store).await, 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let store = in_memory();
+    store.close().await;
+    store.close().await;
+    assert_eq!(store.ledger().reserve().unwrap_err(), LedgerBusy::Broken);
+    let ids = vec![account_id("acme")];
+    assert_eq!(store.remember_accounts(ids).await, Err(WriteError::Closed));
+    assert!(store.calls(CallFilter::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_call_that_is_posted_twice_moves_its_counters_once() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    // In one group, and in the next.
+    post(&store, [posting(1), posting(1), posting(2)]);
+    flushed(&store).await;
+    post(&store, [posting(2), posting(1)]);
+    store.close().await;
+
+    let (store, _) = bench.open();
+    // After a restart as well.
+    post(&store, [posting(2), posting(3)]);
+    assert_eq!(count(&store).await, 3);
+    store.close().await;
+    assert_eq!(tokens_after_restart(&bench).await.unwrap().used, 45);
+}
+
+#[tokio::test]
+async fn many_tasks_post_and_every_call_is_there_once() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let tasks = (0..8_u64).map(|task| {
+        let ledger = store.ledger();
+        std::thread::spawn(move || {
+            for number in 0..250 {
+                ledger.reserve().unwrap().post(posting(task * 250 + number));
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.join().unwrap();
+    }
+    store.close().await;
+    assert_eq!(tokens_after_restart(&bench).await.unwrap().used, 2000 * 15);
+}
+
+#[tokio::test]
+async fn a_counter_stops_at_the_end_of_its_column() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    for number in 0..3 {
+        let mut huge = posting(number);
+        huge.counters[0].add = u64::MAX;
+        post(&store, [huge]);
+        flushed(&store).await;
+    }
+    store.close().await;
+    let used = tokens_after_restart(&bench).await.unwrap().used;
+    assert_eq!(used, u64::try_from(i64::MAX).unwrap());
+}
+
+#[tokio::test]
+async fn the_newest_window_that_has_begun_is_loaded() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let day = Duration::from_secs(86_400);
+    for (number, start) in [TODAY, TODAY.plus(day), TODAY.plus(2 * day)]
+        .into_iter()
+        .enumerate()
+    {
+        let mut posting = posting(u64::try_from(number).unwrap());
+        posting.counters[0].window_start = start;
+        posting.counters[0].add = 10 + u64::try_from(number).unwrap();
+        post(&store, [posting]);
+    }
+    store.close().await;
+
+    let today = tokens_after_restart(&bench).await.unwrap();
+    assert_eq!((today.window_start, today.used), (TODAY, 10));
+    bench.clock.advance(day);
+    let tomorrow = tokens_after_restart(&bench).await.unwrap();
+    assert_eq!(
+        (tomorrow.window_start, tomorrow.used),
+        (TODAY.plus(day), 11)
+    );
+}
+
+#[tokio::test]
+async fn old_calls_go_batch_by_batch_and_young_ones_stay() {
+    let mut bench = Bench::new();
+    bench.keep_calls = Some(Duration::from_secs(86_400));
+    let (store, _) = bench.open();
+    post(&store, (0..2500).map(posting));
+    flushed(&store).await;
+    assert_eq!(count(&store).await, 2500);
+
+    bench.clock.advance(Duration::from_secs(86_400 + 60));
+    let mut young = posting(9999);
+    young.call.at = bench.clock.now();
+    post(&store, [young]);
+    // Each of these is followed by a batch of a thousand.
+    for _ in 0..4 {
+        flushed(&store).await;
+    }
+    assert_eq!(count(&store).await, 1);
+    store.close().await;
+}
+
+#[test]
+fn what_is_old_is_looked_for_once_a_minute() {
+    let clock = Clock::manual(START);
+    let mut tidy = Tidy::new(None);
+    let connection = Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch(include_str!("../../../migrations/sqlite/0001_initial.sql"))
+        .unwrap();
+    assert!(tidy.is_due(&clock));
+    tidy.step(&connection, &clock).unwrap();
+    assert!(!tidy.is_due(&clock));
+    clock.advance(tidy::EVERY);
+    assert!(tidy.is_due(&clock));
+}
+
+#[tokio::test]
+async fn old_windows_go_but_never_the_newest_of_a_counter() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let year = Duration::from_secs(366 * 86_400);
+    let mut of_period = posting(0);
+    of_period.counters[0].name.per = Per::Period;
+    post(&store, [posting(1), of_period]);
+    flushed(&store).await;
+
+    // Two years later the day has a newer window, and the long billing period has none.
+    bench.clock.advance(2 * year);
+    let mut later = posting(2);
+    later.counters[0].window_start = TODAY.plus(2 * year);
+    post(&store, [later]);
+    flushed(&store).await;
+    // The look of before may have come too early; the next one finds it.
+    bench.clock.advance(tidy::EVERY);
+    flushed(&store).await;
+    flushed(&store).await;
+    let windows = store.look(|connection| {
+        let sql =
+            "SELECT per || ' ' || window_start FROM counters WHERE unit = 'tokens' ORDER BY 1";
+        let mut select = connection.prepare(sql).unwrap();
+        let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    });
+    assert_eq!(
+        windows.await.unwrap(),
+        [
+            "day 2028-11-21T00:00:00.000Z",
+            "period 2026-11-20T00:00:00.000Z"
+        ]
+    );
+    store.close().await;
+}
