@@ -7,7 +7,7 @@
 //! # Where to start
 //!
 //! Read `gateway`'s `stack.rs`: one function is the way of a request. Then `admission`, whose checks it calls in
-//! order, and `metering`, whose reservation a forwarded call carries until its answer has ended.
+//! order, and [`metering`], whose reservation a forwarded call carries until its answer has ended.
 //!
 //! | rank | module | what it owns |
 //! |---|---|---|
@@ -20,6 +20,7 @@
 //! | 2 | [`simulate`] | a provider that needs no account |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
+//! | 4 | [`metering`] | reservations, and bodies that settle them |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -36,6 +37,7 @@ pub mod accounts;
 pub mod call;
 pub mod domain;
 pub mod listener;
+pub mod metering;
 pub mod providers;
 pub mod refusal;
 pub mod simulate;

@@ -1,0 +1,376 @@
+//! The body of a forwarded answer. It owns the reservation, which settles when the body ends or is dropped.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Charge, Desk, Observer, Receipt, Reservation, drain};
+use crate::{
+    domain::{RequestId, Timestamp},
+    listener::{Shutdown, Until},
+    providers::Dialect,
+    refusal::{Code, Links, Refusal, Representation, Scene, stream_event},
+    store::Outcome,
+};
+
+/// A comment that keeps a silent stream alive; event-stream parsers skip it (WHATWG HTML §9.2.6).
+const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// Why an answer broke off, as a client's or a provider's failure.
+pub trait Interruption {
+    /// The code of the failure.
+    fn code(&self) -> Code;
+
+    /// Whether the client's own body broke, and nothing of the provider's.
+    fn is_the_clients(&self) -> bool;
+}
+
+/// What the one event that ends a cut stream is written with.
+#[derive(Debug)]
+pub struct Cut {
+    /// Where people read on.
+    pub links: Arc<Links>,
+    /// The stream's wire format.
+    pub dialect: Dialect,
+    /// Our id of the request.
+    pub id: RequestId,
+}
+
+impl Cut {
+    fn event(&self, code: Code, now: Timestamp) -> Bytes {
+        let scene = Scene {
+            dialect: self.dialect,
+            representation: Representation::Dialect,
+            request_id: self.id,
+            links: &self.links,
+            now,
+        };
+        stream_event(&Refusal::new(code), &scene)
+    }
+}
+
+/// What happens upstream when the client leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// The call is cancelled.
+    Cancel,
+    /// The answer is read to its end.
+    Drain,
+}
+
+/// The transfer was broken off on purpose, so that no client takes half an answer for a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aborted;
+
+impl fmt::Display for Aborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer was broken off")
+    }
+}
+
+impl std::error::Error for Aborted {}
+
+pin_project! {
+    /// A provider's answer on its way to the client.
+    pub struct Metered<B>
+    where
+        B: Body<Data = Bytes>,
+        B: Send,
+        B: Unpin,
+        B: 'static,
+        B::Error: Interruption,
+    {
+        answer: Option<Answer<B>>,
+        receipt: Option<Receipt>,
+        interrupted: Option<Code>,
+        cut: Cut,
+        // What is yielded next, whatever the provider does.
+        next: Option<Bytes>,
+        last_frame: Instant,
+        heartbeat: Option<Duration>,
+        #[pin]
+        timer: Option<Sleep>,
+        shutdown: Until,
+    }
+
+    impl<B> PinnedDrop for Metered<B>
+    where
+        B: Body<Data = Bytes>,
+        B: Send,
+        B: Unpin,
+        B: 'static,
+        B::Error: Interruption,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            // Dropped before its end: the client has left.
+            let _ = this.leave();
+        }
+    }
+}
+
+/// An answer that has not ended.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// Its body.
+    pub body: B,
+    /// Who reads along.
+    pub observer: Observer,
+    /// What it holds.
+    pub reservation: Reservation,
+    /// Where it is settled.
+    pub desk: Arc<Desk>,
+    /// The status that the client got.
+    pub status: StatusCode,
+    /// What happens when the client leaves.
+    pub policy: Policy,
+}
+
+impl<B> Answer<B> {
+    /// How it is charged when it has ended by itself.
+    pub(super) fn settle(mut self, outcome: Outcome) -> Option<Receipt> {
+        let observed = self.observer.observed();
+        // A stream whose status was sent long ago has no other way to say that the provider failed.
+        let failed = observed.error_event && self.observer.is_stream();
+        let outcome = match outcome {
+            Outcome::Completed if failed && self.status.is_success() => Outcome::UpstreamFailed,
+            outcome => outcome,
+        };
+        let charge = Charge::by(self.status, observed);
+        self.reservation
+            .settle(outcome, self.status.as_u16(), charge)
+    }
+}
+
+impl<B> Answer<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    /// The client is gone: the provider is cancelled, or read to its end without a reader.
+    fn leave(self) -> Option<Receipt> {
+        if self.observer.ended() || self.body.is_end_stream() {
+            self.settle(Outcome::Completed)
+        } else if self.policy == Policy::Drain {
+            drain::drain(self);
+            None
+        } else {
+            self.settle(Outcome::ClientClosed)
+        }
+    }
+}
+
+impl<B> Metered<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Interruption,
+{
+    /// An answer on its way. Streams get a comment after each `heartbeat` of silence; `shutdown` cuts what is still open.
+    pub fn new(
+        answer: Answer<B>,
+        heartbeat: Option<Duration>,
+        shutdown: &Shutdown,
+        cut: Cut,
+    ) -> Self {
+        let heartbeat = heartbeat.filter(|_| answer.observer.is_stream());
+        let now = Instant::now();
+        Self {
+            answer: Some(answer),
+            receipt: None,
+            interrupted: None,
+            cut,
+            next: None,
+            last_frame: now,
+            heartbeat,
+            timer: heartbeat.map(|every| sleep_until(now + every)),
+            shutdown: shutdown.cut_off(),
+        }
+    }
+
+    /// What the call used, once it has ended.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        self.receipt.as_ref()
+    }
+
+    /// Why the answer broke off, if it did.
+    pub fn interrupted(&self) -> Option<Code> {
+        self.interrupted
+    }
+
+    /// Ends an answer whose client has left, as dropping it would, and tells what it used. `None` when it had ended
+    /// before, or is read on because the provider bills it anyway.
+    pub fn leave(self: Pin<&mut Self>) -> Option<Receipt> {
+        self.project().answer.take()?.leave()
+    }
+
+    /// Ends the answer early. A stream gets one event that says why; anything else is broken off, so that nobody takes
+    /// half of it for the whole.
+    fn break_off(
+        self: Pin<&mut Self>,
+        code: Code,
+        outcome: Outcome,
+    ) -> Option<Result<Frame<Bytes>, Aborted>> {
+        let this = self.project();
+        let answer = this.answer.take()?;
+        let (events, boundary) = (
+            answer.observer.takes_events(),
+            answer.observer.at_boundary(),
+        );
+        // A stream that said it was complete lost nothing.
+        let complete = answer.observer.ended();
+        let now = answer.desk.clock.now();
+        if !complete {
+            *this.interrupted = Some(code);
+            let provider = answer
+                .reservation
+                .draft()
+                .map(|draft| draft.provider.as_str());
+            tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
+        }
+        *this.receipt = answer.settle(if complete {
+            Outcome::Completed
+        } else {
+            outcome
+        });
+        match (events, complete) {
+            (_, true) => None,
+            (true, false) => {
+                let event = this.cut.event(code, now);
+                Some(Ok(Frame::data(if boundary {
+                    event
+                } else {
+                    [b"\n\n", &event[..]].concat().into()
+                })))
+            }
+            (false, false) => Some(Err(Aborted)),
+        }
+    }
+
+    fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(every) = *this.heartbeat else {
+            return Poll::Pending;
+        };
+        loop {
+            let Some(mut timer) = this.timer.as_mut().as_pin_mut() else {
+                return Poll::Pending;
+            };
+            ready!(timer.as_mut().poll(cx));
+            let due = *this.last_frame + every;
+            let now = Instant::now();
+            // The timer is set anew only when it fires, not with every frame.
+            if due > now {
+                timer.reset(due);
+                continue;
+            }
+            timer.reset(now + every);
+            let boundary = this
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.observer.at_boundary());
+            if boundary {
+                *this.last_frame = now;
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<B> Body for Metered<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Interruption,
+{
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        loop {
+            let this = self.as_mut().project();
+            if let Some(next) = this.next.take() {
+                return Poll::Ready(Some(Ok(Frame::data(next))));
+            }
+            let Some(answer) = this.answer.as_mut() else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(&mut answer.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    *this.last_frame = Instant::now();
+                    // Trailers are not passed on: nothing in the answer's head announced them.
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    let pass = answer.observer.push(data);
+                    // Settled before its last frame is given away: who has read an answer whole finds it recorded.
+                    if answer.body.is_end_stream()
+                        && let Some(mut answer) = this.answer.take()
+                    {
+                        *this.next = answer.observer.finish();
+                        *this.receipt = answer.settle(Outcome::Completed);
+                    }
+                    if let Some(pass) = pass {
+                        return Poll::Ready(Some(Ok(Frame::data(pass))));
+                    }
+                }
+                Poll::Ready(Some(Err(interruption))) => {
+                    let outcome = if interruption.is_the_clients() {
+                        Outcome::ClientClosed
+                    } else {
+                        Outcome::UpstreamFailed
+                    };
+                    return Poll::Ready(self.break_off(interruption.code(), outcome));
+                }
+                Poll::Ready(None) => {
+                    if let Some(mut answer) = this.answer.take() {
+                        *this.next = answer.observer.finish();
+                        *this.receipt = answer.settle(Outcome::Completed);
+                    }
+                }
+                Poll::Pending => {
+                    if Pin::new(&mut *this.shutdown).poll(cx).is_ready() {
+                        return Poll::Ready(self.break_off(Code::Draining, Outcome::ClientClosed));
+                    }
+                    ready!(self.heartbeat(cx));
+                    return Poll::Ready(Some(Ok(Frame::data(HEARTBEAT))));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next.is_none() && self.answer.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.answer {
+            // A stream may lose a chunk or gain a comment.
+            Some(answer) if !answer.observer.is_stream() => answer.body.size_hint(),
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(self.next.as_ref().map_or(0, |next| next.len() as u64)),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Metered<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Interruption,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metered")
+            .field("ended", &self.answer.is_none())
+            .finish_non_exhaustive()
+    }
+}

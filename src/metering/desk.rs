@@ -1,0 +1,68 @@
+//! What every reservation needs to be opened and settled.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    domain::Clock,
+    listener::{Shutdown, ShutdownHandle, Tasks, Until},
+    store::Ledger,
+    telemetry::Metrics,
+};
+
+/// Answers whose client left and that are read to their end, at once. More are cut: an attacker who leaves early must
+/// not make us hold connections without end.
+const DRAINS: usize = 64;
+
+/// The ledger, the clock, and the bounds of reading on after a client has left.
+#[derive(Debug)]
+pub struct Desk {
+    /// Where calls are recorded.
+    pub ledger: Ledger,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Free places for reading on.
+    drains: Arc<Semaphore>,
+    /// Raised when nothing may be read on any more.
+    last: (ShutdownHandle, Shutdown),
+    /// The tasks that read on; a shutdown waits for them.
+    pub tasks: Tasks,
+}
+
+impl Desk {
+    /// Bytes read of an answer after its client has left.
+    pub(super) const DRAIN_BYTES: u64 = 64 << 20;
+    /// Time spent on it, counted from when the client left.
+    pub const DRAIN_TIME: Duration = Duration::from_secs(120);
+
+    /// A desk in front of `ledger`.
+    pub fn new(ledger: Ledger, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        let drains = Arc::new(Semaphore::new(DRAINS));
+        Self {
+            ledger,
+            clock,
+            metrics,
+            drains,
+            last: ShutdownHandle::new(),
+            tasks: Tasks::default(),
+        }
+    }
+
+    /// A free place for reading on.
+    pub fn drain_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.drains).try_acquire_owned().ok()
+    }
+
+    /// Ends reading on: what is under way is settled as it stands, and nothing is read on any more.
+    pub fn stop_drains(&self) {
+        self.last.0.force();
+    }
+
+    /// Waits until nothing may be read on any more.
+    pub fn drains_stopped(&self) -> Until {
+        self.last.1.cut_off()
+    }
+}

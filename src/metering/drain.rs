@@ -1,0 +1,51 @@
+//! Reading an answer on after its client has left, because the provider bills it anyway.
+
+use std::{future::poll_fn, pin::Pin};
+
+use bytes::Bytes;
+use http_body::Body;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Desk, body::Answer};
+use crate::store::Outcome;
+
+/// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them, or without a free
+/// place, the provider is cancelled and what was observed is charged.
+pub(super) fn drain<B>(answer: Answer<B>)
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    let Some(place) = answer.desk.drain_place() else {
+        answer.settle(Outcome::ClientClosed);
+        return;
+    };
+    let tasks = answer.desk.tasks.clone();
+    let end = Instant::now() + Desk::DRAIN_TIME;
+    tasks.spawn(async move {
+        let mut answer = answer;
+        let mut read = 0_u64;
+        let mut stopped = answer.desk.drains_stopped();
+        while read <= Desk::DRAIN_BYTES {
+            let frame = poll_fn(|cx| Pin::new(&mut answer.body).poll_frame(cx));
+            let frame = tokio::select! {
+                frame = timeout_at(end, frame) => frame,
+                () = &mut stopped => break,
+            };
+            let frame = match frame {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => {
+                    answer.observer.finish();
+                    break;
+                }
+                Ok(Some(Err(_))) | Err(_) => break,
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            read = read.saturating_add(data.len() as u64);
+            answer.observer.push(data);
+        }
+        answer.settle(Outcome::ClientClosed);
+        drop(place);
+    });
+}

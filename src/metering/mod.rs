@@ -1,0 +1,14 @@
+//! What a call used: held before it is forwarded, observed while it is answered, settled when its answer ends.
+//!
+//! Rank 4. Owns reservations and the bodies that carry them. Must not know how a call was admitted or where it goes.
+
+mod body;
+mod desk;
+mod drain;
+mod observer;
+mod reservation;
+
+pub use body::{Aborted, Answer, Cut, Interruption, Metered, Policy};
+pub use desk::Desk;
+pub use observer::Observer;
+pub use reservation::{Charge, Draft, Receipt, Reservation};

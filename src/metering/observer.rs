@@ -1,0 +1,101 @@
+//! Reads along with an answer. It can hide a chunk that we asked for ourselves; it can never break a stream.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::providers::{AnswerMeter, Encoding, Endpoint, Observed, StreamMeter};
+
+/// The media type of a stream of events (WHATWG HTML §9.2.1).
+const EVENTS: &str = "text/event-stream";
+
+/// Who reads along.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives in the answer's one box; another box would cost every stream"
+)]
+#[derive(Debug)]
+pub enum Observer {
+    /// A stream of server-sent events.
+    Stream(StreamMeter),
+    /// One JSON document.
+    Answer(AnswerMeter),
+    /// Nobody: the answer is not metered by what it says.
+    Blind,
+}
+
+impl Observer {
+    /// The observer for an answer with these fields. `hide_usage` keeps the usage chunk of a stream from a client that
+    /// did not ask for it.
+    pub fn new(endpoint: Endpoint, headers: &HeaderMap, hide_usage: bool) -> Self {
+        if !endpoint.meters_tokens() {
+            return Self::Blind;
+        }
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok())
+        };
+        let encoding = Encoding::parse(text(header::CONTENT_ENCODING));
+        let media = text(header::CONTENT_TYPE).unwrap_or_default();
+        let events = media
+            .get(..EVENTS.len())
+            .is_some_and(|media| media.eq_ignore_ascii_case(EVENTS));
+        match (events, encoding) {
+            (true, Encoding::Identity) => Self::Stream(StreamMeter::new(endpoint, hide_usage)),
+            (true, _) => Self::Stream(StreamMeter::compressed(endpoint, encoding)),
+            (false, _) => Self::Answer(AnswerMeter::new(endpoint, encoding)),
+        }
+    }
+
+    /// Whether the answer is a stream of events.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Whether an event of ours can be put into it: a compressed stream would be damaged by one.
+    pub fn takes_events(&self) -> bool {
+        matches!(self, Self::Stream(meter) if !meter.is_compressed())
+    }
+
+    /// Whether the answer said by itself that it was complete.
+    pub fn ended(&self) -> bool {
+        matches!(self, Self::Stream(meter) if meter.ended())
+    }
+
+    /// Whether something may be put between the last frame and the next.
+    pub fn at_boundary(&self) -> bool {
+        match self {
+            Self::Stream(meter) => meter.at_event_boundary(),
+            Self::Answer(_) | Self::Blind => false,
+        }
+    }
+
+    /// Takes note of a frame, and gives back what is to be passed on; `None` when all of it is hidden or held back.
+    pub fn push(&mut self, frame: Bytes) -> Option<Bytes> {
+        match self {
+            Self::Stream(meter) => meter.push(frame),
+            Self::Answer(meter) => {
+                meter.push(&frame);
+                Some(frame)
+            }
+            Self::Blind => Some(frame),
+        }
+    }
+
+    /// What was held back when the answer ended.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Stream(meter) => meter.finish(),
+            Self::Answer(_) | Self::Blind => None,
+        }
+    }
+
+    /// What the answer said of itself so far.
+    pub fn observed(&mut self) -> Observed {
+        match self {
+            Self::Stream(meter) => meter.observed(),
+            Self::Answer(meter) => meter.finish(),
+            Self::Blind => Observed::default(),
+        }
+    }
+}

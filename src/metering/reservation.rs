@@ -1,0 +1,268 @@
+//! What a call holds, from before it is forwarded until its cost is known.
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+
+use crate::{
+    accounts::{Key, Seat, Settled, Taken},
+    call::Model,
+    domain::{ProviderId, RequestId, Timestamp, Usage},
+    metering::Desk,
+    providers::{Endpoint, Observed},
+    store::{CallRecord, Outcome, Posting, Slot},
+    telemetry::ProviderMetrics,
+};
+
+/// Who calls what, as far as it is known before forwarding.
+#[derive(Debug)]
+pub struct Draft {
+    /// Our id of the request, which is the call's.
+    pub id: RequestId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The same on the clock that never goes back.
+    pub arrived: Duration,
+    /// With which key.
+    pub key: Arc<Key>,
+    /// On which route.
+    pub route: Arc<str>,
+    /// Where it goes.
+    pub provider: ProviderId,
+    /// The model, where the call names one.
+    pub model: Option<Arc<Model>>,
+    /// What it asks for.
+    pub endpoint: Endpoint,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// The end user the call names.
+    pub end_user: Option<String>,
+    /// The client's idempotency key.
+    pub idempotency_key: Option<String>,
+    /// Input tokens by the size of the body, for an answer that reports none.
+    pub input_estimate: u64,
+}
+
+/// Proof that a call was admitted and that everything it may use is held. It is settled once: by [`Self::settle`], or
+/// when it is dropped.
+#[derive(Debug)]
+pub struct Reservation(Option<Box<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    desk: Arc<Desk>,
+    provider: Arc<ProviderMetrics>,
+    taken: Taken,
+    slot: Slot,
+    draft: Draft,
+    forwarded: Option<Duration>,
+    first_byte: Option<Duration>,
+    /// The provider's, once it has answered.
+    status: Option<StatusCode>,
+    attempts: u32,
+    /// Free again when the call has ended.
+    _seat: Seat,
+}
+
+/// How much of a call is charged.
+#[derive(Debug, Clone, Copy)]
+pub enum Charge {
+    /// Nothing: everything goes back, the request's count too.
+    Void,
+    /// What the provider reported, and nothing where it reported nothing.
+    Reported(Observed),
+    /// What the provider reported, or our own count.
+    Metered(Observed),
+}
+
+impl Charge {
+    /// What an answer with this status costs, of which so much was observed. A provider that failed by its own word is
+    /// paid nothing; one that refused the call, what it reports.
+    pub fn by(status: StatusCode, observed: Observed) -> Self {
+        if status.is_server_error() {
+            Self::Void
+        } else if status.is_client_error() {
+            Self::Reported(observed)
+        } else {
+            Self::Metered(observed)
+        }
+    }
+}
+
+/// What a settled call used.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// Whether that is our own count.
+    pub estimated: bool,
+    /// From arrival to the start of forwarding.
+    pub queue: Duration,
+    /// From the start of forwarding to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+}
+
+impl Reservation {
+    /// Opens a reservation over what was taken, with a place in the ledger that is kept for it.
+    pub(crate) fn open(
+        desk: &Arc<Desk>,
+        taken: Taken,
+        seat: Seat,
+        slot: Slot,
+        draft: Draft,
+    ) -> Self {
+        let provider = desk.metrics.provider(draft.provider.as_str());
+        let desk = Arc::clone(desk);
+        Self(Some(Box::new(Open {
+            desk,
+            provider,
+            taken,
+            slot,
+            draft,
+            forwarded: None,
+            first_byte: None,
+            status: None,
+            attempts: 0,
+            _seat: seat,
+        })))
+    }
+
+    /// Who calls what.
+    pub fn draft(&self) -> Option<&Draft> {
+        self.0.as_ref().map(|open| &open.draft)
+    }
+
+    /// Tokens that it holds of every token quota.
+    pub fn held_tokens(&self) -> u64 {
+        self.0.as_ref().map_or(0, |open| open.taken.tokens())
+    }
+
+    /// Notes that the call is about to be sent, for the first time or once more: from here on the provider may have it.
+    pub fn forwarding(&mut self) {
+        if let Some(open) = &mut self.0 {
+            open.forwarded
+                .get_or_insert_with(|| open.desk.clock.elapsed());
+            open.attempts += 1;
+        }
+    }
+
+    /// Notes the answer's head.
+    pub fn answered(&mut self, status: StatusCode) {
+        if let Some(open) = &mut self.0 {
+            open.status = Some(status);
+            let since = open.forwarded.unwrap_or(open.draft.arrived);
+            let after = open.desk.clock.elapsed().saturating_sub(since);
+            open.first_byte = Some(after);
+            open.provider.first_byte(after);
+        }
+    }
+
+    /// Replaces the hold by what was used, and records the call.
+    pub fn settle(mut self, outcome: Outcome, status: u16, charge: Charge) -> Option<Receipt> {
+        self.0
+            .take()
+            .map(|open| open.settle(outcome, status, charge))
+    }
+}
+
+impl Drop for Reservation {
+    /// A call that is dropped before it was sent never happened. One that was sent is charged its input at least: the
+    /// provider may be working on it, unless it has said that it failed.
+    fn drop(&mut self) {
+        let Some(open) = self.0.take() else { return };
+        if open.forwarded.is_none() {
+            open.draft
+                .key
+                .account
+                .book
+                .settle(open.taken, Settled::Void, &open.desk.clock);
+            return;
+        }
+        let outcome = if std::thread::panicking() {
+            Outcome::Indeterminate
+        } else {
+            Outcome::ClientClosed
+        };
+        // 499 is nginx's status for a client that closed the connection before its answer.
+        let status = open.status.unwrap_or(StatusCode::OK);
+        open.settle(outcome, 499, Charge::by(status, Observed::default()));
+    }
+}
+
+impl Open {
+    fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Receipt {
+        let Self {
+            desk,
+            provider,
+            taken,
+            slot,
+            draft,
+            forwarded,
+            first_byte,
+            status: _,
+            attempts,
+            _seat,
+        } = *self;
+        let (usage, estimated) = match charge {
+            Charge::Void => (Usage::default(), false),
+            Charge::Reported(observed) => (observed.usage.unwrap_or_default(), false),
+            Charge::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
+            Charge::Metered(observed) => observed.settle(draft.input_estimate),
+        };
+        let settled = match charge {
+            Charge::Void => Settled::Void,
+            Charge::Reported(_) | Charge::Metered(_) => Settled::Used(usage.total()),
+        };
+        let held_tokens = taken.tokens();
+        let counters = draft.key.account.book.settle(taken, settled, &desk.clock);
+        let now = desk.clock.elapsed();
+        let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
+        provider.call_ended(outcome.as_str(), usage.input, usage.output);
+        if estimated {
+            desk.metrics.call_estimated();
+        }
+        let total = now.saturating_sub(draft.arrived);
+        let call = CallRecord {
+            id: draft.id,
+            at: draft.at,
+            account: draft.key.account.id.clone(),
+            key: draft.key.id.clone(),
+            plan: draft.key.account.plan.id.clone(),
+            route: draft.route,
+            provider: draft.provider,
+            model: draft.model.as_ref().map(|model| model.name.clone()),
+            upstream_model: draft
+                .model
+                .as_ref()
+                .map(|model| model.upstream_name.clone()),
+            endpoint: draft.endpoint.as_str(),
+            stream: draft.stream,
+            outcome,
+            status,
+            usage,
+            estimated,
+            overrun: held_tokens > 0 && usage.total() > held_tokens,
+            held_tokens,
+            end_user: draft.end_user,
+            idempotency_key: draft.idempotency_key,
+            attempt: attempts,
+            queue_ms: millis(queue),
+            first_byte_ms: first_byte.map(millis),
+            total_ms: millis(total),
+        };
+        slot.post(Posting { call, counters });
+        Receipt {
+            outcome,
+            usage,
+            estimated,
+            queue,
+            first_byte,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
