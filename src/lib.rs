@@ -6,7 +6,7 @@
 //!
 //! # Where to start
 //!
-//! Read `gateway`'s `stack.rs`: one function is the way of a request. Then `admission`, whose checks it calls in
+//! Read `gateway`'s `stack.rs`: one function is the way of a request. Then [`admission`], whose checks it calls in
 //! order, and [`metering`], whose reservation a forwarded call carries until its answer has ended.
 //!
 //! | rank | module | what it owns |
@@ -21,6 +21,7 @@
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
+//! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -34,6 +35,7 @@
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod accounts;
+pub mod admission;
 pub mod call;
 pub mod domain;
 pub mod listener;

@@ -1,0 +1,61 @@
+//! The one credential of a request, wherever the client put it.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Uri, header::AUTHORIZATION};
+use percent_encoding::percent_decode_str;
+
+use crate::refusal::{Code, Detail, Refusal};
+
+/// Fields that carry a bare key: Anthropic's, Google's and Azure's names.
+const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
+
+/// The credential of a request. The same key in several places counts once.
+///
+/// # Errors
+/// 401 without a credential, 400 when two places name different ones.
+pub(super) fn credential<'a>(
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+) -> Result<Cow<'a, [u8]>, Refusal> {
+    let authorization = headers
+        .get_all(AUTHORIZATION)
+        .into_iter()
+        .map(|value| bearer(value.as_bytes()));
+    let bare = BARE
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .map(http::HeaderValue::as_bytes);
+    let header = authorization.chain(bare).map(Cow::Borrowed);
+    let query = uri.query().into_iter().flat_map(|query| query.split('&'));
+    let query = query
+        .filter_map(|pair| pair.strip_prefix("key="))
+        .map(|value| percent_decode_str(value).into());
+
+    let mut found: Option<Cow<'a, [u8]>> = None;
+    for credential in header.chain(query) {
+        match &found {
+            None => found = Some(credential),
+            Some(first) if *first == credential => {}
+            Some(_) => return Err(Code::AmbiguousCredentials.into()),
+        }
+    }
+    found
+        .filter(|credential| !credential.is_empty())
+        .ok_or_else(|| {
+            Refusal::new(Code::InvalidApiKey).with(Detail::Say(
+                "No API key was sent; send yours as `Authorization: Bearer <key>`.",
+            ))
+        })
+}
+
+/// Everything after `Bearer `; a value of another scheme is compared whole and fits no key.
+fn bearer(value: &[u8]) -> &[u8] {
+    match value.split_at_checked(7) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key.trim_ascii(),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! A request's body, read once and within bounds.
+
+use std::{future::poll_fn, pin::pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body::Body;
+use tokio::time::{Instant, timeout_at};
+
+use crate::refusal::{Code, Detail, Refusal};
+
+/// Bounds of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Bytes at most.
+    pub bytes: u64,
+    /// Silence at most.
+    pub idle: Duration,
+    /// From its first to its last byte, at most.
+    pub total: Duration,
+}
+
+/// Bytes per second that a body has to keep up, on average, and how long it is spared: slower ones hold a connection
+/// and memory for nothing.
+const LEAST_RATE: u64 = 500;
+const SPARED: Duration = Duration::from_secs(20);
+
+/// How long a body was waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    start: Instant,
+    /// Since when the next bytes are waited for.
+    since: Instant,
+    /// Waiting before that. Time in which we took nothing ourselves is not the client's.
+    waited: Duration,
+    read: u64,
+}
+
+impl Patience {
+    /// A body of which nothing has come yet.
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            start: now,
+            since: now,
+            waited: Duration::ZERO,
+            read: 0,
+        }
+    }
+
+    /// Bytes that have come.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Begins to wait for the next bytes.
+    pub fn wait(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Notes bytes that were waited for.
+    pub fn came(&mut self, bytes: usize) {
+        self.waited += self.since.elapsed();
+        self.read = self.read.saturating_add(bytes as u64);
+    }
+
+    /// Until when the next bytes have to come.
+    pub fn deadline(&self, bounds: &Bounds) -> Instant {
+        let due = SPARED.max(Duration::from_millis(
+            self.read.saturating_mul(1000) / LEAST_RATE,
+        ));
+        let pace = self.since + due.saturating_sub(self.waited);
+        (self.start + bounds.total)
+            .min(self.since + bounds.idle)
+            .min(pace)
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Refuses a body by what its head says, before a byte of it is read.
+///
+/// # Errors
+/// 413 when the announced length is above `bytes`; 415 when it is compressed and has to be read.
+pub fn announced(headers: &HeaderMap, bytes: u64, reads: bool) -> Result<(), Refusal> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > bytes) {
+        return Err(Refusal::new(Code::BodyTooLarge).with(Detail::Bytes(bytes)));
+    }
+    let identity = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if reads
+        && headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .any(|coding| !identity(coding))
+    {
+        return Err(Code::UnsupportedContentEncoding.into());
+    }
+    Ok(())
+}
+
+/// Reads a body to its end. A body that came in one frame is passed on by handle.
+///
+/// # Errors
+/// 408 when it is too slow, 413 when it is too large, 400 when its framing is broken.
+pub async fn peek<B>(body: B, bounds: Bounds) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let mut patience = Patience::new();
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    loop {
+        if body.is_end_stream() {
+            break;
+        }
+        let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
+        patience.wait();
+        let frame = timeout_at(patience.deadline(&bounds), frame).await;
+        let frame = match frame.map_err(|_| Code::RequestTimeout)? {
+            None => break,
+            Some(frame) => frame.map_err(|_| Code::InvalidFraming)?,
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        patience.came(data.len());
+        if patience.read() > bounds.bytes {
+            return Err(Refusal::new(Code::BodyTooLarge).with(Detail::Bytes(bounds.bytes)));
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if !first.is_empty() {
+                let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+                rest.reserve(first.len() + data.len() + announced);
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}

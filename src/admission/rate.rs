@@ -1,0 +1,42 @@
+//! [`Subscriber`] → [`Admitted`]: requests per minute, and a seat among the calls at once.
+
+use super::{Caller, Subscriber, binding};
+use crate::{
+    accounts::{Entry, Seat},
+    call::Toll,
+    domain::Clock,
+    refusal::Refusal,
+};
+
+/// A caller who may call now. A seat is free again when this, or what it became, is dropped.
+#[derive(Debug)]
+pub struct Admitted {
+    subscriber: Subscriber,
+    seat: Seat,
+}
+
+impl Admitted {
+    /// Who is calling.
+    pub fn caller(&self) -> &Caller {
+        self.subscriber.caller()
+    }
+
+    /// The evidence before, and the seat.
+    pub(super) fn into_parts(self) -> (Subscriber, Seat) {
+        (self.subscriber, self.seat)
+    }
+}
+
+/// Takes one call from every rate and a seat, or nothing from any. What is free of quotas, such as counting tokens or
+/// asking for the limits, takes no seat: it counts against the requests per minute alone.
+///
+/// # Errors
+/// 429, naming the rate or the number of calls at once that is used up.
+pub fn rate(subscriber: Subscriber, toll: Toll, clock: &Clock) -> Result<Admitted, Refusal> {
+    let caller = subscriber.caller();
+    let seated = toll == Toll::Full;
+    match caller.account().book.enter(&caller.key().levels, seated) {
+        Ok(Entry { seat }) => Ok(Admitted { subscriber, seat }),
+        Err(bound) => Err(binding::refuse(&bound, caller.subject(), clock.now())),
+    }
+}
