@@ -22,6 +22,7 @@
 //! | 3 | [`store`] | one SQLite file, one writer |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
+//! | 5 | [`upstream`] | connections to providers |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -45,3 +46,4 @@ pub mod refusal;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,174 @@
+//! What a provider's error on a metered endpoint is to the caller. Pure.
+//!
+//! The provider's bill, its quota and our credential are the operator's affair: relayed as they are, they would read
+//! like the caller's own.
+
+use std::{borrow::Cow, time::Duration};
+
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use serde::Deserialize;
+
+use crate::refusal::Code;
+
+/// How much of an error's body is worth reading, in bytes. What is cut off there is no JSON and decides nothing.
+pub const MAX_READ: usize = 64 * 1024;
+
+/// What to do with a provider's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the caller's, as it is.
+    Relay,
+    /// It is answered with this code, without the provider's words.
+    Refuse(Code, Option<Duration>),
+}
+
+/// Whether [`classify`] can decide by more than the status, so that the body has to be read first.
+pub const fn wants_body(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 403 | 429)
+}
+
+/// Decides by status and by the first [`MAX_READ`] bytes of the body, which may be empty unless [`wants_body`].
+pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let billing = || Said::parse(body).is_some_and(|said| said.is_about_the_bill());
+    match status.as_u16() {
+        402 => Verdict::Refuse(Code::UpstreamUnavailable, None),
+        400 | 403 | 429 if billing() => Verdict::Refuse(Code::UpstreamUnavailable, None),
+        401 | 403 => Verdict::Refuse(Code::UpstreamAuth, None),
+        // 529 is Anthropic's "overloaded".
+        429 | 503 | 529 => Verdict::Refuse(Code::UpstreamOverloaded, retry_after(headers)),
+        _ => Verdict::Relay,
+    }
+}
+
+/// RFC 9110 §10.2.3 in seconds; as a date it says less than our own clock knows.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// An error body, as far as it matters. `{"error": {…}}` of OpenAI and Anthropic, or xAI's `{"code", "error": "text"}`.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    error: Problem<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Problem<'a> {
+    Object(#[serde(borrow)] Object<'a>),
+    Text(#[serde(borrow)] Cow<'a, str>),
+}
+
+#[derive(Deserialize)]
+struct Object<'a> {
+    #[serde(borrow, default, rename = "type")]
+    class: Option<Cow<'a, str>>,
+    /// OpenAI has a string or null, OpenRouter a number.
+    #[serde(borrow, default)]
+    code: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    message: Option<Cow<'a, str>>,
+    /// Anthropic.
+    #[serde(borrow, default)]
+    details: Option<Details<'a>>,
+    /// OpenRouter.
+    #[serde(borrow, default)]
+    metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Word<'a> {
+    Text(#[serde(borrow)] Cow<'a, str>),
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Details<'a> {
+    Coded {
+        #[serde(borrow)]
+        error_code: Cow<'a, str>,
+    },
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Metadata<'a> {
+    Limited {
+        #[serde(borrow)]
+        limit_source: Cow<'a, str>,
+    },
+    Other(serde::de::IgnoredAny),
+}
+
+impl<'a> Said<'a> {
+    fn parse(body: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(body.get(..MAX_READ).unwrap_or(body)).ok()
+    }
+
+    fn is_about_the_bill(&self) -> bool {
+        match &self.error {
+            Problem::Text(text) => says_bill(text),
+            Problem::Object(object) => object.is_about_the_bill(),
+        }
+    }
+}
+
+impl Object<'_> {
+    fn is_about_the_bill(&self) -> bool {
+        let code = match &self.code {
+            Some(Word::Text(code)) => Some(&**code),
+            _ => None,
+        };
+        let detail = match &self.details {
+            Some(Details::Coded { error_code }) => Some(&**error_code),
+            _ => None,
+        };
+        [code, self.class.as_deref(), detail]
+            .into_iter()
+            .flatten()
+            .any(names_bill)
+            || self.message.as_deref().is_some_and(says_bill)
+            // OpenRouter names a `limit_source` only where somebody's budget binds: ours, as the caller has none there.
+            || matches!(&self.metadata, Some(Metadata::Limited { limit_source }) if !limit_source.is_empty())
+    }
+}
+
+/// Codes and types that speak of money: OpenAI's help pages on prepaid billing and spend limits, Anthropic's SDK, Groq's
+/// spend limits. `rate_limit_exceeded` and Anthropic's `ramp_limit_exceeded` clear by themselves and are not among them.
+fn names_bill(word: &str) -> bool {
+    matches!(
+        word,
+        "insufficient_quota"
+            | "credit_balance_exhausted"
+            | "billing_hard_limit_reached"
+            | "billing_error"
+            | "blocked_api_access"
+    ) || [
+        "_spend_limit_exceeded",
+        "_usage_limit_exceeded",
+        "_spend_limit_reached",
+        "_billing_unavailable",
+    ]
+    .iter()
+    .any(|end| word.ends_with(end))
+}
+
+/// Messages that are all there is to tell by: Anthropic's two and Gemini's. "You exceeded your current quota" is not
+/// one of them, as Gemini says it of requests per minute too. They are matched at their beginning, except xAI's, which begins with a
+/// name: further on they might quote the caller.
+fn says_bill(message: &str) -> bool {
+    const BEGINNINGS: [&str; 3] = [
+        "Your credit balance is too low",
+        "You have reached your specified API usage limits",
+        "Your prepayment credits are depleted",
+    ];
+    BEGINNINGS
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
+        || (message.starts_with("Your team ")
+            && message.contains("used all available credits or reached its monthly spending limit"))
+}

@@ -1,0 +1,211 @@
+//! From a base URL to a usable connection: name, TCP, TLS, HTTP.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, lookup_host},
+    task::AbortHandle,
+    time::{Duration, Instant, timeout_at},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    BaseUrl, Failure, FailureKind, Outgoing,
+    failure::cause,
+    pool::{Connection, Single},
+    shared::Shared,
+    socket::{Socket, Watch},
+};
+
+/// HTTP/2 first, as almost every provider speaks it (RFC 7301 has the list in order of preference).
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Unacknowledged bytes, and silence that probes do not break, end a connection after about this long.
+const DEAD_PEER: Duration = Duration::from_secs(30);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// A read buffer of hyper's, which by default grows to some 400 KiB for each connection.
+const H1_BUFFER: usize = 64 * 1024;
+/// Heads of answers beyond this are refused; the number of fields is limited to 100 by hyper's default.
+const HEAD_BYTES: u16 = 32 * 1024;
+/// HTTP/2 counts name and value and 32 bytes for each field against this (RFC 9113 §6.5.2).
+const H2_HEAD_LIST: u32 = 32 * 1024 + 100 * 32;
+/// One stream's window, and all of them together: a reader that has stopped must not stop its neighbours.
+const H2_STREAM_WINDOW: u32 = 64 * 1024;
+const H2_CONNECTION_WINDOW: u32 = H2_STREAM_WINDOW * Shared::MAX_STREAMS;
+const H2_SEND_BUFFER: usize = 64 * 1024;
+
+/// Where a provider's connections lead.
+pub(super) struct Origin {
+    host: String,
+    port: u16,
+    tls: Option<Tls>,
+}
+
+struct Tls {
+    connector: TlsConnector,
+    /// `None` for a host that no certificate can name.
+    name: Option<ServerName<'static>>,
+}
+
+impl Origin {
+    pub(super) fn new(url: &BaseUrl, tls: &Arc<rustls::ClientConfig>) -> Self {
+        let https = url.scheme == http::uri::Scheme::HTTPS;
+        // RFC 3986 §3.2.2 puts an IPv6 address in brackets; the resolver and TLS want it without.
+        let host = url.authority.host();
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        Self {
+            port: url
+                .authority
+                .port_u16()
+                .unwrap_or(if https { 443 } else { 80 }),
+            tls: https.then(|| Tls {
+                connector: TlsConnector::from(with_alpn(tls)),
+                name: ServerName::try_from(host.to_owned()).ok(),
+            }),
+            host: host.to_owned(),
+        }
+    }
+
+    pub(super) const fn is_https(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// A new connection. Nothing of the request is sent before it stands.
+    pub(super) async fn open(&self, deadline: Instant) -> Result<Connection, Failure> {
+        let stream = Socket::new(self.dial(deadline).await?);
+        let watch = stream.watch();
+        let Some(Tls { connector, name }) = &self.tls else {
+            return h1(stream, watch).await;
+        };
+        let Some(name) = name else {
+            return Err(Failure::unsent(FailureKind::Tls).because("not a host name"));
+        };
+        let stream = connector
+            .connect(name.clone(), stream)
+            .await
+            .map_err(|error| Failure::unsent(FailureKind::Tls).because(error))?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => h2(stream).await,
+            _ => h1(stream, watch).await,
+        }
+    }
+
+    /// Tries the host's addresses in turn. All but the last get a share of the time, so that one that swallows packets
+    /// does not use it up.
+    async fn dial(&self, deadline: Instant) -> Result<TcpStream, Failure> {
+        let unreachable =
+            |error: io::Error| Failure::unsent(FailureKind::Unreachable).because(error);
+        let addresses: Vec<SocketAddr> = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(unreachable)?
+            .collect();
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for (index, address) in addresses.iter().enumerate() {
+            let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+            let now = Instant::now();
+            let share = now + deadline.saturating_duration_since(now) / left;
+            match timeout_at(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    return tune(&stream).map(|()| stream).map_err(unreachable);
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) if left == 1 => return Err(Failure::unsent(FailureKind::ConnectTimeout)),
+                Err(elapsed) => last = io::Error::new(io::ErrorKind::TimedOut, elapsed),
+            }
+        }
+        Err(unreachable(last))
+    }
+}
+
+/// The same configuration, offering both protocols. Sessions to resume stay shared with the original.
+fn with_alpn(tls: &Arc<rustls::ClientConfig>) -> Arc<rustls::ClientConfig> {
+    if tls.alpn_protocols == ALPN {
+        return Arc::clone(tls);
+    }
+    let mut offering = rustls::ClientConfig::clone(tls);
+    offering.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    Arc::new(offering)
+}
+
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(DEAD_PEER)
+            .with_interval(DEAD_PEER / KEEPALIVE_PROBES)
+            .with_retries(KEEPALIVE_PROBES),
+    )?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(DEAD_PEER))?;
+    Ok(())
+}
+
+async fn h1<T>(stream: T, watch: Watch) -> Result<Connection, Failure>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(H1_BUFFER)
+        .max_header_size(usize::from(HEAD_BYTES))
+        .handshake::<_, Outgoing>(TokioIo::new(stream))
+        .await
+        .map_err(handshake_failed)?;
+    let task = drive(connection);
+    Ok(Connection::H1(Single::new(sender, task, watch)))
+}
+
+async fn h2(stream: TlsStream<Socket>) -> Result<Connection, Failure> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_header_list_size(H2_HEAD_LIST)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .handshake::<_, Outgoing>(TokioIo::new(stream))
+        .await
+        .map_err(handshake_failed)?;
+    let connection = Arc::new(Mutex::new(connection));
+    let shared = Shared::new(sender, Arc::downgrade(&connection));
+    drive(poll_fn(move |cx| {
+        let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *connection).poll(cx)
+    }));
+    Ok(Connection::H2(Arc::new(shared)))
+}
+
+/// The only thing a handshake of hyper's does is to write, and over HTTP/1 not even that.
+fn handshake_failed(error: hyper::Error) -> Failure {
+    let kind = match cause::<io::Error>(&error) {
+        Some(_) => FailureKind::Disconnected,
+        None => FailureKind::InvalidResponse,
+    };
+    Failure::unsent(kind).because(error)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task is the connection: it ends when the last call or pool that holds it is gone, and nothing in it outlives a drain"
+)]
+fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> AbortHandle {
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = %error, "a connection to a provider ended badly");
+        }
+    });
+    task.abort_handle()
+}

@@ -1,0 +1,113 @@
+//! The clocks of one call. A timer is re-armed by timestamp when it fires, not moved with every frame.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::time::{Duration, Instant, Sleep, sleep_until, timeout_at};
+
+use super::{
+    Timeouts,
+    failure::{Deadline, Failure, FailureKind},
+    outgoing::Progress,
+};
+
+/// An instant far enough away to stand for "never".
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// When the whole call has to be over.
+pub(super) fn end_of_call(start: Instant, timeouts: &Timeouts) -> Instant {
+    after(start, timeouts.total)
+}
+
+/// `start` and `wait`, without an overflow for somebody's "forever".
+pub(super) fn after(start: Instant, wait: Duration) -> Instant {
+    start.checked_add(wait.min(FAR)).unwrap_or(start)
+}
+
+/// Waits for the head of an answer. The clock runs from the request's last byte: as long as the client still owes us a
+/// part of its body, which has deadlines of its own, the provider is not late.
+pub(super) async fn head<F: Future>(
+    answer: F,
+    first_byte: Duration,
+    end: Instant,
+    progress: Option<Arc<Progress>>,
+) -> Result<F::Output, Failure> {
+    tokio::pin!(answer);
+    let mut due = after(Instant::now(), first_byte);
+    loop {
+        if let Ok(output) = timeout_at(due.min(end), answer.as_mut()).await {
+            return Ok(output);
+        }
+        let now = Instant::now();
+        if now >= end {
+            return Err(Failure::new(FailureKind::Timeout(Deadline::Total)));
+        }
+        due = match &progress {
+            Some(progress) => after(progress.moved().unwrap_or(now), first_byte),
+            None => due,
+        };
+        if now >= due {
+            return Err(Failure::new(FailureKind::Timeout(Deadline::FirstByte)));
+        }
+    }
+}
+
+/// The clock of an answer's body.
+#[derive(Debug)]
+pub(super) struct BodyClock {
+    idle: Duration,
+    end: Instant,
+    /// Since when we wait for the provider. A client that does not read stops us asking, and so this clock.
+    waiting: Option<Instant>,
+    /// Made at the first wait; an answer that is there at once needs none.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl BodyClock {
+    pub(super) const fn new(idle: Duration, end: Instant) -> Self {
+        Self {
+            idle,
+            end,
+            waiting: None,
+            timer: None,
+        }
+    }
+
+    /// A frame came. One that never lets us wait is measured here.
+    pub(super) fn moved(&mut self) -> Option<Deadline> {
+        self.waiting = None;
+        (Instant::now() >= self.end).then_some(Deadline::Total)
+    }
+
+    /// No frame is there. Ready when none may come any more.
+    pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Deadline> {
+        let since = *self.waiting.get_or_insert_with(Instant::now);
+        let idle_at = after(since, self.idle);
+        let due = idle_at.min(self.end);
+        let timer = self.timer.get_or_insert_with(|| boxed(due));
+        // What is due never moves back, so a timer set earlier fires too early, at worst, and is set again.
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                return Poll::Ready(if idle_at <= self.end {
+                    Deadline::Idle
+                } else {
+                    Deadline::Total
+                });
+            }
+            timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a timer has to stay where it is while the body moves from hand to hand; one for each answer that waits"
+)]
+fn boxed(due: Instant) -> Pin<Box<Sleep>> {
+    Box::pin(sleep_until(due))
+}

@@ -1,0 +1,28 @@
+//! Forwarding: connections to providers, heads rewritten in place, deadlines, failures.
+//!
+//! Rank 5. Only a reservation opens it. Must not know how a request was admitted.
+
+mod body;
+mod classify;
+mod connect;
+mod deadline;
+mod failure;
+mod head;
+mod outgoing;
+mod pool;
+mod send;
+mod settings;
+mod shared;
+mod socket;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::UpstreamBody;
+pub use classify::{MAX_READ, Verdict, classify, wants_body};
+pub use failure::{Deadline, Failure, FailureKind, Processed};
+pub use head::Encoding;
+pub use outgoing::{BodyError, Outgoing};
+pub use send::Upstream;
+pub use settings::{BaseUrl, Credential, DisconnectPolicy, OutputLimitField, Settings, Timeouts};

@@ -1,0 +1,290 @@
+//! One request to one provider.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONTENT_LENGTH, HOST},
+    request::Parts,
+    uri::PathAndQuery,
+};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Encoding, Failure, FailureKind, Outgoing, Processed, Settings, UpstreamBody,
+    connect::Origin,
+    deadline::{self, BodyClock},
+    head,
+    outgoing::Progress,
+    pool::{Lease, Pool},
+    target,
+};
+use crate::{domain::ProviderId, providers::ProviderKind};
+
+/// Fields of an answer. HTTP/1 has the limit in its parser, HTTP/2 only one in bytes.
+const MAX_FIELDS: usize = 100;
+
+/// One provider: how it is reached, and the connections to it. Shared behind an `Arc`; dropping it closes what is idle.
+pub struct Upstream {
+    settings: Settings,
+    origin: Origin,
+    host: HeaderValue,
+    pool: Arc<Pool>,
+}
+
+/// A request that went nowhere.
+struct Unsent {
+    failure: Failure,
+    /// The request, when it may be sent once more.
+    again: Option<Request<Outgoing>>,
+}
+
+impl Upstream {
+    /// A provider. Connects when the first call needs it. HTTP/2 and HTTP/1.1 are offered over TLS, whatever
+    /// `settings.tls` says about it.
+    pub fn new(settings: Settings) -> Self {
+        let origin = Origin::new(&settings.base_url, &settings.tls);
+        let host = HeaderValue::from_str(settings.base_url.authority.as_str())
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self {
+            pool: Arc::new(Pool::new(origin.is_https())),
+            settings,
+            origin,
+            host,
+        }
+    }
+
+    /// How it is reached.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its name.
+    pub const fn id(&self) -> &ProviderId {
+        &self.settings.id
+    }
+
+    /// What it speaks.
+    pub const fn kind(&self) -> ProviderKind {
+        self.settings.kind
+    }
+
+    /// Sends a request to `target`, a path and query, below the base URL, and waits for the head of the answer.
+    ///
+    /// `head` is the client's: its method and fields, less what is the client's alone, plus the provider's credential;
+    /// its URI and version do not matter. `Content-Length` is that of `body`. The answer comes as it is, a redirect or
+    /// an error too, less its hop-by-hop fields and cookies.
+    ///
+    /// A request is sent a second time only if the provider cannot have processed the first. `sends` is called each time,
+    /// when a connection stands: before it nothing has been sent.
+    ///
+    /// # Errors
+    /// No answer, or none that is HTTP; see [`FailureKind`].
+    pub(crate) async fn send(
+        &self,
+        mut head: Parts,
+        target: &str,
+        encoding: Encoding,
+        body: Outgoing,
+        mut sends: impl FnMut(),
+    ) -> Result<Response<UpstreamBody>, Failure> {
+        let start = Instant::now();
+        let path = self.path(&head.uri, target)?;
+        if head.method == Method::CONNECT {
+            return Err(Failure::unsent(FailureKind::Unsendable).because("CONNECT opens tunnels"));
+        }
+        head::to_provider(
+            &mut head.headers,
+            self.settings.credential.as_ref(),
+            encoding,
+        );
+        if has_length_of_none(&head.method, &body) {
+            head.headers
+                .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        head.extensions = http::Extensions::new();
+        let end = deadline::end_of_call(start, &self.settings.timeouts);
+
+        let lease = match self.pool.take().await {
+            Some(lease) => lease,
+            None => self.connection(start, end, false).await?,
+        };
+        let request = Request::from_parts(head, body);
+        sends();
+        let Unsent { failure, again } = match self.exchange(lease, request, &path, end).await {
+            Ok(response) => return Ok(response),
+            Err(unsent) => unsent,
+        };
+        let Some(request) = again else {
+            return Err(failure);
+        };
+        tracing::debug!(provider = %self.id(), error = %failure, "a request that was not processed is sent again");
+        let again = async {
+            let lease = self.connection(Instant::now(), end, true).await?;
+            sends();
+            let answer = self.exchange(lease, request, &path, end).await;
+            answer.map_err(|unsent| unsent.failure)
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "sending again is rare; the box keeps a second exchange out of every call's future"
+        )]
+        let again = Box::pin(again);
+        again.await
+    }
+
+    fn path(&self, uri: &Uri, target: &str) -> Result<PathAndQuery, Failure> {
+        let joined = target::join(&self.settings.base_url.path, target);
+        if let Some(same) = uri.path_and_query().filter(|path| path.as_str() == joined) {
+            return Ok(same.clone());
+        }
+        PathAndQuery::from_maybe_shared(Bytes::from(joined.into_owned()))
+            .map_err(|error| Failure::unsent(FailureKind::Unsendable).because(error))
+    }
+
+    /// A connection that did not exist before, or, unless it has to be `new`, a place on one that somebody else has
+    /// opened meanwhile.
+    async fn connection(&self, start: Instant, end: Instant, new: bool) -> Result<Lease, Failure> {
+        let deadline = deadline::after(start, self.settings.timeouts.connect).min(end);
+        let opening = async {
+            let _turn = self.pool.turn().await;
+            if !new && let Some(lease) = self.pool.take_shared() {
+                return Ok(lease);
+            }
+            let connection = self.origin.open(deadline).await?;
+            Ok(self.pool.opened(connection))
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "opening is rare and its future large; the box keeps it out of every call's future"
+        )]
+        let opening = Box::pin(opening);
+        timeout_at(deadline, opening)
+            .await
+            .unwrap_or_else(|_| Err(Failure::unsent(FailureKind::ConnectTimeout)))
+    }
+
+    async fn exchange(
+        &self,
+        mut lease: Lease,
+        mut request: Request<Outgoing>,
+        path: &PathAndQuery,
+        end: Instant,
+    ) -> Result<Response<UpstreamBody>, Unsent> {
+        self.address(&mut request, path, lease.is_h2())
+            .map_err(Unsent::of)?;
+        let progress = request.body().progress();
+        // hyper gives back only what it has not begun with; a refused stream needs a second copy.
+        let copy = if lease.is_h2() {
+            copy_of(&request)
+        } else {
+            None
+        };
+        let first_byte = self.settings.timeouts.first_byte;
+        let answer = deadline::head(lease.send(request), first_byte, end, progress.clone());
+        let mut error = match answer.await.map_err(Unsent::of)? {
+            Ok(response) => {
+                return self
+                    .answered(response, lease, end, progress)
+                    .map_err(Unsent::of);
+            }
+            Err(error) => error,
+        };
+        let message = error.take_message();
+        let client = progress.and_then(|progress| progress.failed());
+        let mut failure = Failure::of_exchange(error.into_error(), client);
+        if message.is_some() {
+            failure.processed = Processed::No;
+        }
+        let again = match failure.processed {
+            Processed::Maybe => None,
+            // A new HTTP/1 connection that closes before it is used would do so again.
+            Processed::No if lease.is_h2() || lease.used_before() => message.or(copy),
+            Processed::No => None,
+        };
+        if failure.processed == Processed::No {
+            lease.make_last();
+        }
+        Err(Unsent { failure, again })
+    }
+
+    /// RFC 9113 §8.3.1: over HTTP/2 the authority is a pseudo-field, and `Host` is left out.
+    fn address(
+        &self,
+        request: &mut Request<Outgoing>,
+        path: &PathAndQuery,
+        h2: bool,
+    ) -> Result<(), Failure> {
+        if !h2 {
+            *request.uri_mut() = Uri::from(path.clone());
+            *request.version_mut() = Version::HTTP_11;
+            request.headers_mut().insert(HOST, self.host.clone());
+            return Ok(());
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.settings.base_url.scheme.clone());
+        parts.authority = Some(self.settings.base_url.authority.clone());
+        parts.path_and_query = Some(path.clone());
+        *request.uri_mut() = Uri::from_parts(parts)
+            .map_err(|error| Failure::unsent(FailureKind::Unsendable).because(error))?;
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(HOST);
+        Ok(())
+    }
+
+    fn answered(
+        &self,
+        response: Response<Incoming>,
+        mut lease: Lease,
+        end: Instant,
+        progress: Option<Arc<Progress>>,
+    ) -> Result<Response<UpstreamBody>, Failure> {
+        lease.answered();
+        let (mut head, incoming) = response.into_parts();
+        // Nobody has asked for another protocol: `Upgrade` is never sent.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.headers.len() > MAX_FIELDS {
+            return Err(Failure::new(FailureKind::InvalidResponse));
+        }
+        // HTTP/1.0 between us and the provider is none between us and the client.
+        head.version = Version::HTTP_11;
+        if !head::to_client(&mut head.headers) {
+            lease.make_last();
+        }
+        let clock = BodyClock::new(self.settings.timeouts.idle, end);
+        let body = UpstreamBody::new(incoming, clock, lease, progress);
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+impl Unsent {
+    const fn of(failure: Failure) -> Self {
+        Self {
+            failure,
+            again: None,
+        }
+    }
+}
+
+/// RFC 9110 §8.6: a method that anticipates content says that there is none.
+fn has_length_of_none(method: &Method, body: &Outgoing) -> bool {
+    use http_body::Body;
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH) && body.is_end_stream()
+}
+
+fn copy_of(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    let mut copy = Request::new(request.body().again()?);
+    copy.method_mut().clone_from(request.method());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("settings", &self.settings)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
+
+use crate::{
+    refusal::Code,
+    upstream::{MAX_READ, Verdict, classify, wants_body},
+};
+
+const UNAVAILABLE: Verdict = Verdict::Refuse(Code::UpstreamUnavailable, None);
+const OVERLOADED: Verdict = Verdict::Refuse(Code::UpstreamOverloaded, None);
+const AUTH: Verdict = Verdict::Refuse(Code::UpstreamAuth, None);
+
+fn verdict(status: u16, body: &str) -> Verdict {
+    let status = StatusCode::from_u16(status).unwrap();
+    let blind = classify(status, &HeaderMap::new(), b"");
+    let seeing = classify(status, &HeaderMap::new(), body.as_bytes());
+    assert!(
+        wants_body(status) || blind == seeing,
+        "{status} is decided by its body, which nobody would read"
+    );
+    seeing
+}
+
+#[test]
+fn each_vendors_way_to_say_it() {
+    for (status, body, expected) in [
+        (
+            401,
+            r#"{"error":{"message":"Incorrect API key","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            AUTH,
+        ),
+        (
+            403,
+            r#"{"error":{"message":"Country not supported","code":"unsupported_country_region_territory"}}"#,
+            AUTH,
+        ),
+        (403, "<html>", AUTH),
+        (
+            402,
+            r#"{"type":"error","error":{"type":"billing_error","message":"x"}}"#,
+            UNAVAILABLE,
+        ),
+        (402, "", UNAVAILABLE),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-12-01"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Spend limit reached","type":"invalid_request_error","code":"blocked_api_access"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"type":"insufficient_quota","code":"credit_balance_exhausted"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"organization_spend_limit_exceeded"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"project_spend_limit_exceeded"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"organization_usage_limit_exceeded"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"ramp_limit_exceeded"}}}"#,
+            OVERLOADED,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Rate limit reached","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#,
+            OVERLOADED,
+        ),
+        (
+            429,
+            r#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"}]}}"#,
+            OVERLOADED,
+        ),
+        (
+            429,
+            r#"{"error":{"code":429,"message":"Your prepayment credits are depleted.","status":"RESOURCE_EXHAUSTED"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"code":"x","error":"Your team 1f has either used all available credits or reached its monthly spending limit."}"#,
+            UNAVAILABLE,
+        ),
+        (
+            403,
+            r#"{"code":"x","error":"Your team 1f has either used all available credits or reached its monthly spending limit."}"#,
+            UNAVAILABLE,
+        ),
+        (
+            403,
+            r#"{"error":{"code":403,"message":"Workspace monthly budget of $500.00 exceeded.","metadata":{"limit_source":"workspace"}}}"#,
+            UNAVAILABLE,
+        ),
+        (429, "not json", OVERLOADED),
+        (503, "", OVERLOADED),
+        (
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            OVERLOADED,
+        ),
+    ] {
+        assert_eq!(verdict(status, body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn the_callers_own_mistakes_and_unknown_faults_are_relayed() {
+    for (status, body) in [
+        (200, "{}"),
+        (302, ""),
+        (
+            400,
+            r#"{"error":{"message":"Invalid value: 'Your credit balance is too low'","type":"invalid_request_error","code":null}}"#,
+        ),
+        (400, r#"{"error":{"code":"context_length_exceeded"}}"#),
+        (400, r#"{"error":[1,2]}"#),
+        (404, r#"{"error":{"code":"insufficient_quota"}}"#),
+        (413, ""),
+        (422, ""),
+        (500, r#"{"error":{"code":"insufficient_quota"}}"#),
+        (502, ""),
+        (504, ""),
+    ] {
+        assert_eq!(verdict(status, body), Verdict::Relay, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_wait_is_passed_on_where_waiting_helps() {
+    let asked = |value: &'static str, status: u16| {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+        classify(StatusCode::from_u16(status).unwrap(), &headers, b"")
+    };
+    let wait =
+        |seconds| Verdict::Refuse(Code::UpstreamOverloaded, Some(Duration::from_secs(seconds)));
+    assert_eq!(asked("7", 429), wait(7));
+    assert_eq!(asked("30", 529), wait(30));
+    assert_eq!(asked("Fri, 20 Nov 2026 10:00:00 GMT", 503), OVERLOADED);
+    assert_eq!(asked("-1", 503), OVERLOADED);
+    assert_eq!(asked("7", 402), UNAVAILABLE);
+}
+
+#[test]
+fn what_lies_beyond_the_bound_decides_nothing() {
+    let message = "x".repeat(MAX_READ);
+    let body = format!(r#"{{"error":{{"message":"{message}","code":"insufficient_quota"}}}}"#);
+    assert_eq!(verdict(429, &body), OVERLOADED);
+}
