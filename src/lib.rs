@@ -23,6 +23,7 @@
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
+//! | 5 | [`admin`] | the administrative API |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -36,6 +37,7 @@
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod accounts;
+pub mod admin;
 pub mod admission;
 pub mod call;
 pub mod domain;

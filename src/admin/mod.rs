@@ -1,0 +1,68 @@
+//! The admin listener: accounts, keys, usage, metrics, probes. Private, and open only with a token.
+//!
+//! Rank 5. Owns the administrative API and the rules of what may be changed. Must not know how requests are admitted
+//! or forwarded, nor where the changes are kept: that is the [`Registry`]'s.
+//!
+//! `/metrics`, `/healthz` and `/readyz` answer without a token: the listener is not reachable from outside, scrapers
+//! and probes should hold no credential, and none of the three names an account or a key.
+
+mod api;
+mod input;
+mod operations;
+mod problem;
+mod query;
+mod route;
+mod service;
+mod view;
+
+use std::{future::Future, sync::Arc};
+
+pub use api::{Api, Done};
+pub use input::Change;
+pub use operations::{
+    AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
+    change_key, create_account, create_key, misfits, revoke_key, rotate_key,
+};
+pub use problem::{Reason, Rejection};
+pub use service::Admin;
+
+use crate::{
+    accounts::{AccountSpec, KeySpec, Roster},
+    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+};
+
+/// What the API reads and changes.
+///
+/// Changes come one at a time. A change is durable and in force when its future has ended: a key that was put works
+/// on the very next request.
+pub trait Registry: Send + Sync {
+    /// All plans, accounts and keys as they are in force.
+    fn roster(&self) -> Arc<Roster>;
+
+    /// Writes an account, new or changed, and publishes it.
+    fn put_account(
+        &self,
+        account: AccountSpec,
+    ) -> impl Future<Output = Result<(), Rejection>> + Send;
+
+    /// Writes a key, new or changed, and publishes it.
+    fn put_key(&self, key: KeySpec) -> impl Future<Output = Result<(), Rejection>> + Send;
+
+    /// A page of calls, newest first.
+    fn calls(
+        &self,
+        filter: CallFilter,
+    ) -> impl Future<Output = Result<Page<CallRow>, Rejection>> + Send;
+
+    /// Sums over calls.
+    fn usage(
+        &self,
+        query: UsageQuery,
+    ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
+
+    /// Whether requests are taken; `Err` says in a few words why not.
+    fn ready(&self) -> Result<(), &'static str>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What accounts and keys need of the configuration file: plans and models that exist, and for a token quota a bound of
+//! every model it allows, because a call is held by the most it can use. The file itself is held to the same rules when
+//! it is read.
+
+use std::collections::BTreeSet;
+
+use super::CommonChange;
+use crate::{
+    accounts::{AccountSpec, Extent, KeySpec, Roster},
+    admin::{input::Change, problem::Rejection},
+    domain::{Limits, ModelName, Unit},
+};
+
+/// A list of models, of the plan, the account or the key; `None` leaves it to the others.
+type List<'a> = Option<&'a BTreeSet<ModelName>>;
+
+impl CommonChange {
+    /// Whether it bears on which models a token quota allows. A change that does not must go through whatever holds:
+    /// an account is disabled in a hurry.
+    pub(super) const fn bears_on_models(&self) -> bool {
+        !matches!((&self.models, &self.quotas), (Change::Keep, Change::Keep))
+    }
+}
+
+/// Whether the models an account names exist, and its token quotas and those of its keys can be held.
+pub(super) fn check_account(roster: &Roster, account: &AccountSpec) -> Result<(), Rejection> {
+    check_names(roster, account.models.as_ref())?;
+    let own = fault_of_account(roster, account);
+    let keys = roster.keys.iter().filter(|key| key.account == account.id);
+    let fault = own.or_else(|| {
+        keys.filter(|key| key.revoked_at.is_none())
+            .find_map(|key| fault_of_key(roster, account, key))
+    });
+    fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
+}
+
+/// Whether the models a key names exist, and its token quotas can be held.
+pub(super) fn check_key(
+    roster: &Roster,
+    account: &AccountSpec,
+    key: &KeySpec,
+) -> Result<(), Rejection> {
+    check_names(roster, key.models.as_ref())?;
+    let fault = fault_of_key(roster, account, key);
+    fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
+}
+
+/// What does not fit the configuration file of accounts and keys that were created under another one. Each text is a
+/// sentence or two that name one and say what to do.
+pub fn misfits(roster: &Roster) -> Vec<String> {
+    let accounts = roster.accounts.iter().flat_map(|account| {
+        without_plan(roster, account)
+            .into_iter()
+            .chain(fault_of_account(roster, account))
+    });
+    let keys = roster.keys.iter().filter(|key| key.revoked_at.is_none());
+    let keys = keys.filter_map(|key| {
+        let owner = roster
+            .accounts
+            .iter()
+            .find(|account| account.id == key.account);
+        match owner {
+            Some(account) => fault_of_key(roster, account, key),
+            None => Some(format!(
+                "Key {:?} opens nothing: its account {:?} is declared nowhere any more. Create the account, or revoke \
+                 the key.",
+                key.id.as_str(),
+                key.account.as_str()
+            )),
+        }
+    });
+    accounts.chain(keys).collect()
+}
+
+fn without_plan(roster: &Roster, account: &AccountSpec) -> Option<String> {
+    let known = roster.plans.iter().any(|plan| plan.id == account.plan);
+    (!known).then(|| {
+        format!(
+            "The keys of account {:?} open nothing: its plan {:?} is not in the configuration file. Put the plan back, \
+             or give the account another one with `faregate accounts set-plan`.",
+            account.id.as_str(),
+            account.plan.as_str()
+        )
+    })
+}
+
+fn fault_of_account(roster: &Roster, account: &AccountSpec) -> Option<String> {
+    let lists = [plan_models(roster, account), account.models.as_ref()];
+    let whose = || format!("account {:?}", account.id.as_str());
+    fault(roster, &account.limits, &lists, whose)
+}
+
+fn fault_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option<String> {
+    let lists = [
+        plan_models(roster, account),
+        account.models.as_ref(),
+        key.models.as_ref(),
+    ];
+    let whose = || format!("key {:?}", key.id.as_str());
+    fault(roster, &key.limits, &lists, whose)
+}
+
+fn plan_models<'r>(roster: &'r Roster, account: &AccountSpec) -> List<'r> {
+    let plan = roster.plans.iter().find(|plan| plan.id == account.plan);
+    plan.and_then(|plan| plan.models.as_ref())
+}
+
+fn fault(
+    roster: &Roster,
+    limits: &Limits,
+    lists: &[List<'_>],
+    whose: impl FnOnce() -> String,
+) -> Option<String> {
+    if limits.quotas.iter().all(|quota| quota.unit != Unit::Tokens) {
+        return None;
+    }
+    let Some(models) = &roster.models else {
+        return Some(format!(
+            "The token quota of {} needs to know its models, and the configuration file lists none: add `models` \
+             with a `context_window` each to the file and reload, or limit requests.",
+            whose()
+        ));
+    };
+    let missing: Vec<&str> = models
+        .iter()
+        .filter(|(_, extent)| **extent == Extent::Unknown)
+        .map(|(name, _)| name)
+        .filter(|name| lists.iter().flatten().all(|list| list.contains(*name)))
+        .map(ModelName::as_str)
+        .collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "The token quota of {whose} needs `context_window` for every model it allows; missing for {}. Add it to \
+             these models in the configuration file and reload, or leave them out of the `models` of {whose}.",
+            missing.join(", "),
+            whose = whose(),
+        )
+    })
+}
+
+fn check_names(roster: &Roster, named: List<'_>) -> Result<(), Rejection> {
+    let (Some(models), Some(named)) = (&roster.models, named) else {
+        return Ok(());
+    };
+    let Some(unknown) = named.iter().find(|name| !models.contains_key(*name)) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = models.keys().map(ModelName::as_str).collect();
+    let known = if known.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has {}", known.join(", "))
+    };
+    Err(Rejection::invalid(format!(
+        "`models` names {:?}, which is not a model of the configuration file; {known}.",
+        unknown.as_str()
+    )))
+}

@@ -1,0 +1,97 @@
+//! What can be done to accounts and keys: what is there, and what is wanted, make what will be there, or words.
+//!
+//! Pure. The running daemon and the command line beside a stopped one go through the same functions.
+
+mod accounts;
+mod bounds;
+mod keys;
+
+use std::collections::BTreeSet;
+
+use super::{
+    input::Change,
+    problem::{Reason, Rejection},
+};
+use crate::{
+    accounts::{AccountSpec, KeySpec, Roster, Source},
+    domain::{Limits, ModelName, PlanId, Quota, RateLimits},
+};
+
+pub use accounts::{AccountChange, NewAccount, change_account, create_account};
+pub use bounds::misfits;
+pub use keys::{KeyChange, MadeKey, NewKey, change_key, create_key, revoke_key, rotate_key};
+
+/// Changes that accounts and keys have in common.
+#[derive(Debug, Clone, Default)]
+pub struct CommonChange {
+    /// Whether it is refused for now.
+    pub disabled: Option<bool>,
+    /// The models it may use; clearing leaves that to the level above.
+    pub models: Change<BTreeSet<ModelName>>,
+    /// Its own rate limits, replaced whole.
+    pub rates: Change<RateLimits>,
+    /// Its own quotas, replaced whole.
+    pub quotas: Change<Vec<Quota>>,
+}
+
+impl CommonChange {
+    /// Changes the members it names.
+    pub(super) fn apply(
+        self,
+        disabled: &mut bool,
+        models: &mut Option<BTreeSet<ModelName>>,
+        limits: &mut Limits,
+    ) {
+        *disabled = self.disabled.unwrap_or(*disabled);
+        self.models.apply(models);
+        self.rates.apply_or_default(&mut limits.rates);
+        self.quotas.apply_or_default(&mut limits.quotas);
+    }
+}
+
+/// The account of an id.
+pub(super) fn account<'r>(roster: &'r Roster, id: &str) -> Result<&'r AccountSpec, Rejection> {
+    let found = roster.accounts.iter().find(|spec| spec.id.as_str() == id);
+    found.ok_or_else(|| {
+        let words = format!("There is no account {id:?}; `faregate accounts list` shows all.");
+        Rejection::new(Reason::NotFound, words)
+    })
+}
+
+/// The key of an id.
+pub(super) fn key<'r>(roster: &'r Roster, id: &str) -> Result<&'r KeySpec, Rejection> {
+    let found = roster.keys.iter().find(|spec| spec.id.as_str() == id);
+    found.ok_or_else(|| {
+        let words = format!("There is no key {id:?}; `faregate keys list` shows all.");
+        Rejection::new(Reason::NotFound, words)
+    })
+}
+
+fn plan_exists(roster: &Roster, plan: &PlanId) -> Result<(), Rejection> {
+    if roster.plans.iter().any(|known| known.id == *plan) {
+        return Ok(());
+    }
+    let known: Vec<&str> = roster.plans.iter().map(|plan| plan.id.as_str()).collect();
+    let known = if known.is_empty() {
+        "the configuration file declares none".to_owned()
+    } else {
+        format!("the configuration file declares {}", known.join(", "))
+    };
+    Err(Rejection::invalid(format!(
+        "There is no plan {:?}; {known}.",
+        plan.as_str()
+    )))
+}
+
+fn writable(kind: &str, id: &str, source: Source) -> Result<(), Rejection> {
+    match source {
+        Source::Api => Ok(()),
+        Source::Config => Err(Rejection::new(
+            Reason::ReadOnly,
+            format!(
+                "{kind} {id:?} is declared in the configuration file, which is the only place to change it. \
+                 Edit the file and reload."
+            ),
+        )),
+    }
+}

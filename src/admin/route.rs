@@ -1,0 +1,68 @@
+//! The paths of the API.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Resource<'p> {
+    /// All accounts.
+    Accounts,
+    /// One account.
+    Account(Cow<'p, str>),
+    /// The subscription of an account.
+    Subscription(Cow<'p, str>),
+    /// All keys.
+    Keys,
+    /// One key.
+    Key(Cow<'p, str>),
+    /// The rotation of a key.
+    Rotation(Cow<'p, str>),
+    /// All plans.
+    Plans,
+    /// Records of calls.
+    Calls,
+    /// Sums over calls.
+    Usage,
+}
+
+impl<'p> Resource<'p> {
+    /// Reads a path below `/admin/v1/`. Ids are percent-decoded segment by segment, because they may hold a slash.
+    pub(super) fn of(path: &'p str) -> Option<Self> {
+        let mut segments = path.strip_prefix("/admin/v1/")?.split('/');
+        let kind = segments.next()?;
+        let id = match segments.next() {
+            Some(id) => Some(percent_decode_str(id).decode_utf8().ok()?),
+            None => None,
+        };
+        let part = segments.next();
+        if segments.next().is_some() {
+            return None;
+        }
+        match (kind, id, part) {
+            ("accounts", None, None) => Some(Self::Accounts),
+            ("accounts", Some(id), None) => Some(Self::Account(id)),
+            ("accounts", Some(id), Some("subscription")) => Some(Self::Subscription(id)),
+            ("keys", None, None) => Some(Self::Keys),
+            ("keys", Some(id), None) => Some(Self::Key(id)),
+            ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
+            ("plans", None, None) => Some(Self::Plans),
+            ("calls", None, None) => Some(Self::Calls),
+            ("usage", None, None) => Some(Self::Usage),
+            _ => None,
+        }
+    }
+
+    /// The methods it has, as `Allow` lists them.
+    pub(super) const fn methods(&self) -> &'static str {
+        match self {
+            Self::Accounts | Self::Keys => "GET, POST",
+            Self::Account(_) => "GET, PATCH",
+            Self::Subscription(_) => "PUT, DELETE",
+            Self::Key(_) => "GET, PATCH, DELETE",
+            Self::Rotation(_) => "POST",
+            Self::Plans | Self::Calls | Self::Usage => "GET",
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The admin API over a registry in memory, through its service.
+
+mod accounts;
+mod bounds;
+mod keys;
+mod lists;
+mod transport;
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+
+use super::{Admin, Registry, Rejection};
+use crate::{
+    accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
+    domain::{
+        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, PlanId, Secret, Timestamp, Usage,
+    },
+    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    telemetry::{Metrics, Vocabulary},
+};
+
+const TOKEN: &str = "a-token-of-thirty-two-characters";
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+/// What is there, in memory, and what was asked of it.
+#[derive(Clone)]
+struct House {
+    roster: Arc<Mutex<Arc<Roster>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    ready: Result<(), &'static str>,
+    broken: bool,
+}
+
+impl Registry for House {
+    fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.lock().unwrap())
+    }
+
+    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
+        self.change(|roster| {
+            roster.accounts.retain(|known| known.id != account.id);
+            roster.accounts.push(account);
+        })
+    }
+
+    async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
+        self.change(|roster| {
+            roster.keys.retain(|known| known.id != key.id);
+            roster.keys.push(key);
+        })
+    }
+
+    async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:?}"));
+        Ok(Page {
+            data: Vec::new(),
+            next_cursor: None,
+        })
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{query:?}"));
+        Ok(vec![UsageRow {
+            group: Some("2026-11-20".into()),
+            calls: 2,
+            estimated_calls: 1,
+            tokens: Usage {
+                input: 10,
+                output: 5,
+                ..Usage::default()
+            },
+        }])
+    }
+
+    fn ready(&self) -> Result<(), &'static str> {
+        self.ready
+    }
+}
+
+impl House {
+    fn change(&self, change: impl FnOnce(&mut Roster)) -> Result<(), Rejection> {
+        if self.broken {
+            return Err(Rejection::unavailable("The store is full."));
+        }
+        let mut roster = self.roster.lock().unwrap();
+        change(Arc::make_mut(&mut roster));
+        Ok(())
+    }
+}
+
+fn model(name: &str) -> ModelName {
+    ModelName::parse(name).unwrap()
+}
+
+fn plan(id: &str) -> PlanSpec {
+    PlanSpec {
+        id: PlanId::parse(id).unwrap(),
+        models: None,
+        subscription_required: id == "pro",
+        limits: Limits::default(),
+        per_key: Limits::default(),
+        default_max_output_tokens: 16_384,
+        redact_amounts: false,
+    }
+}
+
+/// Plans free and pro; account `acme` with key `acme-ci` in the file, account `bob` with none through the API.
+fn house() -> House {
+    let account = |id: &str, source| AccountSpec {
+        id: AccountId::parse(id).unwrap(),
+        plan: PlanId::parse("free").unwrap(),
+        source,
+        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        disabled: false,
+        subscription: None,
+        models: None,
+        limits: Limits::default(),
+    };
+    let key = KeySpec {
+        id: KeyId::parse("acme-ci").unwrap(),
+        account: AccountId::parse("acme").unwrap(),
+        source: Source::Config,
+        digests: vec![(KeyDigest::of(b"secret"), None)],
+        public_part: String::new(),
+        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        expires_at: None,
+        revoked_at: None,
+        disabled: false,
+        models: None,
+        limits: Limits::default(),
+        allowed_ips: Vec::new(),
+    };
+    let models = ["claude-haiku", "gpt-4o-mini"].map(|name| (model(name), Extent::Bounded));
+    let roster = Roster {
+        plans: vec![plan("free"), plan("pro")],
+        accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
+        keys: vec![key],
+        models: Some(models.into()),
+    };
+    House {
+        roster: Arc::new(Mutex::new(Arc::new(roster))),
+        asked: Arc::default(),
+        ready: Ok(()),
+        broken: false,
+    }
+}
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn metrics() -> Arc<Metrics> {
+    Arc::new(Metrics::new(Vocabulary {
+        dialects: &["openai"],
+        codes: &["quota_exhausted"],
+        outcomes: &["completed"],
+    }))
+}
+
+fn admin(house: &House) -> Admin<House> {
+    let token = Secret::new(TOKEN.into());
+    Admin::new(house.clone(), token, metrics(), Clock::manual(now()))
+}
+
+fn request(method: Method, path: &str, body: &str) -> Request<Full<Bytes>> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the body is ours and in memory")]
+async fn read(response: Response<Full<Bytes>>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Asks and reads the answer as JSON.
+async fn ask(house: &House, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    let body = match body {
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let response = admin(house).handle(request(method, path, &body)).await;
+    let status = response.status();
+    let text = read(response).await;
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+async fn get(house: &House, path: &str) -> (StatusCode, Value) {
+    ask(house, Method::GET, path, json!(null)).await
+}
+
+/// The words of each rejection, for a snapshot.
+async fn rejections(house: &House, cases: &[(Method, &str, Value)]) -> String {
+    let mut lines = String::new();
+    for (method, path, body) in cases {
+        let (status, answer) = ask(house, method.clone(), path, body.clone()).await;
+        assert!(status.is_client_error(), "{method} {path}: {status}");
+        assert_eq!(answer["status"], status.as_u16());
+        let (code, detail) = (&answer["code"], &answer["detail"]);
+        lines += &format!(
+            "{method} {path} {body}\n  {} {}: {}\n",
+            status.as_u16(),
+            code.as_str().unwrap(),
+            detail.as_str().unwrap()
+        );
+    }
+    lines
+}

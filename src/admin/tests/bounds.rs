@@ -1,0 +1,132 @@
+//! Token quotas need a bound of each model they allow, and models have to exist.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{House, ask, house, model, rejections};
+use crate::{accounts::Extent, admin::misfits};
+
+/// The same house, whose file has a model without a `context_window` too.
+fn house_with_a_boundless_model() -> House {
+    let house = house();
+    house
+        .change(|roster| {
+            let models = roster.models.as_mut().unwrap();
+            models.insert(model("boundless"), Extent::Unknown);
+        })
+        .unwrap();
+    house
+}
+
+async fn create(house: &House, path: &str, body: Value) {
+    let (status, answer) = ask(house, Method::POST, path, body).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+}
+
+const ACCOUNTS: &str = "/admin/v1/accounts";
+const KEYS: &str = "/admin/v1/keys";
+
+fn a_day() -> Value {
+    json!([{"tokens": 100, "per": "day"}])
+}
+
+#[tokio::test]
+async fn a_token_quota_needs_a_bound_of_every_model_it_allows() {
+    let house = house_with_a_boundless_model();
+    let narrow =
+        json!({"id": "narrow", "plan": "free", "models": ["gpt-4o-mini"], "quotas": a_day()});
+    create(&house, ACCOUNTS, narrow).await;
+    let wide = json!({"id": "wide", "plan": "free", "quotas": [{"requests": 5, "per": "day"}]});
+    create(&house, ACCOUNTS, wide).await;
+    let key = json!({"id": "k", "account": "wide", "models": ["gpt-4o-mini"], "quotas": a_day()});
+    create(&house, KEYS, key).await;
+
+    let refused = [
+        (
+            Method::POST,
+            ACCOUNTS,
+            json!({"id": "x", "plan": "free", "quotas": a_day()}),
+        ),
+        (
+            Method::POST,
+            KEYS,
+            json!({"id": "k2", "account": "wide", "quotas": a_day()}),
+        ),
+        (
+            Method::PATCH,
+            "/admin/v1/accounts/narrow",
+            json!({"models": null}),
+        ),
+        (
+            Method::PATCH,
+            "/admin/v1/accounts/wide",
+            json!({"quotas": a_day()}),
+        ),
+        (Method::PATCH, "/admin/v1/keys/k", json!({"models": null})),
+        (
+            Method::POST,
+            ACCOUNTS,
+            json!({"id": "x", "plan": "free", "models": ["gpt-5"]}),
+        ),
+        (
+            Method::POST,
+            KEYS,
+            json!({"account": "wide", "models": ["gpt-4o-mini", "gpt-5"]}),
+        ),
+    ];
+    insta::assert_snapshot!("unbounded", rejections(&house, &refused).await);
+}
+
+#[tokio::test]
+async fn a_plan_that_allows_more_is_looked_at_with_the_keys_of_the_account() {
+    let house = house_with_a_boundless_model();
+    house
+        .change(|roster| roster.plans[0].models = Some([model("gpt-4o-mini")].into()))
+        .unwrap();
+    create(&house, ACCOUNTS, json!({"id": "a", "plan": "free"})).await;
+    create(
+        &house,
+        KEYS,
+        json!({"id": "k", "account": "a", "quotas": a_day()}),
+    )
+    .await;
+    let path = "/admin/v1/accounts/a";
+    let (status, answer) = ask(&house, Method::PATCH, path, json!({"plan": "pro"})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("The token quota of key \"k\" needs"),
+        "{detail}"
+    );
+
+    // A key that opens nothing any more holds nobody back.
+    let (status, _) = ask(&house, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = ask(&house, Method::PATCH, path, json!({"plan": "pro"})).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_fitted_an_earlier_file_can_still_be_disabled_and_is_told() {
+    let house = house();
+    let limited = json!({"id": "a", "plan": "free", "quotas": a_day()});
+    create(&house, ACCOUNTS, limited).await;
+    create(&house, ACCOUNTS, json!({"id": "b", "plan": "pro"})).await;
+    create(&house, KEYS, json!({"id": "k", "account": "acme"})).await;
+    house
+        .change(|roster| {
+            roster.models = None;
+            roster.plans.retain(|plan| plan.id.as_str() != "pro");
+            roster
+                .accounts
+                .retain(|account| account.id.as_str() != "acme");
+        })
+        .unwrap();
+    let path = "/admin/v1/accounts/a";
+    let (status, _) = ask(&house, Method::PATCH, path, json!({"disabled": true})).await;
+    assert_eq!(status, StatusCode::OK);
+    let roster = Arc::clone(&house.roster.lock().unwrap());
+    insta::assert_snapshot!("told", misfits(&roster).join("\n"));
+}

@@ -1,0 +1,184 @@
+//! What is true of every answer: token, bounds, headers, probes.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::Full;
+
+use super::{TOKEN, admin, house, read, request};
+
+#[tokio::test]
+async fn nothing_of_the_api_opens_without_the_token() {
+    let house = house();
+    let wrong = [
+        None,
+        Some(String::new()),
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some(format!("Basic {TOKEN}")),
+        Some(format!("Bearer {TOKEN}x")),
+        Some(format!("Bearer {}", &TOKEN[1..])),
+        Some(TOKEN.to_owned()),
+    ];
+    for authorization in wrong {
+        for path in ["/admin/v1/accounts", "/admin/v1/nothing", "/", "/admin"] {
+            let mut request = request(Method::GET, path, "");
+            request.headers_mut().remove("authorization");
+            if let Some(value) = &authorization {
+                request
+                    .headers_mut()
+                    .insert("authorization", value.parse().unwrap());
+            }
+            let response = admin(&house).handle(request).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+            assert_eq!(response.headers()["www-authenticate"], "Bearer");
+            assert_eq!(
+                response.headers()["content-type"],
+                "application/problem+json"
+            );
+            assert_eq!(response.headers()["cache-control"], "no-store");
+        }
+    }
+    let twice = Request::get("/admin/v1/accounts")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .body(Full::new(Bytes::new()))
+        .unwrap();
+    assert_eq!(
+        admin(&house).handle(twice).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let lower = Request::get("/admin/v1/accounts")
+        .header("authorization", format!("bearer {TOKEN}"))
+        .body(Full::new(Bytes::new()))
+        .unwrap();
+    let response = admin(&house).handle(lower).await;
+    assert_eq!(
+        response.status(),
+        StatusCode::OK,
+        "a scheme has no case (RFC 9110 §11.1)"
+    );
+}
+
+#[tokio::test]
+async fn probes_and_metrics_need_no_token() {
+    let mut house = house();
+    let ask = |path: &str| {
+        Request::get(path.to_owned())
+            .body(Full::new(Bytes::new()))
+            .unwrap()
+    };
+    let response = admin(&house).handle(ask("/metrics")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(
+        response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
+    assert!(
+        read(response)
+            .await
+            .contains("faregate_build_info{version=")
+    );
+    let response = admin(&house).handle(ask("/readyz")).await;
+    assert_eq!(
+        (response.status(), read(response).await.as_str()),
+        (StatusCode::OK, "{\"status\":\"ready\"}\n")
+    );
+    house.ready = Err("draining");
+    let response = admin(&house).handle(ask("/readyz")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(read(response).await.contains("draining"));
+    let response = admin(&house).handle(ask("/healthz")).await;
+    assert_eq!(response.status(), StatusCode::OK, "alive while it drains");
+    let post = Request::post("/metrics")
+        .body(Full::new(Bytes::new()))
+        .unwrap();
+    assert_eq!(
+        admin(&house).handle(post).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn a_405_lists_what_is_possible() {
+    let house = house();
+    let response = admin(&house)
+        .handle(request(Method::DELETE, "/admin/v1/accounts", ""))
+        .await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.headers()["allow"], "GET, POST");
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_must_be_json() {
+    let house = house();
+    let large = format!("{{\"id\":\"{}\"}}", "x".repeat(1 << 20));
+    for (body, status) in [
+        (large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+        ("{\"id\":", StatusCode::BAD_REQUEST),
+        ("id=x", StatusCode::BAD_REQUEST),
+        ("\u{feff}{}", StatusCode::BAD_REQUEST),
+        (
+            "{\"id\":\"one\",\"id\":\"two\",\"plan\":\"free\"}",
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "{\"id\":\"x\",\"plan\":\"free\",\"rate_limits\":{\"requests_per_minute\":1,\"requests_per_minute\":2}}",
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let request = request(Method::POST, "/admin/v1/accounts", body);
+        assert_eq!(admin(&house).handle(request).await.status(), status);
+    }
+    let deep = "[".repeat(100_000);
+    let response = admin(&house)
+        .handle(request(Method::POST, "/admin/v1/accounts", &deep))
+        .await;
+    assert_eq!(
+        response.status(),
+        StatusCode::BAD_REQUEST,
+        "depth is bounded too"
+    );
+}
+
+/// A body that never comes.
+struct Silent;
+
+impl Body for Silent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_given_up() {
+    let house = house();
+    let request = Request::post("/admin/v1/accounts")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .body(Silent)
+        .unwrap();
+    let response = admin(&house).handle(request).await;
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+}
+
+#[test]
+fn the_answer_can_be_made_on_any_thread() {
+    fn is_send(_: &impl Send) {}
+    let house = house();
+    let admin = admin(&house);
+    is_send(&admin.handle(request(Method::GET, "/", "")));
+}
