@@ -6,7 +6,7 @@
 //!
 //! # Where to start
 //!
-//! Read `gateway`'s `stack.rs`: one function is the way of a request. Then [`admission`], whose checks it calls in
+//! Read [`gateway`]'s `stack.rs`: one function is the way of a request. Then [`admission`], whose checks it calls in
 //! order, and [`metering`], whose reservation a forwarded call carries until its answer has ended.
 //!
 //! | rank | module | what it owns |
@@ -24,6 +24,7 @@
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
 //! | 5 | [`admin`] | the administrative API |
+//! | 6 | [`gateway`] | the way of a request |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -41,6 +42,7 @@ pub mod admin;
 pub mod admission;
 pub mod call;
 pub mod domain;
+pub mod gateway;
 pub mod listener;
 pub mod metering;
 pub mod providers;

@@ -1,0 +1,129 @@
+//! What leaves: an answer of ours or of a provider, with the fields that every answer has.
+
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
+
+use super::{ReplyBody, Snapshot, forward, headers, local::Local, observe::Observation, route};
+use crate::{
+    domain::Clock,
+    providers::Dialect,
+    refusal::{Code, Refusal, Representation, Scene, render},
+};
+
+/// What is told about a request whatever becomes of it.
+#[derive(Debug)]
+pub(super) struct Manner {
+    pub(super) representation: Representation,
+    pub(super) dialect: Dialect,
+    /// The page that may read the answer.
+    pub(super) origin: Option<HeaderValue>,
+    pub(super) version: Version,
+    /// Whether it asked for a tunnel: what it sends next is no request.
+    tunnel: bool,
+}
+
+/// An answer, before its body gets the observation.
+pub(super) enum Reply {
+    Ours(Local, HeaderMap),
+    Theirs(forward::Answered),
+}
+
+impl Manner {
+    /// How the request with this head is to be answered.
+    pub(super) fn of(head: &Parts, snapshot: &Snapshot) -> Self {
+        Self {
+            representation: Representation::preferred(head.headers.get(header::ACCEPT)),
+            dialect: route::dialect_of(head.uri.path()),
+            origin: headers::allowed_origin(&snapshot.cors, &head.headers),
+            version: head.version,
+            tunnel: head.method == Method::CONNECT,
+        }
+    }
+}
+
+/// Gives an answer its fields and its observation.
+pub(super) fn respond(
+    reply: Reply,
+    manner: Manner,
+    mut seen: Observation,
+    clock: &Clock,
+) -> Response<ReplyBody> {
+    let dialect = seen.dialect().unwrap_or(manner.dialect);
+    let id = seen.id;
+    let mut response = match reply {
+        Reply::Ours(local, fields) => {
+            seen.answers(local.status, None);
+            let mut response = Response::new(ReplyBody::fixed(local.body, seen));
+            *response.status_mut() = local.status;
+            *response.headers_mut() = fields;
+            response
+        }
+        Reply::Theirs(answered) => {
+            let forward::Answered {
+                mut parts,
+                body,
+                key,
+                notice,
+                held_tokens,
+            } = answered;
+            seen.answers(parts.status, None);
+            seen.answered(&parts.headers);
+            headers::limits(
+                &key,
+                notice,
+                held_tokens,
+                dialect,
+                clock,
+                &mut parts.headers,
+            );
+            Response::from_parts(parts, ReplyBody::metered(body, seen))
+        }
+    };
+    headers::name(id, dialect, response.headers_mut());
+    if let Some(origin) = manner.origin {
+        headers::expose(origin, response.headers_mut());
+    }
+    response
+}
+
+/// Writes a refusal; `fields` is an empty map that is lent for it.
+pub(super) fn refuse(
+    refusal: &Refusal,
+    snapshot: &Snapshot,
+    manner: Manner,
+    mut seen: Observation,
+    mut fields: HeaderMap,
+    clock: &Clock,
+) -> Response<ReplyBody> {
+    let scene = Scene {
+        dialect: seen.dialect().unwrap_or(manner.dialect),
+        representation: manner.representation,
+        request_id: seen.id,
+        links: &snapshot.links,
+        now: clock.now(),
+    };
+    let rendered = render(refusal, &scene, &mut fields);
+    if (manner.tunnel || closes(refusal.code)) && manner.version <= Version::HTTP_11 {
+        fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(origin) = manner.origin {
+        headers::expose(origin, &mut fields);
+    }
+    seen.answers(rendered.status, Some(refusal.code));
+    let mut response = Response::new(ReplyBody::fixed(rendered.body, seen));
+    *response.status_mut() = rendered.status;
+    *response.headers_mut() = fields;
+    response
+}
+
+/// Whether nothing more can be understood on this connection.
+fn closes(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidFraming
+            | Code::UnsupportedTransferCoding
+            | Code::RequestTimeout
+            | Code::BodyTooLarge
+            | Code::HeadersTooLarge
+            | Code::Draining
+    )
+}

@@ -1,0 +1,393 @@
+//! The last step: an admitted call goes to its provider, and its answer comes back metered.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{StatusCode, header, request, response};
+use http_body::Body;
+
+use super::{Snapshot, relay::Relayed};
+use crate::{
+    accounts::Key,
+    admission::{Held, Notice},
+    call::Destination,
+    domain::RequestId,
+    listener::Shutdown,
+    metering::{
+        Answer, Charge, Cut, Desk, Interruption, Metered, Observer, Policy, Receipt, Reservation,
+    },
+    providers::{self, Ask, Edits, Endpoint, Observed},
+    refusal::{Code, Refusal},
+    store::Outcome,
+    upstream::{
+        self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, Processed, Upstream,
+        UpstreamBody, Verdict,
+    },
+};
+
+/// A call that may be forwarded, because it holds a reservation.
+#[derive(Debug)]
+pub(super) struct Forward {
+    pub(super) held: Held,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) head: request::Parts,
+    pub(super) destination: Destination,
+    /// What the body says, where it was read.
+    pub(super) ask: Option<Ask>,
+    /// The body, where it was read.
+    pub(super) bytes: Bytes,
+    /// The body, where it is passed on as it comes.
+    pub(super) body: Outgoing,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) shutdown: Shutdown,
+    pub(super) id: RequestId,
+}
+
+/// A provider's answer, on its way.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) parts: response::Parts,
+    pub(super) body: Pin<Box<Metered<Relayed>>>,
+    pub(super) key: Arc<Key>,
+    pub(super) notice: Option<Notice>,
+    /// Tokens that the call itself holds until its answer has ended.
+    pub(super) held_tokens: u64,
+}
+
+/// A call without an answer to pass on.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) refusal: Refusal,
+    /// What it used all the same.
+    pub(super) receipt: Option<Receipt>,
+}
+
+type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send>>;
+
+/// A call under way. When its client leaves before the answer's head, it is cancelled or goes on without a reader.
+struct UnderWay {
+    exchange: Option<Exchange>,
+    desk: Arc<Desk>,
+    policy: Policy,
+}
+
+impl Interruption for Failure {
+    fn code(&self) -> Code {
+        self.kind.code()
+    }
+
+    fn is_the_clients(&self) -> bool {
+        matches!(self.kind, FailureKind::ClientBody(_))
+    }
+}
+
+impl Forward {
+    /// Sends the call and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// The provider's failure, as a refusal; the reservation is settled.
+    pub(super) async fn send(self) -> Result<Answered, Unanswered> {
+        let stream = self.ask.as_ref().is_some_and(|ask| ask.stream);
+        let policy = match self.upstream.settings().on_client_disconnect {
+            Some(DisconnectPolicy::Cancel) => Policy::Cancel,
+            Some(DisconnectPolicy::Drain) => Policy::Drain,
+            // A provider bills an answer that is not a stream whether somebody reads it or not.
+            None if stream || !self.destination.endpoint.meters_tokens() => Policy::Cancel,
+            None => Policy::Drain,
+        };
+        let desk = Arc::clone(&self.desk);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one box of a forwarded call: it may have to outlive its client"
+        )]
+        let exchange: Exchange = Box::pin(self.exchange(policy));
+        UnderWay {
+            exchange: Some(exchange),
+            desk,
+            policy,
+        }
+        .await
+    }
+
+    async fn exchange(self, policy: Policy) -> Result<Answered, Unanswered> {
+        let Self {
+            held,
+            upstream,
+            head,
+            destination,
+            ask,
+            bytes,
+            body,
+            snapshot,
+            desk,
+            shutdown,
+            id,
+        } = self;
+        let Held {
+            mut reservation,
+            output_limit,
+            notice,
+            model,
+            provider: _,
+        } = held;
+        let settings = upstream.settings();
+        let asks_usage = settings.stream_usage
+            && ask
+                .as_ref()
+                .is_some_and(|ask| reports_on_request(ask, &destination));
+        let hides_usage = asks_usage
+            && ask
+                .as_ref()
+                .is_some_and(|ask| ask.include_usage != Some(true));
+        let body = match &ask {
+            None => body,
+            Some(ask) => {
+                let field = limit_field(destination.endpoint, settings);
+                let edits = Edits {
+                    model: model.as_ref().map(|model| model.upstream_name.as_str()),
+                    include_usage: asks_usage,
+                    output_limit: output_limit.and_then(|limit| field.map(|field| (field, limit))),
+                };
+                Outgoing::full(ask.edit(&bytes, &edits))
+            }
+        };
+        drop(bytes);
+        // What is understood has to be read: answers for their usage, errors for whose fault they tell of.
+        let encoding = if destination.endpoint.has_ask() {
+            Encoding::Identity
+        } else {
+            Encoding::AsAsked
+        };
+        let Some(key) = reservation.draft().map(|draft| Arc::clone(&draft.key)) else {
+            return Err(Unanswered::ours());
+        };
+
+        let sends = || reservation.forwarding();
+        let response = match upstream
+            .send(head, destination.target(), encoding, body, sends)
+            .await
+        {
+            Ok(response) => response,
+            Err(failure) => return Err(failed(reservation, &failure, &upstream)),
+        };
+        reservation.answered(response.status());
+        let (mut parts, body) = response.into_parts();
+        let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
+        let observer = Observer::new(destination.endpoint, &parts.headers, hides_usage);
+        if observer.is_stream() {
+            // A hidden chunk or a comment changes the length.
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
+        let held_tokens = reservation.held_tokens();
+        let cut = Cut {
+            links: Arc::clone(&snapshot.links),
+            dialect: destination.dialect,
+            id,
+        };
+        let answer = Answer {
+            body,
+            observer,
+            reservation,
+            desk,
+            status: parts.status,
+            policy,
+        };
+        let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the answer's body is polled in place by the connection"
+        )]
+        let body = Box::pin(body);
+        Ok(Answered {
+            parts,
+            body,
+            key,
+            notice,
+            held_tokens,
+        })
+    }
+}
+
+/// Settles a call that got no answer.
+fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> Unanswered {
+    let code = failure.kind.code();
+    let cause = std::error::Error::source(failure)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    tracing::warn!(provider = %upstream.id(), code = code.as_str(), error = %failure, cause, "a call failed");
+    let status = code.status().as_u16();
+    let receipt = match (failure.kind, failure.processed) {
+        (FailureKind::ClientBody(_), _) => reservation.settle(
+            Outcome::ClientClosed,
+            status,
+            Charge::Reported(Observed::default()),
+        ),
+        (_, Processed::No) => reservation.settle(Outcome::UpstreamFailed, status, Charge::Void),
+        // The provider may be working on it, and may bill it.
+        (_, Processed::Maybe) => reservation.settle(
+            Outcome::Indeterminate,
+            status,
+            Charge::Metered(Observed::default()),
+        ),
+    };
+    Unanswered {
+        refusal: code.into(),
+        receipt,
+    }
+}
+
+/// Decides whether an answer is the caller's. The provider's bill, its limits and our credential are not.
+async fn judge(
+    reservation: Reservation,
+    parts: &response::Parts,
+    body: UpstreamBody,
+    destination: &Destination,
+    upstream: &Upstream,
+) -> Result<(Reservation, Relayed), Unanswered> {
+    let refuse = |reservation: Reservation, code: Code| {
+        tracing::warn!(
+            provider = %upstream.id(),
+            code = code.as_str(),
+            status = parts.status.as_u16(),
+            "the provider's answer is not the caller's"
+        );
+        let receipt = reservation.settle(
+            Outcome::UpstreamFailed,
+            code.status().as_u16(),
+            Charge::Void,
+        );
+        Unanswered {
+            refusal: Refusal::new(code),
+            receipt,
+        }
+    };
+    if !destination.endpoint.has_ask() {
+        let ours =
+            parts.status == StatusCode::UNAUTHORIZED && upstream.settings().credential.is_some();
+        return if ours {
+            Err(refuse(reservation, Code::UpstreamAuth))
+        } else {
+            Ok((reservation, Relayed::whole(body)))
+        };
+    }
+    if parts.status.is_redirection() {
+        // Followed, a redirect would carry the provider's credential to wherever it points.
+        return Err(refuse(reservation, Code::UpstreamInvalidResponse));
+    }
+    if parts.status.is_success() {
+        return Ok((reservation, Relayed::whole(body)));
+    }
+    let mut body = body;
+    let read = if upstream::wants_body(parts.status) {
+        // Half of what decides decides nothing, and nothing of it has been passed on yet.
+        match beginning(&mut body).await {
+            Ok(read) => read,
+            Err(failure) => return Err(refuse(reservation, failure.kind.code())),
+        }
+    } else {
+        Bytes::new()
+    };
+    let encoding = parts.headers.get(header::CONTENT_ENCODING);
+    let encoding = encoding.and_then(|encoding| encoding.to_str().ok());
+    let plain = providers::Encoding::parse(encoding).plain(&read);
+    let said = plain.as_ref().unwrap_or(&read);
+    match upstream::classify(parts.status, &parts.headers, said) {
+        Verdict::Relay => Ok((reservation, Relayed::after(read, body))),
+        Verdict::Refuse(code, wait) => {
+            let Unanswered { refusal, receipt } = refuse(reservation, code);
+            let refusal = match wait {
+                Some(wait) => refusal.retry_after(wait),
+                None => refusal,
+            };
+            Err(Unanswered { refusal, receipt })
+        }
+    }
+}
+
+/// The beginning of an error's body.
+async fn beginning(body: &mut UpstreamBody) -> Result<Bytes, Failure> {
+    let mut read = BytesMut::new();
+    while read.len() < upstream::MAX_READ {
+        let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await else {
+            break;
+        };
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data);
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// Whether a stream tells its usage only when it is asked to (`stream_options.include_usage`).
+fn reports_on_request(ask: &Ask, destination: &Destination) -> bool {
+    ask.stream
+        && matches!(
+            destination.endpoint,
+            Endpoint::ChatCompletions | Endpoint::Completions
+        )
+}
+
+/// The member that limits the output of a call.
+fn limit_field(endpoint: Endpoint, settings: &upstream::Settings) -> Option<&'static str> {
+    match endpoint {
+        Endpoint::ChatCompletions => Some(settings.output_limit_field.as_str()),
+        Endpoint::Completions | Endpoint::Messages => Some("max_tokens"),
+        Endpoint::Responses => Some("max_output_tokens"),
+        _ => None,
+    }
+}
+
+impl Unanswered {
+    /// Our own fault, before anything was sent.
+    fn ours() -> Self {
+        Self {
+            refusal: Code::InternalError.into(),
+            receipt: None,
+        }
+    }
+}
+
+impl Future for UnderWay {
+    type Output = Result<Answered, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(exchange) = &mut self.exchange else {
+            return Poll::Ready(Err(Unanswered::ours()));
+        };
+        let answered = std::task::ready!(exchange.as_mut().poll(cx));
+        self.exchange = None;
+        Poll::Ready(answered)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(exchange) = self
+            .exchange
+            .take()
+            .filter(|_| self.policy == Policy::Drain)
+        else {
+            return;
+        };
+        // Without a free place the exchange is dropped here, which cancels the call and charges its input.
+        let Some(place) = self.desk.drain_place() else {
+            return;
+        };
+        let stopped = self.desk.drains_stopped();
+        self.desk.tasks.spawn(async move {
+            let answered = tokio::select! {
+                answered = tokio::time::timeout(Desk::DRAIN_TIME, exchange) => answered,
+                () = stopped => return,
+            };
+            drop(place);
+            // The body's own drop reads it to its end.
+            drop(answered);
+        });
+    }
+}

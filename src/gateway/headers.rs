@@ -1,0 +1,179 @@
+//! Fields that we add to answers.
+
+use std::{fmt::Write, net::IpAddr};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
+use ipnet::IpNet;
+use smallvec::SmallVec;
+
+use super::Cors;
+use crate::{
+    accounts::{Key, Reading, Reason},
+    admission::Notice,
+    domain::{Clock, Mode, RequestId, Unit},
+    providers::Dialect,
+    refusal::{
+        field_value,
+        rate_limit::{self, PolicyState},
+    },
+};
+
+/// Our id of a request; the provider's comes as `x-upstream-request-id`.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Anthropic's name for it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// What a caller should know before it hurts.
+const FAREGATE_NOTICE: HeaderName = HeaderName::from_static("faregate-notice");
+
+/// What a page may read of an answer; browsers hide the rest (Fetch standard, CORS-exposed header names).
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-request-id, request-id, retry-after, retry-after-ms, ratelimit, ratelimit-policy, link, www-authenticate, \
+     x-should-retry, faregate-notice, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
+     x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, \
+     anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, \
+     anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset, \
+     x-upstream-request-id",
+);
+
+/// Names the request.
+pub(super) fn name(id: RequestId, dialect: Dialect, headers: &mut HeaderMap) {
+    let Some(value) = field_value(id) else {
+        return;
+    };
+    if dialect == Dialect::Anthropic {
+        headers.insert(REQUEST_ID, value.clone());
+    }
+    headers.insert(X_REQUEST_ID, value);
+}
+
+/// Tells how much of every limit is left, and what a caller should know before it hurts. What the call itself holds,
+/// `own` tokens, is not counted as gone: most of it comes back when the answer has ended.
+pub(super) fn limits(
+    key: &Key,
+    notice: Option<Notice>,
+    own: u64,
+    dialect: Dialect,
+    clock: &Clock,
+    headers: &mut HeaderMap,
+) {
+    let now = clock.now();
+    let mut policies: SmallVec<[PolicyState; 8]> = SmallVec::new();
+    let mut words = String::new();
+    if let Some(Notice::PastDue(until)) = notice {
+        let _ = write!(words, "past_due; grace-until=\"{until}\"");
+    }
+    let redact = key.account.plan.redact_amounts;
+    key.account
+        .book
+        .read(&key.levels, clock, key.account.anchor, |reading| {
+            let Reading {
+                figures,
+                mode,
+                window,
+            } = reading;
+            if mode == Mode::Shadow || figures.reason == Reason::Concurrency {
+                return;
+            }
+            let per = figures.per.map_or("minute", |per| per.as_str());
+            let held = if figures.unit == Unit::Tokens {
+                figures.held.saturating_sub(own)
+            } else {
+                figures.held
+            };
+            let spent = figures.used.saturating_add(held);
+            let remaining = figures.limit.saturating_sub(spent);
+            // Above 80 % of a quota; a minute's rate comes back by itself.
+            if figures.per.is_some() && u128::from(figures.used) * 5 > u128::from(figures.limit) * 4
+            {
+                let gap = if words.is_empty() { "" } else { ", " };
+                let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
+                let _ = write!(words, "{gap}quota; scope={scope}; unit={unit}; per={per}");
+                if !redact {
+                    let _ = write!(words, "; used={}; limit={}", figures.used, figures.limit);
+                }
+            }
+            policies.push(PolicyState {
+                scope: figures.scope,
+                unit: figures.unit.as_str(),
+                per: Some(per),
+                quota: figures.limit,
+                window_seconds: Some(window.as_secs()).filter(|seconds| *seconds > 0),
+                remaining,
+                resets_at: figures
+                    .resets_at
+                    .or_else(|| figures.wait.map(|wait| now.plus(wait))),
+            });
+        });
+    if !redact {
+        rate_limit::write(&policies, dialect, now, headers);
+    }
+    if let Some(value) = Some(words)
+        .filter(|words| !words.is_empty())
+        .and_then(field_value)
+    {
+        headers.insert(FAREGATE_NOTICE, value);
+    }
+}
+
+/// Whether a request is a browser's question before the real one (Fetch standard, CORS-preflight request).
+pub(super) fn is_preflight(head: &Parts) -> bool {
+    head.method == Method::OPTIONS
+        && head.headers.contains_key(header::ORIGIN)
+        && head
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The origin that may read the answer, where the request comes from a page that may call.
+pub(super) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    let listed = |listed: &String| listed == "*" || listed.as_bytes() == origin.as_bytes();
+    cors.origins.iter().any(listed).then(|| origin.clone())
+}
+
+/// Lets the page at `origin` read an answer.
+pub(super) fn expose(origin: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+}
+
+/// Answers a preflight: any method, and the fields that were asked for. Keys travel in fields, never in cookies, so no
+/// credentials are allowed.
+pub(super) fn preflight(origin: HeaderValue, asked: Option<HeaderValue>, headers: &mut HeaderMap) {
+    expose(origin, headers);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),
+    );
+    if let Some(asked) = asked {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    }
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
+}
+
+/// Who the client is: the peer, or behind proxies that we trust the last address that they did not add themselves.
+pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
+    let peer = peer.to_canonical();
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let mut client = peer;
+    for value in headers.get_all("x-forwarded-for").iter().rev() {
+        for hop in value.to_str().unwrap_or_default().rsplit(',') {
+            // What is no address was not written by a proxy that we trust.
+            let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+                return client;
+            };
+            client = hop.to_canonical();
+            if !is_trusted(&client) {
+                return client;
+            }
+        }
+    }
+    client
+}

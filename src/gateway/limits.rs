@@ -1,0 +1,100 @@
+//! `GET /v1/faregate/limits`: a key's standing and every limit that binds it.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::{
+    accounts::{Key, Reading, Reason},
+    domain::{Clock, Mode, SubscriptionPolicy, Timestamp},
+};
+
+#[derive(Serialize)]
+struct Page<'a> {
+    account: &'a str,
+    key: &'a str,
+    plan: &'a str,
+    subscription: Option<Subscription>,
+    /// Prepaid credit; accounts without it have none.
+    credit: Option<()>,
+    limits: Vec<Limit>,
+}
+
+#[derive(Serialize)]
+struct Subscription {
+    status: &'static str,
+    current_period_end: Option<Timestamp>,
+    grace_until: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Limit {
+    kind: &'static str,
+    scope: &'static str,
+    unit: &'static str,
+    per: Option<&'static str>,
+    limit: u64,
+    used: u64,
+    held: u64,
+    remaining: u64,
+    resets_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+}
+
+/// The page of `key`, as JSON.
+pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Bytes {
+    let account = &key.account;
+    let now = clock.now();
+    let mut limits = Vec::new();
+    account
+        .book
+        .read(&key.levels, clock, account.anchor, |reading| {
+            limits.push(limit(&reading, now))
+        });
+    let subscription = account
+        .subscription
+        .as_ref()
+        .map(|subscription| Subscription {
+            status: subscription.status.as_str(),
+            current_period_end: subscription.period.map(|period| period.end),
+            grace_until: subscription.grace_until(policy),
+        });
+    let page = Page {
+        account: account.id.as_str(),
+        key: key.id.as_str(),
+        plan: account.plan.id.as_str(),
+        subscription,
+        credit: None,
+        limits,
+    };
+    serde_json::to_vec(&page)
+        .map(Bytes::from)
+        .unwrap_or_default()
+}
+
+fn limit(reading: &Reading, now: Timestamp) -> Limit {
+    let Reading { figures, mode, .. } = reading;
+    let (kind, per) = match figures.reason {
+        Reason::Concurrency => ("concurrency", None),
+        Reason::Rate => ("rate_limit", Some("minute")),
+        _ => ("quota", figures.per.map(crate::domain::Per::as_str)),
+    };
+    let wait = figures.wait.filter(|wait| !wait.is_zero());
+    Limit {
+        kind,
+        scope: figures.scope.as_str(),
+        unit: figures.unit.as_str(),
+        per,
+        limit: figures.limit,
+        used: figures.used,
+        held: figures.held,
+        remaining: figures
+            .limit
+            .saturating_sub(figures.used)
+            .saturating_sub(figures.held),
+        resets_at: figures
+            .resets_at
+            .or_else(|| wait.map(|wait| now.plus(wait))),
+        mode: (*mode == Mode::Shadow).then_some("shadow"),
+    }
+}

@@ -1,0 +1,29 @@
+//! The way of a request, from its head to its record. Start with `stack`.
+//!
+//! Rank 6. Must not know configuration, files or the environment.
+
+mod answer;
+mod forward;
+mod headers;
+mod limits;
+mod linger;
+mod local;
+mod observe;
+mod path;
+mod read;
+mod relay;
+mod reply;
+mod request_body;
+mod route;
+mod settings;
+mod snapshot;
+mod stack;
+mod vet;
+mod words;
+
+pub use reply::ReplyBody;
+pub use settings::{
+    BodyLimits, Cors, ModelSettings, RouteDialect, RouteMeter, RouteSettings, Settings,
+};
+pub use snapshot::Snapshot;
+pub use stack::{Gateway, ready};

@@ -1,0 +1,295 @@
+//! The outermost layer: the clock, the request's id, and the record that is written when the answer has ended.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http_body::Frame;
+
+use super::words::{Word, Words};
+use crate::{
+    accounts::Key,
+    call::Destination,
+    domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
+    listener::InFlight,
+    metering::Receipt,
+    providers::{Dialect, Endpoint},
+    refusal::Code,
+    store::Outcome,
+    telemetry::{AccessLog, AccessRecord, Metrics},
+};
+
+/// What observing needs.
+#[derive(Debug, Clone)]
+pub(super) struct Observer {
+    pub(super) log: AccessLog,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+}
+
+/// One request, from its head to the end of its answer. Dropping it writes the record.
+#[derive(Debug)]
+pub(super) struct Observation {
+    observer: Arc<Observer>,
+    in_flight: InFlight,
+    pub(super) id: RequestId,
+    pub(super) at: Timestamp,
+    pub(super) arrived: Duration,
+    pub(super) client: IpAddr,
+    method: Method,
+    words: Words,
+    place: Option<Place>,
+    key: Option<Arc<Key>>,
+    provider: Option<ProviderId>,
+    model: Option<ModelName>,
+    stream: bool,
+    status: u16,
+    code: Option<Code>,
+    receipt: Option<Receipt>,
+    bytes_in: u64,
+    /// What was read of a body that is passed on as it comes.
+    uploaded: Option<Arc<AtomicU64>>,
+    bytes_out: u64,
+}
+
+/// Where a request goes, without its target, which is a handle on the head.
+#[derive(Debug)]
+struct Place {
+    route: Arc<str>,
+    dialect: Dialect,
+    endpoint: Endpoint,
+}
+
+impl Observation {
+    /// Notes the arrival of a request.
+    pub(super) fn begin(
+        observer: &Arc<Observer>,
+        head: &Parts,
+        client: IpAddr,
+        in_flight: InFlight,
+    ) -> Self {
+        observer.metrics.request_started();
+        let at = observer.clock.now();
+        let field = |name: &str| head.headers.get(name);
+        let mut words = Words::default();
+        words.keep(Word::Path, head.uri.path());
+        words.keep_value(Word::UserAgent, head.headers.get(header::USER_AGENT));
+        words.keep_value(Word::ClientRequestId, field("x-request-id"));
+        let trace = field("traceparent").and_then(|value| trace_id(value.to_str().ok()?));
+        if let Some(id) = trace {
+            words.keep(Word::TraceId, id);
+        }
+        Self {
+            id: RequestId::new(at),
+            at,
+            arrived: observer.clock.elapsed(),
+            client,
+            in_flight,
+            method: head.method.clone(),
+            words,
+            place: None,
+            key: None,
+            provider: None,
+            model: None,
+            stream: false,
+            status: 0,
+            code: None,
+            receipt: None,
+            bytes_in: 0,
+            uploaded: None,
+            bytes_out: 0,
+            observer: Arc::clone(observer),
+        }
+    }
+
+    pub(super) fn goes_to(&mut self, destination: &Destination) {
+        self.place = Some(Place {
+            route: Arc::clone(&destination.route.path),
+            dialect: destination.dialect,
+            endpoint: destination.endpoint,
+        });
+    }
+
+    pub(super) fn comes_from(&mut self, key: &Arc<Key>) {
+        self.key = Some(Arc::clone(key));
+    }
+
+    pub(super) fn asks(&mut self, model: Option<&ModelName>, stream: bool, bytes: u64) {
+        self.model = model.cloned();
+        self.stream = stream;
+        self.bytes_in = bytes;
+    }
+
+    /// Where a body that is passed on as it comes is counted.
+    pub(super) fn uploads(&mut self) -> Arc<AtomicU64> {
+        Arc::clone(self.uploaded.get_or_insert_default())
+    }
+
+    pub(super) fn served_by(&mut self, provider: &ProviderId) {
+        self.provider = Some(provider.clone());
+    }
+
+    /// Notes the provider's id of the call.
+    pub(super) fn answered(&mut self, headers: &HeaderMap) {
+        let id = headers.get("x-upstream-request-id");
+        self.words.keep_value(Word::UpstreamRequestId, id);
+    }
+
+    /// Notes the answer's status, and the code where it is not the provider's.
+    pub(super) fn answers(&mut self, status: StatusCode, code: Option<Code>) {
+        self.in_flight.answered();
+        self.status = status.as_u16();
+        self.code = code;
+        let Some(code) = code else { return };
+        self.observer.metrics.refused(code.as_str());
+        self.blames(code);
+    }
+
+    /// Notes why an answer broke off after its head.
+    pub(super) fn breaks_off(&mut self, code: Code) {
+        if self.code.replace(code).is_none() {
+            self.blames(code);
+        }
+    }
+
+    fn blames(&self, code: Code) {
+        if let Some(provider) = &self.provider
+            && code.as_str().starts_with("upstream_")
+        {
+            self.observer
+                .metrics
+                .provider(provider.as_str())
+                .failed(code.as_str());
+        }
+    }
+
+    /// How a forwarded call ended. One that nobody has settled when its record is written is read to its end without
+    /// its client, or was dropped with it before its answer's head.
+    fn outcome(&self) -> Option<Outcome> {
+        let left = self.provider.is_some() && self.code.is_none();
+        match &self.receipt {
+            Some(receipt) => Some(receipt.outcome),
+            None => left.then_some(Outcome::ClientClosed),
+        }
+    }
+
+    pub(super) fn settled(&mut self, receipt: &Receipt) {
+        self.receipt = Some(*receipt);
+    }
+
+    /// Notes what the client takes of the answer; a client that takes nothing is found by it.
+    pub(super) fn passes<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
+        if let Poll::Ready(Some(Ok(frame))) = polled {
+            self.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        let ready = if polled.is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        };
+        let _ = self.in_flight.watch(ready);
+    }
+
+    /// The dialect of the request's place, once it is known.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        self.place.as_ref().map(|place| place.dialect)
+    }
+
+    fn write(&self) {
+        let total = self.observer.clock.elapsed().saturating_sub(self.arrived);
+        let dialect = self.dialect().map(Dialect::as_str);
+        // 499 is nginx's status for a client that left before it was answered.
+        let status = if self.status == 0 { 499 } else { self.status };
+        self.observer.metrics.request_ended(dialect, status, total);
+        let id = self.id.encode();
+        let client = IpText::of(self.client);
+        let receipt = self.receipt.as_ref();
+        let place = self.place.as_ref();
+        let key = self.key.as_ref();
+        self.observer.log.write(&AccessRecord {
+            at: self.at,
+            request_id: std::str::from_utf8(&id).unwrap_or_default(),
+            client_request_id: self.words.get(Word::ClientRequestId),
+            upstream_request_id: self.words.get(Word::UpstreamRequestId),
+            trace_id: self.words.get(Word::TraceId),
+            method: self.method.as_str(),
+            path: self.words.get(Word::Path).unwrap_or_default(),
+            route: place.map(|place| &*place.route),
+            dialect,
+            endpoint: place.map(|place| place.endpoint.as_str()),
+            account: key.map(|key| key.account.id.as_str()),
+            key: key.map(|key| key.id.as_str()),
+            plan: key.map(|key| key.account.plan.id.as_str()),
+            provider: self.provider.as_ref().map(ProviderId::as_str),
+            model: self.model.as_ref().map(ModelName::as_str),
+            status,
+            code: self.code.map(Code::as_str),
+            outcome: self.outcome().map(Outcome::as_str),
+            stream: self.stream,
+            input_tokens: receipt.map(|receipt| receipt.usage.input),
+            output_tokens: receipt.map(|receipt| receipt.usage.output),
+            estimated: receipt.is_some_and(|receipt| receipt.estimated),
+            queue_ms: receipt.map(|receipt| millis(receipt.queue)),
+            first_byte_ms: receipt.and_then(|receipt| receipt.first_byte).map(millis),
+            total_ms: millis(total),
+            bytes_in: self
+                .uploaded
+                .as_ref()
+                .map_or(self.bytes_in, |uploaded| uploaded.load(Ordering::Relaxed)),
+            bytes_out: self.bytes_out,
+            client: Some(client.as_str()),
+            user_agent: self.words.get(Word::UserAgent),
+        });
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        self.write();
+    }
+}
+
+/// W3C Trace Context §3.2.2: `version-trace_id-parent_id-flags`, the id 16 bytes in lower-case hex that are not all zero.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    traceparent.split('-').nth(1).filter(|id| {
+        id.len() == 32 && id.bytes().all(is_hex) && id.bytes().any(|byte| byte != b'0')
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An address as text, without a heap call.
+struct IpText {
+    text: [u8; 45],
+    length: usize,
+}
+
+impl IpText {
+    fn of(address: IpAddr) -> Self {
+        use std::io::Write;
+        let mut text = [0; 45];
+        let mut rest = &mut text[..];
+        // 45 bytes hold every address; a longer one would be cut, not lost.
+        let _ = write!(rest, "{address}");
+        let length = 45 - rest.len();
+        Self { text, length }
+    }
+
+    fn as_str(&self) -> &str {
+        self.text
+            .get(..self.length)
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,69 @@
+//! The body of a request: read and understood where a known endpoint is called, passed on as it comes elsewhere.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http_body::Body;
+use hyper::body::Incoming;
+
+use super::{Snapshot, observe::Observation, request_body::Passing};
+use crate::{
+    admission::{self, Bounds, peek},
+    call::Destination,
+    providers::{Ask, AskError},
+    refusal::{Code, Detail, Refusal},
+    upstream::Outgoing,
+};
+
+/// Reads a body that has to be understood; leaves any other to be passed on as it comes.
+pub(super) async fn read(
+    snapshot: &Snapshot,
+    seen: &mut Observation,
+    destination: &Destination,
+    head: &Parts,
+    unread: &mut Option<Incoming>,
+) -> Result<(Option<Ask>, Bytes, Outgoing), Refusal> {
+    let limits = &snapshot.limits;
+    let understood = destination.endpoint.has_ask();
+    let most = if understood {
+        limits.json_body as u64
+    } else {
+        limits.upload_body
+    };
+    admission::announced(&head.headers, most, understood)?;
+    let bounds = Bounds {
+        bytes: most,
+        idle: limits.body_idle,
+        total: limits.body_total,
+    };
+    let body = unread.take().ok_or(Code::InternalError)?;
+    if !understood && body.is_end_stream() {
+        // A request without a body can be sent again, and leaves its connection for the next.
+        return Ok((None, Bytes::new(), Outgoing::empty()));
+    }
+    if !understood {
+        return Ok((
+            None,
+            Bytes::new(),
+            Outgoing::stream(Passing::new(body, bounds, seen.uploads())),
+        ));
+    }
+    let bytes = peek(body, bounds).await?;
+    let ask = Ask::read(destination.endpoint, &bytes).map_err(|error| misread(&error))?;
+    Ok((Some(ask), bytes, Outgoing::empty()))
+}
+
+fn misread(error: &AskError) -> Refusal {
+    let code = if matches!(error, AskError::Ambiguous { .. }) {
+        Code::AmbiguousJson
+    } else {
+        Code::InvalidJson
+    };
+    Refusal::new(code).with(Detail::Explain(sentence(&error.to_string()).into()))
+}
+
+/// Our errors are lower-case clauses; an answer is made of sentences.
+fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}

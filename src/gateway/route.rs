@@ -1,0 +1,163 @@
+//! Path and method → where the request goes, or 404 and 405.
+
+use std::sync::Arc;
+
+use http::{Method, request::Parts};
+
+use super::{RouteDialect, Snapshot, snapshot::Prefix};
+use crate::{
+    call::Destination,
+    providers::{Dialect, Endpoint},
+    refusal::{Code, Detail, Refusal},
+};
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Answered here, without a key.
+    Open(Open),
+    /// Answered here, about the key.
+    Limits,
+    /// A list of the models that the key may use, or one of them.
+    Listing(Destination),
+    /// To a provider.
+    Remote(Destination),
+}
+
+/// What is answered to anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Open {
+    /// The process lives.
+    Health,
+    /// The process takes calls.
+    Ready,
+    /// A page about a code; the index for an empty one.
+    Problem(String),
+}
+
+/// Finds the place of a path. `anthropic-version` makes a list of models Anthropic's.
+///
+/// # Errors
+/// 404 for a path that nothing serves, 405 for a known endpoint with another method.
+pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal> {
+    let path = head.uri.path();
+    if let Some(place) = reserved(path, &head.method)? {
+        return Ok(place);
+    }
+    let found = snapshot
+        .routes
+        .iter()
+        .find(|prefix| covers(&prefix.route.path, path));
+    let Some(prefix) = found else {
+        return Err(Code::RouteNotFound.into());
+    };
+    let target = head
+        .uri
+        .path_and_query()
+        .cloned()
+        .ok_or(Code::InvalidTarget)?;
+    let base = if prefix.route.path.len() > 1 {
+        prefix.route.path.len()
+    } else {
+        0
+    };
+    let below = match path.get(base..) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => "/",
+    };
+    let cut = if prefix.strip { base } else { 0 };
+    let (dialect, endpoint) = classify(prefix, path, below, head);
+    let destination = |endpoint| {
+        let (route, target) = (Arc::clone(&prefix.route), target.clone());
+        Destination::new(route, dialect, endpoint, target, cut)
+    };
+    if prefix.route.provider.is_some() {
+        // As is: what is asked with another method is something else at the provider.
+        let endpoint = if allows(endpoint, &head.method) {
+            endpoint
+        } else {
+            Endpoint::Other
+        };
+        return Ok(Place::Remote(destination(endpoint)));
+    }
+    // Nobody but a provider may take a path for what it almost is.
+    let written = endpoint.is_written(below) || (!prefix.strip && endpoint.is_written(path));
+    match endpoint {
+        _ if !written => Err(Code::RouteNotFound.into()),
+        known if !allows(known, &head.method) => {
+            Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow(known.methods())))
+        }
+        Endpoint::Models | Endpoint::Model => match prefix.listing(dialect) {
+            Some(route) => Ok(Place::Remote(Destination::new(
+                route, dialect, endpoint, target, cut,
+            ))),
+            None => Ok(Place::Listing(destination(endpoint))),
+        },
+        known => Ok(Place::Remote(destination(known))),
+    }
+}
+
+/// The dialect that a refusal is written in before, or without, a place.
+pub(super) fn dialect_of(path: &str) -> Dialect {
+    Endpoint::classify(path).0
+}
+
+fn reserved(path: &str, method: &Method) -> Result<Option<Place>, Refusal> {
+    let place = match path {
+        "/healthz" => Place::Open(Open::Health),
+        "/readyz" => Place::Open(Open::Ready),
+        "/problems" => Place::Open(Open::Problem(String::new())),
+        "/v1/faregate/limits" => Place::Limits,
+        _ => match path.strip_prefix("/problems/") {
+            Some(code) => Place::Open(Open::Problem(code.to_owned())),
+            None if ["/faregate", "/v1/faregate"]
+                .iter()
+                .any(|ours| covers(ours, path)) =>
+            {
+                return Err(Code::RouteNotFound.into());
+            }
+            None => return Ok(None),
+        },
+    };
+    if matches!(*method, Method::GET | Method::HEAD) {
+        Ok(Some(place))
+    } else {
+        Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow("GET, HEAD")))
+    }
+}
+
+/// Whether `prefix` covers `path`, cut at a slash.
+fn covers(prefix: &str, path: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        Some(rest) => prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+/// A known endpoint is known on any route: by the path that goes upstream, or by what is left behind the prefix.
+fn classify(prefix: &Prefix, path: &str, below: &str, head: &Parts) -> (Dialect, Endpoint) {
+    let by_path = |path| match prefix.dialect {
+        RouteDialect::Auto => Endpoint::classify(path),
+        RouteDialect::Fixed(dialect) => (dialect, Endpoint::known(dialect, path)),
+    };
+    let (dialect, endpoint) = match (by_path(below), prefix.strip) {
+        ((_, Endpoint::Other), false) => by_path(path),
+        (found, _) => found,
+    };
+    let lists = matches!(endpoint, Endpoint::Models | Endpoint::Model);
+    let anthropic =
+        prefix.dialect == RouteDialect::Auto && head.headers.contains_key("anthropic-version");
+    if lists && anthropic {
+        (Dialect::Anthropic, endpoint)
+    } else {
+        (dialect, endpoint)
+    }
+}
+
+fn allows(endpoint: Endpoint, method: &Method) -> bool {
+    match endpoint {
+        Endpoint::Other => true,
+        Endpoint::Models | Endpoint::Model => matches!(*method, Method::GET | Method::HEAD),
+        _ => *method == Method::POST,
+    }
+}

@@ -1,0 +1,168 @@
+//! Settings compiled for requests: routes by length, models by name, connections kept across a reload.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{RouteDialect, RouteMeter, Settings, settings::Cors};
+use crate::{
+    call::{Catalogue, Model, Route},
+    domain::ProviderId,
+    gateway::BodyLimits,
+    providers::{Dialect, ProviderKind},
+    refusal::Links,
+    upstream::{self, Upstream},
+};
+
+/// What requests read. A reload publishes another one; requests under way keep theirs.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) routes: Vec<Prefix>,
+    pub(super) catalogue: Catalogue,
+    pub(super) upstreams: HashMap<ProviderId, Arc<Upstream>>,
+    pub(super) limits: BodyLimits,
+    pub(super) links: Arc<Links>,
+    pub(super) cors: Cors,
+    pub(super) subscriptions: crate::domain::SubscriptionPolicy,
+    pub(super) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(super) heartbeat: Option<std::time::Duration>,
+}
+
+/// A route and how its prefix is read.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    pub(super) route: Arc<Route>,
+    pub(super) dialect: RouteDialect,
+    pub(super) strip: bool,
+    /// Where every model's name is taken, the providers' own lists of models are the only ones there are.
+    lists: Vec<(ProviderKind, Arc<Route>)>,
+}
+
+impl Prefix {
+    /// The route to the provider whose list of models answers in `dialect`.
+    pub(super) fn listing(&self, dialect: Dialect) -> Option<Arc<Route>> {
+        let found = self.lists.iter().find(|(kind, _)| kind.speaks(dialect));
+        found.map(|(_, route)| Arc::clone(route))
+    }
+}
+
+impl Snapshot {
+    /// Compiles `settings`. Providers that did not change keep their connections.
+    pub fn compile(settings: Settings, previous: Option<&Self>) -> Self {
+        let Settings {
+            providers,
+            models,
+            routes,
+            limits,
+            links,
+            subscriptions,
+            trusted_proxies,
+            heartbeat,
+            cors,
+        } = settings;
+        let kinds: HashMap<ProviderId, ProviderKind> = providers
+            .iter()
+            .map(|provider| (provider.id.clone(), provider.kind))
+            .collect();
+        let kind =
+            |provider: &ProviderId| kinds.get(provider).copied().unwrap_or(ProviderKind::Http);
+        let catalogue = match models {
+            None => Catalogue::open(
+                providers
+                    .iter()
+                    .map(|provider| (provider.id.clone(), provider.kind))
+                    .collect(),
+            ),
+            Some(models) => Catalogue::of(
+                models
+                    .into_iter()
+                    .map(|model| Model {
+                        kind: kind(&model.provider),
+                        name: model.name,
+                        provider: model.provider,
+                        upstream_name: model.upstream_name,
+                        context_window: model.context_window,
+                        max_output_tokens: model.max_output_tokens,
+                    })
+                    .collect(),
+            ),
+        };
+        let open = catalogue.is_open();
+        let listers = || {
+            let all = providers
+                .iter()
+                .map(|provider| (&provider.id, provider.kind));
+            all.filter(move |_| open)
+        };
+        let mut routes: Vec<Prefix> = routes
+            .into_iter()
+            .map(|settings| {
+                let path: Arc<str> = settings.path.into();
+                let route = |provider| Route {
+                    path: Arc::clone(&path),
+                    provider,
+                    counts_requests: settings.meter == Some(RouteMeter::Requests),
+                    accounts: settings.accounts.clone(),
+                };
+                let lists = listers().filter(|_| settings.provider.is_none());
+                Prefix {
+                    dialect: settings.dialect,
+                    strip: settings.strip_prefix,
+                    lists: lists
+                        .map(|(id, kind)| (kind, Arc::new(route(Some((id.clone(), kind))))))
+                        .collect(),
+                    route: Arc::new(route(settings.provider.as_ref().map(|provider| {
+                        let kind = kind(provider);
+                        (provider.clone(), kind)
+                    }))),
+                }
+            })
+            .collect();
+        routes.sort_by_key(|prefix| std::cmp::Reverse(prefix.route.path.len()));
+        let upstreams = providers.into_iter().map(|provider| {
+            let kept = previous
+                .and_then(|previous| previous.upstreams.get(&provider.id))
+                .filter(|upstream| unchanged(upstream.settings(), &provider));
+            (
+                provider.id.clone(),
+                kept.map_or_else(|| Arc::new(Upstream::new(provider)), Arc::clone),
+            )
+        });
+        let upstreams = upstreams.collect();
+        Self {
+            routes,
+            catalogue,
+            upstreams,
+            limits,
+            links: Arc::new(links),
+            cors,
+            subscriptions,
+            trusted_proxies,
+            heartbeat,
+        }
+    }
+}
+
+/// Whether a provider is reached in the same way as before. Trust roots are read anew at each reload, so a provider
+/// behind TLS always gets new connections.
+fn unchanged(old: &upstream::Settings, new: &upstream::Settings) -> bool {
+    let upstream::Settings {
+        id,
+        kind,
+        base_url,
+        credential,
+        tls,
+        timeouts,
+        on_client_disconnect,
+        stream_usage,
+        output_limit_field,
+    } = new;
+    let trusted = *base_url.scheme.as_str() == *"http" || Arc::ptr_eq(&old.tls, tls);
+    old.id == *id
+        && old.kind == *kind
+        && old.base_url == *base_url
+        && old.credential == *credential
+        && trusted
+        && old.timeouts == *timeouts
+        && old.on_client_disconnect == *on_client_disconnect
+        && old.stream_usage == *stream_usage
+        && old.output_limit_field == *output_limit_field
+}

@@ -1,0 +1,301 @@
+//! The stack: what happens to a request, in order. Each check takes the value that the one before it made, so leaving
+//! one out, or exchanging two, does not compile.
+
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response, request::Parts};
+use hyper::body::Incoming;
+
+use super::{
+    ReplyBody, Settings, Snapshot,
+    answer::{self, Manner, Reply},
+    forward::Forward,
+    headers, limits, linger,
+    local::{self, Local},
+    observe::{Observation, Observer},
+    read::read,
+    route::{self, Open, Place},
+    vet,
+};
+use crate::{
+    accounts::Accounts,
+    admission::{self, Admitted, authenticate, policy, rate, reserve, standing},
+    call::{Destination, Toll},
+    listener::{InFlight, Peer, Shutdown},
+    metering::Desk,
+    refusal::{Code, Refusal},
+    store::Store,
+    telemetry::AccessLog,
+};
+
+/// The gateway: everything that a request needs, shared by all connections.
+#[derive(Debug)]
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    accounts: Arc<Accounts>,
+    desk: Arc<Desk>,
+    store: Store,
+    observer: Arc<Observer>,
+    shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// A gateway that serves `settings`.
+    pub fn new(
+        settings: Settings,
+        accounts: Arc<Accounts>,
+        desk: Arc<Desk>,
+        store: Store,
+        log: AccessLog,
+        shutdown: Shutdown,
+    ) -> Self {
+        let (metrics, clock) = (Arc::clone(&desk.metrics), desk.clock.clone());
+        Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None)),
+            accounts,
+            desk,
+            store,
+            observer: Arc::new(Observer {
+                log,
+                metrics,
+                clock,
+            }),
+            shutdown,
+        }
+    }
+
+    /// Puts other settings in force: the next request sees them, requests under way keep theirs.
+    pub fn publish(&self, settings: Settings) {
+        let next = Snapshot::compile(settings, Some(&self.snapshot.load()));
+        self.snapshot.store(Arc::new(next));
+    }
+
+    /// Answers one request. Nothing that goes wrong leaves without an answer.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+        in_flight: InFlight,
+    ) -> Result<Response<ReplyBody>, Infallible> {
+        let snapshot = self.snapshot.load_full();
+        let (head, body) = request.into_parts();
+        let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
+        let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
+        let manner = Manner::of(&head, &snapshot);
+        let mut unread = Some(body);
+        // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
+        let mut head = Some(head);
+        let reply =
+            AssertUnwindSafe(self.pass(&snapshot, &manner, &mut seen, &mut head, &mut unread))
+                .catch_unwind()
+                .await;
+        let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
+        if let Some(body) = unread {
+            let most = snapshot.limits.json_body as u64;
+            linger::discard(body, manner.version, most, &self.desk.tasks);
+        }
+        Ok(match reply {
+            Ok(reply) => answer::respond(reply, manner, seen, &self.desk.clock),
+            Err(refusal) => {
+                // A refusal is written into the request's own map, which costs no other.
+                let mut fields = head.map(|head| head.headers).unwrap_or_default();
+                fields.clear();
+                answer::refuse(&refusal, &snapshot, manner, seen, fields, &self.desk.clock)
+            }
+        })
+    }
+
+    /// The way of a request. What goes on to a provider takes the head along.
+    async fn pass(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        manner: &Manner,
+        seen: &mut Observation,
+        whole_head: &mut Option<Parts>,
+        unread: &mut Option<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        let head = whole_head.as_ref().ok_or(Code::InternalError)?;
+        vet::vet(head, &snapshot.limits)?;
+        if headers::is_preflight(head) {
+            let mut fields = HeaderMap::new();
+            let local = local::preflight(manner.origin.as_ref(), head, &mut fields);
+            return Ok(Reply::Ours(local, fields));
+        }
+        let destination = match route::route(snapshot, head)? {
+            Place::Open(place) => return self.open(&place, snapshot, manner),
+            Place::Limits => return self.limits(snapshot, seen, head),
+            Place::Listing(destination) | Place::Remote(destination) => destination,
+        };
+        seen.goes_to(&destination);
+        // Before the body is read and before anything is taken.
+        if self.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
+        let admitted = self.admit(snapshot, seen, head, &destination)?;
+        if destination.toll() == Toll::Key
+            && destination.route.provider.is_none()
+            && let Some(list) = list(&destination, snapshot, &admitted)
+        {
+            return list;
+        }
+
+        let (ask, bytes, body) = read(snapshot, seen, &destination, head, unread).await?;
+        seen.asks(
+            ask.as_ref().and_then(|ask| ask.model.as_ref()),
+            ask.as_ref().is_some_and(|ask| ask.stream),
+            bytes.len() as u64,
+        );
+        let asked = ask.as_ref().and_then(|ask| ask.model.as_ref());
+        let permitted = policy(
+            admitted,
+            &destination,
+            asked,
+            &snapshot.catalogue,
+            &self.accounts,
+        )?;
+        let request = admission::Request {
+            id: seen.id,
+            at: seen.at,
+            arrived: seen.arrived,
+            destination: &destination,
+            ask: ask.as_ref(),
+            body: &bytes,
+            idempotency_key: idempotency_key(&head.headers),
+        };
+        let held = reserve(permitted, request, &self.desk).await?;
+        seen.served_by(&held.provider);
+        let upstream = snapshot
+            .upstreams
+            .get(&held.provider)
+            .cloned()
+            .ok_or(Code::InternalError)?;
+        let forward = Forward {
+            held,
+            upstream,
+            head: whole_head.take().ok_or(Code::InternalError)?,
+            destination,
+            ask,
+            bytes,
+            body,
+            snapshot: Arc::clone(snapshot),
+            desk: Arc::clone(&self.desk),
+            shutdown: self.shutdown.clone(),
+            id: seen.id,
+        };
+        match forward.send().await {
+            Ok(answered) => Ok(Reply::Theirs(answered)),
+            Err(unanswered) => {
+                if let Some(receipt) = &unanswered.receipt {
+                    seen.settled(receipt);
+                }
+                Err(unanswered.refusal)
+            }
+        }
+    }
+
+    /// The checks that need only the head: who, in what standing, how often.
+    fn admit(
+        &self,
+        snapshot: &Snapshot,
+        seen: &mut Observation,
+        head: &Parts,
+        destination: &Destination,
+    ) -> Result<Admitted, Refusal> {
+        let clock = &self.desk.clock;
+        let directory = self.accounts.directory();
+        let caller = authenticate(
+            &directory,
+            head,
+            Some(&destination.route),
+            seen.client,
+            seen.at,
+        )?;
+        seen.comes_from(caller.key());
+        let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
+        rate(subscriber, destination.toll(), clock)
+    }
+
+    fn open(&self, place: &Open, snapshot: &Snapshot, manner: &Manner) -> Result<Reply, Refusal> {
+        let mut fields = HeaderMap::new();
+        let local = local::open(
+            place,
+            snapshot,
+            manner.representation,
+            self.ready(),
+            &mut fields,
+        )?;
+        Ok(Reply::Ours(local, fields))
+    }
+
+    fn limits(
+        &self,
+        snapshot: &Snapshot,
+        seen: &mut Observation,
+        head: &Parts,
+    ) -> Result<Reply, Refusal> {
+        let clock = &self.desk.clock;
+        let directory = self.accounts.directory();
+        let caller = authenticate(&directory, head, None, seen.client, seen.at)?;
+        seen.comes_from(caller.key());
+        let admitted = rate(
+            standing(caller, Toll::Key, snapshot.subscriptions, clock)?,
+            Toll::Key,
+            clock,
+        )?;
+        let mut fields = HeaderMap::new();
+        let page = limits::page(admitted.caller().key(), snapshot.subscriptions, clock);
+        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+    }
+
+    /// Why calls are not taken, where they are not.
+    ///
+    /// # Errors
+    /// The reason, in words without quotes.
+    pub fn ready(&self) -> Result<(), &'static str> {
+        ready(&self.shutdown, &self.store)
+    }
+}
+
+/// Why no calls are taken, where none are.
+///
+/// # Errors
+/// The reason, in words without quotes.
+pub fn ready(shutdown: &Shutdown, store: &Store) -> Result<(), &'static str> {
+    if shutdown.is_draining() {
+        return Err("shutting down");
+    }
+    if store.health().is_writable() {
+        Ok(())
+    } else {
+        Err("the store cannot be written")
+    }
+}
+
+fn list(
+    destination: &Destination,
+    snapshot: &Snapshot,
+    admitted: &Admitted,
+) -> Option<Result<Reply, Refusal>> {
+    let mut fields = HeaderMap::new();
+    let caller = admitted.caller();
+    let listed = local::models(destination, snapshot, caller.key(), &mut fields)?;
+    Some(match listed {
+        Ok(local) => Ok(Reply::Ours(local, fields)),
+        Err(refusal) => Err(refusal.about(caller.subject())),
+    })
+}
+
+/// The client's idempotency key, for the record; longer ones are not kept.
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let key = headers
+        .get("idempotency-key")?
+        .to_str()
+        .ok()?
+        .trim_matches('"');
+    (!key.is_empty() && key.len() <= 255).then(|| key.to_owned())
+}

@@ -1,0 +1,136 @@
+//! What hyper leaves to us of a request's head: sizes, characters, the host, framing.
+
+use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts};
+
+use super::{BodyLimits, path};
+use crate::refusal::{Code, Detail, Refusal};
+
+/// Methods that no route takes: one opens tunnels, the other echoes credentials.
+const NEVER: [Method; 2] = [Method::CONNECT, Method::TRACE];
+
+/// What paths of any kind may be asked with, for the `Allow` field.
+pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Refuses a head that is too large, or that two readers could understand differently.
+///
+/// # Errors
+/// 400, 405, 414, 431 or 501, as the table of refusals has it.
+pub(super) fn vet(head: &Parts, limits: &BodyLimits) -> Result<(), Refusal> {
+    if NEVER.contains(&head.method) {
+        return Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow(METHODS)));
+    }
+    size(head, limits)?;
+    host(head)?;
+    target(head)?;
+    framing(head)
+}
+
+fn size(head: &Parts, limits: &BodyLimits) -> Result<(), Refusal> {
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(1, |target| target.as_str().len());
+    if target > limits.target {
+        return Err(Refusal::new(Code::TargetTooLong).with(Detail::Bytes(limits.target as u64)));
+    }
+    // Four bytes a line for the colon, the space and the line's end.
+    let fields = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if head.headers.len() > limits.fields || fields.sum::<usize>() + target > limits.head {
+        return Err(Refusal::new(Code::HeadersTooLarge).with(Detail::Bytes(limits.head as u64)));
+    }
+    Ok(())
+}
+
+/// RFC 9112 §3.2: exactly one `Host`, and the same as the target's where that names one. HTTP/2 names it in `:authority`.
+fn host(head: &Parts) -> Result<(), Refusal> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err(Code::InvalidHost.into()),
+        (host, None) => host.map(HeaderValue::as_bytes),
+    };
+    let authority = head
+        .uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let agree = match (host, authority) {
+        // HTTP/1.0 knows no such field; some load balancers still ask for health with it.
+        (None, None) if head.version < Version::HTTP_11 => return Ok(()),
+        (None, None) => false,
+        (None, Some(_)) => head.version == Version::HTTP_2,
+        (Some(_), None) => true,
+        (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority),
+    };
+    let plain = |name: &[u8]| {
+        let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte);
+        !name.is_empty() && name.len() <= 255 && name.iter().all(inner)
+    };
+    if agree && host.or(authority).is_some_and(plain) {
+        Ok(())
+    } else {
+        Err(Code::InvalidHost.into())
+    }
+}
+
+/// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings.
+fn target(head: &Parts) -> Result<(), Refusal> {
+    let Some(target) = head.uri.path_and_query() else {
+        return Err(Code::InvalidTarget.into());
+    };
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte);
+    // A backslash would be cut apart by some readers, which makes it a path with two meanings.
+    if target.path().contains('\\') {
+        return Err(Code::InvalidPath.into());
+    }
+    if target.as_str() == "*" {
+        return Err(Code::InvalidTarget.into());
+    }
+    if !target.as_str().bytes().all(allowed) {
+        let words = "The path or the query has a character that a URL must not have as it is; percent-encode it.";
+        return Err(Refusal::new(Code::InvalidTarget).with(Detail::Say(words)));
+    }
+    if path::is_plain(target.path()) {
+        Ok(())
+    } else {
+        Err(Code::InvalidPath.into())
+    }
+}
+
+fn framing(head: &Parts) -> Result<(), Refusal> {
+    let headers = &head.headers;
+    if headers.contains_key("transfer_encoding") || headers.contains_key("content_length") {
+        return Err(Code::InvalidHeader.into());
+    }
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Code::UnsupportedTransferCoding.into());
+    }
+    let mut expects = headers.get_all(header::EXPECT).iter();
+    if let Some(expect) = expects.next()
+        && (expects.next().is_some() || !expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
+        let words = "Only `Expect: 100-continue` is understood; leave the field out.";
+        return Err(Refusal::new(Code::InvalidHeader).with(Detail::Say(words)));
+    }
+    if asks_websocket(headers)
+        && (headers.contains_key(header::CONTENT_LENGTH) || codings_present(headers))
+    {
+        return Err(Code::InvalidFraming.into());
+    }
+    Ok(())
+}
+
+fn asks_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn codings_present(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+}
