@@ -25,6 +25,7 @@
 //! | 5 | [`upstream`] | connections to providers |
 //! | 5 | [`admin`] | the administrative API |
 //! | 6 | [`gateway`] | the way of a request |
+//! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -41,6 +42,7 @@ pub mod accounts;
 pub mod admin;
 pub mod admission;
 pub mod call;
+pub mod config;
 pub mod domain;
 pub mod gateway;
 pub mod listener;

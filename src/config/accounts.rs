@@ -1,0 +1,298 @@
+//! `accounts`: who pays, with which keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    DemoKey,
+    fields::Fields,
+    limits::level,
+    models::Models,
+    nearest::suggestion,
+    plans::Plans,
+    problem::{Place, Report},
+    secret,
+};
+use crate::{
+    accounts::{AccountSpec, KeySpec, Source},
+    domain::{
+        AccountId, KeyDigest, KeyId, ModelName, PlanId, Secret, Subscription, SubscriptionStatus,
+        Timestamp, Window,
+    },
+};
+
+/// A key that is shorter can be guessed, or was meant for something else.
+const SHORT_KEY: usize = 20;
+/// What begins like this is no secret.
+const DEMO: &str = "demo-key-";
+
+/// Accounts and keys, and what must not come twice among them.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    pub(crate) accounts: Vec<AccountSpec>,
+    pub(crate) keys: Vec<KeySpec>,
+    pub(crate) demo_keys: Vec<DemoKey>,
+    demo_places: Vec<Place>,
+    account_paths: BTreeMap<AccountId, String>,
+    key_paths: BTreeMap<KeyId, String>,
+    digest_paths: BTreeMap<KeyDigest, String>,
+}
+
+/// What an account's keys depend on.
+struct Owner<'a> {
+    /// `None` when its name is wrong; its keys are looked at all the same.
+    account: Option<AccountId>,
+    plan_models: Option<&'a BTreeSet<ModelName>>,
+    models: Option<&'a BTreeSet<ModelName>>,
+}
+
+/// The names of all accounts, good or bad.
+pub(crate) fn names(root: &Fields) -> BTreeSet<AccountId> {
+    root.sections("accounts")
+        .filter_map(|fields| AccountId::parse(fields.text("id")?).ok())
+        .collect()
+}
+
+/// Compiles `accounts`.
+pub(crate) fn accounts(
+    root: &Fields,
+    plans: &Plans,
+    models: &Models,
+    report: &mut Report,
+) -> Accounts {
+    let mut accounts = Accounts::default();
+    for fields in root.sections("accounts") {
+        accounts.add(fields, plans, models, report);
+    }
+    accounts
+}
+
+impl Accounts {
+    /// Warns of keys that everybody knows, where others can use them.
+    pub(crate) fn warn_of_demo_keys(&self, report: &mut Report) {
+        for place in &self.demo_places {
+            let text = "begins with demo-key-, so it is no secret, and server.listen is open to other machines";
+            let warning = report.warning(place, text);
+            warning.hint("`faregate keys create` makes one that nobody knows");
+        }
+    }
+
+    fn add(&mut self, fields: &Fields, plans: &Plans, models: &Models, report: &mut Report) {
+        let id = name(fields, AccountId::parse, report);
+        if let Some((id, place)) = &id {
+            once(&mut self.account_paths, id, place, "is the id of", report);
+        }
+        let plan = plan(fields, plans, report);
+        let plan_models = plan
+            .as_ref()
+            .and_then(|plan| plans.spec(plan))
+            .and_then(|spec| spec.models.as_ref());
+        let own = models.list(fields, report);
+        let limits = level(fields, report);
+        let lists = [plan_models, own.as_ref()];
+        models.bound(&limits.token_quotas, &lists, report);
+        let subscription = match fields.section("subscription") {
+            Some(section) => subscription(section, report).map(Some),
+            None => Some(None),
+        };
+        let owner = Owner {
+            account: id.as_ref().map(|(id, _)| id.clone()),
+            plan_models,
+            models: own.as_ref(),
+        };
+        for key in fields.sections("keys") {
+            let key = self.key(key, &owner, models, report);
+            self.keys.extend(key);
+        }
+        if let (Some((id, _)), Some(plan), Some(subscription)) = (id, plan, subscription) {
+            self.accounts.push(AccountSpec {
+                id,
+                plan,
+                source: Source::Config,
+                created_at: Timestamp::from_millis(0),
+                disabled: fields.get("disabled").unwrap_or_default(),
+                subscription,
+                models: own,
+                limits: limits.limits,
+            });
+        }
+    }
+
+    fn key(
+        &mut self,
+        fields: &Fields,
+        owner: &Owner<'_>,
+        models: &Models,
+        report: &mut Report,
+    ) -> Option<KeySpec> {
+        let id = name(fields, KeyId::parse, report);
+        if let Some((id, place)) = &id {
+            once(&mut self.key_paths, id, place, "is the id of", report);
+        }
+        let digest = digest(fields, report);
+        if let Some((digest, place)) = &digest {
+            once(
+                &mut self.digest_paths,
+                digest,
+                place,
+                "is the same secret as that of",
+                report,
+            );
+        }
+        if let (Some((id, _)), Some(account)) = (&id, &owner.account)
+            && let Some((key, place)) = fields.located::<Secret>("key")
+            && key.expose().starts_with(DEMO)
+        {
+            self.demo_places.push(place.clone());
+            self.demo_keys.push(DemoKey {
+                id: id.clone(),
+                account: account.clone(),
+                key: key.expose().to_owned(),
+            });
+        }
+        let own = models.list(fields, report);
+        let limits = level(fields, report);
+        let lists = [owner.plan_models, owner.models, own.as_ref()];
+        models.bound(&limits.token_quotas, &lists, report);
+        Some(KeySpec {
+            id: id?.0,
+            account: owner.account.clone()?,
+            source: Source::Config,
+            digests: vec![(digest?.0, None)],
+            public_part: String::new(),
+            created_at: Timestamp::from_millis(0),
+            expires_at: fields.get("expires_at"),
+            revoked_at: None,
+            disabled: fields.get("disabled").unwrap_or_default(),
+            models: own,
+            limits: limits.limits,
+            allowed_ips: fields.items("allowed_ips"),
+        })
+    }
+}
+
+/// Reports a value that came before.
+fn once<T: Ord + Clone>(
+    known: &mut BTreeMap<T, String>,
+    value: &T,
+    place: &Place,
+    text: &str,
+    report: &mut Report,
+) {
+    let owner = place.path.rsplit_once('.').map_or("", |(owner, _)| owner);
+    match known.get(value) {
+        Some(other) => {
+            let problem = report.problem(place, format!("{text} {other} too"));
+            problem.hint("each must be different from all others in the file");
+        }
+        None => {
+            known.insert(value.clone(), owner.to_owned());
+        }
+    }
+}
+
+fn name<'a, T, E: std::fmt::Display>(
+    fields: &'a Fields,
+    parse: fn(&str) -> Result<T, E>,
+    report: &mut Report,
+) -> Option<(T, &'a Place)> {
+    let place = fields.place_of("id");
+    let id = parse(fields.text("id")?);
+    id.map_err(|error| report.problem(place, format!("this name {error}")))
+        .ok()
+        .map(|id| (id, place))
+}
+
+fn plan(fields: &Fields, plans: &Plans, report: &mut Report) -> Option<PlanId> {
+    if !fields.has("plan") {
+        let problem = report.problem(&fields.place, "has no `plan`");
+        let mut names: Vec<&str> = plans.names().collect();
+        names.sort_unstable();
+        problem.hint(if names.is_empty() {
+            "add one to `plans`, and name it here".to_owned()
+        } else {
+            format!("plans of this file: {}", names.join(", "))
+        });
+        return None;
+    }
+    let name = fields.text("plan")?;
+    if let Some(plan) = plans.find(name) {
+        return Some(plan.clone());
+    }
+    let problem = report.problem(fields.place_of("plan"), "is not a plan of this file");
+    problem.maybe_hint(suggestion(name, plans.names()));
+    None
+}
+
+fn digest<'a>(fields: &'a Fields, report: &mut Report) -> Option<(KeyDigest, &'a Place)> {
+    if fields.has("key") == fields.has("key_hash") {
+        let (text, hint) = if fields.has("key") {
+            ("has both `key` and `key_hash`", "keep one of the two")
+        } else {
+            (
+                "has neither `key` nor `key_hash`",
+                "write key: \"${NAME}\", or key_hash: \"sha256:…\"",
+            )
+        };
+        report.problem(&fields.place, text).hint(hint);
+        return None;
+    }
+    if let Some((hash, place)) = fields.located::<Secret>("key_hash") {
+        let digest = hash.expose().parse();
+        return digest
+            .map_err(|error| {
+                let problem = report.problem(place, format!("{error}"));
+                problem.hint("`printf %s \"$KEY\" | sha256sum` gives the digits; a key itself goes into `key`");
+            })
+            .ok()
+            .map(|digest| (digest, place));
+    }
+    let (key, place) = fields.located::<Secret>("key")?;
+    let key = key.expose();
+    if !secret::sendable(key) {
+        let problem = report.problem(place, "has characters that a header field cannot carry");
+        problem.hint("look for a line break, a tab, or a space at its end");
+        return None;
+    }
+    let length = key.chars().count();
+    if length < SHORT_KEY {
+        let text = format!("has {length} characters, and short keys can be guessed");
+        let warning = report.warning(place, text);
+        warning.hint("`faregate keys create` makes one that cannot");
+    }
+    Some((KeyDigest::of(key.as_bytes()), place))
+}
+
+fn subscription(fields: &Fields, report: &mut Report) -> Option<Subscription> {
+    let start: Option<Timestamp> = fields.get("current_period_start");
+    let end: Option<(Timestamp, &Place)> = fields.located("current_period_end");
+    let both = fields.has("current_period_start") && fields.has("current_period_end");
+    if !both && (fields.has("current_period_start") || fields.has("current_period_end")) {
+        let text = "has one end of the billing period without the other";
+        let problem = report.problem(&fields.place, text);
+        problem.hint("write current_period_start and current_period_end, or neither");
+    }
+    let period = match (start, end) {
+        (Some(start), Some((end, place))) if end <= start => {
+            report.problem(place, "does not come after current_period_start");
+            None
+        }
+        (Some(start), Some((end, _))) => Some(Window { start, end }),
+        _ => None,
+    };
+    let at_end: Option<(bool, &Place)> = fields.located("cancel_at_period_end");
+    if let Some((true, place)) = at_end
+        && !both
+    {
+        let problem = report.problem(place, "needs a billing period");
+        problem.hint("write current_period_start and current_period_end");
+    }
+    Some(Subscription {
+        status: SubscriptionStatus::parse(fields.get("status")?)?,
+        period,
+        past_due_since: fields.get("past_due_since"),
+        trial_end: fields.get("trial_end"),
+        cancel_at: fields.get("cancel_at"),
+        cancel_at_period_end: fields.get("cancel_at_period_end")?,
+        ends_at: fields.get("ends_at"),
+    })
+}

@@ -1,0 +1,137 @@
+//! From a file to the whole configuration.
+
+use std::{fs, io, net::SocketAddr, path::Path};
+
+use super::{
+    Config, accounts,
+    fields::Fields,
+    models, payment, plans,
+    problem::{Place, Problems, Report},
+    providers,
+    read::Reader,
+    routes,
+    secret::Environment,
+    server,
+    tls::Clients,
+    tree,
+};
+use crate::{accounts::Roster, gateway};
+
+/// Nobody writes a configuration of this size by hand or by machine.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Reads and compiles a file. Relative paths in it start at its own directory.
+///
+/// # Errors
+/// Everything that is wrong with it, together.
+pub fn load(path: &Path, environment: &dyn Environment) -> Result<Config, Problems> {
+    let shown = path.display().to_string();
+    let fail = |text: String| {
+        let hint = "name another file with --config or FAREGATE_CONFIG";
+        Err(Problems::of_file(&shown, text, hint))
+    };
+    match fs::metadata(path) {
+        Ok(about) if about.is_dir() => return fail("is a directory".to_owned()),
+        Ok(about) if about.len() > LARGEST => {
+            return fail(format!("is larger than {LARGEST} bytes"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text, path, environment),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            fail("is not UTF-8 text".to_owned())
+        }
+        Err(error) => fail(format!("cannot be read: {error}")),
+    }
+}
+
+/// Compiles a text as if it had been read from `path`.
+///
+/// # Errors
+/// Everything that is wrong with it, together.
+pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<Config, Problems> {
+    let mut report = Report::new(&path.display().to_string());
+    let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    let root = match tree::parse(text) {
+        Ok(node) => Reader {
+            environment,
+            directory,
+            report: &mut report,
+        }
+        .root(node.as_ref()),
+        Err(fault) => {
+            let place = Place {
+                position: fault.at,
+                path: String::new(),
+            };
+            let problem = report.problem(&place, fault.text);
+            problem.maybe_hint(fault.hint);
+            None
+        }
+    };
+    let config = root.and_then(|root| compile(&root, directory, environment, &mut report));
+    let (config, warnings) = report.finish(config)?;
+    Ok(Config { warnings, ..config })
+}
+
+/// Each topic is looked at before the first one that failed ends it.
+fn compile(
+    root: &Fields,
+    directory: &Path,
+    environment: &dyn Environment,
+    report: &mut Report,
+) -> Option<Config> {
+    let payment = root.section("payment")?;
+    let server = root.section("server")?;
+    let public = server.get("listen");
+    let server = server::server(server, report);
+    let admin = server::admin(root.section("admin"), public, report);
+    let store = server::store(root.section("store")?, directory, report);
+    let providers =
+        providers::providers(root.named("providers"), Clients::new(environment), report);
+    let models = models::models(root, &providers, report);
+    if !models.listed {
+        providers::one_for_each_dialect(&providers, report);
+    }
+    let routes = routes::routes(root, &providers, &accounts::names(root), report);
+    let plans = plans::plans(root.named("plans"), &models, report);
+    let accounts = accounts::accounts(root, &plans, &models, report);
+    if public.is_some_and(|public: SocketAddr| !public.ip().is_loopback()) {
+        accounts.warn_of_demo_keys(report);
+    }
+    let known = models.listed.then(|| models.extents());
+    let (server, store) = (server?, store?);
+    let providers::Providers {
+        settings,
+        simulated,
+        known: _,
+    } = providers;
+    Some(Config {
+        gateway: gateway::Settings {
+            providers: settings,
+            models: models.listed.then_some(models.settings),
+            routes,
+            limits: server.limits,
+            links: payment::links(payment, server.public_url),
+            subscriptions: payment::patience(payment)?,
+            trusted_proxies: server.trusted_proxies,
+            heartbeat: root.section("streaming")?.get("heartbeat")?,
+            cors: server.cors,
+        },
+        listener: server.listener,
+        admin: admin?,
+        store,
+        demo_keys: accounts.demo_keys,
+        simulated,
+        roster: Roster {
+            plans: plans.specs,
+            accounts: accounts.accounts,
+            keys: accounts.keys,
+            models: known,
+        },
+        drain: server.drain,
+        log: server::log(root.section("log")?)?,
+        warnings: Vec::new(),
+    })
+}

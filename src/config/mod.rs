@@ -1,0 +1,102 @@
+//! One YAML file, compiled once into the settings of every module.
+//!
+//! Rank 7. Text becomes a tree with positions (`tree`), the tree becomes values along the table of all keys (`read`,
+//! `table`), and the values become each module's own `Settings`, a file for each topic. Nothing stops at the first
+//! mistake. Modules never import this one. Must not know what the settings are used for.
+
+use std::time::Duration;
+
+use crate::{
+    accounts::Roster,
+    domain::{AccountId, KeyId, ProviderId, Secret},
+    gateway, listener, store,
+    telemetry::LogFormat,
+};
+
+mod accounts;
+mod compile;
+mod fields;
+mod limits;
+mod locate;
+mod models;
+mod nearest;
+mod payment;
+mod plans;
+mod problem;
+mod providers;
+mod read;
+mod routes;
+mod scalar;
+mod schema;
+mod secret;
+mod server;
+mod table;
+mod tls;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use compile::{load, parse};
+pub use locate::{NoFile, locate};
+pub use problem::{Problem, Problems};
+pub use schema::schema;
+pub use secret::{Environment, ProcessEnvironment};
+
+/// Everything a file says.
+#[derive(Debug)]
+pub struct Config {
+    /// The public listener.
+    pub listener: listener::Settings,
+    /// The admin listener; `None` has none.
+    pub admin: Option<AdminSettings>,
+    /// The store.
+    pub store: store::Settings,
+    /// What is served. A simulated provider's `base_url` has port 0 until whoever starts it writes its port there.
+    pub gateway: gateway::Settings,
+    /// Simulated providers to start; each is also among the gateway's providers.
+    pub simulated: Vec<SimulatedSettings>,
+    /// Keys that are written in the file to be shown.
+    pub demo_keys: Vec<DemoKey>,
+    /// Plans, accounts and keys. `created_at` is 0 in all of them: a file does not know when it was first read.
+    pub roster: Roster,
+    /// How long calls under way may take after a stop signal.
+    pub drain: Duration,
+    /// How the log looks.
+    pub log: LogFormat,
+    /// What is allowed and seldom meant, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// The admin listener.
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// Where it listens.
+    pub listener: listener::Settings,
+    /// What opens it; at least 32 bytes.
+    pub token: Secret,
+}
+
+/// A simulated provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulatedSettings {
+    /// Its name among the providers.
+    pub provider: ProviderId,
+    /// Time to the first byte of an answer.
+    pub latency: Duration,
+    /// Speed of an answer.
+    pub tokens_per_second: u32,
+    /// The same seed gives the same answers.
+    pub seed: u64,
+}
+
+/// A key that everybody may know: its secret begins with `demo-key-`. The quickstart prints commands with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoKey {
+    /// Its name.
+    pub id: KeyId,
+    /// Its account.
+    pub account: AccountId,
+    /// The key itself.
+    pub key: String,
+}

@@ -1,0 +1,292 @@
+//! From the tree to values, along the table.
+
+use std::path::Path;
+
+use super::{
+    fields::{Entry, Fields, Named, Value},
+    nearest::suggestion,
+    problem::{Place, Position, Report},
+    scalar::{self, Wrong},
+    secret::{self, Environment},
+    table::{IMPLIED, Key, Kind, Need, ROOT, Section},
+    tree::{self, Data, Node},
+};
+
+/// A value in a message is cut after this many characters.
+const SHOWN: usize = 60;
+
+/// Reads one file.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    pub(crate) environment: &'a dyn Environment,
+    /// Where relative paths start.
+    pub(crate) directory: &'a Path,
+    pub(crate) report: &'a mut Report,
+}
+
+impl Reader<'_> {
+    /// Reads the whole file; an empty one has every default.
+    pub(crate) fn root(&mut self, node: Option<&Node>) -> Option<Fields> {
+        let position = Position { line: 1, column: 1 };
+        let place = Place {
+            position: node.map_or(position, |node| node.at),
+            path: String::new(),
+        };
+        match node {
+            Some(node) => self.section(&ROOT, node, place),
+            None => Some(self.pairs(&ROOT, &[], place)),
+        }
+    }
+
+    fn section(&mut self, section: &'static Section, node: &Node, place: Place) -> Option<Fields> {
+        let Data::Mapping(pairs) = &node.data else {
+            let first = section.names().next().unwrap_or_default();
+            let problem = self.report.problem(&place, "must be a mapping of keys");
+            problem.hint(format!("write its keys below it, such as `{first}: …`"));
+            return None;
+        };
+        Some(self.pairs(section, pairs, place))
+    }
+
+    fn pairs(
+        &mut self,
+        section: &'static Section,
+        pairs: &[(tree::Key, Node)],
+        place: Place,
+    ) -> Fields {
+        let mut fields = Fields {
+            section,
+            place,
+            entries: Vec::new(),
+            written: Vec::new(),
+        };
+        for (written, node) in pairs {
+            let at_key = fields.place.below(&written.name, written.at);
+            let Some(key) = section.key(&written.name) else {
+                let problem = self
+                    .report
+                    .problem(&at_key, "is not a key that is known here");
+                problem.maybe_hint(suggestion(&written.name, section.names()));
+                continue;
+            };
+            if let Some(why) = key.deferred {
+                let text = format!("is not supported yet: {why}; remove it");
+                self.report.problem(&at_key, text);
+                continue;
+            }
+            if fields.written.contains(&key.name) {
+                self.report
+                    .problem(&at_key, "is written twice in the same section")
+                    .hint("keep one of the two");
+                continue;
+            }
+            fields.written.push(key.name);
+            let place = fields.place.below(key.name, node.at);
+            let value = if node.is_null() {
+                self.nothing(key.kind, &at_key);
+                None
+            } else {
+                self.value(key.kind, key.hint, node, &place)
+            };
+            if let Some(value) = value {
+                fields.entries.push((key.name, Entry { place, value }));
+            }
+        }
+        self.complete(&mut fields);
+        fields
+    }
+
+    /// Fills in defaults and reports what is missing.
+    fn complete(&mut self, fields: &mut Fields) {
+        for key in fields.section.keys {
+            if fields.entries.iter().any(|(name, _)| *name == key.name) {
+                continue;
+            }
+            let written = fields.written.contains(&key.name);
+            if key.need == Need::Required && !written {
+                let text = format!("has no `{}`", key.name);
+                self.report.problem(&fields.place, text).hint(key.doc);
+            }
+            if let Some(value) = self.default(key, &fields.place) {
+                let place = fields.place.below(key.name, fields.place.position);
+                fields.entries.push((key.name, Entry { place, value }));
+            }
+        }
+    }
+
+    fn default(&mut self, key: &Key, place: &Place) -> Option<Value> {
+        match (key.default?, key.kind) {
+            (IMPLIED, Kind::Section(section)) => {
+                let place = place.below(key.name, place.position);
+                Some(Value::Section(self.pairs(section, &[], place)))
+            }
+            (text, kind) => scalar::parse(kind, text, self.directory).ok(),
+        }
+    }
+
+    /// A key with nothing behind it could mean its default or none of it, so it has to be said.
+    fn nothing(&mut self, kind: Kind, place: &Place) {
+        let problem = self.report.problem(place, "has no value");
+        problem.hint(match kind {
+            Kind::List(_) => "remove the key, or write [] for an empty list",
+            Kind::Named(_) => "remove the key, or write {} for none",
+            _ => "remove the key, or write a value",
+        });
+    }
+
+    fn value(
+        &mut self,
+        kind: Kind,
+        hint: Option<&'static str>,
+        node: &Node,
+        place: &Place,
+    ) -> Option<Value> {
+        match (kind, &node.data) {
+            (Kind::Section(section), _) => {
+                let fields = self.section(section, node, place.clone())?;
+                Some(Value::Section(fields))
+            }
+            (Kind::Named(section), Data::Mapping(pairs)) => {
+                Some(Value::Named(self.named(section, pairs, place)))
+            }
+            (Kind::Named(_), _) => {
+                let problem = self.report.problem(place, "must be a mapping of names");
+                problem.hint("write each below it as `name: {…}`");
+                None
+            }
+            (Kind::List(item), Data::Sequence(nodes)) => {
+                let mut items = Vec::with_capacity(nodes.len());
+                for (index, node) in nodes.iter().enumerate() {
+                    let place = place.item(index, node.at);
+                    if node.is_null() {
+                        self.nothing(*item, &place);
+                    } else if let Some(value) = self.value(*item, hint, node, &place) {
+                        items.push(Entry { place, value });
+                    }
+                }
+                Some(Value::List(items))
+            }
+            (Kind::List(_), _) => {
+                let problem = self.report.problem(place, "must be a list");
+                problem.hint("write each item below it after `- `, or all within [ ]");
+                None
+            }
+            (Kind::Secret, Data::Mapping(pairs)) => self.secret_file(pairs, place),
+            (kind, Data::Scalar { text, .. }) => self.scalar(kind, hint, text, place),
+            (_, Data::Sequence(_) | Data::Mapping(_)) => {
+                let problem = self.report.problem(place, "must be a single value");
+                problem.maybe_hint(hint.map(str::to_owned));
+                None
+            }
+        }
+    }
+
+    fn named(
+        &mut self,
+        section: &'static Section,
+        pairs: &[(tree::Key, Node)],
+        place: &Place,
+    ) -> Vec<Named> {
+        let mut named: Vec<Named> = Vec::with_capacity(pairs.len());
+        for (key, node) in pairs {
+            let place = place.below(&key.name, key.at);
+            if named.iter().any(|known| known.name == key.name) {
+                let problem = self.report.problem(&place, "is written twice");
+                problem.hint("keep one of the two, or give the other a name of its own");
+                continue;
+            }
+            // A name alone is a section with nothing in it.
+            let fields = if node.is_null() {
+                Some(self.pairs(section, &[], place))
+            } else {
+                self.section(section, node, place)
+            };
+            if let Some(fields) = fields {
+                let name = key.name.clone();
+                named.push(Named { name, fields });
+            }
+        }
+        named
+    }
+
+    fn scalar(
+        &mut self,
+        kind: Kind,
+        hint: Option<&'static str>,
+        text: &str,
+        place: &Place,
+    ) -> Option<Value> {
+        let filled = match secret::fill(text, self.environment) {
+            Ok(filled) => filled,
+            Err(unfilled) => {
+                let problem = self.report.problem(place, unfilled.text);
+                problem.hint(unfilled.hint);
+                return None;
+            }
+        };
+        match scalar::parse(kind, &filled.text, self.directory) {
+            Ok(value) => Some(value),
+            Err(Wrong { text, hint: own }) => {
+                let subject = if filled.from_environment {
+                    "the value from the environment ".to_owned()
+                } else {
+                    shown(kind, &filled.text)
+                };
+                let problem = self.report.problem(place, format!("{subject}{text}"));
+                problem.maybe_hint(hint.map(str::to_owned).or(own));
+                None
+            }
+        }
+    }
+
+    /// `{file: path}`. Other keys are not named: somebody may have put braces around the secret itself.
+    fn secret_file(&mut self, pairs: &[(tree::Key, Node)], place: &Place) -> Option<Value> {
+        let [(key, Node { at, data })] = pairs else {
+            self.no_secret(place);
+            return None;
+        };
+        let Data::Scalar { text, .. } = data else {
+            self.no_secret(place);
+            return None;
+        };
+        if key.name != "file" {
+            self.no_secret(place);
+            return None;
+        }
+        let place = place.below("file", *at);
+        let Value::Path(path) = self.scalar(Kind::Path, None, text, &place)? else {
+            return None;
+        };
+        match secret::from_file(&path) {
+            Ok(secret) => Some(Value::Secret(secret)),
+            Err(text) => {
+                self.report.problem(&place, text);
+                None
+            }
+        }
+    }
+
+    fn no_secret(&mut self, place: &Place) {
+        let problem = self.report.problem(place, "is neither a text nor a file");
+        problem.hint("write \"${NAME}\" with quotes for an environment variable, or {file: path}");
+    }
+}
+
+/// The value at the start of a message, where nothing in it can be a secret.
+fn shown(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Integer { .. }
+        | Kind::Duration { .. }
+        | Kind::Size { .. }
+        | Kind::Flag
+        | Kind::Network
+        | Kind::Address
+        | Kind::Instant
+        | Kind::Choice(_)
+            if !text.is_empty() && text.chars().count() <= SHOWN =>
+        {
+            format!("{text:?} ")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,237 @@
+//! `server`, `admin`, `store`, `streaming` and `log`: the daemon itself.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use ipnet::IpNet;
+
+use super::{
+    AdminSettings,
+    fields::{Entry, Fields, Value},
+    problem::{Place, Report},
+    secret, tls,
+};
+use crate::{
+    domain::Secret,
+    gateway::{BodyLimits, Cors},
+    listener::{self, Http2},
+    store,
+    telemetry::LogFormat,
+};
+
+/// Connections the admin listener serves at once: people and scrapers, not clients.
+const ADMIN_CONNECTIONS: usize = 256;
+/// A token that cannot be guessed, even when it is made of hexadecimal digits.
+const SHORTEST_TOKEN: usize = 32;
+
+/// The public side.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) listener: listener::Settings,
+    pub(crate) public_url: String,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) limits: BodyLimits,
+    pub(crate) cors: Cors,
+    pub(crate) drain: Duration,
+}
+
+/// Compiles `server`.
+pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Server> {
+    let tls = match fields.section("tls") {
+        Some(section) => tls::server(section, report).map(Some),
+        None => Some(None),
+    };
+    let origins = cors(fields.section("cors")?, report);
+    let address: SocketAddr = fields.get("listen")?;
+    let scheme = if fields.has("tls") { "https" } else { "http" };
+    let public_url = match fields.entry("public_url").map(|entry| &entry.value) {
+        Some(Value::Url(url)) => url.to_string(),
+        _ => format!("{scheme}://{address}"),
+    };
+    if address.ip().is_unspecified() && !fields.has("public_url") {
+        let text = format!("is not set, and links to {public_url} lead nowhere");
+        let place = fields.place.below("public_url", fields.place.position);
+        let warning = report.warning(&place, text);
+        warning.hint("set server.public_url to the address clients use");
+    }
+    let limits = limits(fields.section("limits")?, fields.section("timeouts")?)?;
+    Some(Server {
+        listener: listener::Settings {
+            address,
+            tls: tls?,
+            connections: fields.section("limits")?.number("connections")?,
+            head_bytes: limits.head,
+            fields: limits.fields,
+            timeouts: timeouts(fields.section("timeouts")?)?,
+            http2: http2(fields.section("http2")?)?,
+            closing: listener::Closing::default(),
+        },
+        public_url,
+        trusted_proxies: fields.items("trusted_proxies"),
+        limits,
+        cors: Cors { origins },
+        drain: fields.get("drain")?,
+    })
+}
+
+fn limits(sizes: &Fields, times: &Fields) -> Option<BodyLimits> {
+    Some(BodyLimits {
+        target: sizes.number("target")?,
+        fields: sizes.number("fields")?,
+        head: sizes.number("head")?,
+        json_body: sizes.number("json_body")?,
+        upload_body: sizes.number("upload_body")?,
+        body_idle: times.get("body_idle")?,
+        body_total: times.get("body_total")?,
+    })
+}
+
+fn timeouts(fields: &Fields) -> Option<listener::Timeouts> {
+    Some(listener::Timeouts {
+        tls: fields.get("tls")?,
+        head: fields.get("head")?,
+        write_stall: fields.get("write_stall")?,
+        keep_alive: fields.get("keep_alive")?,
+    })
+}
+
+fn http2(fields: &Fields) -> Option<Http2> {
+    Some(Http2 {
+        streams: fields.number("streams")?,
+        idle: fields.get("idle")?,
+        ping: fields.get("ping")?,
+    })
+}
+
+/// Origins as browsers send them (RFC 6454 §6.2): scheme, host, port, nothing after.
+fn cors(fields: &Fields, report: &mut Report) -> Vec<String> {
+    let entries = fields.list("origins").unwrap_or_default();
+    let mut origins = Vec::with_capacity(entries.len());
+    for Entry { place, value } in entries {
+        let Value::Text(text) = value else { continue };
+        if text == "*" && entries.len() > 1 {
+            let problem = report.problem(place, "allows every page, and stands beside others");
+            problem.hint("write [\"*\"] alone, or the others without it");
+        } else if text == "*" || is_origin(text) {
+            origins.push(text.to_ascii_lowercase());
+        } else {
+            let problem = report.problem(place, "is not an origin");
+            problem.hint("such as https://app.example.com, without a path or a slash at its end");
+        }
+    }
+    origins
+}
+
+fn is_origin(text: &str) -> bool {
+    let after = ["https://", "http://"]
+        .into_iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let bare = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', '*']);
+    after.is_some_and(bare) && text.parse::<http::Uri>().is_ok()
+}
+
+/// Compiles `admin`; the outer `None` is a problem that was reported.
+pub(crate) fn admin(
+    fields: Option<&Fields>,
+    public: Option<SocketAddr>,
+    report: &mut Report,
+) -> Option<Option<AdminSettings>> {
+    let Some(fields) = fields else {
+        return Some(None);
+    };
+    let token: Option<(Secret, &Place)> = fields.located("token");
+    let token = token.and_then(|(token, place)| {
+        let length = token.expose().len();
+        let long = length >= SHORTEST_TOKEN;
+        if !long {
+            let text = format!("has {length} bytes; it must have at least {SHORTEST_TOKEN}");
+            let problem = report.problem(place, text);
+            problem.hint("`openssl rand -hex 32` makes one");
+        }
+        let sendable = secret::sendable(token.expose());
+        if !sendable {
+            let text = "has characters that a header field cannot carry";
+            let problem = report.problem(place, text);
+            problem.hint("look for a line break, a tab, or a space at its end");
+        }
+        (long && sendable).then_some(token)
+    });
+    let (address, place) = fields.located::<SocketAddr>("listen")?;
+    if public.is_some_and(|public| overlap(public, address)) {
+        let problem = report.problem(place, "is the address of the public listener");
+        problem.hint("take another port, such as 127.0.0.1:8403");
+        return None;
+    }
+    if !address.ip().is_loopback() {
+        let text = "can be reached from other machines, and is not encrypted";
+        let warning = report.warning(place, text);
+        warning.hint("keep it on 127.0.0.1, or see that only trusted networks reach it");
+    }
+    Some(Some(AdminSettings {
+        listener: listener::Settings {
+            address,
+            tls: None,
+            connections: ADMIN_CONNECTIONS,
+            head_bytes: BodyLimits::default().head,
+            fields: BodyLimits::default().fields,
+            timeouts: listener::Timeouts::default(),
+            http2: Http2::default(),
+            closing: listener::Closing::default(),
+        },
+        token: token?,
+    }))
+}
+
+/// Whether two listeners cannot both be bound. Port 0 is always another one.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let everywhere = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || everywhere)
+}
+
+/// Compiles `store`.
+pub(crate) fn store(
+    fields: &Fields,
+    directory: &Path,
+    report: &mut Report,
+) -> Option<store::Settings> {
+    let location = location(fields, directory, report);
+    Some(store::Settings {
+        location: location?,
+        keep_calls: fields.section("retention")?.get("calls")?,
+    })
+}
+
+fn location(fields: &Fields, directory: &Path, report: &mut Report) -> Option<store::Location> {
+    let url = fields.text("url")?;
+    let place = fields.place_of("url");
+    // A URL may have a password in it, so none of it is repeated.
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let text = "is not supported yet: PostgreSQL comes with a later version";
+        let problem = report.problem(place, text);
+        problem.hint("write sqlite:faregate.db");
+        return None;
+    }
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        let problem = report.problem(place, "is not the address of a store");
+        problem.hint("write sqlite:<file>, or sqlite::memory: for a trial");
+        return None;
+    };
+    if path == ":memory:" {
+        return Some(store::Location::Memory);
+    }
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(['?', '\0']) || path.ends_with('/') {
+        let problem = report.problem(place, "does not name a file");
+        problem.hint("write sqlite:<file>; options after `?` are not taken");
+        return None;
+    }
+    Some(store::Location::File(directory.join(path)))
+}
+
+/// Compiles `log`.
+pub(crate) fn log(fields: &Fields) -> Option<LogFormat> {
+    Some(match fields.get("format")? {
+        "json" => LogFormat::Json,
+        "pretty" => LogFormat::Pretty,
+        _ => LogFormat::Auto,
+    })
+}

@@ -1,0 +1,309 @@
+//! Keys about who pays and how much is allowed.
+
+use super::{COUNT, Choice, IMPLIED, Kind, MONEY, Section, TOKENS, deferred, key};
+
+/// What to do about a rate limit of 0.
+const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
+
+/// A list of public model names.
+const MODELS: Kind = Kind::List(&Kind::Name);
+/// A list of quotas.
+const QUOTAS: Kind = Kind::List(&Kind::Section(&QUOTA));
+/// A date in a subscription or of a key.
+const DATE: Kind = Kind::Instant;
+
+pub(crate) static PLAN: Section = Section {
+    name: "plan",
+    doc: "A named set of models and limits. Limits count per account, over all its keys.",
+    keys: &[
+        key(
+            "models",
+            MODELS,
+            "Public names of the models it includes. Default: all.",
+        ),
+        key(
+            "subscription",
+            Kind::Choice(&Choice {
+                words: &["none", "required"],
+                deferred: &[],
+            }),
+            "Whether calls need an open subscription.",
+        )
+        .or("none"),
+        key(
+            "rate_limits",
+            Kind::Section(&RATE_LIMITS),
+            "Limits that only time lifts.",
+        )
+        .or(IMPLIED),
+        key("quotas", QUOTAS, "Requests or tokens per calendar window."),
+        deferred("budgets", MONEY),
+        deferred("credit", MONEY),
+        deferred("on_low_credit", MONEY),
+        key(
+            "per_key",
+            Kind::Section(&PER_KEY),
+            "Limits that each key of an account gets for itself.",
+        )
+        .or(IMPLIED),
+        key(
+            "default_max_output_tokens",
+            TOKENS,
+            "The output limit of a call that names none, where tokens are limited by a quota.",
+        )
+        .or("16384"),
+        key(
+            "redact",
+            Kind::Choice(&Choice {
+                words: &["amounts"],
+                deferred: &[],
+            }),
+            "amounts keeps figures out of refusals.",
+        ),
+    ],
+};
+
+static PER_KEY: Section = Section {
+    name: "per_key",
+    doc: "Limits that each key of an account gets for itself.",
+    keys: &[
+        key(
+            "rate_limits",
+            Kind::Section(&RATE_LIMITS),
+            "Limits that only time lifts.",
+        )
+        .or(IMPLIED),
+        key("quotas", QUOTAS, "Requests or tokens per calendar window."),
+        deferred("budgets", MONEY),
+    ],
+};
+
+static RATE_LIMITS: Section = Section {
+    name: "rate_limits",
+    doc: "Limits that only time lifts.",
+    keys: &[
+        key(
+            "requests_per_minute",
+            COUNT,
+            "Calls per minute; as many may come at once.",
+        )
+        .hint(NO_LIMIT),
+        key("tokens_per_minute", TOKENS, "Tokens per minute.").hint(NO_LIMIT),
+        key(
+            "concurrent_requests",
+            COUNT,
+            "Calls whose answer has not ended.",
+        )
+        .hint(NO_LIMIT),
+    ],
+};
+
+static QUOTA: Section = Section {
+    name: "quota",
+    doc: "So many requests or tokens per calendar window, in UTC.",
+    keys: &[
+        key(
+            "tokens",
+            Kind::Integer {
+                least: 0,
+                most: i64::MAX as u64,
+            },
+            "How many input and output tokens; 0 allows none.",
+        ),
+        key(
+            "requests",
+            Kind::Integer {
+                least: 0,
+                most: i64::MAX as u64,
+            },
+            "How many calls; 0 allows none.",
+        ),
+        key(
+            "per",
+            Kind::Choice(&Choice {
+                words: &["hour", "day", "week", "month", "period"],
+                deferred: &[],
+            }),
+            "The window. period is the subscription's billing period, or a month from the account's creation.",
+        )
+        .required()
+        .hint("hour, day, week, month or period; limits per minute are rate_limits"),
+        key(
+            "status",
+            Kind::Choice(&Choice {
+                words: &["402", "403", "429"],
+                deferred: &[],
+            }),
+            "The status of the refusal.",
+        )
+        .or("402"),
+        key(
+            "mode",
+            Kind::Choice(&Choice {
+                words: &["enforce", "shadow"],
+                deferred: &[],
+            }),
+            "shadow counts and logs, and never refuses.",
+        )
+        .or("enforce"),
+        deferred("usd", MONEY),
+    ],
+};
+
+pub(crate) static ACCOUNT: Section = Section {
+    name: "account",
+    doc: "Who pays: an organisation or a person.",
+    keys: &[
+        key("id", Kind::Name, "Its name; usage stays with it.").required(),
+        key("plan", Kind::Name, "Its plan.").explained(),
+        key(
+            "subscription",
+            Kind::Section(&SUBSCRIPTION),
+            "Its standing with the payment provider.",
+        ),
+        key("keys", Kind::List(&Kind::Section(&KEY)), "Its API keys."),
+        key(
+            "models",
+            MODELS,
+            "Models it may use, among the plan's. Default: all of them.",
+        ),
+        key(
+            "rate_limits",
+            Kind::Section(&RATE_LIMITS),
+            "Limits of its own, beside the plan's.",
+        )
+        .or(IMPLIED),
+        key("quotas", QUOTAS, "Quotas of its own, beside the plan's."),
+        deferred("budgets", MONEY),
+        deferred("credit", MONEY),
+        deferred(
+            "stripe_customer",
+            "payment events come with a later version",
+        ),
+        key("disabled", Kind::Flag, "Whether all its keys are refused.").or("false"),
+    ],
+};
+
+static SUBSCRIPTION: Section = Section {
+    name: "subscription",
+    doc: "A status and its dates. Only plans with `subscription: required` look at it.",
+    keys: &[
+        key(
+            "status",
+            Kind::Choice(&Choice {
+                words: &[
+                    "trialing",
+                    "active",
+                    "past_due",
+                    "incomplete",
+                    "incomplete_expired",
+                    "unpaid",
+                    "canceled",
+                    "paused",
+                ],
+                deferred: &[],
+            }),
+            "The payment provider's word.",
+        )
+        .required(),
+        key(
+            "current_period_start",
+            DATE,
+            "The start of the billing period.",
+        ),
+        key(
+            "current_period_end",
+            DATE,
+            "The end of the billing period; passing it closes nothing.",
+        ),
+        key("past_due_since", DATE, "Since when a payment is due."),
+        key("trial_end", DATE, "When the trial ends."),
+        key("cancel_at", DATE, "When it will be canceled."),
+        key(
+            "cancel_at_period_end",
+            Kind::Flag,
+            "Whether it ends with the billing period.",
+        )
+        .or("false"),
+        key("ends_at", DATE, "When it ends, whatever else is said."),
+    ],
+};
+
+static KEY: Section = Section {
+    name: "key",
+    doc: "An API key of an account.",
+    keys: &[
+        key(
+            "id",
+            Kind::Name,
+            "Its name, unique in the file; never the secret.",
+        )
+        .required(),
+        key(
+            "key",
+            Kind::Secret,
+            "The secret itself: everything after `Bearer `. Give this or key_hash.",
+        ),
+        key(
+            "key_hash",
+            Kind::Secret,
+            "SHA-256 of the secret: `sha256:` and 64 lower-case hexadecimal digits.",
+        ),
+        key("expires_at", DATE, "From when on it is refused."),
+        key(
+            "allowed_ips",
+            Kind::List(&Kind::Network),
+            "Networks it may be used from. Default: all.",
+        ),
+        key(
+            "models",
+            MODELS,
+            "Models it may use, among the account's. Default: all of them.",
+        ),
+        key(
+            "rate_limits",
+            Kind::Section(&RATE_LIMITS),
+            "Limits of its own, beside the account's.",
+        )
+        .or(IMPLIED),
+        key("quotas", QUOTAS, "Quotas of its own, beside the account's."),
+        deferred("budgets", MONEY),
+        key("disabled", Kind::Flag, "Whether it is refused for now.").or("false"),
+    ],
+};
+
+pub(crate) static PAYMENT: Section = Section {
+    name: "payment",
+    doc: "Where people pay, and how patient the house is.",
+    keys: &[
+        key(
+            "pay_url",
+            Kind::UrlTemplate,
+            "Where a subscription or a better plan is bought; {account} stands for the account.",
+        ),
+        key(
+            "portal_url",
+            Kind::UrlTemplate,
+            "Where a payment method is changed; {account} stands for the account. Default: pay_url.",
+        ),
+        key(
+            "grace_period",
+            Kind::Duration {
+                zero: true,
+                never: None,
+            },
+            "How long past_due is still served.",
+        )
+        .or("7d"),
+        key(
+            "renewal_leeway",
+            Kind::Duration {
+                zero: true,
+                never: None,
+            },
+            "How long after its end a subscription is still served, for the renewal to arrive.",
+        )
+        .or("24h"),
+        deferred("webhooks", "payment events come with a later version"),
+    ],
+};

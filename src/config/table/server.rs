@@ -1,0 +1,269 @@
+//! Keys about the daemon itself.
+
+use super::{COUNT, Choice, IMPLIED, Kind, SPAN, Section, deferred, key};
+
+pub(crate) static SERVER: Section = Section {
+    name: "server",
+    doc: "The public listener.",
+    keys: &[
+        key(
+            "listen",
+            Kind::Address,
+            "The IP address and port to listen on; port 0 takes a free one.",
+        )
+        .or("127.0.0.1:8402"),
+        key(
+            "public_url",
+            Kind::Url,
+            "The address clients know this gateway by, used in links. Default: http:// and the listen address.",
+        ),
+        key(
+            "tls",
+            Kind::Section(&TLS),
+            "Certificate and key to serve HTTPS with. Without this section the listener speaks plain HTTP.",
+        ),
+        key(
+            "trusted_proxies",
+            Kind::List(&Kind::Network),
+            "Networks of proxies whose X-Forwarded-For is believed.",
+        ),
+        key(
+            "limits",
+            Kind::Section(&LIMITS),
+            "Bounds of connections and requests.",
+        )
+        .or(IMPLIED),
+        key(
+            "timeouts",
+            Kind::Section(&TIMEOUTS),
+            "Deadlines towards clients.",
+        )
+        .or(IMPLIED),
+        key("http2", Kind::Section(&HTTP2), "HTTP/2's own bounds.").or(IMPLIED),
+        key(
+            "drain",
+            SPAN,
+            "How long calls under way may take after a stop signal before they are ended.",
+        )
+        .or("120s"),
+        key(
+            "cors",
+            Kind::Section(&CORS),
+            "Which web pages may call from a browser.",
+        )
+        .or(IMPLIED),
+    ],
+};
+
+static TLS: Section = Section {
+    name: "tls",
+    doc: "Certificate and key of the public listener.",
+    keys: &[
+        key(
+            "certificate",
+            Kind::Path,
+            "PEM file with the certificate and the chain that vouches for it, the own certificate first.",
+        )
+        .required(),
+        key(
+            "private_key",
+            Kind::Path,
+            "PEM file with the certificate's private key.",
+        )
+        .required(),
+        deferred(
+            "client_ca",
+            "client certificates come with a later version",
+        ),
+    ],
+};
+
+static LIMITS: Section = Section {
+    name: "server_limits",
+    doc: "Bounds of connections and requests.",
+    keys: &[
+        key(
+            "connections",
+            COUNT,
+            "Connections served at once; further ones wait.",
+        )
+        .or("10000"),
+        key(
+            "head",
+            Kind::Size { least: 1024 },
+            "Bytes of a request's head.",
+        )
+        .or("16KiB"),
+        key(
+            "fields",
+            Kind::Integer {
+                least: 1,
+                most: 10_000,
+            },
+            "Header fields of a request.",
+        )
+        .or("100"),
+        key(
+            "target",
+            Kind::Size { least: 64 },
+            "Bytes of a request's path and query.",
+        )
+        .or("8KiB"),
+        key(
+            "json_body",
+            Kind::Size { least: 1 },
+            "Bytes of a body that has to be read before it is forwarded.",
+        )
+        .or("32MiB"),
+        key(
+            "upload_body",
+            Kind::Size { least: 1 },
+            "Bytes of a body that is passed on as it comes.",
+        )
+        .or("256MiB"),
+    ],
+};
+
+static TIMEOUTS: Section = Section {
+    name: "server_timeouts",
+    doc: "Deadlines towards clients.",
+    keys: &[
+        key("tls", SPAN, "The TLS handshake.").or("10s"),
+        key("head", SPAN, "A whole request head.").or("10s"),
+        key("body_idle", SPAN, "Silence within a request body.").or("30s"),
+        key("body_total", SPAN, "A whole request body.").or("300s"),
+        key(
+            "write_stall",
+            SPAN,
+            "How long a client may take nothing of an answer.",
+        )
+        .or("60s"),
+        key("keep_alive", SPAN, "How long an idle connection is kept.").or("75s"),
+    ],
+};
+
+static HTTP2: Section = Section {
+    name: "http2",
+    doc: "HTTP/2's own bounds.",
+    keys: &[
+        key("streams", COUNT, "Requests at once on one connection.").or("100"),
+        key(
+            "idle",
+            SPAN,
+            "How long a connection without requests is kept.",
+        )
+        .or("300s"),
+        key(
+            "ping",
+            SPAN,
+            "How often a silent connection is asked whether it lives.",
+        )
+        .or("30s"),
+    ],
+};
+
+static CORS: Section = Section {
+    name: "cors",
+    doc: "Which web pages may call from a browser.",
+    keys: &[key(
+        "origins",
+        Kind::List(&Kind::Text),
+        "Origins such as https://app.example.com, or \"*\" alone for every page. Empty answers no cross-origin request.",
+    )],
+};
+
+pub(crate) static ADMIN: Section = Section {
+    name: "admin",
+    doc: "The admin listener.",
+    keys: &[
+        key(
+            "listen",
+            Kind::Address,
+            "The IP address and port of the admin API and the metrics; never the public one.",
+        )
+        .or("127.0.0.1:8403"),
+        key(
+            "token",
+            Kind::Secret,
+            "What opens the admin API, at least 32 bytes.",
+        )
+        .required(),
+    ],
+};
+
+pub(crate) static STORE: Section = Section {
+    name: "store",
+    doc: "Where accounts, keys, counters and call records are kept.",
+    keys: &[
+        key(
+            "url",
+            Kind::Text,
+            "sqlite:<file>, or sqlite::memory: for a trial that keeps nothing.",
+        )
+        .or("sqlite:faregate.db"),
+        key(
+            "durability",
+            Kind::Choice(&Choice {
+                words: &["grouped"],
+                deferred: &[(
+                    "strict",
+                    "waiting for the disk before each answer comes with a later version",
+                )],
+            }),
+            "grouped commits many calls at once; a power cut may lose the last group.",
+        )
+        .or("grouped"),
+        key(
+            "retention",
+            Kind::Section(&RETENTION),
+            "How long what is kept.",
+        )
+        .or(IMPLIED),
+        deferred(
+            "in_flight",
+            "the file of calls under way comes with a later version",
+        ),
+    ],
+};
+
+static RETENTION: Section = Section {
+    name: "retention",
+    doc: "How long what is kept.",
+    keys: &[key(
+        "calls",
+        Kind::Duration {
+            zero: false,
+            never: Some("forever"),
+        },
+        "Call records; `forever` keeps them all.",
+    )
+    .or("400d")],
+};
+
+pub(crate) static STREAMING: Section = Section {
+    name: "streaming",
+    doc: "How streamed answers behave.",
+    keys: &[key(
+        "heartbeat",
+        Kind::Duration {
+            zero: true,
+            never: Some("off"),
+        },
+        "How often a silent stream sends a comment, so that proxies in between keep it open; `off` never.",
+    )
+    .or("15s")],
+};
+
+pub(crate) static LOG: Section = Section {
+    name: "log",
+    doc: "How the log looks.",
+    keys: &[key(
+        "format",
+        Kind::Choice(&Choice {
+            words: &["auto", "json", "pretty"],
+            deferred: &[],
+        }),
+        "auto is pretty on a terminal and JSON elsewhere.",
+    )
+    .or("auto")],
+};

@@ -1,0 +1,112 @@
+use std::path::Path;
+
+use super::{Fixed, problems};
+use crate::config::{load, parse};
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    insta::assert_snapshot!(problems(
+        "server:
+  listen: localhost:8402
+  public_url: https://ai.example.com/?x=1
+  trusted_proxy: [10.0.0.0/8]
+  trusted_proxies: [10.0.0.0/8, 10.0.0.0/99]
+  limits: {connections: 0, head: 16, json_body: 32 MiB}
+  timeouts: {head: 10 minutes, tls: 0s}
+  drain: 120s
+  drain: 60s
+admin: {listen: 127.0.0.1:8403, token: short}
+store: {url: 'postgres://user:password@db/faregate', durability: strict, in_flight: 3}
+providers:
+  openai: {kind: opnai, api_key: sk-1}
+  gemini: {kind: gemini}
+  keyed: {kind: openai, api_key: \"${NOT_SET}\"}
+  files: {kind: openai, api_key: {file: does/not/exist}}
+  odd: {kind: simulated, base_url: 'https://x.example.com', latency: fast}
+  'a b': {kind: simulated}
+models:
+  m: {provider: odds, context_window: -1}
+prices: {m: {input: 1}}
+routes:
+  - {path: openai, provider: openai}
+  - {path: /x, price_per_request: 0.1, dialect: gemini}
+plans:
+  free:
+    rate_limit: {}
+    rate_limits: {requests_per_minute: 0}
+    quotas: [{tokens: 1, requests: 1, per: day}, {per: day}, {tokens: 5, per: minute}, 7]
+    budgets: [{usd: 5, per: day}]
+    credit: required
+    on_low_credit: clamp
+accounts:
+  - {id: a, plan: fre, credit: 5, stripe_customer: cus_1}
+  - {id: a, keys: [{id: k}, {id: k, key: secret-of-this-test, key_hash: abc}]}
+  - plan: free
+payment: {pay_url: 'javascript:alert(1)', webhooks: {stripe: {}}}
+streaming:
+log: json
+"
+    ));
+}
+
+#[test]
+fn other_shapes_are_named() {
+    insta::assert_snapshot!(
+        [
+            "- a list\n",
+            "server: [1]",
+            "plans: [free]",
+            "routes: {path: /}",
+            "routes: [null]",
+            "server: {listen: {a: b}}",
+            "server: {tls: {certificate: a.pem, client_ca: b.pem}}",
+            "admin: {}",
+            "admin: {token: {sk-oops: x}}",
+            "admin: {token: {file: /dev/null}}",
+            "admin: {token: \"${A}\"}",
+            "server: {listen: 127.0.0.1:1}\nadmin: {listen: 0.0.0.0:1, token: 0123456789abcdef0123456789abcdef}",
+            "store: {url: mysql:x}",
+            "store: {url: 'sqlite:'}",
+            "server: {cors: {origins: ['*', 'https://a.example.com']}}",
+            "server: {cors: {origins: ['https://a.example.com/']}}",
+        ]
+        .map(problems)
+        .join("\n")
+    );
+}
+
+#[test]
+fn no_secret_is_repeated() {
+    let canaries = Fixed::with(&[("CANARY", "canary canary\u{1}")]);
+    let texts = [
+        "server: {listen: \"${CANARY}\", drain: \"${CANARY}\", cors: {origins: [\"${CANARY}\"]}}",
+        "admin: {token: \"${CANARY}\"}",
+        "store: {url: \"postgres://${CANARY}@db\", durability: \"${CANARY}\"}",
+        "providers: {a: {kind: openai, api_key: \"${CANARY}\"}}",
+        "providers: {a: {kind: http, base_url: \"https://user:${CANARY}@x\", credential: {header: \"${CANARY}\", value: \"${CANARY}\"}}}",
+        "providers: {a: {kind: openai, base_url: 'https://user:canary@x.example.com', api_key: {canary: x}}}",
+        "plans: {p: {models: [\"${CANARY}\"], quotas: [{tokens: \"${CANARY}\", per: \"${CANARY}\"}]}}",
+        "accounts: [{id: \"${CANARY}\", plan: \"${CANARY}\", keys: [{id: k, key_hash: canary}, {id: l, key: \"${CANARY}\"}]}]",
+        "payment: {pay_url: \"${CANARY}\", grace_period: \"${CANARY}\"}",
+        "log: {format: \"${CANARY}\"}",
+    ];
+    for text in texts {
+        let said = parse(text, Path::new("f.yaml"), &canaries)
+            .unwrap_err()
+            .to_string();
+        assert!(!said.contains("canary"), "{said}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |name: &str| {
+        let problems = load(&folder.path().join(name), &Fixed::default()).unwrap_err();
+        problems
+            .to_string()
+            .replace(&folder.path().display().to_string(), "…")
+    };
+    std::fs::write(folder.path().join("latin1"), b"a: \xfc").unwrap();
+    insta::assert_snapshot!([said("missing.yaml"), said("."), said("latin1")].join("\n"));
+}
