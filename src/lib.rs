@@ -26,6 +26,7 @@
 //! | 5 | [`admin`] | the administrative API |
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
+//! | 8 | [`reload`] | what a changed file may change |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -49,6 +50,7 @@ pub mod listener;
 pub mod metering;
 pub mod providers;
 pub mod refusal;
+pub mod reload;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;
