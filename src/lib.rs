@@ -27,6 +27,7 @@
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
+//! | 9 | [`app`] | all of it, started and stopped |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -42,6 +43,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod admission;
+pub mod app;
 pub mod call;
 pub mod config;
 pub mod domain;

@@ -1,0 +1,227 @@
+//! Accounts and keys from both places, the file and the store, published as one directory.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    accounts::{AccountSpec, Accounts, KeySpec, Roster},
+    admin::{Reason, Registry, Rejection, misfits},
+    domain::{AccountId, SubscriptionStatus, Timestamp},
+    gateway,
+    listener::Shutdown,
+    store::{CallFilter, CallRow, Page, Store, UsageQuery, UsageRow, WriteError},
+};
+
+/// Everything that may be published.
+#[derive(Debug)]
+pub struct House {
+    accounts: Arc<Accounts>,
+    store: Store,
+    shutdown: Shutdown,
+    parts: Mutex<Parts>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    file: Roster,
+    accounts: Vec<AccountSpec>,
+    keys: Vec<KeySpec>,
+    first_seen: HashMap<AccountId, Timestamp>,
+}
+
+/// One roster of what the file and the store say. Where both name the same id or secret the file wins, and the other is
+/// named in the log.
+pub fn merged(
+    file: &Roster,
+    accounts: &[AccountSpec],
+    keys: &[KeySpec],
+    first_seen: &HashMap<AccountId, Timestamp>,
+) -> Roster {
+    let mut roster = file.clone();
+    for account in &mut roster.accounts {
+        account.created_at = first_seen
+            .get(&account.id)
+            .copied()
+            .unwrap_or(account.created_at);
+        date(account);
+    }
+    let named: HashSet<_> = file.accounts.iter().map(|account| &account.id).collect();
+    for account in accounts {
+        if named.contains(&account.id) {
+            tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
+        } else {
+            let mut account = account.clone();
+            date(&mut account);
+            roster.accounts.push(account);
+        }
+    }
+    let named: HashSet<_> = file.keys.iter().map(|key| &key.id).collect();
+    let digests: HashSet<_> = file
+        .keys
+        .iter()
+        .flat_map(|key| &key.digests)
+        .map(|(digest, _)| digest)
+        .collect();
+    for key in keys {
+        if named.contains(&key.id)
+            || key
+                .digests
+                .iter()
+                .any(|(digest, _)| digests.contains(digest))
+        {
+            tracing::warn!(key = %key.id, "the file and the store both have this key; the file's holds");
+        } else {
+            roster.keys.push(key.clone());
+        }
+    }
+    roster
+}
+
+/// A payment that is due without a date counts from when the account was first seen: its grace must end some day.
+fn date(account: &mut AccountSpec) {
+    if let Some(subscription) = &mut account.subscription
+        && subscription.status == SubscriptionStatus::PastDue
+        && subscription.period.is_none()
+    {
+        subscription
+            .past_due_since
+            .get_or_insert(account.created_at);
+    }
+}
+
+impl House {
+    /// A house of what the store has; the file comes with [`Self::set_file`].
+    pub fn new(
+        accounts: Arc<Accounts>,
+        store: Store,
+        shutdown: Shutdown,
+        created: (Vec<AccountSpec>, Vec<KeySpec>),
+        first_seen: HashMap<AccountId, Timestamp>,
+    ) -> Self {
+        let (created, keys) = created;
+        let parts = Parts {
+            file: Roster::default(),
+            accounts: created,
+            keys,
+            first_seen,
+        };
+        Self {
+            accounts,
+            store,
+            shutdown,
+            parts: Mutex::new(parts),
+        }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, parts: &Parts) {
+        self.accounts.publish(merged(
+            &parts.file,
+            &parts.accounts,
+            &parts.keys,
+            &parts.first_seen,
+        ));
+    }
+
+    /// What was created fitted the file of its time; another file may not.
+    fn warn_of_misfits(&self) {
+        for words in misfits(&self.accounts.roster()) {
+            tracing::warn!("{words}");
+        }
+    }
+
+    /// Puts the file's plans, accounts and keys in force, beside what was created.
+    ///
+    /// # Errors
+    /// When the accounts were first seen could not be written.
+    pub async fn set_file(&self, file: Roster) -> Result<(), WriteError> {
+        let new: Vec<AccountId> = {
+            let parts = self.parts();
+            let ids = file.accounts.iter().map(|account| &account.id);
+            ids.filter(|id| !parts.first_seen.contains_key(*id))
+                .cloned()
+                .collect()
+        };
+        // A file that takes a key away is put in force whatever state the store is in.
+        let first_seen = match new.is_empty() {
+            true => HashMap::new(),
+            false => self.store.remember_accounts(new).await?,
+        };
+        let mut parts = self.parts();
+        parts.first_seen.extend(first_seen);
+        parts.file = file;
+        self.publish(&parts);
+        self.warn_of_misfits();
+        Ok(())
+    }
+}
+
+impl Registry for Arc<House> {
+    fn roster(&self) -> Arc<Roster> {
+        self.accounts.roster()
+    }
+
+    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
+        self.store
+            .put_account(account.clone())
+            .await
+            .map_err(unwritten)?;
+        let mut parts = self.parts();
+        match parts
+            .accounts
+            .iter_mut()
+            .find(|other| other.id == account.id)
+        {
+            Some(other) => *other = account,
+            None => parts.accounts.push(account),
+        }
+        self.publish(&parts);
+        Ok(())
+    }
+
+    async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
+        self.store.put_key(key.clone()).await.map_err(unwritten)?;
+        let mut parts = self.parts();
+        match parts.keys.iter_mut().find(|other| other.id == key.id) {
+            Some(other) => *other = key,
+            None => parts.keys.push(key),
+        }
+        self.publish(&parts);
+        Ok(())
+    }
+
+    async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
+        self.store
+            .calls(filter)
+            .await
+            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
+        self.store
+            .usage(query)
+            .await
+            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    fn ready(&self) -> Result<(), &'static str> {
+        gateway::ready(&self.shutdown, &self.store)
+    }
+}
+
+fn unwritten(error: WriteError) -> Rejection {
+    let reason = if error == WriteError::SecretTaken {
+        Reason::Conflict
+    } else {
+        Reason::Unavailable
+    };
+    Rejection::new(reason, error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

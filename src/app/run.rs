@@ -1,0 +1,168 @@
+//! `faregate serve`: from the file to the end of the process.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{App, StartError, demo, descriptors};
+use crate::{
+    config::{self, Config, Environment, Problems},
+    domain::Clock,
+    telemetry,
+};
+
+/// How the daemon is started.
+#[derive(Debug)]
+pub struct ServeOptions {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The value of `RUST_LOG`.
+    pub log_levels: Option<String>,
+    /// Whether the log may have colours.
+    pub color: bool,
+}
+
+/// Why the daemon ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The file is wrong.
+    #[error("{0}")]
+    Config(Problems),
+    /// Something it names is not to be had.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The system does not tell of signals.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT. `out` gets the lines for a newcomer, where the file has demo keys.
+///
+/// # Errors
+/// It could not be started; the words say what to do.
+pub async fn serve(
+    options: ServeOptions,
+    environment: &dyn Environment,
+    out: &mut dyn Write,
+) -> Result<(), ServeError> {
+    let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
+    let guard = telemetry::init(config.log, options.log_levels.as_deref(), options.color);
+    warn(&config);
+    let files = descriptors::raise();
+    descriptors::fit(&mut config, files);
+    let mut signals = Signals::listen()?;
+    let demo = |address: &str| demo::commands(&config, address);
+    let scheme = config.listener.tls.as_ref().map_or("http", |_| "https");
+    let commands = demo(&format!("{scheme}://{}", config.listener.address));
+    let app = App::start(config, Clock::system(), guard.access_log()).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        address = %app.address(),
+        admin = app.admin_address().map(tracing::field::display),
+        config = %options.config.display(),
+        "faregate serves"
+    );
+    // Whoever started it may not look at its output; calls are served all the same.
+    if let Err(error) = out
+        .write_all(commands.as_bytes())
+        .and_then(|()| out.flush())
+    {
+        tracing::warn!(%error, "the first commands could not be printed");
+    }
+
+    let app = until_told(app, &mut signals, &options, environment, files).await;
+    drain(app, &mut signals).await;
+    tracing::info!("faregate has ended");
+    drop(guard);
+    Ok(())
+}
+
+/// Reloads for each SIGHUP, until a signal says to stop.
+async fn until_told(
+    mut app: App,
+    signals: &mut Signals,
+    options: &ServeOptions,
+    environment: &dyn Environment,
+    files: Option<u64>,
+) -> App {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return app,
+            _ = signals.interrupt.recv() => return app,
+            Some(()) = signals.reload.recv() => {
+                let path = options.config.display();
+                match config::load(&options.config, environment) {
+                    Ok(mut config) => {
+                        warn(&config);
+                        descriptors::fit(&mut config, files);
+                        match app.reload(config).await {
+                            Ok(()) => tracing::info!(config = %path, "the configuration was reloaded"),
+                            Err(error) => {
+                                app.reload_refused();
+                                tracing::error!(config = %path, %error, "the reload failed; the old configuration stays");
+                            }
+                        }
+                    }
+                    Err(problems) => {
+                        app.reload_refused();
+                        // A line for each: one field could not hold them all.
+                        for problem in problems.iter() {
+                            tracing::error!(hint = problem.advice(), "{problem:#}");
+                        }
+                        tracing::error!(config = %path, "the file is wrong; the old configuration stays");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lets calls under way finish, for as long as the configuration allows; a second signal ends it at once.
+async fn drain(app: App, signals: &mut Signals) {
+    let time = app.drain_time();
+    app.begin_drain();
+    tracing::info!(
+        seconds = time.as_secs(),
+        "draining: calls under way may finish; another signal ends them now"
+    );
+    tokio::select! {
+        () = app.served() => {}
+        () = tokio::time::sleep(time) => tracing::warn!("the drain is over; streams still open get their last event"),
+        () = signals.stop() => tracing::warn!("told again; streams still open get their last event"),
+    }
+    app.force();
+    app.served().await;
+    app.close().await;
+}
+
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        tracing::warn!(hint = warning.advice(), "{warning:#}");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

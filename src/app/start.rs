@@ -1,0 +1,410 @@
+//! The running daemon: every part, in the order in which it is started and stopped.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::service::service_fn;
+use tokio::sync::oneshot;
+
+use super::{House, simulators::Simulators};
+use crate::{
+    accounts::Accounts,
+    admin::Admin,
+    config::Config,
+    domain::Clock,
+    gateway::{self, Gateway},
+    listener::{BindError, Listener, Shutdown, ShutdownHandle, Tasks, Tuning},
+    metering::Desk,
+    providers::Dialect,
+    refusal::Code,
+    reload::Fixed,
+    store::{OpenError, Outcome, Store, WriteError},
+    telemetry::{AccessLog, Metrics, Vocabulary},
+};
+
+/// How long what is left after a forced end may take to settle.
+const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
+
+/// A daemon that serves.
+#[derive(Debug)]
+pub struct App {
+    gateway: Arc<Gateway>,
+    house: Arc<House>,
+    desk: Arc<Desk>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    public: SocketAddr,
+    tuning: Tuning,
+    admin: Option<SocketAddr>,
+    fixed: Fixed,
+    drain: Mutex<Duration>,
+    simulators: Simulators,
+    /// Ends the public listener.
+    stop: ShutdownHandle,
+    serving: Tasks,
+    /// Ends the admin listener, which tells of the drain until it is over, and the simulators, which calls under way
+    /// use until then.
+    stop_admin: ShutdownHandle,
+    shutdown_admin: Shutdown,
+    serving_admin: Tasks,
+    background: Tasks,
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The store cannot be written.
+    #[error("the store cannot be written: {0}")]
+    Write(#[from] WriteError),
+    /// A simulated provider has no port.
+    #[error("no loopback port for a simulated provider: {0}")]
+    Simulator(#[from] io::Error),
+}
+
+const DIALECTS: &[&str] = &[
+    Dialect::OpenAi.as_str(),
+    Dialect::Anthropic.as_str(),
+    Dialect::Gemini.as_str(),
+];
+
+const OUTCOMES: &[&str] = &[
+    Outcome::Completed.as_str(),
+    Outcome::ClientClosed.as_str(),
+    Outcome::UpstreamFailed.as_str(),
+    Outcome::Indeterminate.as_str(),
+];
+
+const CODES: &[&str] = &{
+    let mut words = [""; Code::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Code::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
+
+impl App {
+    /// Binds every address, opens the store and starts to serve. Nothing is served unless everything could be started.
+    ///
+    /// # Errors
+    /// An address, the store or a simulated provider's port is not to be had.
+    pub async fn start(config: Config, clock: Clock, log: AccessLog) -> Result<Self, StartError> {
+        let fixed = Fixed::of(&config);
+        let configured = config.listener.address;
+        let Config {
+            listener,
+            admin,
+            store,
+            mut gateway,
+            simulated,
+            roster,
+            drain,
+            ..
+        } = config;
+        let listener = Listener::bind(listener)?;
+        let admin = admin
+            .map(|admin| Listener::bind(admin.listener).map(|listener| (listener, admin.token)))
+            .transpose()?;
+        let (public, tuning) = (listener.local_addr(), listener.tuning());
+
+        let (store, loaded) = Store::open(&store, clock.clone())?;
+        let metrics = Arc::new(Metrics::new(Vocabulary {
+            dialects: DIALECTS,
+            codes: CODES,
+            outcomes: OUTCOMES,
+        }));
+        let (stop, shutdown) = ShutdownHandle::new();
+        let (stop_admin, shutdown_admin) = ShutdownHandle::new();
+        let accounts = Arc::new(Accounts::new(clock.clone(), loaded.counters));
+        let house = Arc::new(House::new(
+            Arc::clone(&accounts),
+            store.clone(),
+            shutdown.clone(),
+            (loaded.accounts, loaded.keys),
+            loaded.first_seen,
+        ));
+        house.set_file(roster).await?;
+
+        let background = Tasks::default();
+        let mut simulators = Simulators::default();
+        simulators
+            .start(&simulated, &mut gateway, &background, &shutdown_admin)
+            .await?;
+        reachable(&mut gateway, configured, public);
+        let desk = Arc::new(Desk::new(
+            store.ledger(),
+            clock.clone(),
+            Arc::clone(&metrics),
+        ));
+        let gateway = Arc::new(Gateway::new(
+            gateway,
+            accounts,
+            Arc::clone(&desk),
+            store.clone(),
+            log.clone(),
+            shutdown.clone(),
+        ));
+
+        let serving_admin = Tasks::default();
+        let mut admin_address = None;
+        if let Some((listener, token)) = admin {
+            admin_address = Some(listener.local_addr());
+            let admin = Arc::new(Admin::new(
+                Arc::clone(&house),
+                token,
+                Arc::clone(&metrics),
+                clock.clone(),
+            ));
+            serving_admin.spawn(serve_admin(listener, admin, shutdown_admin.clone()));
+        }
+        watch(&metrics, &store, &clock, log);
+        let serving = Tasks::default();
+        serving.spawn(serve_public(
+            listener,
+            Arc::clone(&gateway),
+            Arc::clone(&metrics),
+            shutdown,
+        ));
+        Ok(Self {
+            gateway,
+            house,
+            desk,
+            store,
+            metrics,
+            clock,
+            public,
+            tuning,
+            admin: admin_address,
+            fixed,
+            drain: Mutex::new(drain),
+            simulators,
+            stop,
+            serving,
+            stop_admin,
+            shutdown_admin,
+            serving_admin,
+            background,
+        })
+    }
+
+    /// The public listener's address, with its real port.
+    pub const fn address(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// The admin listener's address, where there is one.
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// What is counted.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Puts another configuration in force. What only a restart can change is named in the log.
+    ///
+    /// # Errors
+    /// The store cannot be written, or a simulated provider has no port; what was in force stays.
+    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+        let waiting = self.fixed.differs_from(&Fixed::of(&config));
+        let configured = config.listener.address;
+        let Config {
+            listener,
+            mut gateway,
+            simulated,
+            roster,
+            drain,
+            ..
+        } = config;
+        let shutdown = &self.shutdown_admin;
+        self.simulators
+            .start(&simulated, &mut gateway, &self.background, shutdown)
+            .await?;
+        reachable(&mut gateway, configured, self.public);
+        self.house.set_file(roster).await?;
+        self.gateway.publish(gateway);
+        self.tuning.change(listener);
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;
+        if !waiting.is_empty() {
+            tracing::warn!(
+                changed = waiting.join(", "),
+                "these settings wait for a restart; all others are in force"
+            );
+        }
+        self.metrics.restart_pending(!waiting.is_empty());
+        self.metrics.config_loaded(self.clock.now(), true);
+        Ok(())
+    }
+
+    /// Notes that a changed file was refused; what was in force stays.
+    pub fn reload_refused(&self) {
+        self.metrics.config_loaded(self.clock.now(), false);
+    }
+
+    /// Begins the drain: nothing new is accepted, readiness says so.
+    pub fn begin_drain(&self) {
+        self.metrics.draining(true);
+        self.stop.begin();
+    }
+
+    /// Ends the drain early: streams still open get their last event.
+    pub fn force(&self) {
+        self.stop.force();
+    }
+
+    /// How long the drain may take.
+    pub fn drain_time(&self) -> Duration {
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the public listener has ended.
+    pub async fn served(&self) {
+        self.serving.wait().await;
+    }
+
+    /// Stops: drains for as long as the configuration allows, settles everything, closes the store.
+    pub async fn stop(self) {
+        self.begin_drain();
+        if tokio::time::timeout(self.drain_time(), self.served())
+            .await
+            .is_err()
+        {
+            self.force();
+            self.served().await;
+        }
+        self.close().await;
+    }
+
+    /// The rest of stopping, when the public listener has ended.
+    pub async fn close(self) {
+        // Answers whose client has left are read on for their usage; at the end of the drain they are settled as they
+        // stand.
+        if tokio::time::timeout(LAST_SETTLEMENTS, self.desk.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                calls = self.desk.tasks.running(),
+                "answers without a reader were cut off"
+            );
+            self.desk.stop_drains();
+            self.desk.tasks.wait().await;
+        }
+        self.stop_admin.force();
+        self.serving_admin.wait().await;
+        self.background.wait().await;
+        self.store.close().await;
+    }
+}
+
+/// Links that follow the listener's address get its real port.
+fn reachable(settings: &mut gateway::Settings, configured: SocketAddr, public: SocketAddr) {
+    for scheme in ["http", "https"] {
+        if settings.links.public_url == format!("{scheme}://{configured}") {
+            settings.links.public_url = format!("{scheme}://{public}");
+        }
+    }
+}
+
+async fn serve_public(
+    listener: Listener,
+    gateway: Arc<Gateway>,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+) {
+    let drained = listener
+        .serve(
+            |peer, connection| {
+                let gateway = Arc::clone(&gateway);
+                let open = Open::count(&metrics);
+                service_fn(move |request| {
+                    let _ = &open;
+                    Arc::clone(&gateway).answer(request, peer, connection.in_flight())
+                })
+            },
+            shutdown,
+        )
+        .await;
+    tracing::info!(
+        finished = drained.finished,
+        forced = drained.forced,
+        "the public listener has ended"
+    );
+}
+
+async fn serve_admin(listener: Listener, admin: Arc<Admin<Arc<House>>>, shutdown: Shutdown) {
+    let requests = Tasks::default();
+    listener
+        .serve(
+            |_, connection| {
+                let (admin, requests) = (Arc::clone(&admin), requests.clone());
+                service_fn(move |request| {
+                    let (admin, mut in_flight) = (Arc::clone(&admin), connection.in_flight());
+                    let (tell, told) = oneshot::channel();
+                    // A change that was begun is finished, though its client may leave: what the store has and what is
+                    // in force must not come apart.
+                    requests.spawn(async move { drop(tell.send(admin.handle(request).await)) });
+                    async move {
+                        let answer = told.await.unwrap_or_else(|_| failed());
+                        in_flight.answered();
+                        Ok::<_, Infallible>(answer)
+                    }
+                })
+            },
+            shutdown,
+        )
+        .await;
+    requests.wait().await;
+}
+
+/// The answer to a request whose task panicked.
+fn failed() -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// Gauges that are read when somebody looks.
+fn watch(metrics: &Arc<Metrics>, store: &Store, clock: &Clock, log: AccessLog) {
+    let (store, ledger) = (store.clone(), store.ledger());
+    metrics.config_loaded(clock.now(), true);
+    metrics.refresh_with(move |metrics| {
+        metrics.store_healthy(store.health().is_writable());
+        metrics.ledger_queue(ledger.waiting());
+        metrics.log_lines_dropped(log.dropped());
+    });
+}
+
+/// One open connection in the gauge.
+#[derive(Debug)]
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn count(metrics: &Arc<Metrics>) -> Self {
+        metrics.connection_opened();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connection_closed();
+    }
+}
