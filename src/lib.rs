@@ -28,6 +28,7 @@
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
 //! | 9 | [`app`] | all of it, started and stopped |
+//! | 10 | [`cli`] | the command line |
 //!
 //! A module imports lower ranks only; a test keeps it so.
 //!
@@ -45,6 +46,7 @@ pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod gateway;

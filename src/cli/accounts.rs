@@ -1,0 +1,237 @@
+//! `faregate accounts …`.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Failure, Terminal,
+    arguments::{AccountsCommand, CreateAccount, SetSubscription},
+    backend::{Backend, listed, path},
+    keys, show,
+    table::Table,
+};
+use crate::{config::Config, domain::Clock};
+
+pub(super) async fn run(
+    command: AccountsCommand,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    match command {
+        AccountsCommand::List { json } => {
+            let backend = Backend::to_read(config, clock).await?;
+            let list = async |backend: &Backend| backend.all(&path(&["accounts"]), &[]).await;
+            let accounts = backend.during(list).await?;
+            if json {
+                return show::json(terminal, &listed(&accounts));
+            }
+            terminal.result(table(&accounts, terminal.bold()))
+        }
+        AccountsCommand::Show { id, json } => {
+            let backend = Backend::to_read(config, clock).await?;
+            let both = async |backend: &Backend| {
+                let account = backend.get(&path(&["accounts", &id])).await?;
+                let keys = backend.all(&path(&["keys"]), &[("account", &id)]).await?;
+                Ok((account, keys))
+            };
+            let (mut account, keys) = backend.during(both).await?;
+            if json {
+                account["keys"] = keys.into();
+                return show::json(terminal, &account);
+            }
+            terminal.result(sheet(&account))?;
+            if keys.is_empty() {
+                return terminal.result("\nno keys\n");
+            }
+            terminal.result(format_args!("\n{}", keys::table(&keys, terminal.bold())))
+        }
+        AccountsCommand::Create(flags) => {
+            let wanted = Change {
+                method: Method::POST,
+                target: path(&["accounts"]),
+                body: Some(created(&flags)),
+                json: flags.json,
+            };
+            let account = wanted.send(config, clock, terminal).await?;
+            report(account, terminal, |account| {
+                let (id, plan) = (show::text(&account["id"]), show::text(&account["plan"]));
+                format!("Account {id} was created on plan {plan}.")
+            })
+        }
+        AccountsCommand::SetPlan { id, plan, json } => {
+            let wanted = Change {
+                method: Method::PATCH,
+                target: path(&["accounts", &id]),
+                body: Some(json!({ "plan": plan })),
+                json,
+            };
+            let account = wanted.send(config, clock, terminal).await?;
+            report(account, terminal, |account| {
+                format!("Account {id} is on plan {}.", show::text(&account["plan"]))
+            })
+        }
+        AccountsCommand::SetSubscription(flags) => {
+            let wanted = Change {
+                method: if flags.none {
+                    Method::DELETE
+                } else {
+                    Method::PUT
+                },
+                target: path(&["accounts", &flags.id, "subscription"]),
+                body: (!flags.none).then(|| stated(&flags)),
+                json: flags.json,
+            };
+            let account = wanted.send(config, clock, terminal).await?;
+            report(account, terminal, |account| {
+                format!(
+                    "Subscription of account {}: {}.",
+                    flags.id,
+                    subscription(account)
+                )
+            })
+        }
+    }
+}
+
+/// A change of one account.
+struct Change {
+    method: Method,
+    target: String,
+    body: Option<Value>,
+    json: bool,
+}
+
+impl Change {
+    /// Sends it. `None` when the answer was printed for a program.
+    async fn send(
+        self,
+        config: Config,
+        clock: &Clock,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<Option<Value>, Failure> {
+        let backend = Backend::to_write(config, clock).await?;
+        let send =
+            async |backend: &Backend| backend.call(self.method, &self.target, self.body).await;
+        let account = backend.during(send).await?;
+        if self.json {
+            show::json(terminal, &account)?;
+            return Ok(None);
+        }
+        Ok(Some(account))
+    }
+}
+
+fn report(
+    account: Option<Value>,
+    terminal: &mut Terminal<'_>,
+    words: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    match account {
+        Some(account) => terminal.result(format_args!("{}\n", words(&account))),
+        None => Ok(()),
+    }
+}
+
+/// The account that was asked for, as the API takes it.
+fn created(flags: &CreateAccount) -> Value {
+    let CreateAccount {
+        id,
+        plan,
+        subscription,
+        limits,
+        json: _,
+    } = flags;
+    let mut body = Map::new();
+    body.insert("id".to_owned(), json!(id));
+    body.insert("plan".to_owned(), json!(plan));
+    if let Some(status) = subscription {
+        body.insert("subscription".to_owned(), json!({ "status": status }));
+    }
+    keys::limited(&mut body, limits);
+    body.into()
+}
+
+/// The subscription that was stated, as the API takes it.
+fn stated(flags: &SetSubscription) -> Value {
+    json!({
+        "status": flags.status,
+        "current_period_start": flags.current_period_start,
+        "current_period_end": flags.current_period_end,
+        "past_due_since": flags.past_due_since,
+        "trial_end": flags.trial_end,
+        "cancel_at": flags.cancel_at,
+        "cancel_at_period_end": flags.cancel_at_period_end,
+        "ends_at": flags.ends_at,
+    })
+}
+
+fn table(accounts: &[Value], bold: bool) -> Table {
+    let columns = ["ID", "PLAN", "SUBSCRIPTION", "STATE", "CREATED", "LIMITS"];
+    let mut table = Table::new(&columns, bold);
+    for account in accounts {
+        table.row([
+            show::text(&account["id"]),
+            show::text(&account["plan"]),
+            show::text(&account["subscription"]["status"]),
+            state(account).to_owned(),
+            keys::created(account),
+            show::limits(account),
+        ]);
+    }
+    table
+}
+
+/// One account, a line for each thing that is known of it.
+fn sheet(account: &Value) -> String {
+    let lines = [
+        ("account", show::text(&account["id"])),
+        ("plan", show::text(&account["plan"])),
+        ("state", state(account).to_owned()),
+        ("created", keys::created(account)),
+        ("subscription", subscription(account)),
+        ("models", show::text(&account["models"])),
+        ("limits", show::limits(account)),
+    ];
+    let known = lines.iter().filter(|(_, value)| !value.is_empty());
+    known
+        .map(|(name, value)| format!("{name:<14}{value}\n"))
+        .collect()
+}
+
+fn state(account: &Value) -> &'static str {
+    match account["disabled"].as_bool() {
+        Some(true) => "disabled",
+        _ => "active",
+    }
+}
+
+/// A subscription in words.
+fn subscription(account: &Value) -> String {
+    let stated = &account["subscription"];
+    let Some(status) = stated["status"].as_str() else {
+        return "none".to_owned();
+    };
+    let mut words = status.to_owned();
+    if stated["current_period_start"].is_string() {
+        words += &format!(
+            ", period {} to {}",
+            show::instant(&stated["current_period_start"]),
+            show::instant(&stated["current_period_end"])
+        );
+    }
+    for (member, before) in [
+        ("past_due_since", "payment due since"),
+        ("trial_end", "trial until"),
+        ("cancel_at", "canceled at"),
+        ("ends_at", "ends at"),
+    ] {
+        if stated[member].is_string() {
+            words += &format!(", {before} {}", show::instant(&stated[member]));
+        }
+    }
+    if stated["cancel_at_period_end"] == true {
+        words += ", ends with the period";
+    }
+    words
+}

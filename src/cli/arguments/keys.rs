@@ -1,0 +1,109 @@
+//! `faregate keys …`.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use ipnet::IpNet;
+use serde_json::Value;
+
+use super::read;
+use crate::domain::Timestamp;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum KeysCommand {
+    /// Create a key and print it, once
+    #[command(after_help = "Examples:\n  \
+        faregate keys create --account acme --id acme-ci\n  \
+        faregate keys create --account acme --expires-at 2027-01-01 --model gpt-4o-mini \\\n      \
+            --allowed-ip 10.0.0.0/8 --requests-per-minute 60 --quota tokens=100000/day\n  \
+        KEY=$(faregate keys create --account acme)\n\n\
+        The key goes to standard output, everything else to standard error. Only its digest is kept.")]
+    Create(CreateKey),
+    /// List keys
+    #[command(after_help = "Example:\n  faregate keys list --account acme --json")]
+    List {
+        /// Only keys of this account
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse a key from now on, for ever
+    #[command(after_help = "Example:\n  faregate keys revoke acme-ci")]
+    Revoke {
+        /// The key
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a key a new secret; its id, counters and limits stay
+    #[command(after_help = "Examples:\n  \
+        faregate keys rotate acme-ci\n  \
+        faregate keys rotate acme-ci --overlap 0     # the old secret has leaked")]
+    Rotate {
+        /// The key
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How long the old secret still works
+        #[arg(long, default_value = "24h", value_name = "TIME", value_parser = read::duration)]
+        overlap: Duration,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CreateKey {
+    /// The account that pays
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) account: String,
+    /// The key's name [default: one is made]
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) id: Option<String>,
+    /// From when on it is refused
+    #[arg(long, value_name = "TIME", value_parser = read::instant)]
+    pub(in crate::cli) expires_at: Option<Timestamp>,
+    /// An address or network it may be used from; may be given again
+    #[arg(long = "allowed-ip", value_name = "CIDR", value_parser = network)]
+    pub(in crate::cli) allowed_ips: Vec<IpNet>,
+    #[command(flatten)]
+    pub(in crate::cli) limits: LimitFlags,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// What an account or key may be limited to.
+#[derive(Debug, Args, Default)]
+pub(in crate::cli) struct LimitFlags {
+    /// A model it may use; may be given again [default: all of the plan's]
+    #[arg(long = "model", value_name = "NAME")]
+    pub(in crate::cli) models: Vec<String>,
+    /// Calls a minute
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) tokens_per_minute: Option<NonZeroU64>,
+    /// Calls at once
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) concurrent_requests: Option<NonZeroU32>,
+    /// Requests or tokens per window, such as tokens=100000/day; may be given again
+    #[arg(long = "quota", value_name = "UNIT=N/WINDOW", value_parser = read::quota)]
+    pub(in crate::cli) quotas: Vec<Value>,
+}
+
+/// An address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse().map(|address: std::net::IpAddr| address.into());
+    text.parse()
+        .or_else(|_| alone())
+        .map_err(|_| "write an address or a network such as 10.0.0.0/8".to_owned())
+}

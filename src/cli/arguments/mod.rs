@@ -1,0 +1,71 @@
+//! What can be said on the command line, and its help.
+
+mod accounts;
+mod daemon;
+mod keys;
+pub(super) mod read;
+mod usage;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
+pub(super) use daemon::Simulate;
+pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
+pub(super) use read::Moment;
+pub(super) use usage::UsageFlags;
+
+/// An API gateway for AI APIs that knows who pays.
+#[derive(Debug, Parser)]
+#[command(
+    name = "faregate",
+    version,
+    max_term_width = 100,
+    after_help = "The configuration is --config, else $FAREGATE_CONFIG, else ./faregate.yaml, else \
+                  /etc/faregate/faregate.yaml.\n\n\
+                  Exit codes: 0 done, 1 failed, 2 wrong usage, 69 address or store unavailable, \
+                  78 wrong configuration."
+)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, value_name = "FILE", display_order = 900)]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve the gateway until SIGTERM or SIGINT
+    #[command(
+        after_help = "Example:\n  faregate serve --config config/quickstart.yaml\n\n\
+                      SIGHUP reads the configuration again; a wrong one is reported and the old one \
+                      stays. RUST_LOG sets the log levels, such as RUST_LOG=info,faregate=debug."
+    )]
+    Serve,
+    /// Check the configuration and say everything that is wrong with it
+    #[command(after_help = "Example:\n  faregate check --config faregate.yaml\n\n\
+                            Exits with 0 when a daemon would start with it, with 78 when not.")]
+    Check,
+    /// Print the JSON schema of the configuration
+    #[command(after_help = "Example:\n  faregate schema > faregate.schema.json")]
+    Schema,
+    /// Create, list, revoke and rotate API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Create, list and change accounts
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
+    /// Show what was used
+    Usage(UsageFlags),
+    /// Ask a running daemon whether it is ready
+    #[command(
+        after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\
+                            Exits with 0 when the daemon is ready, with 1 when it is not or does not \
+                            answer."
+    )]
+    Health,
+    /// Serve a simulated provider, which speaks like OpenAI and Anthropic and costs nothing
+    Simulate(Simulate),
+}

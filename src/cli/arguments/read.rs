@@ -1,0 +1,94 @@
+//! Values of flags.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::{Per, Timestamp, Unit};
+
+/// An instant: `2026-11-20T08:00:00Z`, or a day, which starts at midnight UTC.
+pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, String> {
+    let midnight = || format!("{text}T00:00:00Z").parse();
+    text.parse().or_else(|_| midnight()).map_err(|_| {
+        "write an instant such as 2026-11-20T08:00:00Z, or a day such as 2026-11-20".to_owned()
+    })
+}
+
+/// A point in the past: an instant, or how long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Moment {
+    At(Timestamp),
+    Ago(Duration),
+}
+
+impl Moment {
+    /// The instant, seen from `now`.
+    pub(in crate::cli) fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::Ago(ago) => {
+                let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+                Timestamp::from_millis(now.millis().saturating_sub(millis))
+            }
+        }
+    }
+}
+
+/// An instant, a day, or how long ago: `7d`.
+pub(in crate::cli) fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(ago) = duration(text) {
+        return Ok(Moment::Ago(ago));
+    }
+    instant(text)
+        .map(Moment::At)
+        .map_err(|words| format!("{words}, or how long ago, such as 7d"))
+}
+
+/// A number and a unit: `90s`, `30m`, `24h`, `7d`; `0` alone needs none.
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number and a unit: 90s, 30m, 24h or 7d".to_owned();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let unit = text.len().checked_sub(1).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at_checked(unit).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: Option<u64> = number.parse().ok().filter(|_| digits);
+    let total = number.and_then(|number| number.checked_mul(seconds));
+    total.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A delay in milliseconds or more: `30ms`, `2s`.
+pub(in crate::cli) fn delay(text: &str) -> Result<Duration, String> {
+    let millis = text
+        .strip_suffix("ms")
+        .and_then(|number| number.parse().ok());
+    millis
+        .map_or_else(
+            || duration(text),
+            |millis| Ok(Duration::from_millis(millis)),
+        )
+        .map_err(|_| "write a number and a unit: 30ms, 2s or 1m".to_owned())
+}
+
+/// A quota as the admin API takes it: `tokens=100000/day`.
+pub(in crate::cli) fn quota(text: &str) -> Result<Value, String> {
+    let read = || {
+        let (unit, rest) = text.split_once('=')?;
+        let (limit, per) = rest.split_once('/')?;
+        let (unit, per) = (Unit::parse(unit)?, Per::parse(per)?);
+        let limit: u64 = limit.parse().ok()?;
+        Some(json!({ unit.as_str(): limit, "per": per.as_str() }))
+    };
+    read().ok_or_else(|| {
+        "write requests or tokens, a number and hour, day, week, month or period: tokens=100000/day"
+            .to_owned()
+    })
+}

@@ -1,0 +1,203 @@
+//! Who does the work: the running daemon through its admin API, or this process on the store of a stopped one.
+
+use std::path::Path;
+
+use http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::{
+    client::Client,
+    exit::{Exit, Failure},
+    offline::Offline,
+};
+use crate::{
+    admin::{Api, Reason, Rejection},
+    config::Config,
+    domain::Clock,
+    store::{Location, OpenError},
+};
+
+/// Items a page when a whole list is wanted.
+const PAGE: &str = "1000";
+
+/// The administrative API, wherever it is.
+#[derive(Debug)]
+pub(super) enum Backend {
+    /// A running daemon.
+    Daemon(Client),
+    /// This process.
+    Here(Api<Offline>),
+}
+
+impl Backend {
+    /// For a verb that changes something: the daemon where one holds the store, else the store itself.
+    pub(super) async fn to_write(config: Config, clock: &Clock) -> Result<Self, Failure> {
+        let daemon = client(&config);
+        let file = match &config.store.location {
+            Location::File(file) => file.clone(),
+            Location::Memory => return in_memory(daemon).await,
+        };
+        match Offline::own(config.roster, &config.store, clock) {
+            Ok(offline) => Ok(Self::Here(Api::new(offline, clock.clone()))),
+            Err(OpenError::Locked { .. }) => match daemon {
+                Some(daemon) => reach(daemon, &file).await,
+                None => Err(Failure::failed(format!(
+                    "a daemon is running and holds the store {}, and the configuration has no `admin:` section to \
+                     reach it through\n  hint: add `admin: {{token: …}}` and restart the daemon, or stop it while you \
+                     make the change",
+                    file.display()
+                ))),
+            },
+            Err(error) => Err(Failure::unavailable(error.to_string())),
+        }
+    }
+
+    /// For a verb that only looks: the daemon where one answers, else the store, which can be read beside a daemon.
+    pub(super) async fn to_read(config: Config, clock: &Clock) -> Result<Self, Failure> {
+        let daemon = client(&config);
+        let file = match &config.store.location {
+            Location::File(file) => file.clone(),
+            Location::Memory => return in_memory(daemon).await,
+        };
+        if let Some(daemon) = daemon
+            && daemon.listens().await.is_ok()
+        {
+            return Ok(Self::Daemon(daemon));
+        }
+        let offline = Offline::watch(config.roster, &file).map_err(Failure::unavailable)?;
+        Ok(Self::Here(Api::new(offline, clock.clone())))
+    }
+
+    /// Asks the API.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        target: &str,
+        body: Option<Value>,
+    ) -> Result<Value, Failure> {
+        match self {
+            Self::Daemon(client) => client.call(&method, target, body.as_ref()).await,
+            Self::Here(api) => {
+                let (path, query) = match target.split_once('?') {
+                    Some((path, query)) => (path, Some(query)),
+                    None => (target, None),
+                };
+                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let done = api.respond(&method, path, query, body.as_bytes()).await;
+                done.map(|done| done.body).map_err(Failure::from)
+            }
+        }
+    }
+
+    /// Asks for one thing.
+    pub(super) async fn get(&self, target: &str) -> Result<Value, Failure> {
+        self.call(Method::GET, target, None).await
+    }
+
+    /// Asks for a whole list, page by page.
+    pub(super) async fn all(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, Failure> {
+        let mut whole = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut asked = parameters.to_vec();
+            asked.push(("limit", PAGE));
+            asked.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            let mut page = self.get(&target(path, &asked)).await?;
+            if let Value::Array(items) = page["data"].take() {
+                whole.extend(items);
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(whole),
+            }
+        }
+    }
+
+    /// Does some work and gives back what was taken, whether or not the work was done.
+    pub(super) async fn during<T>(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let done = work(&self).await;
+        if let Self::Here(api) = self {
+            api.registry().close().await;
+        }
+        done
+    }
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        let exit = match rejection.reason {
+            Reason::Unavailable => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, rejection.detail)
+    }
+}
+
+/// A path below `/admin/v1/` from its segments; ids may hold anything.
+pub(super) fn path(segments: &[&str]) -> String {
+    let encoded = segments.iter().map(|segment| encode(segment));
+    format!("/admin/v1/{}", encoded.collect::<Vec<_>>().join("/"))
+}
+
+/// A path with its query.
+pub(super) fn target(path: &str, parameters: &[(&str, &str)]) -> String {
+    let pairs = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}
+
+/// A list as programs read it, whole.
+pub(super) fn listed(items: &[Value]) -> Value {
+    json!({ "data": items, "next_cursor": null })
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn client(config: &Config) -> Option<Client> {
+    let admin = config.admin.as_ref()?;
+    Some(Client::new(admin.listener.address, admin.token.clone()))
+}
+
+/// Nothing is kept in such a store, so only a running daemon has something to show or to change.
+async fn in_memory(daemon: Option<Client>) -> Result<Backend, Failure> {
+    let Some(daemon) = daemon else {
+        return Err(Failure::failed(
+            "the configuration keeps its store in memory and has no `admin:` section, so a running daemon cannot be \
+             reached\n  hint: add `admin: {token: …}`, or name a file in `store.url`",
+        ));
+    };
+    match daemon.listens().await {
+        Ok(()) => Ok(Backend::Daemon(daemon)),
+        Err(error) => Err(Failure::unavailable(format!(
+            "the configuration keeps its store in memory, and no daemon is running: {error}\n  hint: start it with \
+             `faregate serve`"
+        ))),
+    }
+}
+
+async fn reach(daemon: Client, file: &Path) -> Result<Backend, Failure> {
+    match daemon.listens().await {
+        Ok(()) => Ok(Backend::Daemon(daemon)),
+        Err(error) => Err(Failure::unavailable(format!(
+            "another process holds the store {}, and its admin listener cannot be reached: {error}\n  hint: if that \
+             daemon was started before `admin:` was in the file, restart it",
+            file.display()
+        ))),
+    }
+}

@@ -1,0 +1,119 @@
+//! The command line: arguments in, words and an exit code out.
+//!
+//! Rank 10. Owns what can be typed, how lists look, and which process does the work: a running daemon through its
+//! admin API, or this one on the store of a stopped daemon. Must not know how anything is done.
+
+mod accounts;
+mod arguments;
+mod backend;
+mod check;
+mod client;
+mod exit;
+mod keys;
+mod offline;
+mod probe_tls;
+mod show;
+mod simulate;
+mod table;
+mod terminal;
+mod usage;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::{Parser, error::ErrorKind};
+
+pub use arguments::Arguments;
+pub use exit::{Exit, Failure};
+pub use terminal::Terminal;
+
+use self::arguments::Command;
+use crate::{
+    config::{self, Config, Environment},
+    domain::Clock,
+};
+
+/// Does what a command line asks for. `arguments` start with the program's name; `serve` runs the daemon with a
+/// configuration file until it is told to stop.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    terminal: &mut Terminal<'_>,
+    environment: &dyn Environment,
+    clock: &Clock,
+    serve: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Exit {
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(other) => return explain(&other, terminal),
+    };
+    let Arguments { config, command } = parsed;
+    let located = || located(config.as_deref(), environment);
+    let loaded = || located().and_then(|file| loaded(&file, environment));
+    let done = match command {
+        Command::Serve => located().and_then(|file| serve(&file)),
+        Command::Check => located().and_then(|file| check::run(&file, environment, terminal)),
+        Command::Schema => terminal.result(config::schema()),
+        Command::Keys(command) => {
+            loaded().and_then(|config| block_on(keys::run(command, config, clock, terminal)))
+        }
+        Command::Accounts(command) => {
+            loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
+        }
+        Command::Usage(flags) => {
+            loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
+        }
+        Command::Health => loaded().and_then(|config| block_on(check::health(&config, terminal))),
+        Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            // Problems of a configuration start with the file and line, which editors jump to.
+            let before = match failure.exit {
+                Exit::Configuration => "",
+                _ => "error: ",
+            };
+            terminal.note(format_args!("{before}{failure}"));
+            failure.exit
+        }
+    }
+}
+
+/// Help and the version are results; everything else the parser says is a wrong usage.
+fn explain(other: &clap::Error, terminal: &mut Terminal<'_>) -> Exit {
+    let text = other.render();
+    match other.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.result(text) {
+            Ok(()) => Exit::Done,
+            Err(failure) => failure.exit,
+        },
+        _ => {
+            terminal.note(text.to_string().trim_end());
+            Exit::Usage
+        }
+    }
+}
+
+/// Verbs are short and wait for one thing at a time; a thread of their own would only cost.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no event loop can be made: {error}")))?;
+    runtime.block_on(work)
+}
+
+fn located(flag: Option<&Path>, environment: &dyn Environment) -> Result<PathBuf, Failure> {
+    config::locate(flag, environment)
+        .map_err(|none| Failure::new(Exit::Configuration, none.to_string()))
+}
+
+fn loaded(file: &Path, environment: &dyn Environment) -> Result<Config, Failure> {
+    config::load(file, environment)
+        .map_err(|problems| Failure::new(Exit::Configuration, problems.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

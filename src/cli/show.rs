@@ -1,0 +1,59 @@
+//! JSON of the admin API as cells of a table.
+
+use serde_json::Value;
+
+use super::{Failure, Terminal};
+
+/// A value in a cell.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// An instant to the second.
+pub(super) fn instant(value: &Value) -> String {
+    let full = text(value);
+    match full.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => full,
+    }
+}
+
+/// The rate limits and quotas of an account or key, in a line.
+pub(super) fn limits(item: &Value) -> String {
+    let rates = [
+        ("requests_per_minute", "requests/minute"),
+        ("tokens_per_minute", "tokens/minute"),
+        ("concurrent_requests", "at once"),
+    ];
+    let mut parts: Vec<String> = rates
+        .iter()
+        .filter_map(|(member, words)| {
+            let limit = item["rate_limits"][member].as_u64()?;
+            Some(format!("{limit} {words}"))
+        })
+        .collect();
+    for quota in item["quotas"].as_array().into_iter().flatten() {
+        for unit in ["requests", "tokens"] {
+            if let Some(limit) = quota[unit].as_u64() {
+                let shadow = match quota["mode"].as_str() {
+                    Some("shadow") => " (shadow)",
+                    _ => "",
+                };
+                parts.push(format!("{limit} {unit}/{}{shadow}", text(&quota["per"])));
+            }
+        }
+    }
+    parts.join(", ")
+}
+
+/// Prints JSON for programs.
+pub(super) fn json(terminal: &mut Terminal<'_>, value: &Value) -> Result<(), Failure> {
+    terminal.result(format_args!("{value:#}\n"))
+}

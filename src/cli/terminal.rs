@@ -1,0 +1,71 @@
+//! Where a command writes. Tests read it; the process has its standard streams.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use super::{Failure, exit::Exit};
+
+/// Results go to `out`, which may be a pipe into another program; everything said to a person goes to `notes`.
+pub struct Terminal<'a> {
+    out: Box<dyn Write + 'a>,
+    notes: Box<dyn Write + 'a>,
+    bold: bool,
+}
+
+impl Terminal<'_> {
+    /// The standard streams. `color` says whether a terminal may be given colours (`NO_COLOR` is not set).
+    pub fn standard(color: bool) -> Terminal<'static> {
+        let out = io::stdout();
+        Terminal {
+            bold: color && out.is_terminal(),
+            out: Box::new(out),
+            notes: Box::new(io::stderr()),
+        }
+    }
+}
+
+impl<'a> Terminal<'a> {
+    /// Two buffers, without colours.
+    pub fn captured(out: &'a mut Vec<u8>, notes: &'a mut Vec<u8>) -> Self {
+        Self {
+            out: Box::new(out),
+            notes: Box::new(notes),
+            bold: false,
+        }
+    }
+
+    /// Whether headings may be bold.
+    pub(super) const fn bold(&self) -> bool {
+        self.bold
+    }
+
+    /// Writes a result.
+    pub(super) fn result(&mut self, text: impl fmt::Display) -> Result<(), Failure> {
+        let written = write!(self.out, "{text}").and_then(|()| self.out.flush());
+        match written {
+            // `faregate keys list | head -1` is not a failure.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::new(
+                Exit::Failed,
+                format!("standard output: {error}"),
+            )),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Says something to a person.
+    pub fn note(&mut self, text: impl fmt::Display) {
+        // Standard error that cannot be written to has nowhere to say so.
+        let _ = writeln!(self.notes, "{text}");
+    }
+}
+
+impl fmt::Debug for Terminal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terminal")
+            .field("bold", &self.bold)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! Verbs beside a running daemon: they go through its admin API.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::{
+    Exit, Variables, clock, settled,
+    stopped::{CONFIG, house},
+    type_in,
+};
+use crate::{
+    accounts::{AccountSpec, KeySpec, Roster},
+    admin::{Admin, Registry, Rejection},
+    cli::offline::Offline,
+    config,
+    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    telemetry::{Metrics, Vocabulary},
+};
+
+const TOKEN: &str = "a-token-of-thirty-two-characters";
+
+/// A registry that takes requests, as a daemon's does.
+struct Serving(Offline);
+
+impl Registry for Serving {
+    fn roster(&self) -> Arc<Roster> {
+        self.0.roster()
+    }
+
+    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
+        self.0.put_account(account).await
+    }
+
+    async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
+        self.0.put_key(key).await
+    }
+
+    async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
+        self.0.calls(filter).await
+    }
+
+    async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
+        self.0.usage(query).await
+    }
+
+    fn ready(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+/// The admin listener of a daemon, over the store of its configuration.
+struct Daemon {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Daemon {
+    fn start(listener: TcpListener, file: &Path) -> Self {
+        let config = config::load(file, &Variables::default()).unwrap();
+        let (stop, mut stopped) = oneshot::channel();
+        let (started, running) = std::sync::mpsc::channel();
+        let work = async move {
+            let offline = Offline::own(config.roster, &config.store, &clock()).unwrap();
+            let metrics = Arc::new(Metrics::new(Vocabulary {
+                dialects: &[],
+                codes: &[],
+                outcomes: &[],
+            }));
+            let token = config.admin.unwrap().token;
+            let admin = Admin::new(Serving(offline), token, metrics, clock());
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            started.send(()).unwrap();
+            loop {
+                let stream = tokio::select! {
+                    accepted = listener.accept() => accepted.unwrap().0,
+                    _ = &mut stopped => return,
+                };
+                let service = service_fn(async |request| {
+                    Ok::<_, std::convert::Infallible>(admin.handle(request).await)
+                });
+                // A client that only looks whether somebody listens leaves without a word.
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            }
+        };
+        let thread = std::thread::spawn(|| {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(work);
+        });
+        running.recv().unwrap();
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().unwrap().join();
+        assert!(ended.is_ok() || std::thread::panicking());
+    }
+}
+
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn with_admin(address: SocketAddr) -> (TempDir, PathBuf) {
+    house(&format!(
+        "{CONFIG}\nadmin: {{listen: \"{address}\", token: {TOKEN}}}\n"
+    ))
+}
+
+#[test]
+fn verbs_reach_the_daemon_and_it_keeps_what_they_did() {
+    let (listener, address) = listener();
+    let (directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let mut page = String::new();
+    for line in [
+        "health",
+        "accounts create team/one --plan free",
+        "accounts create team/one --plan free",
+        "keys create --account team/one --id one+1",
+        "keys list --account team/one",
+        "keys rotate one+1 --overlap 0",
+        "accounts set-subscription team/one --status active",
+        "accounts show team/one",
+        "usage",
+    ] {
+        page += &format!("$ faregate {line}\n{}\n", type_in(&file, line, &clock()));
+    }
+    let page = settled(&page, directory.path());
+    insta::assert_snapshot!("running", page);
+    drop(daemon);
+    let said = type_in(&file, "accounts list", &clock());
+    assert!(said.out.contains("team/one"), "it is in the store: {said}");
+}
+
+#[test]
+fn a_daemon_with_another_token_is_said() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace(TOKEN, "another-token-of-32-characters-.."),
+    )
+    .unwrap();
+    for line in ["keys list", "keys create --account acme"] {
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Failed);
+        assert!(said.notes.contains("another `admin.token`"), "{said}");
+    }
+    drop(daemon);
+}
+
+#[test]
+fn a_daemon_that_is_gone_is_not_ready() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    drop(listener);
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(said.exit, Exit::Failed);
+    assert!(said.notes.contains("Connection refused"), "{said}");
+    assert_eq!(
+        type_in(&file, "accounts create bob --plan free", &clock()).exit,
+        Exit::Done
+    );
+}
+
+#[test]
+fn more_than_a_page_is_listed_whole() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    let declared: String = (0..1005)
+        .map(|index| format!("  - {{id: team-{index}, plan: free}}\n"))
+        .collect();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let all = format!("accounts:\n{declared}");
+    std::fs::write(&file, text.replace("accounts:\n", &all)).unwrap();
+    let daemon = Daemon::start(listener, &file);
+    let said = type_in(&file, "accounts list", &clock());
+    assert_eq!(
+        said.out.lines().count(),
+        1 + 1 + 1005,
+        "heading, acme, teams"
+    );
+    drop(daemon);
+}
+
+#[test]
+fn a_probe_over_tls_asks_the_daemon_and_not_its_certificate() {
+    let (listener, address) = listener();
+    let config = format!(
+        "{CONFIG}\nserver: {{listen: \"{address}\", tls: {{certificate: cert.pem, private_key: key.pem}}}}\n"
+    );
+    let (directory, file) = house(&config);
+    let made = rcgen::generate_simple_self_signed(["ai.example.com".to_owned()]).unwrap();
+    std::fs::write(directory.path().join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(
+        directory.path().join("key.pem"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let tls = config::load(&file, &Variables::default())
+        .unwrap()
+        .listener
+        .tls
+        .unwrap();
+
+    let daemon = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let acceptor = tokio_rustls::TlsAcceptor::from(tls);
+            let stream = acceptor.accept(stream).await.unwrap();
+            let service = service_fn(async |request: http::Request<hyper::body::Incoming>| {
+                assert_eq!(request.uri().path(), "/readyz");
+                Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+            });
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    });
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(
+        (said.exit, said.out.as_str()),
+        (Exit::Done, "ready\n"),
+        "{said}"
+    );
+    daemon.join().unwrap();
+}

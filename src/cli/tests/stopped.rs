@@ -1,0 +1,161 @@
+//! Verbs beside a stopped daemon, and beside no configuration.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use tempfile::TempDir;
+
+use super::{Exit, clock, settled, type_in};
+use crate::{accounts::ApiKey, cli::offline::Offline, domain::Clock};
+
+pub(super) const CONFIG: &str = r#"
+store: {url: "sqlite:faregate.db"}
+providers:
+  local: {kind: openai, base_url: "http://127.0.0.1:1", api_key: "sk-of-the-provider"}
+models:
+  small: {provider: local, context_window: 1000, max_output_tokens: 100}
+plans:
+  free: {rate_limits: {requests_per_minute: 5}}
+  pro: {subscription: required}
+accounts:
+  - {id: acme, plan: pro, keys: [{id: acme-ci, key: "a-long-key-of-acme-itself"}]}
+"#;
+
+pub(super) fn house(config: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("faregate.yaml");
+    fs::write(&file, config).unwrap();
+    (directory, file)
+}
+
+#[test]
+fn a_day_of_administration() {
+    let (directory, file) = house(CONFIG);
+    let clock = clock();
+    let mut page = String::new();
+    for line in [
+        "check",
+        "accounts list",
+        "accounts create bob --plan free --model small --quota tokens=1000/day --concurrent-requests 2",
+        "accounts create eve --plan pro --subscription trialing --json",
+        "keys create --account bob --id bob-1 --allowed-ip 10.0.0.0/8 --expires-at 2027-01-01 --requests-per-minute 3",
+        "keys create --account acme",
+        "keys rotate bob-1 --overlap 2h",
+        "keys list --account bob --json",
+        "keys revoke bob-1",
+        "keys list --account bob",
+        "accounts set-plan bob pro",
+        "accounts set-subscription bob --status active --current-period-start 2026-11-20 --current-period-end 2026-12-20",
+        "accounts set-subscription bob --status past_due",
+        "accounts show bob",
+        "accounts set-subscription bob --none",
+        "accounts list",
+        "usage",
+        "usage --by model --since 7d --json",
+    ] {
+        page += &format!("$ faregate {line}\n{}\n", type_in(&file, line, &clock));
+        clock.advance(Duration::from_secs(60));
+    }
+    insta::assert_snapshot!("day", settled(&page, directory.path()));
+}
+
+#[test]
+fn mistakes_end_with_the_documented_numbers() {
+    let (directory, file) = house(CONFIG);
+    let clock = clock();
+    let mut page = String::new();
+    for line in [
+        "accounts create acme --plan free",
+        "accounts create x --plan gold",
+        "accounts set-plan acme free",
+        "accounts show nobody",
+        "keys create --account nobody",
+        "keys create --account acme --expires-at 2020-01-01",
+        "keys rotate acme-ci",
+        "keys revoke nobody",
+        "keys list --account nobody",
+        "--config none.yaml keys list",
+    ] {
+        page += &format!("$ faregate {line}\n{}\n", type_in(&file, line, &clock));
+    }
+    insta::assert_snapshot!("mistakes", settled(&page, directory.path()));
+}
+
+#[test]
+fn a_new_key_is_alone_on_standard_output() {
+    let (_directory, file) = house(CONFIG);
+    let said = type_in(&file, "keys create --account acme --id k", &clock());
+    assert_eq!(said.exit, Exit::Done);
+    let key = said.out.strip_suffix('\n').unwrap();
+    assert!(ApiKey::looks_valid(key), "{key}");
+    assert!(!said.notes.contains(key), "it is printed once");
+    let list = type_in(&file, "keys list --json", &clock());
+    assert!(!list.out.contains(key));
+}
+
+#[test]
+fn looking_makes_no_store() {
+    let (directory, file) = house(CONFIG);
+    for line in [
+        "keys list",
+        "accounts list",
+        "accounts show acme",
+        "usage",
+        "check",
+    ] {
+        assert_eq!(type_in(&file, line, &clock()).exit, Exit::Done, "{line}");
+    }
+    assert!(!directory.path().join("faregate.db").exists());
+}
+
+#[test]
+fn a_wrong_configuration_is_78_and_says_everything() {
+    let wrong = CONFIG
+        .replace("free:", "free: {}\n  fre:")
+        .replace("kind: openai", "kind: opneai");
+    let (directory, file) = house(&wrong);
+    let page = ["check", "keys list", "health"].map(|line| {
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Configuration);
+        settled(&said.to_string(), directory.path())
+    });
+    assert!(page.iter().all(|said| *said == page[0]));
+    assert!(page[0].contains("<dir>/faregate.yaml:4:"), "{}", page[0]);
+}
+
+#[test]
+fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
+    let (directory, file) = house(CONFIG);
+    let config = crate::config::load(&file, &super::Variables::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let daemon = Offline::own(config.roster, &config.store, &Clock::system()).unwrap();
+    let said = type_in(&file, "accounts create bob --plan free", &clock());
+    assert_eq!(said.exit, Exit::Failed);
+    insta::assert_snapshot!("held", settled(&said.notes, directory.path()));
+    let looked = type_in(&file, "accounts list", &clock());
+    assert_eq!(
+        looked.exit,
+        Exit::Done,
+        "looking needs nobody's leave: {looked}"
+    );
+    runtime.block_on(daemon.close());
+}
+
+#[test]
+fn a_store_in_memory_is_only_a_daemons() {
+    let (_directory, file) = house(&CONFIG.replace("sqlite:faregate.db", "sqlite::memory:"));
+    let said = type_in(&file, "keys list", &clock());
+    assert_eq!(said.exit, Exit::Failed);
+    assert!(said.notes.contains("in memory") && said.notes.contains("hint: add `admin:"));
+}
+
+#[test]
+fn a_schema_needs_no_configuration() {
+    let said = type_in("none.yaml".as_ref(), "schema", &clock());
+    assert_eq!(said.exit, Exit::Done);
+    let schema: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert!(schema["properties"]["providers"].is_object());
+}

@@ -1,0 +1,37 @@
+//! Tables as people read them.
+
+use serde_json::json;
+
+use super::super::{table::Table, usage};
+
+#[test]
+fn columns_are_aligned_and_cells_are_harmless() {
+    let mut table = Table::new(&["NAME", ">COUNT", "WORDS"], false);
+    table.row(["ä-long-name".to_owned(), "7".to_owned(), String::new()]);
+    table.row([
+        "x\x1b[2J".to_owned(),
+        "12345678".to_owned(),
+        "a b".to_owned(),
+    ]);
+    insta::assert_snapshot!("table", table);
+    let bold = Table::new(&["NAME"], true).to_string();
+    assert_eq!(bold, "\x1b[1mNAME\x1b[0m\n");
+}
+
+#[test]
+fn usage_has_a_total() {
+    let row = |group: serde_json::Value, calls: u64| {
+        json!({
+            "group": group, "calls": calls, "estimated_calls": 1,
+            "tokens": {"input": 1000 * calls, "cached_input": 10, "cache_write": 0, "output": 50, "reasoning": 0},
+        })
+    };
+    let rows = [
+        row(json!("2026-11-19"), 3),
+        row(json!("2026-11-20"), 1200),
+        row(json!(null), 1),
+    ];
+    insta::assert_snapshot!("usage", usage::table("day", &rows, false));
+    let alone = usage::table("model", &rows[..1], false).to_string();
+    assert!(alone.starts_with("MODEL ") && !alone.contains("total"));
+}

@@ -1,0 +1,86 @@
+//! Values of flags.
+
+use std::time::Duration;
+
+use super::super::arguments::{Moment, read};
+
+#[test]
+fn durations() {
+    for (text, seconds) in [
+        ("0", 0),
+        ("90s", 90),
+        ("30m", 1800),
+        ("24h", 86_400),
+        ("7d", 604_800),
+    ] {
+        assert_eq!(
+            read::duration(text),
+            Ok(Duration::from_secs(seconds)),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "h",
+        "24",
+        "-1h",
+        "+1h",
+        "1.5h",
+        "1 h",
+        "24H",
+        "1w",
+        "99999999999999999999d",
+        "300000000000000000d",
+        "1ä",
+    ] {
+        assert!(read::duration(text).is_err(), "{text}");
+    }
+    assert_eq!(read::delay("30ms"), Ok(Duration::from_millis(30)));
+    assert_eq!(read::delay("2s"), Ok(Duration::from_secs(2)));
+    assert!(read::delay("fast").is_err());
+}
+
+#[test]
+fn instants_and_moments() {
+    let noon = "2026-11-20T12:00:00Z".parse().unwrap();
+    assert_eq!(read::instant("2026-11-20T12:00:00Z"), Ok(noon));
+    let midnight = "2026-11-20T00:00:00Z".parse().unwrap();
+    assert_eq!(read::instant("2026-11-20"), Ok(midnight));
+    for text in [
+        "",
+        "tomorrow",
+        "2026-13-01",
+        "20.11.2026",
+        "2026-11-20T25:00:00Z",
+    ] {
+        assert!(read::instant(text).is_err(), "{text}");
+    }
+    let at = |text: &str| read::moment(text).map(|moment: Moment| moment.from(noon));
+    assert_eq!(at("12h"), Ok(midnight));
+    assert_eq!(at("2026-11-20"), Ok(midnight));
+    assert!(at("yesterday").unwrap_err().contains("7d"));
+}
+
+#[test]
+fn quotas() {
+    let read = |text| read::quota(text).map(|quota| quota.to_string());
+    assert_eq!(
+        read("tokens=100000/day"),
+        Ok(r#"{"per":"day","tokens":100000}"#.into())
+    );
+    assert_eq!(
+        read("requests=0/period"),
+        Ok(r#"{"per":"period","requests":0}"#.into())
+    );
+    for text in [
+        "",
+        "tokens",
+        "tokens=/day",
+        "tokens=1",
+        "words=1/day",
+        "tokens=1/year",
+        "tokens=-1/day",
+    ] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}

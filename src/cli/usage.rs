@@ -1,0 +1,107 @@
+//! `faregate usage`.
+
+use serde_json::Value;
+
+use super::{
+    Failure, Terminal,
+    arguments::UsageFlags,
+    backend::{Backend, listed, path, target},
+    show,
+    table::Table,
+};
+use crate::{config::Config, domain::Clock};
+
+pub(super) async fn run(
+    flags: &UsageFlags,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let UsageFlags {
+        account,
+        key,
+        model,
+        by,
+        since,
+        until,
+        json,
+    } = flags;
+    let now = clock.now();
+    let instant = |moment: &Option<super::arguments::Moment>| {
+        moment.map(|moment| moment.from(now).to_string())
+    };
+    let parameters = [
+        ("by", Some(by.clone())),
+        ("account", account.clone()),
+        ("key", key.clone()),
+        ("model", model.clone()),
+        ("since", instant(since)),
+        ("until", instant(until)),
+    ];
+    let said: Vec<(&str, &str)> = parameters
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+        .collect();
+    let target = target(&path(&["usage"]), &said);
+
+    let backend = Backend::to_read(config, clock).await?;
+    let ask = async |backend: &Backend| backend.get(&target).await;
+    let mut answer = backend.during(ask).await?;
+    let rows = match answer["data"].take() {
+        Value::Array(rows) => rows,
+        _ => Vec::new(),
+    };
+    if *json {
+        return show::json(terminal, &listed(&rows));
+    }
+    if rows.is_empty() {
+        terminal.note("No calls.");
+        return Ok(());
+    }
+    terminal.result(table(by, &rows, terminal.bold()))
+}
+
+/// Sums for people, with a line for all of them together.
+pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
+    let first = match by {
+        "key" => "KEY",
+        "model" => "MODEL",
+        "account" => "ACCOUNT",
+        "outcome" => "OUTCOME",
+        _ => "DAY",
+    };
+    let columns = [
+        first,
+        ">CALLS",
+        ">ESTIMATED",
+        ">INPUT",
+        ">CACHED",
+        ">OUTPUT",
+        ">TOKENS",
+    ];
+    let mut table = Table::new(&columns, bold);
+    let mut total = [0_u64; 6];
+    for row in rows {
+        let tokens = &row["tokens"];
+        let count = |value: &Value| value.as_u64().unwrap_or(0);
+        let (input, output) = (count(&tokens["input"]), count(&tokens["output"]));
+        let numbers = [
+            count(&row["calls"]),
+            count(&row["estimated_calls"]),
+            input,
+            count(&tokens["cached_input"]),
+            output,
+            input.saturating_add(output),
+        ];
+        for (sum, number) in total.iter_mut().zip(numbers) {
+            *sum = sum.saturating_add(number);
+        }
+        let cells = numbers.iter().map(u64::to_string);
+        table.row([show::text(&row["group"])].into_iter().chain(cells));
+    }
+    if rows.len() > 1 {
+        let cells = total.iter().map(u64::to_string);
+        table.row(["total".to_owned()].into_iter().chain(cells));
+    }
+    table
+}
