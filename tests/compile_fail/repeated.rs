@@ -1,0 +1,25 @@
+//! A passed check is good for one call: it can neither be copied nor used twice.
+
+use faregate::{
+    admission::{Admitted, Subscriber, rate},
+    call::Toll,
+    domain::Clock,
+    metering::{Charge, Reservation},
+    store::Outcome,
+};
+
+fn admitted_twice(subscriber: Subscriber, clock: &Clock) {
+    let _first = rate(subscriber, Toll::Full, clock);
+    let _second = rate(subscriber, Toll::Full, clock);
+}
+
+fn settled_twice(reservation: Reservation) {
+    reservation.settle(Outcome::Completed, 200, Charge::Void);
+    reservation.settle(Outcome::Completed, 200, Charge::Void);
+}
+
+fn copied(admitted: &Admitted) {
+    let _: Admitted = Clone::clone(admitted);
+}
+
+fn main() {}

@@ -1,0 +1,35 @@
+//! Each check takes what the one before it gave, so none can be left out.
+
+use std::sync::Arc;
+
+use faregate::{
+    accounts::Accounts,
+    admission::{Admitted, Caller, Held, Permitted, Request, Subscriber, policy, rate, reserve},
+    call::{Catalogue, Destination, Toll},
+    domain::Clock,
+    metering::Desk,
+    refusal::Refusal,
+};
+
+fn no_standing(caller: Caller, clock: &Clock) -> Result<Admitted, Refusal> {
+    rate(caller, Toll::Full, clock)
+}
+
+fn no_rate(
+    subscriber: Subscriber,
+    to: &Destination,
+    catalogue: &Catalogue,
+    accounts: &Accounts,
+) -> Result<Permitted, Refusal> {
+    policy(subscriber, to, None, catalogue, accounts)
+}
+
+async fn no_policy(
+    admitted: Admitted,
+    request: Request<'_>,
+    desk: &Arc<Desk>,
+) -> Result<Held, Refusal> {
+    reserve(admitted, request, desk).await
+}
+
+fn main() {}

@@ -1,0 +1,280 @@
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::harness::{Call, Daemon, Gate, Step, Upstream, raw, raw_until_close, within, write};
+
+const KEY: &str = "the-key-of-account-a-0001";
+const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+const ANSWER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+const TOKEN: &str = "test-admin-token-of-32-bytes-or-more";
+
+fn yaml(upstream: &Upstream) -> String {
+    format!(
+        r#"
+server: {{listen: "127.0.0.1:0"}}
+admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
+store: {{url: "sqlite:faregate.db"}}
+log: {{format: json}}
+providers:
+  up: {{kind: openai, base_url: "{}/v1", api_key: sk-upstream}}
+models:
+  m: {{provider: up, context_window: 1000}}
+plans:
+  p: {{quotas: [{{tokens: 100000, per: day}}]}}
+accounts:
+  - {{id: a, plan: p, keys: [{{id: k, key: {KEY}}}]}}
+"#,
+        upstream.url()
+    )
+}
+
+/// Answers with one event of a stream, and goes on with `then`.
+async fn streaming(then: fn() -> Vec<Step>) -> Upstream {
+    Upstream::start(move |_| {
+        let mut steps = vec![Step::Send(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+              data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n"
+                .to_vec(),
+        )];
+        steps.extend(then());
+        steps
+    })
+    .await
+}
+
+fn is_chat(line: &Value) -> bool {
+    line["path"] == "/v1/chat/completions"
+}
+
+#[tokio::test]
+async fn the_access_record_of_a_client_that_left_says_what_it_used() {
+    let upstream = streaming(|| vec![Step::Hang]).await;
+    let mut daemon = Daemon::start(&yaml(&upstream)).await;
+    let mut answer = daemon.chat(KEY, STREAM).open().await;
+    within("an event", answer.frame()).await.unwrap().unwrap();
+    drop(answer);
+    let record = daemon.accesses(is_chat).await;
+    assert_eq!(record["status"], 200, "{record:#}");
+    assert_eq!(record["outcome"], "client_closed", "{record:#}");
+    assert_eq!(record["estimated"], true, "{record:#}");
+    assert!(record["input_tokens"].as_u64().unwrap() > 0, "{record:#}");
+    within("the provider was cancelled", upstream.all_closed()).await;
+}
+
+#[tokio::test]
+async fn a_file_is_reloaded_whole_or_not_at_all() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let first = yaml(&upstream);
+    let mut daemon = Daemon::start(&first).await;
+    let bad = first
+        .replace("plan: p", "plan: q")
+        .replace(KEY, "the-key-of-account-a-0002");
+    write(daemon.folder.path(), &bad);
+    daemon.signal("HUP");
+    let problem = daemon.logs(|line| line["level"] == "error").await;
+    let text = problem["message"].as_str().unwrap();
+    assert!(
+        text.ends_with("accounts[0].plan: is not a plan of this file"),
+        "{text}"
+    );
+    assert_eq!(problem["hint"], "did you mean p?");
+    let refused = daemon.logs(|line| line.get("config").is_some()).await;
+    assert_eq!(
+        refused["message"],
+        "the file is wrong; the old configuration stays"
+    );
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+
+    let second = first
+        .replace(KEY, "the-key-of-account-a-0002")
+        .replace("faregate.db", "other.db");
+    let done = daemon.reload(&second).await;
+    assert_eq!(
+        done["message"], "the configuration was reloaded",
+        "{done:#}"
+    );
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 401);
+    let other = daemon.chat("the-key-of-account-a-0002", CHAT).send().await;
+    assert_eq!(other.status, 200);
+    let metrics = Call::new(daemon.admin, "GET", "/metrics").send().await;
+    assert!(metrics.text().contains("\nfaregate_restart_pending 1\n"));
+}
+
+#[tokio::test]
+async fn a_file_that_takes_a_key_away_needs_no_store_that_can_be_written() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let first = yaml(&upstream);
+    let mut daemon = Daemon::start(&first).await;
+    let other = rusqlite::Connection::open(daemon.folder.path().join("faregate.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let done = daemon
+        .reload(&first.replace(KEY, "the-key-of-account-a-0002"))
+        .await;
+    assert_eq!(
+        done["message"], "the configuration was reloaded",
+        "{done:#}"
+    );
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 401);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_lets_a_stream_finish() {
+    let gate = Gate::default();
+    let upstream = {
+        let gate = gate.clone();
+        Upstream::start(move |_| {
+            vec![
+                Step::Send(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+                      data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n"
+                        .to_vec(),
+                ),
+                Step::Wait(gate.clone()),
+                Step::Send(b"data: [DONE]\n\n".to_vec()),
+                Step::Close,
+            ]
+        })
+        .await
+    };
+    let mut daemon = Daemon::start(&yaml(&upstream)).await;
+    let mut answer = daemon.chat(KEY, STREAM).open().await;
+    within("an event", answer.frame()).await.unwrap().unwrap();
+    daemon.signal("TERM");
+    daemon
+        .logs(|line| line["message"].as_str().unwrap().starts_with("draining"))
+        .await;
+    let ready = Call::new(daemon.admin, "GET", "/readyz").send().await;
+    assert_eq!(ready.status, 503);
+    gate.open();
+    let rest = within("the rest", answer.collect())
+        .await
+        .unwrap()
+        .to_bytes();
+    assert!(rest.ends_with(b"data: [DONE]\n\n"), "{rest:?}");
+    let (status, _) = daemon.ended().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn told_twice_it_ends_streams_with_an_event() {
+    let upstream = streaming(|| vec![Step::Hang]).await;
+    let mut daemon = Daemon::start(&yaml(&upstream)).await;
+    let mut answer = daemon.chat(KEY, STREAM).open().await;
+    within("an event", answer.frame()).await.unwrap().unwrap();
+    daemon.signal("TERM");
+    daemon
+        .logs(|line| line["message"].as_str().unwrap().starts_with("draining"))
+        .await;
+    daemon.signal("TERM");
+    let rest = within("the rest", answer.collect())
+        .await
+        .unwrap()
+        .to_bytes();
+    let rest = String::from_utf8(rest.to_vec()).unwrap();
+    assert!(rest.contains("\"code\":\"draining\""), "{rest}");
+    let (status, folder) = daemon.ended().await;
+    assert_eq!(status.code(), Some(0));
+    let rows = rusqlite::Connection::open(folder.path().join("faregate.db")).unwrap();
+    let calls: u32 = rows
+        .query_row("SELECT count(*) FROM calls", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(calls, 1, "the stream was settled");
+}
+
+#[tokio::test]
+async fn what_was_created_and_used_is_there_after_a_kill() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let daemon = Daemon::start(&yaml(&upstream)).await;
+    let admin = |daemon: &Daemon, method: &str, path: &str| {
+        Call::new(daemon.admin, method, path).bearer(TOKEN)
+    };
+    let account = json!({"id": "b", "plan": "p"}).to_string();
+    let answer = admin(&daemon, "POST", "/admin/v1/accounts").json(&account);
+    assert_eq!(answer.send().await.status, 201);
+    let key = json!({"account": "b"}).to_string();
+    let made = admin(&daemon, "POST", "/admin/v1/keys")
+        .json(&key)
+        .send()
+        .await;
+    let key = made.value()["key"].as_str().unwrap().to_owned();
+    assert_eq!(daemon.chat(&key, CHAT).send().await.status, 200);
+    let sums = async |daemon: &Daemon| {
+        let usage = admin(daemon, "GET", "/admin/v1/usage?by=account")
+            .send()
+            .await;
+        usage.value()["data"].clone()
+    };
+    within("the call was written", async {
+        while sums(&daemon).await.as_array().unwrap().is_empty() {}
+    })
+    .await;
+    let before = sums(&daemon).await;
+    daemon.signal("KILL");
+    let (_, folder) = daemon.ended().await;
+
+    let daemon = Daemon::start_in(folder).await;
+    assert_eq!(sums(&daemon).await, before);
+    assert_eq!(daemon.chat(&key, CHAT).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_costs_lines_and_no_request() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let mut daemon = Daemon::start(&yaml(&upstream)).await;
+    daemon.stop_reading();
+    let agent = "x".repeat(1000);
+    let probe = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nuser-agent: {agent}\r\n\r\n");
+    let last = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let dropped = async |daemon: &Daemon| {
+        let metrics = Call::new(daemon.admin, "GET", "/metrics").send().await;
+        let text = metrics.text().to_owned();
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix("faregate_log_lines_dropped_total "));
+        value.unwrap().parse::<u64>().unwrap()
+    };
+    within("lines were dropped", async {
+        while dropped(&daemon).await == 0 {
+            let answers =
+                raw_until_close(daemon.address, (probe.repeat(100) + last).as_bytes()).await;
+            assert_eq!(answers.matches("HTTP/1.1 200").count(), 101);
+        }
+    })
+    .await;
+    daemon.signal("TERM");
+    let (status, _) = daemon.ended().await;
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn clients_do_not_take_the_descriptors_that_their_calls_need() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), &yaml(&upstream));
+    let daemon = Daemon::start_after("ulimit -n 300", folder).await;
+    let mut early = daemon.early.iter();
+    let told = early.find(|line| line["descriptors"] == 300).unwrap();
+    assert_eq!(
+        (&told["configured"], &told["served"]),
+        (&json!(10_000), &json!(50))
+    );
+    // More than are served; the rest waits, and calls go on.
+    let mut first = raw(daemon.address, b"").await;
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        held.push(raw(daemon.address, b"").await);
+    }
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{CHAT}",
+        CHAT.len()
+    );
+    first.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within("an answer", first.read_to_string(&mut answer))
+        .await
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}

@@ -1,0 +1,126 @@
+//! The way of a call through all checks, without a listener and without a provider.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use faregate::{
+    accounts::Accounts,
+    admission::{
+        Admitted, Held, Permitted, Request as Asked, authenticate, policy, rate, reserve, standing,
+    },
+    call::{Catalogue, Destination, Model, Route, Toll},
+    config::Config,
+    domain::{Clock, ModelName, ProviderId, RequestId, SubscriptionPolicy},
+    metering::Desk,
+    providers::{Ask, Dialect, Endpoint, ProviderKind},
+    refusal::Refusal,
+    store::Store,
+    telemetry::{Metrics, Vocabulary},
+};
+use http::{Request, request::Parts};
+
+const SUBSCRIPTIONS: SubscriptionPolicy = SubscriptionPolicy {
+    grace_period: Duration::ZERO,
+    renewal_leeway: Duration::ZERO,
+};
+
+/// What the checks need: accounts, a route and a model `m` for chat completions, a desk and its store.
+pub(crate) struct Checks {
+    pub(crate) accounts: Accounts,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) store: Store,
+    destination: Destination,
+    catalogue: Catalogue,
+    name: ModelName,
+    body: Bytes,
+    ask: Ask,
+}
+
+impl Checks {
+    /// The accounts and the store of `config`, and calls with this body.
+    pub(crate) fn new(config: Config, clock: &Clock, body: &'static str) -> Self {
+        let (store, _) = Store::open(&config.store, clock.clone()).unwrap();
+        let metrics = Metrics::new(Vocabulary {
+            dialects: &[],
+            codes: &[],
+            outcomes: &["completed", "client_closed"],
+        });
+        let accounts = Accounts::new(clock.clone(), Vec::new());
+        accounts.publish(config.roster);
+        let route = Arc::new(Route {
+            path: "/".into(),
+            provider: None,
+            counts_requests: false,
+            accounts: None,
+        });
+        let name = ModelName::parse("m").unwrap();
+        let catalogue = Catalogue::of(vec![Model {
+            name: name.clone(),
+            kind: ProviderKind::OpenAi,
+            provider: ProviderId::parse("up").unwrap(),
+            upstream_name: name.clone(),
+            context_window: Some(1000),
+            max_output_tokens: Some(500),
+        }]);
+        let (endpoint, body) = (
+            Endpoint::ChatCompletions,
+            Bytes::from_static(body.as_bytes()),
+        );
+        let target = "/v1/chat/completions".parse().unwrap();
+        Self {
+            desk: Arc::new(Desk::new(store.ledger(), clock.clone(), Arc::new(metrics))),
+            destination: Destination::new(route, Dialect::OpenAi, endpoint, target, 0),
+            ask: Ask::read(endpoint, &body).unwrap(),
+            accounts,
+            store,
+            catalogue,
+            name,
+            body,
+        }
+    }
+
+    /// The head of a call with this key.
+    pub(crate) fn head(key: Option<&str>) -> Parts {
+        let mut request = Request::post("/v1/chat/completions").header("host", "localhost");
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    /// The checks of the head.
+    pub(crate) fn admit(&self, head: &Parts) -> Result<Admitted, Refusal> {
+        let clock = &self.desk.clock;
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let directory = self.accounts.directory();
+        let route = Some(&*self.destination.route);
+        let caller = authenticate(&directory, head, route, client, clock.now())?;
+        let subscriber = standing(caller, Toll::Full, SUBSCRIPTIONS, clock)?;
+        rate(subscriber, Toll::Full, clock)
+    }
+
+    /// The check of the body.
+    pub(crate) fn permit(&self, admitted: Admitted) -> Result<Permitted, Refusal> {
+        let (to, name) = (&self.destination, Some(&self.name));
+        policy(admitted, to, name, &self.catalogue, &self.accounts)
+    }
+
+    /// The last check.
+    pub(crate) async fn reserve(&self, permitted: Permitted) -> Result<Held, Refusal> {
+        let clock = &self.desk.clock;
+        let asked = Asked {
+            id: RequestId::new(clock.now()),
+            at: clock.now(),
+            arrived: clock.elapsed(),
+            destination: &self.destination,
+            ask: Some(&self.ask),
+            body: &self.body,
+            idempotency_key: None,
+        };
+        reserve(permitted, asked, &self.desk).await
+    }
+}

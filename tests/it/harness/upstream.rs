@@ -1,0 +1,270 @@
+//! A scripted provider: it says exactly these bytes, when told, and remembers what it was asked.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, Semaphore, watch},
+};
+
+use super::within;
+
+/// One thing that the provider does.
+#[derive(Clone)]
+pub(crate) enum Step {
+    /// Sends these bytes.
+    Send(Vec<u8>),
+    /// Waits until the test opens the gate.
+    Wait(Gate),
+    /// Resets the connection.
+    Reset,
+    /// Closes the connection.
+    Close,
+    /// Says nothing more until the other side closes.
+    Hang,
+}
+
+/// Opened by the test, one waiter at a time.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<Notify>);
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    /// The whole head, as it was written.
+    pub(crate) head: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
+
+/// The provider.
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    arrived: Arc<Semaphore>,
+    open: watch::Receiver<usize>,
+    pub(crate) connections: watch::Receiver<usize>,
+}
+
+/// A whole answer with a JSON body.
+pub(crate) fn json(status: &str, body: &str) -> Vec<Step> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    vec![Step::Send((head + body).into_bytes())]
+}
+
+/// The head of a stream, and one chunk for each text.
+pub(crate) fn sse(frames: &[&str]) -> Vec<Step> {
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = |frame: &&str| Step::Send(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes());
+    let mut steps = vec![Step::Send(head.into())];
+    steps.extend(frames.iter().map(chunk));
+    steps.push(Step::Send(b"0\r\n\r\n".to_vec()));
+    steps
+}
+
+impl Upstream {
+    /// Starts a provider that answers by `script`.
+    pub(crate) async fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let arrived = Arc::new(Semaphore::new(0));
+        let (open_count, open) = watch::channel(0);
+        let (total, connections) = watch::channel(0);
+        let script: Arc<Script> = Arc::new(script);
+        let upstream = Self {
+            address,
+            seen: Arc::clone(&seen),
+            arrived: Arc::clone(&arrived),
+            open,
+            connections,
+        };
+        let open_count = Arc::new(open_count);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                total.send_modify(|count| *count += 1);
+                open_count.send_modify(|count| *count += 1);
+                let (seen, arrived, script) =
+                    (Arc::clone(&seen), Arc::clone(&arrived), Arc::clone(&script));
+                let open_count = Arc::clone(&open_count);
+                tokio::spawn(async move {
+                    serve(stream, &seen, &arrived, &*script).await;
+                    open_count.send_modify(|count| *count -= 1);
+                });
+            }
+        });
+        upstream
+    }
+
+    /// A provider that answers everything with this JSON.
+    pub(crate) async fn answering(status: &'static str, body: &'static str) -> Self {
+        Self::start(move |_| json(status, body)).await
+    }
+
+    /// The URL, without a path.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything it was asked so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The next request that nobody has waited for yet.
+    pub(crate) async fn arrival(&self) {
+        within("a request arrived upstream", self.arrived.acquire())
+            .await
+            .unwrap()
+            .forget();
+    }
+
+    /// Waits until no connection is open any more.
+    pub(crate) async fn all_closed(&self) {
+        let mut open = self.open.clone();
+        within(
+            "the connections upstream closed",
+            open.wait_for(|open| *open == 0),
+        )
+        .await
+        .unwrap();
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    seen: &Mutex<Vec<Seen>>,
+    arrived: &Semaphore,
+    script: &Script,
+) {
+    stream.set_nodelay(true).unwrap();
+    let mut buffer = Vec::new();
+    while let Some(request) = read(&mut stream, &mut buffer).await {
+        let steps = script(&request);
+        seen.lock().unwrap().push(request);
+        arrived.add_permits(1);
+        for step in steps {
+            match step {
+                Step::Send(bytes) => {
+                    if stream.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+                Step::Wait(gate) => {
+                    // Whoever waits still notices that the other side is gone.
+                    let mut byte = [0; 1];
+                    tokio::select! {
+                        () = gate.0.notified() => {}
+                        read = stream.peek(&mut byte) => if matches!(read, Ok(0) | Err(_)) { return },
+                    }
+                }
+                Step::Reset => {
+                    stream.set_zero_linger().unwrap();
+                    return;
+                }
+                Step::Close => return,
+                Step::Hang => {
+                    let mut rest = Vec::new();
+                    let _ = stream.read_to_end(&mut rest).await;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Reads one request; `None` at the end of the connection.
+async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+    let end = loop {
+        if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
+    let mut lines = head.trim_end().split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let fields = lines.filter_map(|line| line.split_once(": "));
+    let headers: HashMap<String, String> = fields
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: Option<usize> = headers
+        .get("content-length")
+        .map(|length| length.parse().unwrap());
+    let chunked = headers
+        .get("transfer-encoding")
+        .is_some_and(|coding| coding == "chunked");
+    let body = if chunked {
+        dechunk(stream, buffer).await?
+    } else {
+        let length = length.unwrap_or(0);
+        while buffer.len() < length {
+            if stream.read_buf(buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        buffer.drain(..length).collect()
+    };
+    Some(Seen {
+        method,
+        target,
+        head: head.clone(),
+        headers,
+        body,
+    })
+}
+
+async fn dechunk(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = loop {
+            if let Some(at) = buffer.windows(2).position(|two| two == b"\r\n") {
+                break at;
+            }
+            if stream.read_buf(buffer).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&buffer[..line]).unwrap(), 16).unwrap();
+        while buffer.len() < line + 2 + size + 2 {
+            if stream.read_buf(buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        body.extend_from_slice(&buffer[line + 2..line + 2 + size]);
+        buffer.drain(..line + 2 + size + 2);
+        if size == 0 {
+            return Some(body);
+        }
+    }
+}

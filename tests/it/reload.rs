@@ -1,0 +1,338 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    fixture::{CHAT, KEY, file, planned, provider, refused, served},
+    harness::{Call, Gate, Gateway, Step, Upstream, within},
+};
+
+const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+
+/// A stream of three events, the last two of which wait for the gate.
+async fn gated(gate: &Gate) -> Upstream {
+    let gate = gate.clone();
+    Upstream::start(move |_| {
+        let chunk = |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        vec![
+            Step::Send(head.into()),
+            chunk("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n"),
+            Step::Wait(gate.clone()),
+            chunk("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":300,\"completion_tokens\":100,\"total_tokens\":400}}\n\n"),
+            chunk("data: [DONE]\n\n"),
+            Step::Send(b"0\r\n\r\n".to_vec()),
+        ]
+    })
+    .await
+}
+
+async fn metric(gateway: &Gateway, name: &str) -> String {
+    let text = gateway
+        .admin("GET", "/metrics")
+        .send()
+        .await
+        .text()
+        .to_owned();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name} is not in {text}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn counters_stay_and_changed_limits_apply() {
+    let upstream = provider().await;
+    let plan = |requests: u32, rate: u32| {
+        planned(
+            &upstream,
+            &format!(
+                "{{quotas: [{{requests: {requests}, per: day}}], rate_limits: {{requests_per_minute: {rate}}}}}"
+            ),
+        )
+    };
+    let mut gateway = Gateway::start(&plan(3, 2)).await;
+    let chat = async |gateway: &Gateway| gateway.chat(KEY, CHAT).send().await;
+    served(&chat(&gateway).await);
+    served(&chat(&gateway).await);
+    refused(&chat(&gateway).await, 429, "rate_limit_exceeded");
+    // The same again: nothing is fresh.
+    gateway.reload(&plan(3, 2)).await;
+    refused(&chat(&gateway).await, 429, "rate_limit_exceeded");
+    // Another rate starts fresh, the quota does not.
+    gateway.reload(&plan(3, 5)).await;
+    served(&chat(&gateway).await);
+    refused(&chat(&gateway).await, 402, "quota_exhausted");
+    gateway.reload(&plan(4, 5)).await;
+    served(&chat(&gateway).await);
+    refused(&chat(&gateway).await, 402, "quota_exhausted");
+    gateway.reload(&plan(1, 5)).await;
+    let refusal = chat(&gateway).await;
+    refused(&refusal, 402, "quota_exhausted");
+    let facts = &refusal.value()["billing"]["limit"];
+    assert_eq!(
+        (&facts["used"], &facts["limit"], &facts["remaining"]),
+        (&json!(4), &json!(1), &json!(0))
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_and_keys_come_and_go_with_the_file() {
+    let upstream = provider().await;
+    let with = |accounts: &str| {
+        let plans = "plans: {p: {quotas: [{requests: 9, per: day}]}, q: {quotas: [{requests: 9, per: day}]}}\n";
+        file(&upstream, &format!("{plans}{accounts}"))
+    };
+    let one = "accounts: [{id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}]}]\n";
+    let mut gateway = Gateway::start(&with(one)).await;
+    let status =
+        async |gateway: &Gateway, key: &str| gateway.chat(key, CHAT).send().await.status.as_u16();
+    assert_eq!(status(&gateway, KEY).await, 200);
+    gateway.reload(&with("")).await;
+    assert_eq!(status(&gateway, KEY).await, 401);
+    assert_eq!(
+        gateway
+            .admin("GET", "/admin/v1/accounts/a")
+            .send()
+            .await
+            .status,
+        404
+    );
+    // Back on another plan, with another secret: what was used stays.
+    gateway
+        .reload(&with(
+            "accounts: [{id: a, plan: q, keys: [{id: k, key: another-key-of-account-a-2}]}]\n",
+        ))
+        .await;
+    assert_eq!(status(&gateway, KEY).await, 401);
+    assert_eq!(status(&gateway, "another-key-of-account-a-2").await, 200);
+    let limits = gateway.limits("another-key-of-account-a-2").await;
+    assert_eq!(
+        (&limits["plan"], &limits["limits"][0]["used"]),
+        (&json!("q"), &json!(2))
+    );
+    gateway.reload(&with("accounts: [{id: a, plan: q, disabled: true, keys: [{id: k, key: another-key-of-account-a-2}]}]\n")).await;
+    assert_eq!(status(&gateway, "another-key-of-account-a-2").await, 403);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_created_stays_beside_the_file() {
+    let upstream = provider().await;
+    let with = |rest: &str| file(&upstream, rest);
+    let plan = "plans: {p: {quotas: [{requests: 9, per: day}]}}\n";
+    let mut gateway = Gateway::start(&with(plan)).await;
+    gateway
+        .admin("POST", "/admin/v1/accounts")
+        .json(r#"{"id":"a","plan":"p"}"#)
+        .send()
+        .await;
+    let made = gateway
+        .admin("POST", "/admin/v1/keys")
+        .json(r#"{"account":"a","id":"k"}"#)
+        .send()
+        .await;
+    let made = made.value()["key"].as_str().unwrap().to_owned();
+    let status =
+        async |gateway: &Gateway, key: &str| gateway.chat(key, CHAT).send().await.status.as_u16();
+    assert_eq!(status(&gateway, &made).await, 200);
+    gateway.reload(&with(plan)).await;
+    assert_eq!(status(&gateway, &made).await, 200);
+    // Without its plan the account opens nothing; with it, it goes on.
+    gateway.reload(&with("plans: {other: {}}\n")).await;
+    assert_eq!(status(&gateway, &made).await, 401);
+    gateway.reload(&with(plan)).await;
+    assert_eq!(status(&gateway, &made).await, 200);
+    // The file takes the account over: its word holds, and it is read-only to the API.
+    gateway
+        .reload(&with(&format!("{plan}{}", crate::fixture::ACCOUNT)))
+        .await;
+    assert_eq!(status(&gateway, KEY).await, 200);
+    assert_eq!(status(&gateway, &made).await, 401);
+    let account = gateway
+        .admin("GET", "/admin/v1/accounts/a")
+        .send()
+        .await
+        .value();
+    assert_eq!(account["source"], "config");
+    let used = gateway.limits(KEY).await["limits"][0]["used"].clone();
+    assert_eq!(used, 4);
+    // And gives it back.
+    gateway.reload(&with(plan)).await;
+    assert_eq!(
+        (status(&gateway, KEY).await, status(&gateway, &made).await),
+        (401, 200)
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn calls_under_way_go_on_and_count() {
+    let gate = Gate::default();
+    let (upstream, next) = (gated(&gate).await, provider().await);
+    let plan = "{quotas: [{tokens: 10000, per: day}], rate_limits: {concurrent_requests: 1}}";
+    let mut gateway = Gateway::start(&planned(&upstream, plan)).await;
+    let stream = gateway.chat(KEY, STREAM).open().await;
+    assert_eq!(stream.status(), 200);
+    // Another provider, a tighter quota, and no account at all.
+    gateway
+        .reload(&planned(
+            &next,
+            "{quotas: [{tokens: 500, per: day}], rate_limits: {concurrent_requests: 1}}",
+        ))
+        .await;
+    refused(
+        &gateway.chat(KEY, CHAT).send().await,
+        429,
+        "concurrency_limit_exceeded",
+    );
+    gateway.reload(&file(&next, "plans: {p: {}}\n")).await;
+    refused(
+        &gateway.chat(KEY, CHAT).send().await,
+        401,
+        "invalid_api_key",
+    );
+    gate.open();
+    let body = http_body_util::BodyExt::collect(stream.into_body());
+    let body = within("the stream ended", body).await.unwrap().to_bytes();
+    assert!(body.ends_with(b"data: [DONE]\n\n"), "{body:?}");
+    gateway.reload(&planned(&next, plan)).await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    let limits = gateway.limits(KEY).await;
+    let quota = limits["limits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|limit| limit["kind"] == "quota")
+        .unwrap();
+    assert_eq!((&quota["used"], &quota["held"]), (&json!(411), &json!(0)));
+    assert_eq!((upstream.seen().len(), next.seen().len()), (1, 1));
+    assert_eq!(gateway.calls(2).await.len(), 2);
+    gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_while_files_are_exchanged() {
+    let upstream = provider().await;
+    let second = provider().await;
+    let plan = |limit: u32| {
+        format!("{{quotas: [{{requests: {limit}, per: day}}, {{tokens: 9000000, per: month}}]}}")
+    };
+    let mut gateway = Gateway::start(&planned(&upstream, &plan(100_000))).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (address, stop) = (gateway.address, Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut served = 0_u64;
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = Call::new(address, "POST", "/v1/chat/completions")
+                        .bearer(KEY)
+                        .json(CHAT)
+                        .send()
+                        .await;
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    served += 1;
+                }
+                served
+            })
+        })
+        .collect();
+    for turn in 0..20 {
+        let provider = if turn % 2 == 0 { &second } else { &upstream };
+        gateway
+            .reload(&planned(provider, &plan(100_000 + turn)))
+            .await;
+        for _ in 0..4 {
+            provider.arrival().await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut count = 0;
+    for client in clients {
+        count += within("a client ended", client).await.unwrap();
+    }
+    assert_eq!(count, (upstream.seen().len() + second.seen().len()) as u64);
+    let limits = gateway.limits(KEY).await;
+    assert_eq!(
+        (&limits["limits"][0]["used"], &limits["limits"][1]["used"]),
+        (&json!(count), &json!(count * 11))
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_only_a_restart_changes_is_told() {
+    let upstream = provider().await;
+    let yaml = planned(&upstream, "{}");
+    let mut gateway = Gateway::start(&yaml).await;
+    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    let other = yaml.replace("sk-upstream", "sk-another") + "log: {format: json}\n";
+    gateway.reload(&other).await;
+    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "1");
+    // The rest is in force.
+    served(&gateway.chat(KEY, CHAT).send().await);
+    assert_eq!(
+        upstream.seen()[0].headers["authorization"],
+        "Bearer sk-another"
+    );
+    gateway.reload(&yaml).await;
+    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn models_routes_and_bounds_change_with_the_file() {
+    let upstream = provider().await;
+    let yaml = planned(&upstream, "{}");
+    let mut gateway = Gateway::start(&yaml).await;
+    let ids = async |gateway: &Gateway| -> Vec<Value> {
+        let list = gateway
+            .call("GET", "/v1/models")
+            .bearer(KEY)
+            .send()
+            .await
+            .value();
+        list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model["id"].clone())
+            .collect()
+    };
+    assert_eq!(ids(&gateway).await, ["m", "big", "c"]);
+    let smaller = yaml.replace("  big: ", "  huge: ");
+    let bounds = "server: {listen: \"127.0.0.1:0\", limits: {json_body: 64B}}\nroutes: [{path: /}, {path: /openai, provider: up, strip_prefix: true}]\n";
+    gateway.reload(&(smaller + bounds)).await;
+    assert_eq!(ids(&gateway).await, ["m", "huge", "c"]);
+    let long = CHAT.replace("hi", &"hi".repeat(50));
+    refused(
+        &gateway.chat(KEY, &long).send().await,
+        413,
+        "body_too_large",
+    );
+    served(
+        &gateway
+            .call("GET", "/openai/v1/files")
+            .bearer(KEY)
+            .send()
+            .await,
+    );
+    gateway.reload(&yaml).await;
+    refused(
+        &gateway
+            .call("GET", "/openai/v1/files")
+            .bearer(KEY)
+            .send()
+            .await,
+        404,
+        "route_not_found",
+    );
+    served(&gateway.chat(KEY, &long).send().await);
+    gateway.stop().await;
+}

@@ -1,0 +1,75 @@
+//! Providers that cannot be reached, break off, lie or are too slow: what the client gets, what the record says, and
+//! that everything held goes back.
+
+mod broken;
+mod refused;
+mod silent;
+mod statuses;
+
+use serde_json::Value;
+
+use crate::harness::{Answer, Gateway, LIMITED, Step, Upstream, house};
+
+const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
+const STREAM: &str = r#"{"model":"m","stream":true}"#;
+
+/// What one call through a fresh gateway came to.
+struct Told {
+    answer: Answer,
+    call: Value,
+    record: Value,
+    /// Requests that count against the daily quota, and tokens.
+    used: (u64, u64),
+}
+
+/// Sends one chat to `url` and waits until all of it is settled.
+async fn chat(url: &str, options: &str, body: &str) -> Told {
+    let gateway = Gateway::start(&house(url, options)).await;
+    let answer = gateway.chat(LIMITED, body).send().await;
+    told(gateway, answer).await
+}
+
+async fn told(gateway: Gateway, answer: Answer) -> Told {
+    let call = gateway.calls(1).await.remove(0);
+    gateway.nothing_held(LIMITED).await;
+    let limits = gateway.limits(LIMITED).await;
+    let used = |unit: &str| {
+        let mut limits = limits["limits"].as_array().unwrap().iter();
+        let limit = limits.find(|limit| limit["unit"] == unit && limit["per"] == "day");
+        limit.unwrap()["used"].as_u64().unwrap()
+    };
+    let used = (used("requests"), used("tokens"));
+    let record = gateway.records(1).await;
+    gateway.stop().await;
+    Told {
+        answer,
+        call,
+        record: record[0].clone(),
+        used,
+    }
+}
+
+impl Told {
+    /// Asserts a refusal and what was recorded.
+    fn refused(&self, status: u16, code: &str, outcome: &str) {
+        let text = String::from_utf8_lossy(&self.answer.body).into_owned();
+        assert_eq!(self.answer.status, status, "{text}");
+        assert_eq!(self.answer.code(), code, "{text}");
+        assert_eq!(self.answer.header("cache-control"), Some("no-store"));
+        self.recorded(status, outcome);
+        assert_eq!(self.record["code"], code);
+    }
+
+    fn recorded(&self, status: u16, outcome: &str) {
+        assert_eq!(self.call["outcome"], outcome);
+        assert_eq!(self.call["status"], status);
+        assert_eq!(self.record["outcome"], outcome);
+        assert_eq!(self.record["status"], status);
+    }
+}
+
+/// A provider that writes these bytes and then closes.
+async fn saying(bytes: impl Into<Vec<u8>>) -> Upstream {
+    let bytes = bytes.into();
+    Upstream::start(move |_| vec![Step::Send(bytes.clone()), Step::Close]).await
+}

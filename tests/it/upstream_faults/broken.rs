@@ -1,0 +1,175 @@
+//! Answers that break off, or that are no answers.
+
+use super::{STREAM, WHOLE, chat, saying, told};
+use crate::harness::{Gateway, LIMITED, Step, Upstream, house};
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: ";
+
+#[tokio::test]
+async fn half_a_document_is_no_whole_one() {
+    let halves = [
+        // The length promised more.
+        (
+            "application/json\r\ncontent-length: 100\r\n\r\n{\"a\":",
+            Step::Close,
+        ),
+        (
+            "application/json\r\ncontent-length: 100\r\n\r\n{\"a\":",
+            Step::Reset,
+        ),
+        // The last chunk never came.
+        (
+            "application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n",
+            Step::Close,
+        ),
+        (
+            "application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n3\r\n1",
+            Step::Close,
+        ),
+        (
+            "application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\nxyz\r\n",
+            Step::Close,
+        ),
+    ];
+    for (half, end) in halves {
+        let text = [HEAD, half].concat();
+        let upstream =
+            Upstream::start(move |_| vec![Step::Send(text.clone().into_bytes()), end.clone()])
+                .await;
+        let told = chat(&upstream.url(), "", WHOLE).await;
+        assert_eq!(told.answer.status, 200);
+        assert!(told.answer.broken, "{half}: {}", told.answer.text());
+        assert!("{\"a\":1".starts_with(told.answer.text()), "{half}");
+        told.recorded(200, "upstream_failed");
+        assert_eq!(told.call["estimated"], true);
+        assert!(told.call["tokens"]["input"] == 7, "{}", told.call);
+        let code = told.record["code"].as_str().unwrap();
+        assert!(code.starts_with("upstream_"), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_its_connection_is_whole() {
+    let upstream = saying([HEAD, "application/json\r\n\r\n{\"a\":1}"].concat()).await;
+    let told = chat(&upstream.url(), "", WHOLE).await;
+    assert_eq!(
+        (told.answer.text(), told.answer.broken),
+        ("{\"a\":1}", false)
+    );
+    told.recorded(200, "completed");
+}
+
+#[tokio::test]
+async fn a_cut_stream_ends_with_one_error_event() {
+    for (path, model, event) in [
+        ("/v1/chat/completions", "m", false),
+        ("/v1/responses", "m", false),
+        ("/v1/messages", "c", true),
+    ] {
+        for step in [Step::Reset, Step::Close] {
+            for (sent, kept) in [
+                ("data: {\"n\":1}\n\n", "data: {\"n\":1}\n\n"),
+                // Of an event that is held back nothing is given away; of any other, what went out is ended.
+                ("data: {\"n\":1}\n\ndata: {\"n", "data: {\"n\":1}\n\n"),
+            ] {
+                let step = step.clone();
+                let upstream = Upstream::start(move |_| {
+                    let text = format!(
+                        "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{sent}\r\n",
+                        sent.len()
+                    );
+                    vec![Step::Send(text.into_bytes()), step.clone()]
+                })
+                .await;
+                let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+                let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
+                let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
+                let answer = call.send().await;
+                let told = told(gateway, answer).await;
+                let text = told.answer.text().to_owned();
+                assert!(!told.answer.broken, "{path}: {text}");
+                let rest = text
+                    .strip_prefix(kept)
+                    .unwrap_or_else(|| panic!("{path}: {text}"));
+                let rest = rest.strip_prefix("data: {\"n\n\n").unwrap_or(rest);
+                let data = if event {
+                    rest.strip_prefix("event: error\ndata: ")
+                } else {
+                    rest.strip_prefix("data: ")
+                };
+                let data = data.unwrap_or_else(|| panic!("{path}: {text}"));
+                let (data, behind) = data.split_once("\n\n").unwrap();
+                assert_eq!(behind, "", "{path}");
+                let data: serde_json::Value = serde_json::from_str(data).unwrap();
+                assert!(data["error"].is_object(), "{data}");
+                assert!(data.to_string().contains("upstream_disconnected"), "{data}");
+                assert!(!text.contains("[DONE]"));
+                told.recorded(200, "upstream_failed");
+                assert_eq!(told.record["code"], "upstream_disconnected");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_has_said_its_end_lost_nothing() {
+    let text = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+    let upstream = saying(format!(
+        "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n",
+        text.len()
+    ))
+    .await;
+    let told = chat(&upstream.url(), "", STREAM).await;
+    assert_eq!(
+        (told.answer.text(), told.answer.broken),
+        ("data: [DONE]\n\n", false)
+    );
+    told.recorded(200, "completed");
+    assert_eq!(told.used, (1, 7));
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused() {
+    let many: String = (0..120).map(|index| format!("x-{index}: y\r\n")).collect();
+    let large = format!("x-large: {}\r\n", "y".repeat(40 << 10));
+    let heads: Vec<Vec<u8>> = vec![
+        b"hello, world\r\n\r\n".to_vec(),
+        b"HTTP/9.9 200 OK\r\n\r\n".to_vec(),
+        b"HTTP/1.1 xyz OK\r\n\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_vec(),
+        b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\nx-nul: a\0b\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
+        b"HTTP/1.1 200 OK\r\nx a: b\r\ncontent-length: 2\r\n\r\n{}".to_vec(),
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+            .to_vec(),
+        format!("HTTP/1.1 200 OK\r\n{many}content-length: 2\r\n\r\n{{}}").into_bytes(),
+        format!("HTTP/1.1 200 OK\r\n{large}content-length: 2\r\n\r\n{{}}").into_bytes(),
+        "HTTP/1.1 103 Early Hints\r\n\r\n"
+            .repeat(10_000)
+            .into_bytes(),
+    ];
+    for head in heads {
+        let shown = String::from_utf8_lossy(&head[..head.len().min(80)]).into_owned();
+        // It stays open: what is wrong is the head, not that it ends.
+        let upstream = Upstream::start(move |_| vec![Step::Send(head.clone()), Step::Hang]).await;
+        let gateway =
+            Gateway::start(&house(&upstream.url(), ", timeouts: {first_byte: 20s}")).await;
+        let answer = gateway.chat(LIMITED, WHOLE).send().await;
+        let told = told(gateway, answer).await;
+        assert_eq!(told.answer.status, 502, "{shown}: {}", told.answer.text());
+        told.refused(502, "upstream_invalid_response", "indeterminate");
+        // Such a connection is never used again.
+        upstream.all_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_few_informational_answers_come_before_the_real_one() {
+    let text = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(10)
+        + "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let told = chat(&saying(text).await.url(), "", WHOLE).await;
+    assert_eq!(
+        (told.answer.status.as_u16(), told.answer.text()),
+        (200, "{}")
+    );
+}
