@@ -140,10 +140,10 @@ impl<B> Answer<B> {
     /// How it is charged when it has ended by itself.
     pub(super) fn settle(mut self, outcome: Outcome) -> Option<Receipt> {
         let observed = self.observer.observed();
-        // A stream whose status was sent long ago has no other way to say that the provider failed.
-        let failed = observed.error_event && self.observer.is_stream();
+        // A provider fails by its status, or in a stream whose status was sent long ago by an event.
+        let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
         let outcome = match outcome {
-            Outcome::Completed if failed && self.status.is_success() => Outcome::UpstreamFailed,
+            Outcome::Completed if event || self.status.is_server_error() => Outcome::UpstreamFailed,
             outcome => outcome,
         };
         let charge = Charge::by(self.status, observed);

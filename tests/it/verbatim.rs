@@ -226,7 +226,11 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
             assert_eq!(answer.header(name), Some(value), "{status}");
         }
         let call = &gateway.calls(1).await[0];
-        assert_eq!(call["outcome"], "completed", "{status}");
+        let outcome = match status.starts_with('5') {
+            true => "upstream_failed",
+            false => "completed",
+        };
+        assert_eq!(call["outcome"], outcome, "{status}");
         assert_eq!(call["status"].to_string(), status[..3]);
         assert_eq!(call["endpoint"], "other");
         assert_eq!(call["provider"], "up");

@@ -136,6 +136,13 @@ async fn all_other_statuses_are_relayed_unchanged() {
         assert_eq!(told.used, (requests, tokens), "{status}");
         assert_eq!(told.call["estimated"], false, "{status}");
         assert_eq!(told.call["status"].to_string(), status[..3]);
+        // What is given back was the provider's failure; what is the caller's mistake is an answer.
+        let outcome = if requests == 0 {
+            "upstream_failed"
+        } else {
+            "completed"
+        };
+        assert_eq!(told.call["outcome"], outcome, "{status}");
     }
 }
 
