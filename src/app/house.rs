@@ -32,7 +32,7 @@ struct Parts {
 }
 
 /// One roster of what the file and the store say. Where both name the same id or secret the file wins, and the other is
-/// named in the log.
+/// named in the log. An account of the file that `first_seen` does not have keeps its dates as they are.
 pub fn merged(
     file: &Roster,
     accounts: &[AccountSpec],
@@ -41,11 +41,10 @@ pub fn merged(
 ) -> Roster {
     let mut roster = file.clone();
     for account in &mut roster.accounts {
-        account.created_at = first_seen
-            .get(&account.id)
-            .copied()
-            .unwrap_or(account.created_at);
-        date(account);
+        if let Some(seen) = first_seen.get(&account.id) {
+            account.created_at = *seen;
+            date(account);
+        }
     }
     let named: HashSet<_> = file.accounts.iter().map(|account| &account.id).collect();
     for account in accounts {

@@ -9,7 +9,8 @@ use std::{
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
     admin::{Registry, Rejection},
-    domain::{AccountId, Clock, Timestamp},
+    app::merged,
+    domain::Clock,
     store::{
         self, CallFilter, CallRow, OpenError, Page, ReadError, Reader, Store, UsageQuery, UsageRow,
     },
@@ -40,7 +41,12 @@ impl Offline {
         clock: &Clock,
     ) -> Result<Self, OpenError> {
         let (store, loaded) = Store::open(settings, clock.clone())?;
-        let roster = merge(declared, loaded.accounts, loaded.keys, &loaded.first_seen);
+        let roster = merged(
+            &declared,
+            &loaded.accounts,
+            &loaded.keys,
+            &loaded.first_seen,
+        );
         Ok(Self::over(roster, Files::Owned(store)))
     }
 
@@ -55,7 +61,7 @@ impl Offline {
             reader.accounts().map_err(words)?,
             reader.keys().map_err(words)?,
         );
-        let roster = merge(declared, accounts, keys, &HashMap::new());
+        let roster = merged(&declared, &accounts, &keys, &HashMap::new());
         Ok(Self::over(roster, Files::Watched(Mutex::new(reader))))
     }
 
@@ -138,32 +144,6 @@ impl Registry for Offline {
     fn ready(&self) -> Result<(), &'static str> {
         Err("no daemon is running")
     }
-}
-
-/// The file's word holds: a stored account or key whose id the file declares too is not used.
-fn merge(
-    declared: Roster,
-    accounts: Vec<AccountSpec>,
-    keys: Vec<KeySpec>,
-    first_seen: &HashMap<AccountId, Timestamp>,
-) -> Roster {
-    let mut roster = declared;
-    for account in &mut roster.accounts {
-        if let Some(seen) = first_seen.get(&account.id) {
-            account.created_at = *seen;
-        }
-    }
-    for account in accounts {
-        if roster.accounts.iter().all(|known| known.id != account.id) {
-            roster.accounts.push(account);
-        }
-    }
-    for key in keys {
-        if roster.keys.iter().all(|known| known.id != key.id) {
-            roster.keys.push(key);
-        }
-    }
-    roster
 }
 
 /// Nothing panics while it holds one of these locks; a poisoned one would still hold a whole value.

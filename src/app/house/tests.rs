@@ -126,3 +126,12 @@ fn a_due_payment_without_a_date_gets_one() {
         None
     );
 }
+
+#[test]
+fn an_account_that_was_never_seen_is_not_dated() {
+    let mut roster = file();
+    let due = Subscription::with_status(SubscriptionStatus::PastDue);
+    roster.accounts[0].subscription = Some(due.clone());
+    let merged = merged(&roster, &[], &[], &HashMap::new());
+    assert_eq!(merged.accounts[0].subscription, Some(due));
+}
