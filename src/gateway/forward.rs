@@ -137,21 +137,15 @@ impl Forward {
             provider: _,
         } = held;
         let settings = upstream.settings();
-        let asks_usage = settings.stream_usage
-            && ask
-                .as_ref()
-                .is_some_and(|ask| reports_on_request(ask, &destination));
-        let hides_usage = asks_usage
-            && ask
-                .as_ref()
-                .is_some_and(|ask| ask.include_usage != Some(true));
+        // A usage chunk that only we asked for is hidden again.
+        let adds_usage = settings.stream_usage && ask.as_ref().is_some_and(Ask::lacks_usage);
         let body = match &ask {
             None => body,
             Some(ask) => {
                 let field = limit_field(destination.endpoint, settings);
                 let edits = Edits {
                     model: model.as_ref().map(|model| model.upstream_name.as_str()),
-                    include_usage: asks_usage,
+                    include_usage: adds_usage,
                     output_limit: output_limit.and_then(|limit| field.map(|field| (field, limit))),
                 };
                 Outgoing::full(ask.edit(&bytes, &edits))
@@ -179,7 +173,7 @@ impl Forward {
         reservation.answered(response.status());
         let (mut parts, body) = response.into_parts();
         let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
-        let observer = Observer::new(destination.endpoint, &parts.headers, hides_usage);
+        let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
             // A hidden chunk or a comment changes the length.
             parts.headers.remove(header::CONTENT_LENGTH);
@@ -322,15 +316,6 @@ async fn beginning(body: &mut UpstreamBody) -> Result<Bytes, Failure> {
         }
     }
     Ok(read.freeze())
-}
-
-/// Whether a stream tells its usage only when it is asked to (`stream_options.include_usage`).
-fn reports_on_request(ask: &Ask, destination: &Destination) -> bool {
-    ask.stream
-        && matches!(
-            destination.endpoint,
-            Endpoint::ChatCompletions | Endpoint::Completions
-        )
 }
 
 /// The member that limits the output of a call.
