@@ -1,4 +1,4 @@
-//! The words of the trade as values: ids, instants, windows, limits, secrets.
+//! The words of the trade as values: ids, instants, windows, limits, money, secrets.
 //!
 //! Rank 0. Owns what has no behaviour beyond itself. Must not know async, HTTP, files or who uses it.
 
@@ -6,6 +6,7 @@ mod clock;
 mod digest;
 mod id;
 mod limit;
+mod money;
 mod request_id;
 mod secret;
 mod subscription;
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use digest::{InvalidDigest, KeyDigest};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
+pub use money::{CURRENCY, InvalidAmount, NanoUsd, decimal};
 pub use request_id::RequestId;
 pub use secret::Secret;
 pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
