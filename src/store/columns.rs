@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, str::FromStr};
 use rusqlite::{Row, types::FromSql};
 use serde_json::Value;
 
-use crate::domain::{ModelName, Timestamp, Usage};
+use crate::domain::{ModelName, NanoUsd, Timestamp, Usage};
 
 /// The largest number that every reader of JSON takes exactly. A token count above it is absurd, and a sum over a
 /// thousand rows of it still fits a column.
@@ -112,6 +112,11 @@ impl<'a> Columns<'a> {
         let count: i64 = self.plain(column)?;
         u64::try_from(count)
             .map_err(|_| self.damaged(column, format!("is {count}, which is below zero")))
+    }
+
+    /// An amount.
+    pub(super) fn money(&self, column: &'static str) -> Result<NanoUsd, RowError> {
+        self.plain(column).map(NanoUsd::from_nanos)
     }
 
     /// The columns of a call's tokens, or of their sums under the same names.
