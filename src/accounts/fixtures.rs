@@ -75,6 +75,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             limits: plan,
             per_key,
             default_max_output_tokens: 16_384,
+            price_factor: crate::prices::Factor::ONE,
             redact_amounts: false,
         }],
         accounts: vec![AccountSpec {

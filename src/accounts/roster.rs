@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::domain::{
-    AccountId, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp,
+use crate::{
+    domain::{AccountId, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp},
+    prices::Factor,
 };
 
 /// Where an account or key was declared.
@@ -32,6 +33,8 @@ pub struct PlanSpec {
     pub per_key: Limits,
     /// The output limit of a call that names none.
     pub default_max_output_tokens: u64,
+    /// What all prices are multiplied by for its accounts.
+    pub price_factor: Factor,
     /// Whether refusals name no figures.
     pub redact_amounts: bool,
 }

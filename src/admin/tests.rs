@@ -104,6 +104,7 @@ fn plan(id: &str) -> PlanSpec {
         limits: Limits::default(),
         per_key: Limits::default(),
         default_max_output_tokens: 16_384,
+        price_factor: crate::prices::Factor::ONE,
         redact_amounts: false,
     }
 }

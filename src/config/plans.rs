@@ -64,6 +64,7 @@ fn plan(id: PlanId, fields: &Fields, models: &Models, report: &mut Report) -> Op
         limits: own.limits,
         per_key: each.limits,
         default_max_output_tokens: fields.get("default_max_output_tokens")?,
+        price_factor: crate::prices::Factor::ONE,
         redact_amounts: fields.get("redact") == Some("amounts"),
     })
 }

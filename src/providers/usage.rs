@@ -144,6 +144,7 @@ impl Tally {
             cache_write: write,
             output,
             reasoning,
+            ..Usage::default()
         };
         if endpoint == Endpoint::Messages {
             // Anthropic counts what it reads from and writes to its cache beside the input. None is above 2^40.

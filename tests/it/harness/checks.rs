@@ -55,6 +55,7 @@ impl Checks {
             path: "/".into(),
             provider: None,
             counts_requests: false,
+            price_per_request: None,
             accounts: None,
         });
         let name = ModelName::parse("m").unwrap();
@@ -65,6 +66,7 @@ impl Checks {
             upstream_name: name.clone(),
             context_window: Some(1000),
             max_output_tokens: Some(500),
+            prices: None,
         }]);
         let (endpoint, body) = (
             Endpoint::ChatCompletions,
