@@ -101,6 +101,8 @@ fn plan(id: &str) -> PlanSpec {
         id: PlanId::parse(id).unwrap(),
         models: None,
         subscription_required: id == "pro",
+        credit_required: false,
+        on_low_credit: crate::accounts::LowCredit::Refuse,
         limits: Limits::default(),
         per_key: Limits::default(),
         default_max_output_tokens: 16_384,

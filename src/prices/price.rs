@@ -1,6 +1,9 @@
 //! One version of a model's price.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +15,7 @@ use crate::domain::Timestamp;
 pub struct Price {
     figures: Figures,
     effective: Option<Timestamp>,
-    version: Box<str>,
+    version: Arc<str>,
     source: Box<str>,
 }
 
@@ -48,7 +51,7 @@ impl Price {
     }
 
     /// The name that a call keeps of it.
-    pub fn version(&self) -> &str {
+    pub const fn version(&self) -> &Arc<str> {
         &self.version
     }
 

@@ -141,7 +141,7 @@ impl Terms {
     }
 
     /// The name of the version of the price.
-    pub fn version(&self) -> Option<&str> {
+    pub fn version(&self) -> Option<&Arc<str>> {
         self.price.as_deref().map(Price::version)
     }
 

@@ -35,7 +35,6 @@ pub(crate) struct Checks {
     pub(crate) store: Store,
     destination: Destination,
     catalogue: Catalogue,
-    name: ModelName,
     body: Bytes,
     ask: Ask,
 }
@@ -107,8 +106,8 @@ impl Checks {
 
     /// The check of the body.
     pub(crate) fn permit(&self, admitted: Admitted) -> Result<Permitted, Refusal> {
-        let (to, name) = (&self.destination, Some(&self.name));
-        policy(admitted, to, name, &self.catalogue, &self.accounts)
+        let (to, ask, now) = (&self.destination, Some(&self.ask), self.desk.clock.now());
+        policy(admitted, to, ask, &self.catalogue, &self.accounts, now)
     }
 
     /// The last check.
