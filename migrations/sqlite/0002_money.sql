@@ -46,6 +46,9 @@ ALTER TABLE calls ADD COLUMN credit_draws TEXT;                                 
 ALTER TABLE calls ADD COLUMN cache_write_1h_tokens INTEGER NOT NULL DEFAULT 0;  -- of the cache-write tokens
 ALTER TABLE calls ADD COLUMN audio_input_tokens INTEGER NOT NULL DEFAULT 0;     -- of the input
 ALTER TABLE calls ADD COLUMN audio_output_tokens INTEGER NOT NULL DEFAULT 0;    -- of the output
+ALTER TABLE calls ADD COLUMN images INTEGER NOT NULL DEFAULT 0;                 -- made
+ALTER TABLE calls ADD COLUMN seconds INTEGER NOT NULL DEFAULT 0;                -- of sound that were read
+ALTER TABLE calls ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;                  -- of documents that were read
 
 -- From when on everything of a kind is there; what is older may have been deleted.
 CREATE TABLE kept_since (

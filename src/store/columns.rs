@@ -127,7 +127,12 @@ impl<'a> Columns<'a> {
             cache_write: self.count("cache_write_tokens")?,
             output: self.count("output_tokens")?,
             reasoning: self.count("reasoning_tokens")?,
-            ..Usage::default()
+            cache_write_1h: self.count("cache_write_1h_tokens")?,
+            audio_input: self.count("audio_input_tokens")?,
+            audio_output: self.count("audio_output_tokens")?,
+            images: self.count("images")?,
+            seconds: self.count("seconds")?,
+            pages: self.count("pages")?,
         })
     }
 

@@ -195,7 +195,7 @@ impl Default for EntryFilter {
 }
 
 /// The credit of an account as the store has it, without what calls under way hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StoredCredit {
     /// Entries less charges.
     pub balance: NanoUsd,

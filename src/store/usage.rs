@@ -127,7 +127,9 @@ pub(super) fn sums(connection: &Connection, query: &UsageQuery) -> Result<Vec<Us
         "SELECT {group} AS name, count(*) AS calls, sum(estimated) AS estimated_calls,
             sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
             sum(cache_write_tokens) AS cache_write_tokens, sum(output_tokens) AS output_tokens,
-            sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nano_usd) AS cost_nano_usd
+            sum(reasoning_tokens) AS reasoning_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+            sum(audio_input_tokens) AS audio_input_tokens, sum(audio_output_tokens) AS audio_output_tokens,
+            sum(images) AS images, sum(seconds) AS seconds, sum(pages) AS pages, sum(cost_nano_usd) AS cost_nano_usd
          FROM calls {conditions} GROUP BY name ORDER BY name"
     ))?;
     let mut rows = select.query(params_from_iter(conditions.values))?;

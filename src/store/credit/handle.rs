@@ -91,6 +91,15 @@ impl Store {
         posted.await?.map_err(WriteError::from)
     }
 
+    /// Whether there is an entry with this id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn has_entry(&self, id: String) -> Result<bool, ReadError> {
+        self.read(move |connection| read::exists(connection, &id))
+            .await
+    }
+
     /// The credit of an account, without what calls under way hold.
     ///
     /// # Errors

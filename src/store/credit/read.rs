@@ -83,6 +83,12 @@ pub(super) fn credit(
     Ok(StoredCredit { balance, lots })
 }
 
+/// Whether there is an entry with this id.
+pub(super) fn exists(connection: &Connection, id: &str) -> Result<bool, RowError> {
+    let mut select = connection.prepare("SELECT 1 FROM credit_entries WHERE id = ?")?;
+    Ok(select.exists([id])?)
+}
+
 /// A page of entries, newest first.
 pub(super) fn page(
     connection: &Connection,
