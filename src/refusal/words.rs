@@ -197,10 +197,7 @@ const fn about_figures(refusal: &Refusal) -> bool {
 fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::Error> {
     if let Some(said) = said(refusal) {
         out.push_str(said);
-        return Ok(match refusal.code {
-            Code::ModelNotPriced => cause(Code::ModelNotPriced).1,
-            _ => "",
-        });
+        return Ok("");
     }
     let code = refusal.code;
     let (cause, advice) = cause(code);

@@ -180,11 +180,11 @@ fn what_has_no_price_is_named_with_whom_to_tell() {
     );
     assert_eq!(openai(&refusal).json()["error"]["param"], "model");
     let option = refusal.with(Detail::Explain(
-        "Model gpt-4o-mini has no price for service_tier: priority".into(),
+        "Model gpt-4o-mini has no price for images; leave them out".into(),
     ));
     message(
         &option,
-        "Model gpt-4o-mini has no price for service_tier: priority. Ask who runs this gateway to add one, or use another model.",
+        "Model gpt-4o-mini has no price for images; leave them out.",
     );
     assert_eq!(openai(&option).json()["error"]["param"], Value::Null);
 }
