@@ -7,6 +7,7 @@ mod binding;
 mod book;
 mod bucket;
 mod counter;
+mod credit;
 mod directory;
 #[cfg(test)]
 mod fixtures;
@@ -20,6 +21,7 @@ pub use apikey::ApiKey;
 pub use binding::{Binding, Output, Reading, Reason, Settled, Wanted};
 pub use book::{Book, Entry, Seat, Taken};
 pub use counter::{CounterChange, CounterName, CounterRow, Owner};
+pub use credit::{Credit, Draw, Draws, Lot, PurseRow};
 pub use directory::{Account, Directory, Key, Lookup, Plan};
 pub use json::{limits_from_json, limits_to_json};
 pub use levels::{Levels, QuotaLevel};

@@ -245,6 +245,9 @@ impl Open {
             estimated,
             overrun: held_tokens > 0 && usage.total() > held_tokens,
             held_tokens,
+            held: None,
+            cost: None,
+            price_version: None,
             end_user: draft.end_user,
             idempotency_key: draft.idempotency_key,
             attempt: attempts,
@@ -252,7 +255,11 @@ impl Open {
             first_byte_ms: first_byte.map(millis),
             total_ms: millis(total),
         };
-        slot.post(Posting { call, counters });
+        slot.post(Posting {
+            call,
+            counters,
+            credit: None,
+        });
         Receipt {
             outcome,
             usage,

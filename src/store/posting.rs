@@ -22,7 +22,12 @@ pub(super) fn write(connection: &mut Connection, group: &[Posting]) -> rusqlite:
     let mut sums: HashMap<(&CounterName, Timestamp), u64> = HashMap::new();
     {
         let mut insert = transaction.prepare_cached(INSERT_CALL)?;
-        for Posting { call, counters } in group {
+        for Posting {
+            call,
+            counters,
+            credit: _,
+        } in group
+        {
             if insert_call(&mut insert, call)? == 0 {
                 continue;
             }
@@ -91,6 +96,9 @@ fn insert_call(
         estimated,
         overrun,
         held_tokens,
+        held: _,
+        cost: _,
+        price_version: _,
         end_user,
         idempotency_key,
         attempt,

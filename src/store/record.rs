@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::accounts::Draws;
 pub use crate::accounts::{CounterChange, CounterName, CounterRow, Owner};
-use crate::domain::{AccountId, KeyId, ModelName, PlanId, ProviderId, RequestId, Timestamp, Usage};
+use crate::domain::{
+    AccountId, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId, Timestamp, Usage,
+};
 
 /// How a forwarded call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,12 @@ pub struct CallRecord {
     pub overrun: bool,
     /// Tokens that were held for it.
     pub held_tokens: u64,
+    /// Money that was held for it; `None` where the model has no price.
+    pub held: Option<NanoUsd>,
+    /// What it cost; `None` where the model has no price.
+    pub cost: Option<NanoUsd>,
+    /// Which version of the price.
+    pub price_version: Option<Arc<str>>,
     /// The end user the call names (`user`, `metadata.user_id`), at most 256 bytes.
     pub end_user: Option<String>,
     /// The client's idempotency key, at most 255 bytes.
@@ -106,4 +115,7 @@ pub struct Posting {
     pub call: CallRecord,
     /// The counters it moves.
     pub counters: Vec<CounterChange>,
+    /// The lots that paid for it, where it was charged to prepaid credit: its whole cost leaves the balance, and what no
+    /// lot covered is debt.
+    pub credit: Option<Draws>,
 }

@@ -115,6 +115,9 @@ fn call(number: u64) -> CallRecord {
         estimated: false,
         overrun: false,
         held_tokens: 100,
+        held: None,
+        cost: None,
+        price_version: None,
         end_user: Some("ann".to_owned()),
         idempotency_key: None,
         attempt: 1,
@@ -153,6 +156,7 @@ pub(super) fn posting(number: u64) -> Posting {
                 add: 1,
             },
         ],
+        credit: None,
     }
 }
 

@@ -1,0 +1,230 @@
+//! Prepaid credit of one account: the lots it is made of, what calls hold of it, and what is left.
+//!
+//! Everything that adds credit makes a lot, named by its entry in the store. Calls draw from lots in a fixed order, so
+//! that what would be lost first is spent first. Must not know calls, prices or the store.
+
+use smallvec::SmallVec;
+
+use crate::domain::{AccountId, NanoUsd, Timestamp};
+
+/// What one entry added, as far as it has not been drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lot {
+    /// The number of the entry that made it.
+    pub entry: i64,
+    /// What is left of it.
+    pub remaining: NanoUsd,
+    /// Lots of a lower number are drawn first (Stripe's credit grants have the same order: 0 to 100).
+    pub priority: u8,
+    /// From when on what is left of it is lost.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An amount taken from a lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// The entry that made the lot.
+    pub entry: i64,
+    /// How much.
+    pub amount: NanoUsd,
+}
+
+/// All that one charge took from lots. What no lot covered is debt, and in no draw.
+pub type Draws = SmallVec<[Draw; 1]>;
+
+/// The credit of an account as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurseRow {
+    /// Whose.
+    pub account: AccountId,
+    /// All entries less all charges. Where it is less than the lots have, the rest is debt.
+    pub balance: NanoUsd,
+    /// Lots of which something is left.
+    pub lots: Vec<Lot>,
+}
+
+/// The credit of an account as a reader sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credit {
+    /// Entries less charges; below zero only when a call cost more than it held.
+    pub balance: NanoUsd,
+    /// Held by calls in flight.
+    pub held: NanoUsd,
+}
+
+/// The lots of an account, its debt and what is held.
+#[derive(Debug, Default)]
+pub(super) struct Purse {
+    /// In the order of drawing. Empty ones stay while calls in flight may give back to them.
+    lots: Vec<Lot>,
+    debt: NanoUsd,
+    held: NanoUsd,
+    /// Charges that may yet be given back.
+    open: u32,
+    /// What was lost and is not recorded yet.
+    expired: Vec<Draw>,
+}
+
+impl Credit {
+    /// What a new call may hold.
+    #[must_use]
+    pub fn available(self) -> NanoUsd {
+        self.balance.saturating_sub(self.held)
+    }
+}
+
+impl Purse {
+    /// Continues what was stored.
+    pub(super) fn restore(row: &PurseRow) -> Self {
+        let mut purse = Self::default();
+        for lot in &row.lots {
+            purse.insert(*lot);
+        }
+        let debt = purse.lots_total().saturating_sub(row.balance);
+        // Debt that a later top-up has covered is taken from that lot now, as it was then.
+        let uncovered = purse.take(debt, &mut Draws::new());
+        purse.debt = uncovered;
+        purse
+    }
+
+    /// What a reader sees.
+    pub(super) fn credit(&self) -> Credit {
+        Credit {
+            balance: self.lots_total().saturating_sub(self.debt),
+            held: self.held,
+        }
+    }
+
+    /// Adds a lot; debt is paid from it first.
+    pub(super) fn add(&mut self, lot: Lot) {
+        let paid = self.debt.min(lot.remaining);
+        self.debt = self.debt.saturating_sub(paid);
+        self.insert(Lot {
+            remaining: lot.remaining.saturating_sub(paid),
+            ..lot
+        });
+    }
+
+    /// Loses what has expired at `now`, except what calls in flight were promised.
+    pub(super) fn roll(&mut self, now: Timestamp) {
+        for at in 0..self.lots.len() {
+            let lot = self.lots[at];
+            let over = lot.expires_at.is_some_and(|end| end <= now);
+            if !over || lot.remaining == NanoUsd::ZERO {
+                continue;
+            }
+            let free = self.credit().available().max(NanoUsd::ZERO);
+            let amount = lot.remaining.min(free);
+            if amount > NanoUsd::ZERO {
+                self.lots[at].remaining = lot.remaining.saturating_sub(amount);
+                self.expired.push(Draw {
+                    entry: lot.entry,
+                    amount,
+                });
+            }
+        }
+    }
+
+    /// What has been lost since this was last asked; whoever asks records it.
+    pub(super) fn take_expired(&mut self) -> Vec<Draw> {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// Says that what was lost could not be recorded yet.
+    pub(super) fn put_back_expired(&mut self, draws: Vec<Draw>) {
+        self.expired.extend(draws);
+    }
+
+    /// Holds an amount.
+    pub(super) fn hold(&mut self, amount: NanoUsd) {
+        self.held = self.held.saturating_add(amount);
+        self.open += 1;
+    }
+
+    /// Ends a hold.
+    pub(super) fn release(&mut self, amount: NanoUsd) {
+        self.held = self.held.saturating_sub(amount);
+        self.open = self.open.saturating_sub(1);
+        if self.open == 0 {
+            self.lots.retain(|lot| lot.remaining > NanoUsd::ZERO);
+        }
+    }
+
+    /// Takes an amount from the lots in their order; what they do not have becomes debt.
+    pub(super) fn draw(&mut self, amount: NanoUsd, draws: &mut Draws) {
+        let uncovered = self.take(amount, draws);
+        self.debt = self.debt.saturating_add(uncovered);
+    }
+
+    /// Gives back what [`Self::draw`] took.
+    pub(super) fn give_back(&mut self, amount: NanoUsd, draws: &Draws) {
+        let mut covered = NanoUsd::ZERO;
+        for draw in draws {
+            if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == draw.entry) {
+                lot.remaining = lot.remaining.saturating_add(draw.amount);
+                covered = covered.saturating_add(draw.amount);
+            }
+        }
+        // What no lot had covered is debt no more. Where a later lot has paid that debt, it stands on its own.
+        let uncovered = amount.saturating_sub(covered);
+        let forgiven = self.debt.min(uncovered);
+        let debt = std::mem::take(&mut self.debt).saturating_sub(forgiven);
+        self.insert_if_any(uncovered.saturating_sub(forgiven));
+        self.draw(debt, &mut Draws::new());
+    }
+
+    fn insert_if_any(&mut self, remaining: NanoUsd) {
+        if remaining > NanoUsd::ZERO {
+            self.insert(Lot {
+                entry: 0,
+                remaining,
+                priority: u8::MAX,
+                expires_at: None,
+            });
+        }
+    }
+
+    fn take(&mut self, amount: NanoUsd, draws: &mut Draws) -> NanoUsd {
+        let mut left = amount.max(NanoUsd::ZERO);
+        for lot in &mut self.lots {
+            let taken = left.min(lot.remaining);
+            if taken <= NanoUsd::ZERO {
+                continue;
+            }
+            lot.remaining = lot.remaining.saturating_sub(taken);
+            left = left.saturating_sub(taken);
+            match draws.iter_mut().find(|draw| draw.entry == lot.entry) {
+                Some(draw) => draw.amount = draw.amount.saturating_add(taken),
+                None => draws.push(Draw {
+                    entry: lot.entry,
+                    amount: taken,
+                }),
+            }
+            if left == NanoUsd::ZERO {
+                break;
+            }
+        }
+        left
+    }
+
+    fn insert(&mut self, lot: Lot) {
+        // What never expires is spent last among its equals.
+        let order = |lot: &Lot| {
+            let end = lot.expires_at.map_or(i64::MAX, Timestamp::millis);
+            (lot.priority, end, lot.entry)
+        };
+        let at = self
+            .lots
+            .partition_point(|other| order(other) < order(&lot));
+        self.lots.insert(at, lot);
+    }
+
+    fn lots_total(&self) -> NanoUsd {
+        self.lots
+            .iter()
+            .fold(NanoUsd::ZERO, |sum, lot| sum.saturating_add(lot.remaining))
+    }
+}
+
+#[cfg(test)]
+mod tests;
