@@ -145,7 +145,7 @@ impl Book {
         }
         let credit = charged.then(|| {
             let mut draws = Draws::new();
-            pages.purse.hold(asked.held);
+            pages.purse.set_aside(asked.held);
             pages.purse.draw(asked.fixed, &mut draws);
             draws
         });
