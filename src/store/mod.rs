@@ -9,11 +9,13 @@ mod columns;
 mod counters;
 mod handle;
 mod health;
+mod inflight;
 mod ledger;
 mod open;
 mod posting;
 mod reader;
 mod record;
+mod recovery;
 mod roster_rows;
 mod schema;
 mod seat;
@@ -25,11 +27,15 @@ mod writer;
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
+pub use inflight::{
+    Checkpoint, FileError, HeldCounter, HoldRecord, Inflight, Place, Recovered, Unwritten, Whose,
+    read_slot,
+};
 pub use ledger::{Ledger, LedgerBusy, Slot};
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
-pub use settings::{Location, Settings};
+pub use settings::{Durability, IN_FLIGHT, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 
 #[cfg(test)]
