@@ -89,7 +89,7 @@ impl Recovered {
 }
 
 fn indeterminate(hold: HoldRecord, seen: Checkpoint) -> Posting {
-    let reported = seen.reported.unwrap_or(Usage {
+    let reported = seen.reported.unwrap_or_else(|| Usage {
         input: hold.input_estimate,
         ..Usage::default()
     });

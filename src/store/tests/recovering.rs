@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use rusqlite::Connection;
 
-use super::{Bench, SLOTS, TODAY, flushed, post, posting, tokens_today};
+use super::{Bench, SLOTS, TODAY, faults::fill_disk, flushed, post, posting, tokens_today};
 use crate::{
     domain::{NanoUsd, Per, Unit},
     providers::Endpoint,
@@ -191,17 +191,15 @@ async fn a_call_that_was_never_sent_never_happened() {
 async fn what_a_broken_store_could_not_write_is_written_by_the_next_start() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    let slots: Vec<_> = (0..30).map(|number| forward(&store, number)).collect();
-    let person = Connection::open(bench.file()).unwrap();
-    person.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let slots: Vec<_> = (0..400).map(|number| forward(&store, number)).collect();
+    fill_disk(&store, true).await;
     for (slot, number) in slots.into_iter().zip(0..) {
         slot.post(posting(number));
     }
     // It tries some times, then gives up.
     store.close().await;
-    drop(person);
     let (calls, tokens, requests) = books(&bench).await;
-    assert_eq!((calls.len(), tokens, requests), (30, 30 * 15, 30));
+    assert_eq!((calls.len(), tokens, requests), (400, 400 * 15, 400));
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ fn any_bit_of_the_head_that_changes_is_noticed() {
     let bench = Bench::new();
     drop(bench.start());
     let whole = bench.bytes();
-    for at in 0..HEAD {
+    for at in (0..80).chain((80..HEAD).step_by(61)) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         fs::write(bench.file(), bytes).unwrap();
