@@ -4,6 +4,7 @@
 
 mod clock;
 mod digest;
+mod extras;
 mod id;
 mod limit;
 mod money;
@@ -16,6 +17,7 @@ mod window;
 
 pub use clock::Clock;
 pub use digest::{InvalidDigest, KeyDigest};
+pub use extras::{Extras, Feature, Features, ServiceTier};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
 pub use money::{CURRENCY, InvalidAmount, NanoUsd, decimal};

@@ -122,6 +122,7 @@ impl<'a> Columns<'a> {
             cache_write: self.count("cache_write_tokens")?,
             output: self.count("output_tokens")?,
             reasoning: self.count("reasoning_tokens")?,
+            ..Usage::default()
         })
     }
 
