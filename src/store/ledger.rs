@@ -139,10 +139,10 @@ impl Slot {
         }
     }
 
-    /// Notes how far the answer is at `now`, on the clock that never goes back; called for every piece of it, written now
-    /// and then.
-    pub fn checkpoint(&mut self, now: Duration, seen: &Checkpoint) {
-        self.place.checkpoint(now, seen);
+    /// Notes how far the answer is at `now`, on the clock that never goes back, with so many tokens of output so far. To
+    /// be called for every piece of the answer: it is written, and `seen` is asked, every second or thousand tokens.
+    pub fn checkpoint(&mut self, now: Duration, output: u64, seen: impl FnOnce() -> Checkpoint) {
+        self.place.checkpoint(now, output, seen);
     }
 
     /// Ends a call that was held and not sent: it never happened.

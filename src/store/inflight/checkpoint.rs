@@ -1,23 +1,23 @@
 //! How far an answer is.
 
-use crate::domain::Usage;
+use crate::domain::{NanoUsd, Usage};
 
 use super::{
     cursor::{Eye, Pen},
-    frame::{CHECKPOINTS, Kind, Stay, checksum},
+    frame::{CHECKPOINTS, Stay, VERSION, checksum},
 };
 
-/// How far an answer is.
+/// How far an answer is: what the call is charged if nothing more is ever known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checkpoint {
-    /// Output tokens that have been seen, by our own count.
-    pub output: u64,
-    /// What the provider has reported so far.
-    pub reported: Option<Usage>,
+    /// What it has used so far. Only tokens of input, from and to a cache, of output and of reasoning are kept.
+    pub usage: Usage,
+    /// What that costs; nothing where it has no price.
+    pub cost: NanoUsd,
 }
 
 /// Bytes of a checkpoint.
-pub(super) const LENGTH: usize = 48;
+pub(super) const LENGTH: usize = 40;
 
 const _: () = {
     assert!(CHECKPOINTS[0].end - CHECKPOINTS[0].start == LENGTH);
@@ -25,33 +25,23 @@ const _: () = {
 };
 
 /// The bytes of checkpoint `number`.
-pub(super) fn seal(checkpoint: &Checkpoint, number: u32, stay: Stay) -> [u8; LENGTH] {
-    let kind = match checkpoint.reported {
-        Some(_) => Kind::ReportedCheckpoint,
-        None => Kind::Checkpoint,
-    };
-    let Usage {
-        input,
-        cached_input,
-        cache_write,
-        output,
-        reasoning,
-    } = checkpoint.reported.unwrap_or_default();
+pub(super) fn seal(checkpoint: &Checkpoint, number: u16, stay: Stay) -> [u8; LENGTH] {
+    let Checkpoint { usage, cost } = checkpoint;
     let mut bytes = [0; LENGTH];
     let mut pen = Pen::new(&mut bytes[4..]);
-    pen.put(&kind.tag());
+    pen.byte(VERSION);
     pen.put(&number.to_le_bytes());
     let counts = [
-        checkpoint.output,
-        input,
-        cached_input,
-        cache_write,
-        output,
-        reasoning,
+        usage.input,
+        usage.cached_input,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
     ];
     for count in counts {
         pen.count(count);
     }
+    pen.amount(*cost);
     let sum = sum(stay, &bytes);
     bytes[..4].copy_from_slice(&sum.to_le_bytes());
     bytes
@@ -61,36 +51,29 @@ pub(super) fn seal(checkpoint: &Checkpoint, number: u32, stay: Stay) -> [u8; LEN
 pub(super) fn newest(slot: &[u8], stay: Stay) -> Option<Checkpoint> {
     let [odd, even] = CHECKPOINTS.map(|range| slot.get(range).and_then(|area| open(area, stay)));
     let newest = match (odd, even) {
-        (Some(odd), Some(even)) if odd.0.wrapping_sub(even.0) < 1 << 31 => Some(odd),
+        // Numbers start again after 65,536 of them.
+        (Some(odd), Some(even)) if odd.0.wrapping_sub(even.0) < 1 << 15 => Some(odd),
         (odd, even) => even.or(odd),
     };
     newest.map(|(_, checkpoint)| checkpoint)
 }
 
-fn open(area: &[u8], stay: Stay) -> Option<(u32, Checkpoint)> {
+fn open(area: &[u8], stay: Stay) -> Option<(u16, Checkpoint)> {
     let mut eye = Eye(area);
-    if eye.u32()? != sum(stay, area) {
+    if eye.u32()? != sum(stay, area) || eye.byte()? != VERSION {
         return None;
     }
-    let tag: [u8; 4] = eye.array()?;
-    let number = eye.u32()?;
-    let seen = eye.count()?;
+    let number = eye.u16()?;
     let usage = Usage {
         input: eye.count()?,
         cached_input: eye.count()?,
         cache_write: eye.count()?,
         output: eye.count()?,
         reasoning: eye.count()?,
+        ..Usage::default()
     };
-    let reported = if tag == Kind::ReportedCheckpoint.tag() {
-        Some(usage)
-    } else if tag == Kind::Checkpoint.tag() {
-        None
-    } else {
-        return None;
-    };
-    let output = seen;
-    Some((number, Checkpoint { output, reported }))
+    let cost = eye.amount()?;
+    Some((number, Checkpoint { usage, cost }))
 }
 
 fn sum(stay: Stay, bytes: &[u8]) -> u32 {

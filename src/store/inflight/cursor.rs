@@ -1,5 +1,7 @@
 //! Writing into and reading from a few hundred bytes, without ever going beyond their end.
 
+use crate::domain::{NanoUsd, Timestamp};
+
 /// Writes from the front; what does not fit any more is noticed.
 #[derive(Debug)]
 pub(super) struct Pen<'a> {
@@ -34,16 +36,26 @@ impl<'a> Pen<'a> {
         self.put(&[byte]);
     }
 
-    /// A count, as six bytes.
+    /// A count, as five bytes.
     pub(super) fn count(&mut self, count: u64) {
-        let [bytes @ .., _, _] = count.min(LARGEST_COUNT).to_le_bytes();
+        let [bytes @ .., _, _, _] = count.min(LARGEST_COUNT).to_le_bytes();
         self.put(&bytes);
     }
 
+    pub(super) fn amount(&mut self, amount: NanoUsd) {
+        self.put(&amount.nanos().to_le_bytes());
+    }
+
+    /// Milliseconds, as four bytes: up to forty-nine days.
+    pub(super) fn millis(&mut self, millis: u64) {
+        let millis = u32::try_from(millis).unwrap_or(u32::MAX);
+        self.put(&millis.to_le_bytes());
+    }
+
     /// An instant, as six bytes: some four thousand years to each side of 1970.
-    pub(super) fn instant(&mut self, millis: i64) {
+    pub(super) fn instant(&mut self, at: Timestamp) {
         let half = 1 << 47;
-        let [bytes @ .., _, _] = millis.clamp(-half, half - 1).to_le_bytes();
+        let [bytes @ .., _, _] = at.millis().clamp(-half, half - 1).to_le_bytes();
         self.put(&bytes);
     }
 
@@ -58,8 +70,8 @@ impl<'a> Pen<'a> {
     }
 }
 
-/// The largest number that six bytes hold.
-pub(super) const LARGEST_COUNT: u64 = (1 << 48) - 1;
+/// The largest number that five bytes hold.
+pub(super) const LARGEST_COUNT: u64 = (1 << 40) - 1;
 
 /// Reads from the front; `None` where there is nothing more.
 #[derive(Debug, Clone, Copy)]
@@ -94,20 +106,23 @@ impl<'a> Eye<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn i64(&mut self) -> Option<i64> {
-        self.array().map(i64::from_le_bytes)
+    /// What [`Pen::amount`] wrote.
+    pub(super) fn amount(&mut self) -> Option<NanoUsd> {
+        let nanos = self.array().map(i64::from_le_bytes)?;
+        Some(NanoUsd::from_nanos(nanos))
     }
 
     /// What [`Pen::count`] wrote.
     pub(super) fn count(&mut self) -> Option<u64> {
-        let [a, b, c, d, e, f] = self.array()?;
-        Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+        let [a, b, c, d, e] = self.array()?;
+        Some(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]))
     }
 
     /// What [`Pen::instant`] wrote.
-    pub(super) fn instant(&mut self) -> Option<i64> {
+    pub(super) fn instant(&mut self) -> Option<Timestamp> {
         let [a, b, c, d, e, f] = self.array()?;
         // The sign is in the uppermost bit of the sixth byte.
-        Some(i64::from_le_bytes([0, 0, a, b, c, d, e, f]) >> 16)
+        let millis = i64::from_le_bytes([0, 0, a, b, c, d, e, f]) >> 16;
+        Some(Timestamp::from_millis(millis))
     }
 }

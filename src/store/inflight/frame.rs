@@ -11,24 +11,21 @@ pub(super) const SLOT: usize = 1024;
 /// Where the hold is.
 pub(super) const HOLD: std::ops::Range<usize> = 0..672;
 /// Where checkpoints are, in turn.
-pub(super) const CHECKPOINTS: [std::ops::Range<usize>; 2] = [672..720, 720..768];
+pub(super) const CHECKPOINTS: [std::ops::Range<usize>; 2] = [672..712, 712..752];
 /// Where the settlement is.
-pub(super) const SETTLEMENT: std::ops::Range<usize> = 768..SLOT;
+pub(super) const SETTLEMENT: std::ops::Range<usize> = 752..SLOT;
 
 /// The layout's version.
 pub(super) const VERSION: u8 = 1;
 
 /// Bytes before a frame's own.
-pub(super) const BEGINNING: usize = 32;
+pub(super) const BEGINNING: usize = 30;
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Hold = 1,
-    Checkpoint = 2,
-    Settlement = 3,
-    /// A checkpoint with the usage that the provider has reported so far.
-    ReportedCheckpoint = 4,
+    Settlement = 2,
 }
 
 impl Kind {
@@ -69,7 +66,6 @@ pub(super) fn seal(
     let mut pen = Pen::new(&mut area[4..]);
     pen.put(&kind.tag());
     pen.put(&u16::try_from(length).ok()?.to_le_bytes());
-    pen.put(&[0; 2]);
     pen.put(&stay.generation.to_le_bytes());
     pen.put(&stay.id.to_bytes());
     let sum = checksum(&[&stay.slot.to_le_bytes(), &area[4..length]]);
@@ -87,7 +83,6 @@ pub(super) fn open(area: &[u8], kind: Kind, slot: u32) -> Option<(Stay, Eye<'_>)
     if tag != kind.tag() || checksum(&[&slot.to_le_bytes(), covered]) != sum {
         return None;
     }
-    eye.slice(2)?;
     let generation = eye.u32()?;
     let id = RequestId::from_bytes(eye.array()?);
     let stay = Stay {

@@ -49,14 +49,10 @@ pub struct HoldRecord {
     pub held_tokens: u64,
     /// Input tokens by our own estimate; 0 where the endpoint has none.
     pub input_estimate: u64,
-    /// Money that it holds beside `fixed`; `None` where tokens have no price.
+    /// Money that it holds, what was taken as used included; `None` where nothing of it has a price.
     pub held: Option<NanoUsd>,
-    /// What has been taken already, whatever the provider reports: the route's price per request.
-    pub fixed: NanoUsd,
-    /// What the estimated input costs.
-    pub input_cost: NanoUsd,
-    /// What each output token costs, in billionths of a thousandth of a dollar (pico-USD).
-    pub output_price: u64,
+    /// What it costs when nothing of an answer has been seen: the request and its estimated input.
+    pub least: NanoUsd,
     /// Which version of the price.
     pub price_version: Option<Arc<str>>,
     /// Whether it is charged to prepaid credit.
@@ -66,7 +62,7 @@ pub struct HoldRecord {
 }
 
 /// Bytes of fixed width.
-const FIXED: usize = 61;
+const FIXED: usize = 38;
 /// A length and the longest id.
 const ID: usize = 1 + 64;
 /// A counter with a start of its own.
@@ -122,7 +118,7 @@ fn names(record: &HoldRecord) -> Names<'_> {
 }
 
 fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
-    pen.put(&record.at.millis().to_le_bytes());
+    pen.instant(record.at);
     let mut flags = if record.stream { STREAM } else { 0 };
     flags |= if record.credit { CREDIT } else { 0 };
     flags |= if record.held.is_some() { HELD } else { 0 };
@@ -130,28 +126,20 @@ fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
     pen.byte(endpoint_code(record.endpoint));
     pen.count(record.held_tokens);
     pen.count(record.input_estimate);
-    let held = record.held.unwrap_or_default();
-    for amount in [held, record.fixed, record.input_cost] {
-        pen.put(&amount.nanos().to_le_bytes());
-    }
-    pen.put(&record.output_price.to_le_bytes());
-    pen.put(&millis(record.queue_ms).to_le_bytes());
-    // For what a later layout needs.
-    pen.put(&[0; 3]);
+    pen.amount(record.held.unwrap_or_default());
+    pen.amount(record.least);
+    pen.millis(record.queue_ms);
 }
 
 fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
-    let at = Timestamp::from_millis(eye.i64()?);
+    let at = eye.instant()?;
     let flags = eye.byte()?;
     let endpoint = endpoint_of(eye.byte()?)?;
     let held_tokens = eye.count()?;
     let input_estimate = eye.count()?;
-    let held = NanoUsd::from_nanos(eye.i64()?);
-    let fixed = NanoUsd::from_nanos(eye.i64()?);
-    let input_cost = NanoUsd::from_nanos(eye.i64()?);
-    let output_price = eye.u64()?;
+    let held = eye.amount()?;
+    let least = eye.amount()?;
     let queue_ms = eye.u32()?.into();
-    eye.slice(3)?;
     let tail = tail::read(eye)?;
     let counters = tail.counters?;
     Some(HoldRecord {
@@ -170,18 +158,11 @@ fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
         held_tokens,
         input_estimate,
         held: (flags & HELD != 0).then_some(held),
-        fixed,
-        input_cost,
-        output_price,
+        least,
         price_version: tail.price_version,
         credit: flags & CREDIT != 0,
         counters: counters.into_iter().map(|moved| moved.counter).collect(),
     })
-}
-
-/// Milliseconds as four bytes have them: up to forty-nine days.
-pub(super) fn millis(millis: u64) -> u32 {
-    u32::try_from(millis).unwrap_or(u32::MAX)
 }
 
 /// The number that an endpoint has in the file; a number is never given to another one.

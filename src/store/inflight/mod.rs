@@ -19,20 +19,19 @@
 //! | bytes of a slot | what |
 //! |---|---|
 //! | 0 – 671 | the hold |
-//! | 672 – 719 | checkpoints 1, 3, 5 … |
-//! | 720 – 767 | checkpoints 2, 4, 6 … |
-//! | 768 – 1023 | the settlement |
+//! | 672 – 711 | checkpoints 1, 3, 5 … |
+//! | 712 – 751 | checkpoints 2, 4, 6 … |
+//! | 752 – 1023 | the settlement |
 //!
 //! Hold and settlement begin alike; numbers are little-endian:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0 – 3 | CRC-32 of the slot's number, as four bytes, and of everything from byte 4 to the end |
-//! | 4 – 7 | `FG`, the layout's version, and 1 for a hold or 3 for a settlement |
+//! | 4 – 7 | `FG`, the layout's version, and 1 for a hold or 2 for a settlement |
 //! | 8 – 9 | how many bytes there are in all |
-//! | 10 – 11 | zero |
-//! | 12 – 15 | the generation: a number that every use of a slot gets anew |
-//! | 16 – 31 | the call's id |
+//! | 10 – 13 | the generation: a number that every use of a slot gets anew |
+//! | 14 – 29 | the call's id |
 //!
 //! Then come figures of fixed width, in the order of [`hold`] and [`settlement`], then the account, the key, the
 //! counters, and, as far as there is room, plan, provider, version of the price, model, the provider's name for it and
@@ -40,9 +39,9 @@
 //! only a long route is cut short. In a settlement account and key always fit, and usually everything does, so that it
 //! can be posted even where its hold cannot be read. Tags, the end user and the idempotency key are not kept.
 //!
-//! A checkpoint has the CRC-32 of the slot's number, the generation, the call's id and its own bytes from 4 on, then
-//! `FG`, the version and 2 or 4, its number, the observed output, and the usage that was reported so far. Two places
-//! take turns, so that the one before is there when one is torn.
+//! A checkpoint has the CRC-32 of the slot's number, the generation, the call's id and its own bytes from 4 on, then the
+//! layout's version, its number, what the call has used so far and what that costs. Two places take turns, so that the
+//! one before is there when one is torn.
 //!
 //! # Reading it
 //!
@@ -53,7 +52,7 @@
 //! | torn, or of an earlier generation | whole | a settled call |
 //! | anything else but zeros | | damage, which is reported |
 //!
-//! Counts of tokens are kept up to 2⁴⁸ − 1, which is more than any call can use.
+//! Counts of tokens are kept up to 2⁴⁰ − 1; a provider that reports more is not believed.
 //!
 //! # Why this may be done on the threads that serve requests
 //!

@@ -67,7 +67,7 @@ pub struct Place {
     id: Option<RequestId>,
     /// Whether there may be something of this call in the file.
     written: bool,
-    checkpoints: u32,
+    checkpoints: u16,
     /// When the last checkpoint was, and at how many tokens.
     paced: Option<(Duration, u64)>,
 }
@@ -225,20 +225,26 @@ impl Place {
         }
     }
 
-    /// Notes how far the answer is at `now`, on the clock that never goes back. It is written every second or every
-    /// thousand tokens; a disk that does not take it is none of the call's business. Returns whether it was written.
-    pub fn checkpoint(&mut self, now: Duration, seen: &Checkpoint) -> bool {
+    /// Notes how far the answer is at `now`, on the clock that never goes back, with so many tokens of output so far. That
+    /// is written every second or every thousand tokens, and `seen` is asked only then. A disk that does not take it is
+    /// none of the call's business. Returns whether it was written.
+    pub fn checkpoint(
+        &mut self,
+        now: Duration,
+        output: u64,
+        seen: impl FnOnce() -> Checkpoint,
+    ) -> bool {
         let (Some(id), true) = (self.id, self.written) else {
             return false;
         };
         let (at, tokens) = *self.paced.get_or_insert((now, 0));
         let early = now.saturating_sub(at) < CHECKPOINT_AFTER;
-        if early && seen.output.saturating_sub(tokens) < CHECKPOINT_TOKENS {
+        if early && output.saturating_sub(tokens) < CHECKPOINT_TOKENS {
             return false;
         }
-        self.paced = Some((now, seen.output));
+        self.paced = Some((now, output));
         self.checkpoints = self.checkpoints.wrapping_add(1);
-        let bytes = checkpoint::seal(seen, self.checkpoints, self.stay(id));
+        let bytes = checkpoint::seal(&seen(), self.checkpoints, self.stay(id));
         let [odd, even] = CHECKPOINTS;
         let area = if self.checkpoints.is_multiple_of(2) {
             even

@@ -1,10 +1,8 @@
 //! What is found in a slot, and what becomes of it.
 
-use smallvec::SmallVec;
-
 use crate::{
     accounts::Draws,
-    domain::{NanoUsd, RequestId, Usage},
+    domain::{RequestId, Usage},
     store::record::{CallRecord, Outcome, Posting},
 };
 
@@ -79,38 +77,44 @@ impl Recovered {
 
     /// What is to be written to the store, once: a call that is there already moves nothing.
     ///
-    /// An open call is charged its estimated input and what was seen of its output, within what it held.
+    /// An open call is charged its estimated input, or what its last checkpoint says, and never more than it held.
     pub fn into_posting(self) -> Posting {
         match self {
             Self::Settled(posting) => *posting,
-            Self::Open(hold, checkpoint) => indeterminate(*hold, checkpoint.unwrap_or_default()),
+            Self::Open(hold, checkpoint) => {
+                let nothing = Checkpoint {
+                    usage: Usage {
+                        input: hold.input_estimate,
+                        ..Usage::default()
+                    },
+                    cost: hold.least,
+                };
+                indeterminate(*hold, checkpoint.unwrap_or(nothing))
+            }
         }
     }
 }
 
 fn indeterminate(hold: HoldRecord, seen: Checkpoint) -> Posting {
-    let reported = seen.reported.unwrap_or_else(|| Usage {
-        input: hold.input_estimate,
-        ..Usage::default()
-    });
     let most = match hold.held_tokens {
         0 => u64::MAX,
         held => held,
     };
-    let input = reported.input.min(most);
-    let output = reported.output.max(seen.output).min(most - input);
+    let used = seen.usage;
+    let input = used.input.min(most);
+    let output = used.output.min(most - input);
     let usage = Usage {
         input,
-        cached_input: reported.cached_input.min(input),
-        cache_write: reported.cache_write.min(input),
+        cached_input: used.cached_input.min(input),
+        cache_write: used.cache_write.min(input),
         output,
-        reasoning: reported.reasoning.min(output),
+        reasoning: used.reasoning.min(output),
+        ..Usage::default()
     };
-    let cost = cost(&hold, output);
-    let counters: SmallVec<[_; 8]> = hold.counters.clone();
-    let changes = counters.into_iter().filter_map(|counter| {
-        let add = tail::by_rule(counter.unit, usage.total());
-        tail::change(counter, add, &hold.account, &hold.key)
+    let cost = hold.held.map(|held| seen.cost.min(held));
+    let changes = hold.counters.iter().filter_map(|counter| {
+        let add = tail::by_rule(counter.unit, usage.total(), cost);
+        tail::change(*counter, add, &hold.account, &hold.key)
     });
     let counters = changes.collect();
     let call = CallRecord {
@@ -146,16 +150,4 @@ fn indeterminate(hold: HoldRecord, seen: Checkpoint) -> Posting {
         counters,
         credit: hold.credit.then(Draws::new),
     }
-}
-
-/// What was taken already, and what the estimated input and so much output cost, rounded up to a billionth of a dollar
-/// and within the hold; `None` where nothing has a price.
-fn cost(hold: &HoldRecord, output: u64) -> Option<NanoUsd> {
-    let Some(held) = hold.held else {
-        return (hold.fixed > NanoUsd::ZERO).then_some(hold.fixed);
-    };
-    let picos = u128::from(output) * u128::from(hold.output_price);
-    let output = i64::try_from(picos.div_ceil(1000)).unwrap_or(i64::MAX);
-    let tokens = hold.input_cost.saturating_add(NanoUsd::from_nanos(output));
-    Some(hold.fixed.saturating_add(tokens.min(held)))
 }

@@ -10,14 +10,14 @@ use crate::{
 };
 
 use super::{
-    cursor::{Eye, Pen},
+    cursor::{Eye, LARGEST_COUNT, Pen},
     frame::{self, BEGINNING, Kind, SETTLEMENT, Stay},
-    hold::{ENDPOINTS, HoldRecord, endpoint_code, endpoint_of, millis},
+    hold::{ENDPOINTS, HoldRecord, endpoint_code, endpoint_of},
     tail::{self, Moved, Names, Tail},
 };
 
 /// Bytes of fixed width.
-const FIXED: usize = 84;
+const FIXED: usize = 100;
 /// A length and the longest id.
 const ID: usize = 1 + 64;
 
@@ -49,7 +49,7 @@ struct Figures {
     endpoint: Endpoint,
     outcome: Outcome,
     status: u16,
-    attempt: u16,
+    attempt: u8,
     usage: Usage,
     held_tokens: u64,
     held: NanoUsd,
@@ -66,7 +66,7 @@ pub(super) fn seal<'a>(area: &'a mut [u8], posting: &Posting, stay: Stay) -> Opt
         .counters
         .iter()
         .map(|change| {
-            let usual = tail::by_rule(change.name.unit, kept(call.usage).total());
+            let usual = tail::by_rule(change.name.unit, kept_tokens(call.usage), call.cost);
             Moved {
                 counter: tail::counter_of(change),
                 add: (change.add != usual).then_some(change.add),
@@ -107,7 +107,7 @@ fn write_fixed(
     let counted = counters
         .iter()
         .any(|change| change.name.unit == Unit::Requests);
-    pen.put(&call.at.millis().to_le_bytes());
+    pen.instant(call.at);
     pen.byte(
         flag(call.stream, STREAM)
             | flag(credit.is_some(), CREDIT)
@@ -124,44 +124,56 @@ fn write_fixed(
     pen.byte(endpoint_code(endpoint.unwrap_or(Endpoint::Other)));
     pen.byte(outcome_code(call.outcome));
     pen.put(&call.status.to_le_bytes());
-    let attempt = u16::try_from(call.attempt).unwrap_or(u16::MAX);
-    pen.put(&attempt.to_le_bytes());
+    pen.byte(u8::try_from(call.attempt).unwrap_or(u8::MAX));
+    for count in counts(call.usage) {
+        pen.count(count);
+    }
+    pen.count(call.held_tokens);
+    pen.amount(call.held.unwrap_or_default());
+    pen.amount(call.cost.unwrap_or_default());
+    let first_byte_ms = call.first_byte_ms.unwrap_or_default();
+    for time in [call.queue_ms, first_byte_ms, call.total_ms] {
+        pen.millis(time);
+    }
+}
+
+/// Everything that usage counts, in the order of the file.
+const fn counts(usage: Usage) -> [u64; 11] {
     let Usage {
         input,
         cached_input,
         cache_write,
         output,
         reasoning,
-    } = call.usage;
-    for count in [input, cached_input, cache_write, output, reasoning] {
-        pen.count(count);
-    }
-    pen.count(call.held_tokens);
-    for amount in [call.held, call.cost] {
-        pen.put(&amount.unwrap_or_default().nanos().to_le_bytes());
-    }
-    let first_byte_ms = call.first_byte_ms.unwrap_or_default();
-    for time in [call.queue_ms, first_byte_ms, call.total_ms] {
-        pen.put(&millis(time).to_le_bytes());
-    }
-    // For what a later layout needs.
-    pen.put(&[0; 5]);
+        cache_write_1h,
+        audio_input,
+        audio_output,
+        images,
+        seconds,
+        pages,
+    } = usage;
+    [
+        input,
+        cached_input,
+        cache_write,
+        output,
+        reasoning,
+        cache_write_1h,
+        audio_input,
+        audio_output,
+        images,
+        seconds,
+        pages,
+    ]
 }
 
-/// Usage as the file keeps it.
-fn kept(usage: Usage) -> Usage {
-    let kept = |count: u64| count.min(super::cursor::LARGEST_COUNT);
-    Usage {
-        input: kept(usage.input),
-        cached_input: kept(usage.cached_input),
-        cache_write: kept(usage.cache_write),
-        output: kept(usage.output),
-        reasoning: kept(usage.reasoning),
-    }
+/// Input and output tokens as the file keeps them.
+fn kept_tokens(usage: Usage) -> u64 {
+    usage.input.min(LARGEST_COUNT) + usage.output.min(LARGEST_COUNT)
 }
 
 fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<Settlement> {
-    let at = Timestamp::from_millis(eye.i64()?);
+    let at = eye.instant()?;
     let flags = eye.byte()?;
     let call = Figures {
         id,
@@ -169,22 +181,27 @@ fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<Settlement> {
         endpoint: endpoint_of(eye.byte()?)?,
         outcome: outcome_of(eye.byte()?)?,
         status: eye.u16()?,
-        attempt: eye.u16()?,
+        attempt: eye.byte()?,
         usage: Usage {
             input: eye.count()?,
             cached_input: eye.count()?,
             cache_write: eye.count()?,
             output: eye.count()?,
             reasoning: eye.count()?,
+            cache_write_1h: eye.count()?,
+            audio_input: eye.count()?,
+            audio_output: eye.count()?,
+            images: eye.count()?,
+            seconds: eye.count()?,
+            pages: eye.count()?,
         },
         held_tokens: eye.count()?,
-        held: NanoUsd::from_nanos(eye.i64()?),
-        cost: NanoUsd::from_nanos(eye.i64()?),
+        held: eye.amount()?,
+        cost: eye.amount()?,
         queue_ms: eye.u32()?,
         first_byte_ms: eye.u32()?,
         total_ms: eye.u32()?,
     };
-    eye.slice(5)?;
     let tail = tail::read(eye)?;
     Some(Settlement { call, flags, tail })
 }
@@ -209,8 +226,9 @@ impl Settlement {
             (None, None) => Vec::new(),
         };
         let tokens = call.usage.total();
+        let cost = is(COST).then_some(call.cost);
         let counters = counters.into_iter().filter_map(|Moved { counter, add }| {
-            let add = add.unwrap_or_else(|| tail::by_rule(counter.unit, tokens));
+            let add = add.unwrap_or_else(|| tail::by_rule(counter.unit, tokens, cost));
             tail::change(counter, add, &tail.account, &tail.key)
         });
         let counters = counters.collect();
@@ -249,7 +267,7 @@ impl Settlement {
             overrun: is(OVERRUN),
             held_tokens: call.held_tokens,
             held: is(HELD).then_some(call.held),
-            cost: is(COST).then_some(call.cost),
+            cost,
             end_user: None,
             idempotency_key: None,
             attempt: call.attempt.into(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     accounts::Owner,
-    domain::{AccountId, KeyId, ModelName, Per, PlanId, ProviderId, Timestamp, Unit},
+    domain::{AccountId, KeyId, ModelName, NanoUsd, Per, PlanId, ProviderId, Timestamp, Unit},
     store::record::{CounterChange, CounterName},
 };
 
@@ -123,10 +123,11 @@ pub(super) fn read(eye: &mut Eye<'_>) -> Option<Tail> {
 }
 
 /// By how much a counter moves unless something else was written.
-pub(super) fn by_rule(unit: Unit, tokens: u64) -> u64 {
+pub(super) fn by_rule(unit: Unit, tokens: u64, cost: Option<NanoUsd>) -> u64 {
     match unit {
         Unit::Requests => 1,
         Unit::Tokens => tokens,
+        Unit::Usd => u64::try_from(cost.unwrap_or_default().nanos()).unwrap_or(0),
     }
 }
 
@@ -221,7 +222,7 @@ fn write_counters(pen: &mut Pen<'_>, counters: &[Moved], spare: usize) -> bool {
         first |= if starts(at) { HAS_START } else { 0 };
         pen.byte(first);
         if starts(at) {
-            pen.instant(counter.window_start.millis());
+            pen.instant(counter.window_start);
         }
         if let Some(add) = add {
             pen.put(&add.to_le_bytes());
@@ -243,7 +244,7 @@ fn read_counters(eye: &mut Eye<'_>) -> Option<Option<Vec<Moved>>> {
             let mut before = counters.iter().rev().map(|before| before.counter);
             before.find(|before| before.per == per)?.window_start
         } else {
-            Timestamp::from_millis(eye.instant()?)
+            eye.instant()?
         };
         let add = if first & HAS_ADD == 0 {
             None
@@ -269,6 +270,7 @@ fn unit_code(unit: Unit) -> u8 {
     match unit {
         Unit::Requests => 0,
         Unit::Tokens => 1,
+        Unit::Usd => 2,
     }
 }
 
@@ -276,6 +278,7 @@ fn unit_of(code: u8) -> Option<Unit> {
     match code {
         0 => Some(Unit::Requests),
         1 => Some(Unit::Tokens),
+        2 => Some(Unit::Usd),
         _ => None,
     }
 }

@@ -88,9 +88,7 @@ fn hold(number: u64) -> HoldRecord {
         held_tokens: 5000,
         input_estimate: 800,
         held: Some(NanoUsd::from_nanos(3_000_000)),
-        fixed: NanoUsd::from_nanos(5_000),
-        input_cost: NanoUsd::from_nanos(120_000),
-        output_price: 600_001,
+        least: NanoUsd::from_nanos(125_000),
         price_version: Some("2026-11-01".into()),
         credit: true,
         counters: smallvec![
@@ -112,6 +110,12 @@ fn hold(number: u64) -> HoldRecord {
                 per: Per::Day,
                 window_start: TODAY,
             },
+            HeldCounter {
+                whose: Whose::Key,
+                unit: Unit::Usd,
+                per: Per::Day,
+                window_start: TODAY,
+            },
         ],
     }
 }
@@ -124,6 +128,12 @@ fn posting_of(hold: &HoldRecord) -> Posting {
         cache_write: 64,
         output: 250,
         reasoning: 40,
+        cache_write_1h: 32,
+        audio_input: 100,
+        audio_output: 30,
+        images: 2,
+        seconds: 61,
+        pages: 3,
     };
     let counters = hold.counters.iter().map(|counter| CounterChange {
         name: CounterName {
@@ -138,6 +148,7 @@ fn posting_of(hold: &HoldRecord) -> Posting {
         add: match counter.unit {
             Unit::Requests => 1,
             Unit::Tokens => 950,
+            Unit::Usd => 255_001,
         },
     });
     Posting {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{Bench, SLOTS, TODAY, faults::fill_disk, flushed, post, posting, tokens_today};
 use crate::{
-    domain::{NanoUsd, Per, Unit},
+    domain::{NanoUsd, Per, Unit, Usage},
     providers::Endpoint,
     store::{
         Checkpoint, Durability, Health, HeldCounter, HoldRecord, LedgerBusy, Owner, Posting, Slot,
@@ -33,9 +33,7 @@ fn hold(number: u64) -> HoldRecord {
         held_tokens: call.held_tokens,
         input_estimate: 10,
         held: Some(NanoUsd::from_nanos(500)),
-        fixed: NanoUsd::ZERO,
-        input_cost: NanoUsd::from_nanos(100),
-        output_price: 20_000,
+        least: NanoUsd::from_nanos(100),
         price_version: None,
         credit: false,
         counters: counters
@@ -50,6 +48,19 @@ fn hold(number: u64) -> HoldRecord {
                 window_start: change.window_start,
             })
             .collect(),
+    }
+}
+
+/// Ten tokens of input, and so many of output.
+fn seen(output: u64) -> Checkpoint {
+    let usage = Usage {
+        input: 10,
+        output,
+        ..Usage::default()
+    };
+    Checkpoint {
+        usage,
+        cost: NanoUsd::from_nanos(100 + 20 * output as i64),
     }
 }
 
@@ -114,12 +125,8 @@ async fn a_kill_at_any_point_of_a_call_leaves_it_in_the_books_once() {
     // A second start finds nothing to do.
     assert_eq!(books(&held).await, (vec![indeterminate(0)], 10, 1));
 
-    let far = Checkpoint {
-        output: 80,
-        reported: None,
-    };
-    slot.checkpoint(Duration::ZERO, &Checkpoint::default());
-    slot.checkpoint(Duration::from_secs(1), &far);
+    slot.checkpoint(Duration::ZERO, 1, || seen(1));
+    slot.checkpoint(Duration::from_secs(1), 80, || seen(80));
     assert_eq!(
         books(&killed(&bench)).await,
         (vec![indeterminate(80)], 90, 1)
@@ -164,11 +171,7 @@ async fn what_an_indeterminate_call_holds_is_never_exceeded() {
     let bench = Bench::new();
     let (store, _) = bench.open();
     let mut slot = forward(&store, 1);
-    let far = Checkpoint {
-        output: 1_000_000,
-        reported: None,
-    };
-    slot.checkpoint(Duration::ZERO, &far);
+    slot.checkpoint(Duration::ZERO, 1_000_000, || seen(1_000_000));
     let killed = killed(&bench);
     drop(slot);
     store.close().await;

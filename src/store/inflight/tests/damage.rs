@@ -3,29 +3,48 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::any, prop_assert, prop_assert_eq, proptest};
 
 use super::{Bench, call_id, hold, posting_of, settled};
-use crate::store::{
-    Checkpoint, Inflight, Recovered,
-    inflight::frame::{CHECKPOINTS, HEAD, HOLD, SETTLEMENT, SLOT},
-    read_slot,
+use crate::{
+    domain::{NanoUsd, Usage},
+    store::{
+        Checkpoint, Inflight, Recovered,
+        inflight::frame::{CHECKPOINTS, HEAD, HOLD, Kind, SETTLEMENT, SLOT, Stay, seal},
+        read_slot,
+    },
 };
 
 const FIRST: Checkpoint = Checkpoint {
-    output: 1500,
-    reported: None,
+    usage: seen(1500),
+    cost: NanoUsd::from_nanos(900_000),
 };
 const SECOND: Checkpoint = Checkpoint {
-    output: 2600,
-    reported: None,
+    usage: seen(2600),
+    cost: NanoUsd::from_nanos(1_560_000),
 };
+
+const fn seen(output: u64) -> Usage {
+    Usage {
+        input: 640,
+        cached_input: 512,
+        cache_write: 0,
+        output,
+        reasoning: 100,
+        cache_write_1h: 0,
+        audio_input: 0,
+        audio_output: 0,
+        images: 0,
+        seconds: 0,
+        pages: 0,
+    }
+}
 
 /// Slot 0 after a hold, two checkpoints and, where asked for, the settlement; and before the last write.
 fn written(bench: &Bench, inflight: &Inflight, settle: bool) -> (Vec<u8>, Vec<u8>) {
     let slot = || bench.bytes()[HEAD..HEAD + SLOT].to_vec();
     let mut place = inflight.take().unwrap();
     place.hold(&hold(1)).unwrap();
-    assert!(place.checkpoint(Duration::ZERO, &FIRST));
+    assert!(place.checkpoint(Duration::ZERO, 1500, || FIRST));
     let mut before = slot();
-    assert!(place.checkpoint(Duration::ZERO, &SECOND));
+    assert!(place.checkpoint(Duration::ZERO, 2600, || SECOND));
     if settle {
         before = slot();
         place.settle(&posting_of(&hold(1))).unwrap();
@@ -145,15 +164,8 @@ proptest! {
 
     /// Random content under a right checksum: what somebody made on purpose.
     #[test]
-    fn a_forged_frame_is_read_or_not(content in vec(any::<u8>(), 0..200), kind in 1_u8..5) {
-        use crate::store::inflight::frame::{Kind, Stay, seal};
-        let kind = match kind {
-            1 => Kind::Hold,
-            2 => Kind::Checkpoint,
-            3 => Kind::Settlement,
-            _ => Kind::ReportedCheckpoint,
-        };
-        let range = if kind == Kind::Settlement { SETTLEMENT } else { HOLD };
+    fn a_forged_frame_is_read_or_not(content in vec(any::<u8>(), 0..200), settlement in any::<bool>()) {
+        let (kind, range) = if settlement { (Kind::Settlement, SETTLEMENT) } else { (Kind::Hold, HOLD) };
         let mut slot = vec![0; SLOT];
         let stay = Stay { slot: 5, generation: 1, id: call_id(1) };
         let sealed = seal(&mut slot[range], kind, stay, |pen| pen.put(&content)).is_some();

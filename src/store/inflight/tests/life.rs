@@ -4,15 +4,23 @@ use super::{Bench, SLOTS, hold, posting_of, settled};
 use crate::{
     accounts::Draws,
     domain::{NanoUsd, Unit, Usage},
-    store::{Checkpoint, Inflight, Outcome, Recovered, Unwritten},
+    store::{Checkpoint, HoldRecord, Inflight, Outcome, Recovered, Unwritten},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// 640 tokens of input, and so many of output.
 fn seen(output: u64) -> Checkpoint {
-    Checkpoint {
+    let usage = Usage {
+        input: 640,
+        cached_input: 512,
         output,
-        reported: None,
+        ..Usage::default()
+    };
+    let cost = i64::try_from(output).map_or(i64::MAX, |output| 100_000 + output * 601);
+    Checkpoint {
+        usage,
+        cost: NanoUsd::from_nanos(cost),
     }
 }
 
@@ -31,23 +39,15 @@ fn a_kill_at_any_point_of_a_call_finds_it_as_far_as_it_was() {
     place.hold(&hold(1)).unwrap();
     assert_eq!(bench.found(), [open(1, None)]);
     // The clock of checkpoints starts with the first piece.
-    assert!(!place.checkpoint(SECOND, &seen(1)));
-    assert!(!place.checkpoint(SECOND * 2 - Duration::from_millis(1), &seen(999)));
+    assert!(!place.checkpoint(SECOND, 1, || seen(1)));
+    assert!(!place.checkpoint(SECOND * 2 - Duration::from_millis(1), 999, || seen(999)));
     assert_eq!(bench.found(), [open(1, None)]);
-    assert!(place.checkpoint(SECOND * 2, &seen(999)));
+    assert!(place.checkpoint(SECOND * 2, 999, || seen(999)));
     assert_eq!(bench.found(), [open(1, Some(seen(999)))]);
-    assert!(!place.checkpoint(SECOND * 2, &seen(1998)));
-    let reported = Checkpoint {
-        output: 1999,
-        reported: Some(Usage {
-            input: 640,
-            cached_input: 512,
-            ..Usage::default()
-        }),
-    };
-    assert!(place.checkpoint(SECOND * 2, &reported));
-    assert_eq!(bench.found(), [open(1, Some(reported))]);
-    assert!(place.checkpoint(SECOND * 3, &seen(2000)));
+    assert!(!place.checkpoint(SECOND * 2, 1998, || seen(1998)));
+    assert!(place.checkpoint(SECOND * 2, 1999, || seen(1999)));
+    assert_eq!(bench.found(), [open(1, Some(seen(1999)))]);
+    assert!(place.checkpoint(SECOND * 3, 2000, || seen(2000)));
     assert_eq!(bench.found(), [open(1, Some(seen(2000)))]);
 
     let posting = posting_of(&hold(1));
@@ -60,74 +60,50 @@ fn a_kill_at_any_point_of_a_call_finds_it_as_far_as_it_was() {
 }
 
 #[test]
-fn an_open_call_is_charged_its_input_and_what_was_seen() {
-    let Recovered::Open(hold, _) = open(1, None) else {
-        panic!("it was just made");
-    };
-    let posting = Recovered::Open(hold.clone(), Some(seen(1001))).into_posting();
+fn an_open_call_is_charged_its_input_or_what_was_seen() {
+    let record = Box::new(hold(1));
+    let posting = Recovered::Open(record.clone(), None).into_posting();
     let call = &posting.call;
     assert_eq!((call.outcome, call.status), (Outcome::Indeterminate, 500));
-    assert_eq!((call.usage.input, call.usage.output), (800, 1001));
+    assert_eq!((call.usage.input, call.usage.output), (800, 0));
     assert!(call.estimated && !call.overrun);
-    // 5,000 fixed, 120,000 for the input, and 1,001 tokens at 600.001, rounded up once.
-    assert_eq!(
-        call.cost,
-        Some(NanoUsd::from_nanos(5_000 + 120_000 + 600_602))
-    );
+    assert_eq!(call.cost, Some(record.least));
     assert_eq!(posting.credit, Some(Draws::new()));
+
+    let seen = seen(1001);
+    let posting = Recovered::Open(record, Some(seen)).into_posting();
+    assert_eq!(posting.call.usage, seen.usage);
+    assert_eq!(posting.call.cost, Some(NanoUsd::from_nanos(701_601)));
     let adds = posting
         .counters
         .iter()
         .map(|change| (change.name.unit, change.add));
     let expected = [
-        (Unit::Tokens, 1801),
-        (Unit::Tokens, 1801),
+        (Unit::Tokens, 1641),
+        (Unit::Tokens, 1641),
         (Unit::Requests, 1),
+        (Unit::Usd, 701_601),
     ];
     assert_eq!(adds.collect::<Vec<_>>(), expected);
-
-    // What the provider reported is better than our estimate.
-    let reported = Checkpoint {
-        output: 10,
-        reported: Some(Usage {
-            input: 640,
-            cached_input: 512,
-            output: 12,
-            ..Usage::default()
-        }),
-    };
-    let usage = Recovered::Open(hold, Some(reported))
-        .into_posting()
-        .call
-        .usage;
-    assert_eq!(
-        (usage.input, usage.cached_input, usage.output),
-        (640, 512, 12)
-    );
 }
 
 #[test]
 fn an_open_call_is_never_charged_more_than_it_held() {
+    let charged = |record: &HoldRecord, checkpoint| {
+        let call = Recovered::Open(Box::new(record.clone()), checkpoint).into_posting();
+        (call.call.usage.total(), call.call.cost)
+    };
     let mut record = hold(1);
-    record.held = Some(NanoUsd::from_nanos(1_000_000));
-    let posting = Recovered::Open(Box::new(record.clone()), Some(seen(u64::MAX))).into_posting();
-    assert_eq!(posting.call.usage.total(), record.held_tokens);
-    let most = record.held.unwrap().saturating_add(record.fixed);
-    assert_eq!(posting.call.cost, Some(most));
-
+    let most = (record.held_tokens, record.held);
+    assert_eq!(charged(&record, Some(seen(u64::MAX))), most);
     record.input_estimate = 6000;
-    let posting = Recovered::Open(Box::new(record.clone()), Some(seen(70))).into_posting();
-    assert_eq!(posting.call.usage.total(), record.held_tokens);
+    record.least = NanoUsd::from_nanos(4_000_000);
+    assert_eq!(charged(&record, None), most);
 
-    // Nothing is held of what has no limit, and nothing is charged for what has no price.
+    // What has no limit holds nothing, and what has no price costs nothing.
     record.held_tokens = 0;
     record.held = None;
-    let posting = Recovered::Open(Box::new(record.clone()), Some(seen(70))).into_posting();
-    assert_eq!(posting.call.usage.total(), 6070);
-    assert_eq!(posting.call.cost, Some(record.fixed));
-    record.fixed = NanoUsd::ZERO;
-    let posting = Recovered::Open(Box::new(record), None).into_posting();
-    assert_eq!(posting.call.cost, None);
+    assert_eq!(charged(&record, None), (6000, None));
 }
 
 #[test]
@@ -216,7 +192,7 @@ fn in_memory_there_are_as_many_slots_and_nothing_is_kept() {
     let second = inflight.take().unwrap();
     assert!(inflight.take().is_none());
     first.hold(&hold(1)).unwrap();
-    assert!(!first.checkpoint(SECOND, &seen(5000)));
+    assert!(!first.checkpoint(SECOND, 5000, || seen(5000)));
     first.settle(&posting_of(&hold(1))).unwrap();
     drop(first);
     second.release();

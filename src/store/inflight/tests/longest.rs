@@ -113,7 +113,7 @@ fn every_counter_that_there_can_be_has_room_beside_the_longest_ids() {
     let mut record = longest();
     let mut counters = Vec::new();
     for whose in [Whose::Account, Whose::Key] {
-        for unit in [Unit::Requests, Unit::Tokens] {
+        for unit in [Unit::Requests, Unit::Tokens, Unit::Usd] {
             for per in [Per::Hour, Per::Day, Per::Week, Per::Month, Per::Period] {
                 let start = 1_700_000_000_000 + i64::try_from(counters.len()).unwrap();
                 counters.push(HeldCounter {
@@ -125,8 +125,7 @@ fn every_counter_that_there_can_be_has_room_beside_the_longest_ids() {
             }
         }
     }
-    // One more unit is to come.
-    counters.extend_from_within(..10);
+    assert_eq!(counters.len(), 30);
     record.counters = counters.into();
     let [open, _] = found(&record, false);
     let Some(Recovered::Open(found, None)) = open else {
