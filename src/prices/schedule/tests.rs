@@ -26,7 +26,7 @@ fn the_version_that_has_begun_last_holds() {
         version(None, 1),
         version(Some("2026-11-01T12:30:00Z"), 2),
     ]);
-    let name = |now: &str| schedule.at(at(now)).unwrap().version();
+    let name = |now: &str| schedule.at(at(now)).unwrap().version().to_string();
     assert_eq!(name("2026-11-01T12:30:00Z"), "2026-11-01T12:30:00Z");
     assert_eq!(name("2026-11-30T23:59:59.999Z"), "2026-11-01T12:30:00Z");
     assert_eq!(name("2026-12-01T00:00:00Z"), "2026-12-01");
@@ -39,7 +39,7 @@ fn the_version_that_has_begun_last_holds() {
 
 #[test]
 fn an_undated_version_is_named_by_its_figures() {
-    let version = |figures| Price::new(figures, None, "elsewhere").version().to_owned();
+    let version = |figures| Price::new(figures, None, "elsewhere").version().to_string();
     // This name stands in records: it may never change for the same figures.
     assert_eq!(version(figures(150_000)), "12959eba");
     let mut names = vec![version(figures(1)), version(figures(2))];
