@@ -302,7 +302,7 @@ impl Asked {
                 .input
                 .saturating_add(output.saturating_mul(wanted.answers)),
             fixed: wanted.quote.fixed(),
-            held: wanted.quote.hold(output),
+            held: wanted.quote.hold_for(output),
         }
     }
 

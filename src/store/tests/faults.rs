@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Lets the database grow no further, as on a full disk; or lets it again.
-async fn fill_disk(store: &Store, full: bool) {
+pub(super) async fn fill_disk(store: &Store, full: bool) {
     let look = store.look(move |connection: &Connection| {
         let pages: i64 = connection
             .pragma_query_value(None, "page_count", |row| row.get(0))

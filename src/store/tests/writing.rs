@@ -35,7 +35,10 @@ async fn closing_writes_everything_that_was_posted() {
     let files = bench.folder.path().read_dir().unwrap();
     let mut names: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["faregate.db", "faregate.db.lock"]);
+    assert_eq!(
+        names,
+        ["faregate.db", "faregate.db.inflight", "faregate.db.lock"]
+    );
 
     let (store, loaded) = bench.open();
     assert_eq!(count(&store).await, 1200);
