@@ -7,6 +7,7 @@ mod ledger;
 mod opening;
 mod reading;
 mod recovering;
+mod replay;
 mod roster;
 mod writing;
 

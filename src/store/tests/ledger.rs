@@ -21,7 +21,7 @@ use crate::{
 
 /// Something that happens to the credit of two accounts.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// A lot, which ends after so many hours.
     Give {
         account: usize,
@@ -49,7 +49,7 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let account = 0..2_usize;
     prop_oneof![
         3 => (account.clone(), 1..1_000_i64, prop::option::of(1..100_u64), 0..3_u8).prop_map(
@@ -64,15 +64,15 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A store and the memory that goes with it.
-struct Town {
-    bench: Bench,
-    store: Store,
+pub(super) struct Town {
+    pub(super) bench: Bench,
+    pub(super) store: Store,
     accounts: Accounts,
     calls: u64,
 }
 
 impl Town {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut bench = Bench::new();
         bench.keep_calls = Some(Duration::from_secs(3 * 86_400));
         let (store, accounts) = Self::open(&bench);
@@ -108,7 +108,7 @@ impl Town {
         self.accounts.add_lot(&account, lot);
     }
 
-    async fn take(&mut self, step: &Step) {
+    pub(super) async fn take(&mut self, step: &Step) {
         match *step {
             Step::Give {
                 account,
@@ -190,7 +190,7 @@ impl Town {
 }
 
 /// Every figure that money depends on, as what spoils it.
-const FIGURES: [&str; 6] = [
+pub(super) const FIGURES: [&str; 6] = [
     "SELECT 'UPDATE credit_entries SET amount_nano_usd = amount_nano_usd + ' || iif(amount_nano_usd = -1, -1, 1)
         || ' WHERE number = ' || number FROM credit_entries",
     "SELECT 'UPDATE credit_lots SET remaining_nano_usd = remaining_nano_usd - 1 WHERE entry = ' || entry
