@@ -3,6 +3,7 @@
 mod credit;
 mod export;
 mod faults;
+mod keeping;
 mod ledger;
 mod opening;
 mod reading;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
+use proptest::{
+    collection, option,
+    prelude::{Just, ProptestConfig, Strategy},
+    prop_oneof, proptest,
+};
 use rusqlite::Connection;
 
 use crate::{
@@ -52,10 +56,10 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let account = 0..2_usize;
     prop_oneof![
-        3 => (account.clone(), 1..1_000_i64, prop::option::of(1..100_u64), 0..3_u8).prop_map(
+        3 => (account.clone(), 1..1_000_i64, option::of(1..100_u64), 0..3_u8).prop_map(
             |(account, amount, hours, priority)| Step::Give { account, amount, hours, priority }),
         1 => (account.clone(), 1..600_i64).prop_map(|(account, amount)| Step::Take { account, amount }),
-        6 => (account.clone(), 0..400_i64, prop::bool::weighted(0.8)).prop_map(
+        6 => (account.clone(), 0..400_i64, proptest::bool::weighted(0.8)).prop_map(
             |(account, cost, charged)| Step::Call { account, cost, charged }),
         1 => (account, 1..500_i64).prop_map(|(from, amount)| Step::Move { from, amount }),
         2 => (1..60_u64).prop_map(|hours| Step::Pass { hours }),
@@ -233,7 +237,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_adds_up_and_whatever_is_spoilt_is_found(
-        steps in prop::collection::vec(step(), 1..40),
+        steps in collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -2,7 +2,11 @@
 
 use std::{path::Path, process::Command};
 
-use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use proptest::{
+    collection,
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -66,7 +70,7 @@ async fn two_replays_agree_to_the_unit() {
         return;
     };
     // The same each time.
-    let steps = prop::collection::vec(step(), 150..151)
+    let steps = collection::vec(step(), 150..151)
         .new_tree(&mut TestRunner::deterministic())
         .unwrap()
         .current();
