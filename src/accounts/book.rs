@@ -14,7 +14,7 @@ use std::{
 };
 
 pub use enter::{Entry, Seat};
-pub use hold::Taken;
+pub use hold::{Counted, Taken};
 pub use weigh::Weighed;
 
 use super::{

@@ -14,7 +14,7 @@ use crate::{
     prices::{Bound, Quote, Terms},
     providers::{Ask, Endpoint, count_input, estimate_tokens},
     refusal::{Code, Refusal},
-    store::Slot,
+    store::{LedgerBusy, Slot},
 };
 
 /// Bytes that tools add to a prompt beyond their own: providers wrap them in instructions of theirs.
@@ -80,7 +80,7 @@ pub(super) async fn weigh<T>(
     let slot = desk
         .ledger
         .reserve()
-        .map_err(|_| Refusal::new(Code::BillingUnavailable).about(caller.subject()))?;
+        .map_err(|busy| Refusal::new(code(busy)).about(caller.subject()))?;
 
     let model = model.map(Arc::as_ref);
     let wanted = want(request, model, terms, &caller.account().plan);
@@ -182,6 +182,14 @@ impl Wanted {
         };
         let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
         Self { quote, ..self }
+    }
+}
+
+/// The code of a call that could not be recorded.
+fn code(busy: LedgerBusy) -> Code {
+    match busy {
+        LedgerBusy::Overloaded => Code::Overloaded,
+        LedgerBusy::Full | LedgerBusy::Broken => Code::BillingUnavailable,
     }
 }
 

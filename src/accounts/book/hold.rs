@@ -10,8 +10,8 @@ use super::{
     weigh::{Asked, Weighed, whole},
 };
 use crate::{
-    accounts::{Binding, CounterChange, Draws, Levels, Moved, Settled, Wanted},
-    domain::{Anchor, Clock, NanoUsd, Timestamp, Unit},
+    accounts::{Binding, CounterChange, Draws, Levels, Moved, Owner, Settled, Wanted},
+    domain::{Anchor, Clock, NanoUsd, Per, Timestamp, Unit},
 };
 
 /// What a call has taken. Only a book makes it; giving it back consumes it.
@@ -40,8 +40,20 @@ pub struct Taken {
 struct Hold {
     slot: usize,
     generation: u32,
-    window_start: Timestamp,
-    unit: Unit,
+    counted: Counted,
+}
+
+/// A counter that a call moves when it ends, in the window that it was admitted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Whether it is the key's; else it is the account's, over all its keys.
+    pub of_key: bool,
+    /// Of what.
+    pub unit: Unit,
+    /// Per which window.
+    pub per: Per,
+    /// The start of the window.
+    pub window_start: Timestamp,
 }
 
 impl Book {
@@ -84,8 +96,8 @@ impl Book {
         let mut counters = Vec::with_capacity(taken.holds.len());
         for hold in &taken.holds {
             let counter = &mut pages.counters[hold.slot];
-            let (exact, bound) = was.of_unit(hold.unit);
-            let add = match hold.unit {
+            let (exact, bound) = was.of_unit(hold.counted.unit);
+            let add = match hold.counted.unit {
                 Unit::Requests => u64::from(counts),
                 Unit::Tokens => used,
                 Unit::Usd => whole(cost),
@@ -97,7 +109,7 @@ impl Book {
             if add > 0 {
                 counters.push(CounterChange {
                     name: counter.name.clone(),
-                    window_start: hold.window_start,
+                    window_start: hold.counted.window_start,
                     add,
                 });
             }
@@ -142,8 +154,12 @@ impl Pages {
             holds.push(Hold {
                 slot: level.slot,
                 generation: counter.generation,
-                window_start: counter.window.start,
-                unit: level.quota.unit,
+                counted: Counted {
+                    of_key: matches!(counter.name.owner, Owner::Key(_)),
+                    unit: level.quota.unit,
+                    per: level.quota.per,
+                    window_start: counter.window.start,
+                },
             });
         }
         let buckets: SmallVec<[usize; 2]> = levels.tokens.iter().map(|level| level.slot).collect();
@@ -176,6 +192,11 @@ impl Taken {
     /// Tokens held in every token quota.
     pub fn tokens(&self) -> u64 {
         self.tokens
+    }
+
+    /// Every counter that the call moves.
+    pub fn counters(&self) -> impl Iterator<Item = Counted> + '_ {
+        self.holds.iter().map(|hold| hold.counted)
     }
 
     /// Output tokens that are held for, over all answers.
