@@ -6,6 +6,7 @@
 mod enter;
 mod hold;
 mod read;
+mod weigh;
 
 use std::{
     num::{NonZeroU32, NonZeroU64},
@@ -14,6 +15,7 @@ use std::{
 
 pub use enter::{Entry, Seat};
 pub use hold::{Counted, Taken};
+pub use weigh::Weighed;
 
 use super::{
     Binding, CounterName, CounterRow, Credit, Draw, Draws, Levels, Lot, Owner, PurseRow, Reason,
