@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        Credit, Roster,
+        Credit, Lot, Roster,
         fixtures::{account, cost, lot, priced, terms},
     },
     domain::NanoUsd,
@@ -409,6 +409,30 @@ fn a_shadow_budget_is_counted_and_never_refuses() {
     settle(&key, open, Settled::Void, &clock);
     settle(&key, first, cost(50), &clock);
     assert_eq!(counts(&key, &clock), [(150, 0), (150, 0)]);
+}
+
+#[test]
+fn what_an_entry_gives_back_goes_to_the_lot_it_came_from() {
+    let clock = clock();
+    let accounts = credited(unlimited(), 40, &clock);
+    let key = key(&accounts, "k1");
+    let tomorrow = Some(at("2026-11-21T00:00:00Z"));
+    accounts.add_lot(
+        &account(),
+        Lot {
+            expires_at: tomorrow,
+            ..lot(2, 60)
+        },
+    );
+    // A correction empties the lot, and calls begin and end before it turns out that it could not be written.
+    let draws = accounts.draw(&account(), usd(60));
+    let taken = hold(&key, &tokens(10, 10), &clock).unwrap();
+    settle(&key, taken, cost(15), &clock);
+    accounts.give_back(&account(), usd(60), &draws);
+    assert_eq!(credit(&accounts), (85, 0));
+    clock.advance(Duration::from_secs(86_400));
+    assert_eq!(credit(&accounts), (25, 0));
+    assert_eq!(accounts.take_expired()[0].1[0].entry, 2);
 }
 
 const fn usd(nanos: i64) -> NanoUsd {
