@@ -7,30 +7,45 @@
 mod calls;
 mod columns;
 mod counters;
+mod credit;
+mod export;
 mod handle;
 mod health;
+mod inflight;
 mod ledger;
 mod open;
 mod posting;
 mod reader;
 mod record;
+mod recovery;
 mod roster_rows;
 mod schema;
 mod seat;
 mod settings;
 mod tidy;
 mod usage;
+mod verify;
 mod writer;
 
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
+pub use credit::{
+    EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Posted, StoredCredit,
+    USUAL_PRIORITY,
+};
+pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
+pub use inflight::{
+    Checkpoint, FileError, HeldCounter, HoldRecord, Inflight, Place, Recovered, Unwritten, Whose,
+    read_slot,
+};
 pub use ledger::{Ledger, LedgerBusy, Slot};
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
-pub use settings::{Location, Settings};
+pub use settings::{Durability, IN_FLIGHT, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
+pub use verify::{Problem, Verified};
 
 #[cfg(test)]
 mod tests;

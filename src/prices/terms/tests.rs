@@ -160,12 +160,12 @@ fn a_long_input_changes_every_price_of_the_call() {
         input: 200_000,
         answers: 1,
     });
-    assert_eq!(short.hold(1_000), usd("0.205"));
+    assert_eq!(short.hold_for(1_000), usd("0.205"));
     let long = terms.quote(&Bound {
         input: 200_001,
         answers: 1,
     });
-    assert_eq!(long.hold(1_000), usd("0.407502"));
+    assert_eq!(long.hold_for(1_000), usd("0.407502"));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn factors_multiply_before_the_rounding() {
         answers: 2,
     });
     assert_eq!(quote.fixed(), usd("0.018"));
-    assert_eq!(quote.hold(100), usd("0.0012"));
+    assert_eq!(quote.hold_for(100), usd("0.0012"));
     assert_eq!(quote.affordable(usd("0.0192")), Some(100));
     assert_eq!(quote.affordable(usd("0.019199999")), Some(99));
     let free = Terms::new(
@@ -216,7 +216,7 @@ fn a_call_without_a_model_costs_its_route() {
         answers: u64::MAX,
     });
     assert_eq!(
-        (quote.fixed(), quote.hold(u64::MAX)),
+        (quote.fixed(), quote.hold_for(u64::MAX)),
         (usd("0.005"), NanoUsd::ZERO)
     );
     assert_eq!(terms.cost(&Usage::default()), usd("0.005"));
@@ -351,7 +351,7 @@ fn a_premium_is_held_only_where_it_can_be_charged() {
             input: 1_000,
             answers: 1,
         };
-        terms.quote(&bound).hold(100)
+        terms.quote(&bound).hold_for(100)
     };
     assert_eq!(hold(|_| ()), usd("0.0015"));
     assert_eq!(hold(|extras| extras.cache_write = true), usd("0.00175"));

@@ -143,7 +143,7 @@ proptest! {
             pages: only(extras.unseen_input, part(9, input).min(input)),
         };
         let cost = terms.cost(&usage);
-        let held = quote.fixed().saturating_add(quote.hold(limit));
+        let held = quote.fixed().saturating_add(quote.hold_for(limit));
         prop_assert!(held >= cost, "held {held} for {cost}");
         prop_assert!(cost >= quote.fixed() && quote.fixed() >= NanoUsd::ZERO);
     }
@@ -157,8 +157,8 @@ proptest! {
         let quote = terms.quote(&Bound { input, answers });
         let left = NanoUsd::from_nanos(left);
         let fits = |output| {
-            let whole = i128::from(quote.fixed().nanos()) + i128::from(quote.hold(output).nanos());
-            whole <= i128::from(left.nanos()) && quote.hold(output) < NanoUsd::MAX
+            let whole = i128::from(quote.fixed().nanos()) + i128::from(quote.hold_for(output).nanos());
+            whole <= i128::from(left.nanos()) && quote.hold_for(output) < NanoUsd::MAX
         };
         match quote.affordable(left) {
             Some(most) => {
@@ -173,7 +173,7 @@ proptest! {
     fn a_hold_grows_with_its_bounds(figures in figures(), extras in extras(), input in tokens(), output in tokens()) {
         let price = Arc::new(Price::new(figures, None, "a:1"));
         let terms = Terms::as_named(Some(price), crate::prices::Factor::ONE, None, &extras);
-        let hold = |input, answers, output| terms.quote(&Bound { input, answers }).hold(output);
+        let hold = |input, answers, output| terms.quote(&Bound { input, answers }).hold_for(output);
         let least = hold(input, 1, output);
         prop_assert!(hold(input.saturating_add(1), 1, output) >= least);
         prop_assert!(hold(input, 2, output) >= least);
@@ -185,7 +185,7 @@ proptest! {
 #[test]
 fn nothing_costs_nothing_and_needs_something_left() {
     assert_eq!(Quote::NOTHING.fixed(), NanoUsd::ZERO);
-    assert_eq!(Quote::NOTHING.hold(u64::MAX), NanoUsd::ZERO);
+    assert_eq!(Quote::NOTHING.hold_for(u64::MAX), NanoUsd::ZERO);
     assert_eq!(Quote::NOTHING.affordable(NanoUsd::ZERO), Some(u64::MAX));
     assert_eq!(Quote::NOTHING.affordable(NanoUsd::from_nanos(-1)), None);
 }
