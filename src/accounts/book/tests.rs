@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod bursts;
+mod model;
 mod money;
 mod rates;
 
