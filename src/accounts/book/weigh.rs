@@ -154,7 +154,7 @@ impl Pages {
         }
         if charged {
             let available = self.purse.credit().available();
-            least = least.min(afford(&wanted.quote, whole(available))?);
+            least = least.min(wanted.quote.affordable(available)?);
         }
         Some(least)
     }
