@@ -31,6 +31,11 @@ impl Permitted {
         self.model.as_ref()
     }
 
+    /// What it is charged by; `None` where nothing of it has a price.
+    pub(super) fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
+    }
+
     pub(super) fn into_parts(self) -> (Admitted, Option<Arc<Model>>, Option<Terms>) {
         (self.admitted, self.model, self.terms)
     }
