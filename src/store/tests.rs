@@ -1,6 +1,9 @@
 //! The store as its users see it. What they are given to put into it stands here.
 
+mod credit;
+mod export;
 mod faults;
+mod ledger;
 mod opening;
 mod reading;
 mod recovering;

@@ -72,7 +72,9 @@ pub(super) fn post(
     let Some(after) = balance.checked_add(*amount) else {
         return Ok(Err(NotPosted::TooLarge));
     };
-    let id = id.clone().unwrap_or_else(|| RequestId::new(now).to_string());
+    let id = id
+        .clone()
+        .unwrap_or_else(|| RequestId::new(now).to_string());
     let words = EntryWords {
         id: &id,
         account: account.as_str(),
@@ -123,7 +125,9 @@ pub(super) fn transfer(
         expires_at,
         priority,
     } = wanted;
-    let id = id.clone().unwrap_or_else(|| RequestId::new(now).to_string());
+    let id = id
+        .clone()
+        .unwrap_or_else(|| RequestId::new(now).to_string());
     let gives = NewEntry {
         id: Some(format!("{id}:from")),
         account: from.clone(),
