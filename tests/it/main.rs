@@ -46,6 +46,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// Credit through the program, and what is left of it after a kill.
+mod ledger;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
 
