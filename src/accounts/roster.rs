@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::domain::{
-    AccountId, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp,
+    AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp,
 };
 
 /// Where an account or key was declared.
@@ -55,6 +55,8 @@ pub struct AccountSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
+    /// Where its people are written to.
+    pub email: Option<EmailAddress>,
 }
 
 /// A key as written.

@@ -179,6 +179,7 @@ impl<R: Registry> Api<R> {
         let id = members.require("id", input::account_id)?;
         let plan = members.require("plan", input::plan_id)?;
         let subscription = members.take("subscription", input::nested_subscription)?;
+        let email = members.take("email", input::email)?;
         let common = common(&mut members)?;
         members.finish()?;
         let mut new = NewAccount {
@@ -188,6 +189,7 @@ impl<R: Registry> Api<R> {
             subscription,
             models: None,
             limits: Limits::default(),
+            email,
         };
         common.apply(&mut new.disabled, &mut new.models, &mut new.limits);
         let spec = create_account(&self.registry.roster(), new, self.clock.now())?;
@@ -199,6 +201,7 @@ impl<R: Registry> Api<R> {
         let change = AccountChange {
             plan: members.take("plan", input::plan_id)?,
             subscription: members.change("subscription", input::nested_subscription)?,
+            email: members.change("email", input::email)?,
             common: common(&mut members)?,
         };
         members.finish()?;

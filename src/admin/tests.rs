@@ -119,6 +119,7 @@ fn house() -> House {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        email: None,
     };
     let key = KeySpec {
         id: KeyId::parse("acme-ci").unwrap(),

@@ -4,6 +4,7 @@
 
 mod clock;
 mod digest;
+mod email;
 mod id;
 mod limit;
 mod money;
@@ -16,6 +17,7 @@ mod window;
 
 pub use clock::Clock;
 pub use digest::{InvalidDigest, KeyDigest};
+pub use email::{EmailAddress, InvalidEmailAddress};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
 pub use money::{CURRENCY, InvalidAmount, NanoUsd, decimal};

@@ -240,7 +240,13 @@ impl Store {
         }
     }
 
-    async fn change<T: Send + 'static>(
+    /// The clock's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Has the writer do something in one transaction.
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, WriteError> {
@@ -262,7 +268,8 @@ impl Store {
         answer.await.map_err(|_| WriteError::Closed)?
     }
 
-    async fn read<T: Send + 'static>(
+    /// Reads beside the writer.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {

@@ -10,6 +10,7 @@ mod counters;
 mod handle;
 mod health;
 mod ledger;
+mod notifications;
 mod open;
 mod posting;
 mod reader;
@@ -26,6 +27,10 @@ pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
 pub use ledger::{Ledger, LedgerBusy, Slot};
+pub use notifications::{
+    Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
+    NotificationId, NotificationRow, NotificationStatus,
+};
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::domain::{Clock, Timestamp};
 
-use super::columns::instant;
+use super::{columns::instant, notifications};
 
 /// How often is looked for what is old.
 pub(super) const EVERY: Duration = Duration::from_secs(60);
@@ -16,6 +16,9 @@ const BATCH: u32 = 1000;
 
 /// For how long the windows of counters are kept that a newer one has followed: a year and a month.
 const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
+
+/// For how long messages are kept that were delivered or given up: a month, so that the last invoice's are there.
+const KEEP_NOTIFICATIONS: Duration = Duration::from_secs(32 * 86_400);
 
 /// What is kept how long, and when is looked next.
 #[derive(Debug)]
@@ -60,6 +63,8 @@ impl Tidy {
                 .prepare_cached(DELETE_WINDOWS)?
                 .execute((before(KEEP_WINDOWS), BATCH))?,
         );
+        let old = before(KEEP_NOTIFICATIONS);
+        deleted = deleted.max(notifications::delete_old(connection, &old, BATCH)?);
         if deleted >= BATCH as usize {
             self.next = Duration::ZERO;
         }

@@ -14,7 +14,7 @@ use crate::{
 use whole::Whole;
 
 pub(super) use value::{
-    account_id, flag, key_id, list, model_name, network, plan_id, seconds, status, timestamp,
+    account_id, email, flag, key_id, list, model_name, network, plan_id, seconds, status, timestamp,
 };
 
 /// The members of a JSON object, taken one by one; what is left at the end is a mistake.
