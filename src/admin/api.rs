@@ -14,13 +14,14 @@ use super::{
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
     problem::{Reason, Rejection},
-    query::{Query, call_filter, page, usage_query},
+    query::{Query, call_filter, notification_filter, page, usage_query},
     route::Resource,
     view,
 };
 use crate::{
     accounts::{AccountSpec, KeySpec},
     domain::{Clock, Limits, Subscription},
+    store::NotificationStatus,
 };
 
 /// How long an old secret works when nobody says.
@@ -104,6 +105,15 @@ impl<R: Registry> Api<R> {
                 self.put_key(spec, "key_revoked").await
             }
             ("POST", Resource::Rotation(id)) => self.rotate(id, members).await,
+            ("POST", Resource::Retry(id)) => {
+                members.finish()?;
+                self.retry(id).await
+            }
+            ("POST", Resource::Test) => {
+                members.finish()?;
+                let messages = self.registry.test_notification().await?;
+                Ok(json!({ "messages": messages }).into())
+            }
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -168,7 +178,15 @@ impl<R: Registry> Api<R> {
                 let rows = self.registry.usage(asked).await?;
                 json!({ "data": rows, "next_cursor": null })
             }
-            Resource::Subscription(_) | Resource::Rotation(_) => {
+            Resource::Notifications => {
+                let filter = notification_filter(&mut query)?;
+                query.finish()?;
+                json!(self.registry.notifications(filter).await?)
+            }
+            Resource::Subscription(_)
+            | Resource::Rotation(_)
+            | Resource::Retry(_)
+            | Resource::Test => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };
@@ -267,6 +285,25 @@ impl<R: Registry> Api<R> {
         let overlap = Duration::from_secs(overlap.unwrap_or(OVERLAP_SECONDS));
         let made = rotate_key(&self.registry.roster(), id, overlap, self.clock.now())?;
         self.put_made(made, "key_rotated").await
+    }
+
+    /// Has a message sent again, from the start of its schedule.
+    async fn retry(&self, id: &str) -> Result<Done, Rejection> {
+        let none = || {
+            let words = format!(
+                "There is no message {id:?}; `faregate notifications list` shows all that are kept."
+            );
+            Rejection::new(Reason::NotFound, words)
+        };
+        let read = id.parse().map_err(|()| none())?;
+        let row = self.registry.retry_notification(read).await?;
+        let row = row.ok_or_else(none)?;
+        if row.status == NotificationStatus::Delivered {
+            let words = format!("Message {id:?} was delivered; its receiver has it.");
+            return Err(Rejection::new(Reason::Conflict, words));
+        }
+        tracing::info!(target: "faregate::admin", action = "notification_retried", %id, "message queued again");
+        Ok(json!(row).into())
     }
 
     async fn put_account(

@@ -28,7 +28,10 @@ pub use service::Admin;
 
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    store::{
+        CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow, Page, UsageQuery,
+        UsageRow,
+    },
 };
 
 /// What the API reads and changes.
@@ -59,6 +62,22 @@ pub trait Registry: Send + Sync {
         &self,
         query: UsageQuery,
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
+
+    /// A page of messages to people, newest first.
+    fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> impl Future<Output = Result<Page<NotificationRow>, Rejection>> + Send;
+
+    /// Has a message sent again; the row as it is then, or `None` when there is none. One that was delivered stays as it
+    /// is.
+    fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> impl Future<Output = Result<Option<NotificationRow>, Rejection>> + Send;
+
+    /// Sends a test to everybody who is told anything; to how many.
+    fn test_notification(&self) -> impl Future<Output = Result<usize, Rejection>> + Send;
 
     /// Whether requests are taken; `Err` says in a few words why not.
     fn ready(&self) -> Result<(), &'static str>;

@@ -4,6 +4,7 @@ mod accounts;
 mod bounds;
 mod keys;
 mod lists;
+mod notifications;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,10 @@ use crate::{
     domain::{
         AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, PlanId, Secret, Timestamp, Usage,
     },
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    store::{
+        CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow,
+        NotificationStatus, Page, UsageQuery, UsageRow,
+    },
     telemetry::{Metrics, Vocabulary},
 };
 
@@ -76,6 +80,42 @@ impl Registry for House {
         }])
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:?}"));
+        let data = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(Page {
+            data: data.into(),
+            next_cursor: None,
+        })
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let known = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(known
+            .into_iter()
+            .find(|row| row.id == id)
+            .map(|row| match row.status {
+                NotificationStatus::Delivered => row,
+                _ => NotificationRow {
+                    status: NotificationStatus::Pending,
+                    attempts: 0,
+                    next_at: Some(now()),
+                    finished_at: None,
+                    ..row
+                },
+            }))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(3)
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         self.ready
     }
@@ -89,6 +129,26 @@ impl House {
         let mut roster = self.roster.lock().unwrap();
         change(Arc::make_mut(&mut roster));
         Ok(())
+    }
+}
+
+/// A message of this status. Its id is the status's own.
+fn message(status: NotificationStatus) -> NotificationRow {
+    let id = format!("msg_019aa8f5-0b6e-7cc1-a6b0-00000000000{}", status as u8);
+    NotificationRow {
+        id: id.parse().unwrap(),
+        event: "quota.exhausted".into(),
+        account: Some("acme".into()),
+        key: None,
+        target: "https://hooks.example.com/faregate".into(),
+        recipient: None,
+        status,
+        attempts: 10,
+        next_at: None,
+        last_error: (status == NotificationStatus::Failed).then(|| "it answered 500".into()),
+        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        finished_at: Some(now()),
+        body: r#"{"type":"quota.exhausted","data":{"account":"acme"}}"#.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use crate::{
@@ -11,7 +11,11 @@ use crate::{
     domain::{AccountId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
-    store::{CallFilter, CallRow, Page, Store, UsageQuery, UsageRow, WriteError},
+    notify::Notifier,
+    store::{
+        CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow, Page, Store,
+        UsageQuery, UsageRow, WriteError,
+    },
 };
 
 /// Everything that may be published.
@@ -21,6 +25,8 @@ pub struct House {
     store: Store,
     shutdown: Shutdown,
     parts: Mutex<Parts>,
+    /// Set once, when it runs.
+    notifier: OnceLock<Notifier>,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +117,13 @@ impl House {
             store,
             shutdown,
             parts: Mutex::new(parts),
+            notifier: OnceLock::new(),
         }
+    }
+
+    /// Whom to ask for tests, and to tell of messages that are to be sent again. Only the first call counts.
+    pub fn tell_through(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -206,6 +218,32 @@ impl Registry for Arc<House> {
             .usage(query)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        let page = self.store.notifications(filter).await;
+        page.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store.retry_notification(id).await.map_err(unwritten)?;
+        if let Some(notifier) = self.notifier.get() {
+            notifier.look();
+        }
+        Ok(row)
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        match self.notifier.get() {
+            Some(notifier) => notifier.test().await.map_err(unwritten),
+            None => Ok(0),
+        }
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -23,6 +23,7 @@ use crate::{
     gateway::{self, Gateway},
     listener::{BindError, Listener, Shutdown, ShutdownHandle, Tasks, Tuning},
     metering::Desk,
+    notify::Notifier,
     providers::Dialect,
     refusal::Code,
     reload::Fixed,
@@ -44,6 +45,7 @@ pub struct App {
     clock: Clock,
     public: SocketAddr,
     tuning: Tuning,
+    notifier: Notifier,
     admin: Option<SocketAddr>,
     fixed: Fixed,
     drain: Mutex<Duration>,
@@ -114,6 +116,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -132,6 +135,7 @@ impl App {
         let (stop, shutdown) = ShutdownHandle::new();
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
         let accounts = Arc::new(Accounts::new(clock.clone(), loaded.counters));
+        let background = Tasks::default();
         let house = Arc::new(House::new(
             Arc::clone(&accounts),
             store.clone(),
@@ -141,7 +145,6 @@ impl App {
         ));
         house.set_file(roster).await?;
 
-        let background = Tasks::default();
         let mut simulators = Simulators::default();
         simulators
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
@@ -154,13 +157,20 @@ impl App {
         ));
         let gateway = Arc::new(Gateway::new(
             gateway,
-            accounts,
+            Arc::clone(&accounts),
             Arc::clone(&desk),
             store.clone(),
             log.clone(),
             shutdown.clone(),
         ));
 
+        let notifier = Notifier::start(
+            notifications,
+            (accounts, store.clone(), Arc::clone(&metrics), clock.clone()),
+            &background,
+            &shutdown_admin,
+        );
+        house.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
         let mut admin_address = None;
         if let Some((listener, token)) = admin {
@@ -190,6 +200,7 @@ impl App {
             clock,
             public,
             tuning,
+            notifier,
             admin: admin_address,
             fixed,
             drain: Mutex::new(drain),
@@ -213,6 +224,11 @@ impl App {
         self.admin
     }
 
+    /// What tells people.
+    pub const fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
     /// What is counted.
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -230,6 +246,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -240,6 +257,7 @@ impl App {
         reachable(&mut gateway, configured, self.public);
         self.house.set_file(roster).await?;
         self.gateway.publish(gateway);
+        self.notifier.publish(notifications);
         self.tuning.change(listener);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;
         if !waiting.is_empty() {

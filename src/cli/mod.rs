@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod exit;
 mod keys;
+mod notifications;
 mod offline;
 mod probe_tls;
 mod show;
@@ -61,6 +62,8 @@ pub fn run(
         Command::Accounts(command) => {
             loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
         }
+        Command::Notifications(command) => loaded()
+            .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
         }

@@ -12,7 +12,8 @@ use crate::{
     app::merged,
     domain::Clock,
     store::{
-        self, CallFilter, CallRow, OpenError, Page, ReadError, Reader, Store, UsageQuery, UsageRow,
+        self, CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow, OpenError,
+        Page, ReadError, Reader, Store, UsageQuery, UsageRow,
     },
 };
 
@@ -139,6 +140,35 @@ impl Registry for Offline {
             Files::None => Ok(Vec::new()),
         }
         .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        match &self.files {
+            Files::Owned(store) => store.notifications(filter).await,
+            Files::Watched(reader) => locked(reader).notifications(&filter),
+            Files::None => Ok(Page {
+                data: Vec::new(),
+                next_cursor: None,
+            }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store()?.retry_notification(id).await;
+        row.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Err(Rejection::unavailable(
+            "Messages are sent by a running daemon, and none is running. Start it with `faregate serve`.",
+        ))
     }
 
     fn ready(&self) -> Result<(), &'static str> {

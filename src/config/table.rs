@@ -3,10 +3,12 @@
 //! Reading, unknown keys, hints, defaults and the JSON schema all come from here, so that they cannot differ.
 
 mod billing;
+mod notifications;
 mod server;
 mod upstream;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
+pub(crate) use notifications::NOTIFICATIONS;
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
 
@@ -226,6 +228,11 @@ pub(crate) static ROOT: Section = Section {
             "Where people pay, and how patient the house is.",
         )
         .or(IMPLIED),
+        key(
+            "notifications",
+            Kind::Section(&NOTIFICATIONS),
+            "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+        ),
         key(
             "streaming",
             Kind::Section(&STREAMING),

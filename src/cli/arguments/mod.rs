@@ -3,6 +3,7 @@
 mod accounts;
 mod daemon;
 mod keys;
+mod notifications;
 pub(super) mod read;
 mod usage;
 
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
 pub(super) use daemon::Simulate;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
+pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 
@@ -59,6 +61,9 @@ pub(super) enum Command {
     Accounts(AccountsCommand),
     /// Show what was used
     Usage(UsageFlags),
+    /// List, repeat and try messages to people
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

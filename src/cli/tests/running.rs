@@ -22,7 +22,10 @@ use crate::{
     admin::{Admin, Registry, Rejection},
     cli::offline::Offline,
     config,
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    store::{
+        CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow, Page, UsageQuery,
+        UsageRow,
+    },
     telemetry::{Metrics, Vocabulary},
 };
 
@@ -50,6 +53,24 @@ impl Registry for Serving {
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         self.0.usage(query).await
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.0.notifications(filter).await
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        self.0.retry_notification(id).await
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(1)
     }
 
     fn ready(&self) -> Result<(), &'static str> {
