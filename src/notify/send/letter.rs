@@ -43,7 +43,7 @@ impl Letter {
             .filter_map(action)
             .collect();
         if !actions.is_empty() {
-            text += &format!("\nWhat lifts it:\n{}", actions.concat());
+            text += &format!("\nWhat you can do:\n{}", actions.concat());
         }
         text += &format!("\n-- \nFaregate, message {id}\n");
         Self { subject, text }
