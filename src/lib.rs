@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | 0 | [`domain`] | ids, instants, windows, limits, secrets |
 //! | 1 | [`providers`] | wire formats: endpoints, bodies, usage, events |
+//! | 1 | [`prices`] | what a call costs: price tables, bounds, exact sums |
 //! | 1 | [`telemetry`] | log lines, access records, metrics |
 //! | 2 | [`refusal`] | every answer that is not the provider's |
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
@@ -54,6 +55,7 @@ pub mod gateway;
 pub mod listener;
 pub mod metering;
 pub mod notify;
+pub mod prices;
 pub mod providers;
 pub mod refusal;
 pub mod reload;

@@ -1,9 +1,12 @@
 //! What a call asks of its limits, and what they answer.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use super::{QuotaLevel, counter::Counter, levels::RateLevel};
-use crate::domain::{LimitStatus, Mode, Per, Scope, Timestamp, Unit};
+use super::{Credit, Draws, QuotaLevel, counter::Counter, levels::RateLevel};
+use crate::{
+    domain::{LimitStatus, Mode, NanoUsd, Per, Scope, Timestamp, Unit},
+    prices::Quote,
+};
 
 /// Why a level binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +32,9 @@ pub struct Binding {
     pub scope: Scope,
     /// What is counted.
     pub unit: Unit,
-    /// The window; `None` for a minute's rate or calls at once.
+    /// The window; `None` for a minute's rate, calls at once and credit.
     pub per: Option<Per>,
-    /// The limit.
+    /// The limit; of money, billionths of a dollar.
     pub limit: u64,
     /// Settled use.
     pub used: u64,
@@ -45,6 +48,51 @@ pub struct Binding {
     pub wait: Option<Duration>,
     /// The status the limit asks for.
     pub status: LimitStatus,
+    /// The account's credit, where that is what binds.
+    pub credit: Option<Credit>,
+    /// The output limit with which the call would fit every level now, where credit binds.
+    pub affordable: Option<u64>,
+}
+
+/// A figure of a limit: a count, or an amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    /// Requests or tokens.
+    Count(u64),
+    /// Dollars.
+    Money(NanoUsd),
+}
+
+impl Binding {
+    /// One of its figures, with what it counts.
+    pub fn figure(&self, figure: u64) -> Figure {
+        match self.unit {
+            Unit::Usd => {
+                let nanos = i64::try_from(figure).unwrap_or(i64::MAX);
+                Figure::Money(NanoUsd::from_nanos(nanos))
+            }
+            Unit::Requests | Unit::Tokens => Figure::Count(figure),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Money(amount) => amount.fmt(f),
+        }
+    }
+}
+
+/// A count is a number, money a decimal string.
+impl serde::Serialize for Figure {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Money(amount) => amount.serialize(serializer),
+        }
+    }
 }
 
 /// What a call wants to hold.
@@ -58,6 +106,8 @@ pub struct Wanted {
     pub answers: u64,
     /// Input tokens for the minute's bucket.
     pub bucket_input: u64,
+    /// What it may cost.
+    pub quote: Quote,
     /// Whether quotas are taken at all; counting tokens and listing models only pass the rates.
     pub quotas: bool,
 }
@@ -74,15 +124,40 @@ pub enum Output {
         /// Not fewer, so that the answer is of use.
         floor: u64,
     },
+    /// So many by the client's own word, or as many as the credit affords where that is less.
+    Clamp(u64),
+}
+
+impl Output {
+    /// As many as it would be if no level were short.
+    pub(super) const fn most(self) -> u64 {
+        match self {
+            Self::Fixed(most) | Self::UpTo { most, .. } | Self::Clamp(most) => most,
+        }
+    }
 }
 
 /// How a call ended, for its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// It counts, with this many tokens.
-    Used(u64),
+    /// It counts.
+    Used {
+        /// Input and output tokens.
+        tokens: u64,
+        /// What it costs, the exact part included; nothing where the model has no price.
+        cost: NanoUsd,
+    },
     /// It never happened.
     Void,
+}
+
+/// What a settlement moves in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Moved {
+    /// Counters of quotas and budgets.
+    pub counters: Vec<super::CounterChange>,
+    /// The lots that paid, where the call was charged to prepaid credit.
+    pub credit: Option<Draws>,
 }
 
 /// A limit as a reader sees it.
@@ -114,6 +189,28 @@ pub(super) fn binding(
         resets_at: Some(counter.window.end),
         wait: None,
         status: level.quota.status,
+        credit: None,
+        affordable: None,
+    }
+}
+
+/// Credit that binds a call of so much.
+pub(super) fn indebted(reason: Reason, credit: Credit, asked: NanoUsd) -> Binding {
+    let whole = |amount: NanoUsd| u64::try_from(amount.nanos()).unwrap_or(0);
+    Binding {
+        reason,
+        scope: Scope::Account,
+        unit: Unit::Usd,
+        per: None,
+        limit: whole(credit.balance),
+        used: 0,
+        held: whole(credit.held),
+        asked: whole(asked),
+        resets_at: None,
+        wait: None,
+        status: LimitStatus::PaymentRequired,
+        credit: Some(credit),
+        affordable: None,
     }
 }
 
@@ -130,5 +227,7 @@ pub(super) fn timed(reason: Reason, level: &RateLevel, used: u64, wait: Duration
         resets_at: None,
         wait: Some(wait),
         status: LimitStatus::TooManyRequests,
+        credit: None,
+        affordable: None,
     }
 }

@@ -5,11 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{AccountSpec, Accounts, Key, KeySpec, Output, PlanSpec, Roster, Source, Wanted};
-use crate::domain::{
-    AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, Per, PlanId, Quota, RateLimits,
-    Timestamp, Unit,
+use super::{
+    AccountSpec, Accounts, Key, KeySpec, LowCredit, Output, PlanSpec, Roster, Settled, Source,
+    Wanted,
 };
+use crate::domain::{
+    AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId, Quota,
+    RateLimits, Timestamp, Unit,
+};
+use crate::prices::Quote;
 
 pub(super) const START: &str = "2026-11-20T12:00:00Z";
 
@@ -72,9 +76,12 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             id: PlanId::parse("p").unwrap(),
             models: None,
             subscription_required: false,
+            credit_required: false,
+            on_low_credit: LowCredit::Refuse,
             limits: plan,
             per_key,
             default_max_output_tokens: 16_384,
+            price_factor: crate::prices::Factor::ONE,
             redact_amounts: false,
         }],
         accounts: vec![AccountSpec {
@@ -87,6 +94,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             models: None,
             limits: own,
             email: None,
+            opening_credit: None,
         }],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],
     }
@@ -112,6 +120,15 @@ pub(super) fn wanted(input: u64, output: u64) -> Wanted {
         output: Output::Fixed(output),
         answers: 1,
         bucket_input: input.div_ceil(4),
+        quote: Quote::NOTHING,
         quotas: true,
+    }
+}
+
+/// So many tokens, and no money.
+pub(super) fn counted(tokens: u64) -> Settled {
+    Settled::Used {
+        tokens,
+        cost: NanoUsd::ZERO,
     }
 }

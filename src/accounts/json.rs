@@ -1,12 +1,12 @@
-//! Limits as JSON, in the shape that they have in the configuration file; the store and the admin API speak it.
+//! Limits as JSON, money as decimal strings, in the shape that they have in the configuration file; the store and the admin API speak it.
 
 use std::num::{NonZeroU32, NonZeroU64};
 
 use serde_json::{Map, Value};
 
-use crate::domain::{LimitStatus, Limits, Mode, Per, Quota, RateLimits, Unit};
+use crate::domain::{LimitStatus, Limits, Mode, NanoUsd, Per, Quota, RateLimits, Unit};
 
-/// Writes limits: `{"rate_limits":{…},"quotas":[…]}`. What is not limited is left out.
+/// Writes limits: `{"rate_limits":{…},"quotas":[…],"budgets":[…]}`. What is not limited is left out.
 pub fn limits_to_json(limits: &Limits) -> Value {
     let Limits { rates, quotas } = limits;
     let RateLimits {
@@ -36,9 +36,13 @@ pub fn limits_to_json(limits: &Limits) -> Value {
     if !rates.is_empty() {
         json.insert("rate_limits".to_owned(), rates.into());
     }
-    if !quotas.is_empty() {
-        let quotas: Vec<Value> = quotas.iter().map(quota_to_json).collect();
-        json.insert("quotas".to_owned(), quotas.into());
+    let (budgets, quotas): (Vec<&Quota>, Vec<&Quota>) =
+        quotas.iter().partition(|quota| quota.unit == Unit::Usd);
+    for (name, list) in [("quotas", quotas), ("budgets", budgets)] {
+        if !list.is_empty() {
+            let list: Vec<Value> = list.into_iter().map(quota_to_json).collect();
+            json.insert(name.to_owned(), list.into());
+        }
     }
     json.into()
 }
@@ -52,10 +56,13 @@ pub fn limits_from_json(value: &Value) -> Result<Limits, String> {
     for (name, value) in object(value, "limits")? {
         match name.as_str() {
             "rate_limits" => limits.rates = rates_from_json(value)?,
-            "quotas" => limits.quotas = quotas_from_json(value)?,
-            _ => return Err(unknown("", name, "rate_limits, quotas")),
+            "quotas" => limits.quotas.extend(quotas_from_json(value, &QUOTAS)?),
+            "budgets" => limits.quotas.extend(quotas_from_json(value, &BUDGETS)?),
+            _ => return Err(unknown("", name, "rate_limits, quotas, budgets")),
         }
     }
+    // In the order of their kinds, whatever order the object had.
+    limits.quotas.sort_by_key(|quota| quota.unit == Unit::Usd);
     Ok(limits)
 }
 
@@ -66,6 +73,28 @@ const STATUSES: [(u16, LimitStatus); 3] = [
 ];
 
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+
+/// A list of limits per window, and the units that it may have.
+struct List {
+    name: &'static str,
+    units: &'static [Unit],
+    known: &'static str,
+    lacks: &'static str,
+}
+
+const QUOTAS: List = List {
+    name: "quotas",
+    units: &[Unit::Requests, Unit::Tokens],
+    known: "requests, tokens, per, status, mode",
+    lacks: "says neither requests nor tokens",
+};
+
+const BUDGETS: List = List {
+    name: "budgets",
+    units: &[Unit::Usd],
+    known: "usd, per, status, mode",
+    lacks: "does not say how many usd",
+};
 
 fn quota_to_json(quota: &Quota) -> Value {
     let Quota {
@@ -83,6 +112,13 @@ fn quota_to_json(quota: &Quota) -> Value {
     let mode = match mode {
         Mode::Enforce => "enforce",
         Mode::Shadow => "shadow",
+    };
+    let limit: Value = match unit {
+        Unit::Requests | Unit::Tokens => (*limit).into(),
+        Unit::Usd => {
+            let nanos = i64::try_from(*limit).unwrap_or(i64::MAX);
+            NanoUsd::from_nanos(nanos).to_string().into()
+        }
     };
     serde_json::json!({ unit.as_str(): limit, "per": per.as_str(), "status": status, "mode": mode })
 }
@@ -107,11 +143,14 @@ fn rates_from_json(value: &Value) -> Result<RateLimits, String> {
     Ok(rates)
 }
 
-fn quotas_from_json(value: &Value) -> Result<Vec<Quota>, String> {
-    let list = value.as_array().ok_or("quotas: must be a list")?;
+fn quotas_from_json(value: &Value, of: &List) -> Result<Vec<Quota>, String> {
+    let name = of.name;
+    let list = value
+        .as_array()
+        .ok_or_else(|| format!("{name}: must be a list"))?;
     let mut quotas: Vec<Quota> = Vec::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
-        let quota = quota_from_json(value, &format!("quotas[{index}]"))?;
+        let quota = quota_from_json(value, &format!("{name}[{index}]"), of)?;
         // Both would move the same counter, and only one of them could be meant.
         if let Some(first) = quotas
             .iter()
@@ -119,7 +158,7 @@ fn quotas_from_json(value: &Value) -> Result<Vec<Quota>, String> {
         {
             let (unit, per) = (quota.unit.as_str(), quota.per);
             return Err(format!(
-                "quotas[{index}]: {unit} per {per} is limited already by quotas[{first}]"
+                "{name}[{index}]: {unit} per {per} is limited already by {name}[{first}]"
             ));
         }
         quotas.push(quota);
@@ -127,7 +166,7 @@ fn quotas_from_json(value: &Value) -> Result<Vec<Quota>, String> {
     Ok(quotas)
 }
 
-fn quota_from_json(value: &Value, at: &str) -> Result<Quota, String> {
+fn quota_from_json(value: &Value, at: &str, of: &List) -> Result<Quota, String> {
     let mut counted: Option<(Unit, u64)> = None;
     let mut per = None;
     let mut status = LimitStatus::default();
@@ -156,14 +195,14 @@ fn quota_from_json(value: &Value, at: &str) -> Result<Quota, String> {
                     .1;
             }
             word => {
-                let unit = Unit::parse(word).ok_or_else(|| {
-                    unknown(
-                        &format!("{at}."),
-                        word,
-                        "requests, tokens, per, status, mode",
-                    )
-                })?;
-                if counted.replace((unit, whole(value, &here)?)).is_some() {
+                let unit = Unit::parse(word)
+                    .filter(|unit| of.units.contains(unit))
+                    .ok_or_else(|| unknown(&format!("{at}."), word, of.known))?;
+                let limit = match unit {
+                    Unit::Usd => money(value, &here)?,
+                    Unit::Requests | Unit::Tokens => whole(value, &here)?,
+                };
+                if counted.replace((unit, limit)).is_some() {
                     return Err(format!(
                         "{at}: has requests and tokens; write one quota for each"
                     ));
@@ -171,7 +210,7 @@ fn quota_from_json(value: &Value, at: &str) -> Result<Quota, String> {
             }
         }
     }
-    let (unit, limit) = counted.ok_or_else(|| format!("{at}: says neither requests nor tokens"))?;
+    let (unit, limit) = counted.ok_or_else(|| format!("{at}: {}", of.lacks))?;
     let per = per.ok_or_else(|| {
         format!("{at}: per is missing; it is one of hour, day, week, month, period")
     })?;
@@ -194,6 +233,19 @@ fn whole(value: &Value, at: &str) -> Result<u64, String> {
     value
         .as_u64()
         .ok_or_else(|| format!("{at}: must be a whole number"))
+}
+
+/// An amount of dollars as a decimal string; a whole number is exact too.
+fn money(value: &Value, at: &str) -> Result<u64, String> {
+    let wrong = |words: &str| format!("{at}: {words}");
+    let amount = match value {
+        Value::String(text) => NanoUsd::parse(text).map_err(|error| wrong(&error.to_string()))?,
+        Value::Number(number) if number.is_u64() => {
+            NanoUsd::parse(&number.to_string()).map_err(|error| wrong(&error.to_string()))?
+        }
+        _ => return Err(wrong("must be a decimal string such as \"12.50\"")),
+    };
+    u64::try_from(amount.nanos()).map_err(|_| wrong("must not be below zero"))
 }
 
 fn per_minute(value: &Value, at: &str) -> Result<NonZeroU32, String> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Book, CounterName, CounterRow, Owner};
-use crate::domain::{AccountId, Anchor, Clock, KeyId, Limits, Quota, Scope};
+use crate::domain::{AccountId, Anchor, Clock, KeyId, Limits, Mode, Quota, Scope, Unit};
 
 /// A quota and the counter that it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Levels {
     pub(super) requests: Vec<RateLevel>,
     pub(super) tokens: Vec<RateLevel>,
     pub(super) concurrent: Vec<RateLevel>,
+    /// Whether calls are paid from the account's credit.
+    pub credit: bool,
 }
 
 /// Where the limits of a key come from.
@@ -47,6 +49,8 @@ pub(super) struct Sources<'a> {
     pub(super) per_key: &'a Limits,
     /// The key's own.
     pub(super) narrow: &'a Limits,
+    /// Whether the plan takes credit.
+    pub(super) credit: bool,
     pub(super) anchor: Anchor,
 }
 
@@ -60,7 +64,10 @@ impl Levels {
     ) -> Self {
         let account = || Owner::Account(from.account.clone());
         let key = || Owner::Key(from.key.clone());
-        let mut levels = Self::default();
+        let mut levels = Self {
+            credit: from.credit,
+            ..Self::default()
+        };
         let mut add = |scope: Scope, origin: &'static str, owner: Owner, limits: &Limits| {
             for quota in &limits.quotas {
                 let name = CounterName {
@@ -110,14 +117,34 @@ impl Levels {
 
     /// Whether a token quota is enforced.
     pub fn limits_tokens(&self) -> bool {
-        self.quotas.iter().any(QuotaLevel::bounds_tokens)
+        self.quotas
+            .iter()
+            .any(|level| level.quota.unit == Unit::Tokens && level.is_enforced())
+    }
+
+    /// Whether money is counted: by a budget, one in shadow mode included, or because calls take credit. Then every call
+    /// needs a price.
+    pub fn counts_money(&self) -> bool {
+        self.credit
+            || self
+                .quotas
+                .iter()
+                .any(|level| level.quota.unit == Unit::Usd)
+    }
+
+    /// Whether the output of a call has to be limited: something that is enforced grows with it.
+    pub fn limits_output(&self) -> bool {
+        self.credit
+            || self
+                .quotas
+                .iter()
+                .any(|level| level.quota.unit != Unit::Requests && level.is_enforced())
     }
 }
 
 impl QuotaLevel {
-    /// Whether it refuses calls by their tokens.
-    pub(super) fn bounds_tokens(&self) -> bool {
-        use crate::domain::{Mode, Unit};
-        self.quota.unit == Unit::Tokens && self.quota.mode == Mode::Enforce
+    /// Whether it refuses.
+    pub(super) fn is_enforced(&self) -> bool {
+        self.quota.mode == Mode::Enforce
     }
 }

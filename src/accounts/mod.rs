@@ -18,7 +18,7 @@ mod registry;
 mod roster;
 
 pub use apikey::ApiKey;
-pub use binding::{Binding, Output, Reading, Reason, Settled, Wanted};
+pub use binding::{Binding, Figure, Moved, Output, Reading, Reason, Settled, Wanted};
 pub use book::{Book, Entry, Seat, Taken};
 pub use counter::{CounterChange, CounterName, CounterRow, Owner};
 pub use credit::{Credit, Draw, Draws, Lot, PurseRow};
@@ -26,4 +26,4 @@ pub use directory::{Account, Directory, Key, Lookup, Plan};
 pub use json::{limits_from_json, limits_to_json};
 pub use levels::{Levels, QuotaLevel};
 pub use registry::Accounts;
-pub use roster::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source};
+pub use roster::{AccountSpec, Extent, KeySpec, LowCredit, PlanSpec, Roster, Source};

@@ -8,10 +8,10 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::{
-    Account, Book, CounterName, CounterRow, Directory, Key, Levels, Lookup, Roster,
-    directory::Prefix, levels::Sources,
+    Account, Book, CounterName, CounterRow, Credit, Directory, Draw, Draws, Key, Levels, Lookup,
+    Lot, PurseRow, Roster, directory::Prefix, levels::Sources,
 };
-use crate::domain::{AccountId, Clock, KeyDigest, PlanId, Subscription};
+use crate::domain::{AccountId, Clock, KeyDigest, NanoUsd, PlanId, Subscription};
 
 /// All accounts. Requests read the published directory without a lock.
 #[derive(Debug)]
@@ -45,6 +45,69 @@ impl Accounts {
             }),
             clock,
         }
+    }
+
+    /// Continues stored credit, by account; accounts may appear later.
+    #[must_use]
+    pub fn with_credit(self, purses: &[PurseRow]) -> Self {
+        let books = purses
+            .iter()
+            .map(|purse| (purse.account.clone(), Arc::new(Book::with_credit(purse))));
+        self.memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .books
+            .extend(books);
+        self
+    }
+
+    /// The credit of an account; nothing for one that never had any.
+    pub fn credit(&self, account: &AccountId) -> Credit {
+        self.book(account).credit(self.clock.now())
+    }
+
+    /// Adds credit that is in the store: the next request sees it.
+    pub fn add_lot(&self, account: &AccountId, lot: Lot) {
+        self.book(account).add_lot(lot);
+    }
+
+    /// Takes credit away, for an entry that is on its way to the store: nobody spends it meanwhile.
+    #[must_use = "an entry that could not be written gives it back"]
+    pub fn draw(&self, account: &AccountId, amount: NanoUsd) -> Draws {
+        self.book(account).draw(amount, self.clock.now())
+    }
+
+    /// Gives back what [`Self::draw`] took, because the store has no entry of it.
+    pub fn give_back(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
+        self.book(account).give_back(amount, draws);
+    }
+
+    /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back.
+    #[must_use = "what is not written would be lost without a record"]
+    pub fn take_expired(&self) -> Vec<(AccountId, Vec<Draw>)> {
+        let books: Vec<_> = {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let books = memory.books.iter();
+            books
+                .map(|(id, book)| (id.clone(), Arc::clone(book)))
+                .collect()
+        };
+        let now = self.clock.now();
+        books
+            .into_iter()
+            .map(|(id, book)| (id, book.take_expired(now)))
+            .filter(|(_, expired)| !expired.is_empty())
+            .collect()
+    }
+
+    /// Says that the store could not take what [`Self::take_expired`] gave.
+    pub fn put_back_expired(&self, account: &AccountId, expired: Vec<Draw>) {
+        self.book(account).put_back_expired(expired);
+    }
+
+    fn book(&self, account: &AccountId) -> Arc<Book> {
+        let memory = &mut *self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(memory.books.entry(account.clone()).or_default())
     }
 
     /// The directory that is in force.
@@ -103,6 +166,7 @@ impl Accounts {
                 own,
                 per_key: &account.plan.per_key,
                 narrow: &spec.limits,
+                credit: account.plan.credit_required,
                 anchor: account.anchor,
             };
             let key = Arc::new(Key {

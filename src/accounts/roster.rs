@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::domain::{
-    AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp,
+use crate::{
+    domain::{
+        AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId,
+        Subscription, Timestamp,
+    },
+    prices::Factor,
 };
 
 /// Where an account or key was declared.
@@ -17,6 +21,16 @@ pub enum Source {
     Api,
 }
 
+/// What happens to a call that may cost more than the credit left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LowCredit {
+    /// It is refused, with the output limit that would be affordable.
+    #[default]
+    Refuse,
+    /// Its output limit is lowered to what is affordable.
+    Clamp,
+}
+
 /// A plan as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanSpec {
@@ -26,12 +40,18 @@ pub struct PlanSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Whether calls need an open subscription.
     pub subscription_required: bool,
+    /// Whether calls are paid from prepaid credit.
+    pub credit_required: bool,
+    /// What happens to a call that may cost more than the credit left.
+    pub on_low_credit: LowCredit,
     /// Limits over all keys of an account.
     pub limits: Limits,
     /// Limits of each key by itself.
     pub per_key: Limits,
     /// The output limit of a call that names none.
     pub default_max_output_tokens: u64,
+    /// What all prices are multiplied by for its accounts.
+    pub price_factor: Factor,
     /// Whether refusals name no figures.
     pub redact_amounts: bool,
 }
@@ -57,6 +77,8 @@ pub struct AccountSpec {
     pub limits: Limits,
     /// Where its people are written to.
     pub email: Option<EmailAddress>,
+    /// Credit that the configuration file gives it once, when it is first seen.
+    pub opening_credit: Option<NanoUsd>,
 }
 
 /// A key as written.

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     Registry,
+    credit::entry_filter,
     input::{self, Members},
     operations::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec},
-    domain::{Clock, Limits, Subscription},
+    domain::{Clock, Limits, Subscription, Timestamp},
     store::NotificationStatus,
 };
 
@@ -65,6 +66,10 @@ impl<R: Registry> Api<R> {
     /// What the API works on.
     pub const fn registry(&self) -> &R {
         &self.registry
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Does what a request asks for. `path` starts with `/admin/v1/`; ids in it are percent-encoded.
@@ -114,6 +119,8 @@ impl<R: Registry> Api<R> {
                 let messages = self.registry.test_notification().await?;
                 Ok(json!({ "messages": messages }).into())
             }
+            ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
+            ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -178,6 +185,15 @@ impl<R: Registry> Api<R> {
                 let rows = self.registry.usage(asked).await?;
                 json!({ "data": rows, "next_cursor": null })
             }
+            Resource::Credit(id) => {
+                query.finish()?;
+                self.credit_of(id).await?
+            }
+            Resource::Ledger => {
+                let filter = entry_filter(&mut query)?;
+                query.finish()?;
+                self.ledger(filter).await?
+            }
             Resource::Notifications => {
                 let filter = notification_filter(&mut query)?;
                 query.finish()?;
@@ -185,6 +201,7 @@ impl<R: Registry> Api<R> {
             }
             Resource::Subscription(_)
             | Resource::Rotation(_)
+            | Resource::CreditTransfer
             | Resource::Retry(_)
             | Resource::Test => {
                 return Err(not_allowed(&Method::GET, resource));

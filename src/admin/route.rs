@@ -13,6 +13,12 @@ pub(super) enum Resource<'p> {
     Account(Cow<'p, str>),
     /// The subscription of an account.
     Subscription(Cow<'p, str>),
+    /// The credit of an account.
+    Credit(Cow<'p, str>),
+    /// Moving credit between accounts.
+    CreditTransfer,
+    /// Entries of credit.
+    Ledger,
     /// All keys.
     Keys,
     /// One key.
@@ -50,6 +56,9 @@ impl<'p> Resource<'p> {
             ("accounts", None, None) => Some(Self::Accounts),
             ("accounts", Some(id), None) => Some(Self::Account(id)),
             ("accounts", Some(id), Some("subscription")) => Some(Self::Subscription(id)),
+            ("accounts", Some(id), Some("credit")) => Some(Self::Credit(id)),
+            ("credit", Some(verb), None) if verb == "transfer" => Some(Self::CreditTransfer),
+            ("ledger", None, None) => Some(Self::Ledger),
             ("keys", None, None) => Some(Self::Keys),
             ("keys", Some(id), None) => Some(Self::Key(id)),
             ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
@@ -66,12 +75,12 @@ impl<'p> Resource<'p> {
     /// The methods it has, as `Allow` lists them.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Accounts | Self::Keys => "GET, POST",
+            Self::Accounts | Self::Keys | Self::Credit(_) => "GET, POST",
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::Retry(_) | Self::Test => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Notifications => "GET",
+            Self::Rotation(_) | Self::CreditTransfer | Self::Retry(_) | Self::Test => "POST",
+            Self::Plans | Self::Calls | Self::Usage | Self::Ledger | Self::Notifications => "GET",
         }
     }
 }

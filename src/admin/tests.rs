@@ -161,9 +161,12 @@ fn plan(id: &str) -> PlanSpec {
         id: PlanId::parse(id).unwrap(),
         models: None,
         subscription_required: id == "pro",
+        credit_required: false,
+        on_low_credit: crate::accounts::LowCredit::Refuse,
         limits: Limits::default(),
         per_key: Limits::default(),
         default_max_output_tokens: 16_384,
+        price_factor: crate::prices::Factor::ONE,
         redact_amounts: false,
     }
 }
@@ -180,6 +183,7 @@ fn house() -> House {
         models: None,
         limits: Limits::default(),
         email: None,
+        opening_credit: None,
     };
     let key = KeySpec {
         id: KeyId::parse("acme-ci").unwrap(),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    accounts::{Binding, Reason},
-    domain::Timestamp,
-    refusal::{Code, LimitFacts, LimitKind, Refusal, Subject},
+    accounts::{Binding, Credit, Reason},
+    domain::{NanoUsd, Timestamp, Unit},
+    refusal::{Code, CreditFacts, LimitFacts, LimitKind, Refusal, Subject},
 };
 
 /// How long a caller waits for calls in flight to return what they hold: they usually end within seconds.
@@ -13,10 +13,20 @@ const HOLD_WAIT: Duration = Duration::from_secs(5);
 
 /// The refusal that names `binding`.
 pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Refusal {
+    if let Some(credit) = binding.credit {
+        return indebted(binding, credit).about(subject);
+    }
+    let budget = binding.unit == Unit::Usd;
+    let kind = if budget {
+        LimitKind::Budget
+    } else {
+        LimitKind::Quota
+    };
     let (code, kind) = match binding.reason {
-        Reason::Spent => (Code::QuotaExhausted, LimitKind::Quota),
-        Reason::TooLarge => (Code::RequestExceedsLimit, LimitKind::Quota),
-        Reason::OnHold => (Code::LimitOnHold, LimitKind::Quota),
+        Reason::Spent if budget => (Code::BudgetExceeded, kind),
+        Reason::Spent => (Code::QuotaExhausted, kind),
+        Reason::TooLarge => (Code::RequestExceedsLimit, kind),
+        Reason::OnHold => (Code::LimitOnHold, kind),
         Reason::Rate => (Code::RateLimitExceeded, LimitKind::RateLimit),
         Reason::Concurrency => (Code::ConcurrencyLimitExceeded, LimitKind::Concurrency),
     };
@@ -40,5 +50,28 @@ pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Ref
         (Reason::OnHold, _) => refusal.retry_after(HOLD_WAIT),
         (_, Some(wait)) => refusal.retry_after(wait),
         _ => refusal,
+    }
+}
+
+/// The refusal of a call that the account's credit does not cover.
+fn indebted(binding: &Binding, credit: Credit) -> Refusal {
+    let facts = CreditFacts {
+        balance: credit.balance,
+        held: credit.held,
+        asked: NanoUsd::from_nanos(i64::try_from(binding.asked).unwrap_or(i64::MAX)),
+        max_affordable_tokens: binding.affordable,
+    };
+    match binding.reason {
+        Reason::OnHold => Refusal::new(Code::CreditOnHold)
+            .with_credit(CreditFacts {
+                max_affordable_tokens: None,
+                ..facts
+            })
+            .retry_after(HOLD_WAIT),
+        Reason::TooLarge => Refusal::new(Code::InsufficientCreditForRequest).with_credit(facts),
+        _ => Refusal::new(Code::CreditExhausted).with_credit(CreditFacts {
+            max_affordable_tokens: None,
+            ..facts
+        }),
     }
 }

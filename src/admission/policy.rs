@@ -6,8 +6,9 @@ use super::{Admitted, Caller};
 use crate::{
     accounts::Accounts,
     call::{Catalogue, Destination, Model, Toll},
-    domain::ModelName,
-    providers::{Dialect, Endpoint},
+    domain::{Extras, ModelName, Timestamp},
+    prices::{Terms, Unpriced},
+    providers::{Ask, Dialect, Endpoint},
     refusal::{Code, Detail, Refusal},
 };
 
@@ -16,6 +17,7 @@ use crate::{
 pub struct Permitted {
     admitted: Admitted,
     model: Option<Arc<Model>>,
+    terms: Option<Terms>,
 }
 
 impl Permitted {
@@ -29,37 +31,93 @@ impl Permitted {
         self.model.as_ref()
     }
 
-    pub(super) fn into_parts(self) -> (Admitted, Option<Arc<Model>>) {
-        (self.admitted, self.model)
+    pub(super) fn into_parts(self) -> (Admitted, Option<Arc<Model>>, Option<Terms>) {
+        (self.admitted, self.model, self.terms)
     }
 }
 
-/// Finds the model and asks the key, the account and the plan whether it may be used.
+/// Finds the model, asks the key, the account and the plan whether it may be used, and agrees on its price.
 ///
 /// # Errors
-/// 404 for an unknown model, 400 when its provider speaks another dialect, 403 when the key or the account may not use it
-/// or the call could not be metered, 402 when another plan includes it.
+/// 404 for an unknown model, 400 when its provider speaks another dialect or when money is counted and the call has no
+/// price, 403 when the key or the account may not use it or the call could not be metered, 402 when another plan
+/// includes it.
 pub fn policy(
     admitted: Admitted,
     destination: &Destination,
-    asked: Option<&ModelName>,
+    ask: Option<&Ask>,
     catalogue: &Catalogue,
     accounts: &Accounts,
+    now: Timestamp,
 ) -> Result<Permitted, Refusal> {
     let caller = admitted.caller();
-    match find(caller, destination, asked, catalogue) {
-        Ok(Some(model)) => match permit(caller, &model.name, accounts) {
-            Ok(()) => Ok(Permitted {
-                admitted,
-                model: Some(model),
-            }),
-            Err(refusal) => Err(refusal.about(caller.subject())),
-        },
-        Ok(None) => Ok(Permitted {
+    let asked = ask.and_then(|ask| ask.model.as_ref());
+    let passed = find(caller, destination, asked, catalogue).and_then(|model| {
+        if let Some(model) = &model {
+            permit(caller, &model.name, accounts)?;
+        }
+        let terms = terms(caller, destination, model.as_deref(), ask, now)?;
+        Ok((model, terms))
+    });
+    match passed {
+        Ok((model, terms)) => Ok(Permitted {
             admitted,
-            model: None,
+            model,
+            terms,
         }),
         Err(refusal) => Err(refusal.about(caller.subject())),
+    }
+}
+
+/// What the call is charged by: its model's price now, the plan's factor, and the price of the route. Where money is
+/// counted, nothing is free by accident.
+fn terms(
+    caller: &Caller,
+    destination: &Destination,
+    model: Option<&Model>,
+    ask: Option<&Ask>,
+    now: Timestamp,
+) -> Result<Option<Terms>, Refusal> {
+    if destination.toll() != Toll::Full {
+        return Ok(None);
+    }
+    let counted = caller.key().levels.counts_money();
+    let plain = Extras::default();
+    let extras = ask.map_or(&plain, |ask| &ask.extras);
+    let factor = caller.account().plan.price_factor;
+    let per_request = destination.route.price_per_request;
+    let price = model
+        .and_then(|model| model.prices.as_ref()?.at(now))
+        .cloned();
+    if price.is_none() && destination.endpoint.meters_tokens() {
+        if let (true, Some(model)) = (counted, model) {
+            return Err(unpriced(&model.name, None));
+        }
+        return Ok(per_request.map(|_| Terms::as_named(None, factor, per_request, extras)));
+    }
+    if price.is_none() && per_request.is_none() {
+        return Ok(None);
+    }
+    match Terms::new(price.clone(), factor, per_request, extras) {
+        Ok(terms) => Ok(Some(terms)),
+        Err(missing) => match model {
+            Some(model) if counted => Err(unpriced(&model.name, Some(missing))),
+            _ => Ok(Some(Terms::as_named(price, factor, per_request, extras))),
+        },
+    }
+}
+
+fn unpriced(model: &ModelName, missing: Option<Unpriced>) -> Refusal {
+    let refusal = Refusal::new(Code::ModelNotPriced);
+    match missing {
+        None => refusal.with(Detail::Model(model.clone())),
+        Some(missing) => {
+            let words = format!(
+                "Model {model} has no price for {missing}, and this account is charged by price; leave that out, or ask \
+                 whoever runs this gateway to add a price for it."
+            );
+            refusal.with(Detail::Explain(words.into()))
+        }
     }
 }
 
@@ -69,7 +127,8 @@ fn find(
     asked: Option<&ModelName>,
     catalogue: &Catalogue,
 ) -> Result<Option<Arc<Model>>, Refusal> {
-    let limits_tokens = caller.key().levels.limits_tokens();
+    let levels = &caller.key().levels;
+    let limited = levels.limits_tokens() || levels.counts_money();
     let unknown =
         |name: &ModelName| Refusal::new(Code::ModelNotFound).with(Detail::Model(name.clone()));
     match (&destination.route.provider, asked) {
@@ -78,7 +137,7 @@ fn find(
             .map(Some)
             .ok_or_else(|| unknown(name)),
         (Some(_), None) if names_model(destination.endpoint) => {
-            let bound = limits_tokens || !catalogue.is_open() || restricted(caller);
+            let bound = limited || !catalogue.is_open() || restricted(caller);
             let missing = "The body names no model; add `model`.";
             if bound {
                 Err(Refusal::new(Code::ModelNotFound).with(Detail::Say(missing)))
@@ -87,10 +146,14 @@ fn find(
             }
         }
         (Some(_), None) => {
-            let metered = destination.toll() != Toll::Full || destination.route.counts_requests;
-            let door = "This path cannot be metered, and this account's tokens are limited; use a known endpoint, \
-                        or ask whoever runs this gateway to set `meter: requests` on the route.";
-            let unmetered = limits_tokens && !metered;
+            let route = &destination.route;
+            let metered = destination.toll() != Toll::Full
+                || route.counts_requests
+                || route.price_per_request.is_some();
+            let door = "This path cannot be metered, and this account's tokens or money are limited; use a known \
+                        endpoint, or ask whoever runs this gateway to set `price_per_request` or `meter: requests` on \
+                        the route.";
+            let unmetered = limited && !metered;
             if unmetered {
                 Err(Refusal::new(Code::PermissionDenied).with(Detail::Say(door)))
             } else {

@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::{Notice, Permitted, binding};
 use crate::{
-    accounts::{Binding, Output, Reason, Taken, Wanted},
+    accounts::{Binding, LowCredit, Output, Plan, Reason, Taken, Wanted},
     call::{Destination, Model, Toll},
     domain::{ProviderId, RequestId, Timestamp, Unit},
     metering::{Desk, Draft, Reservation},
+    prices::{Bound, Quote, Terms},
     providers::{Ask, Endpoint, count_input, estimate_tokens},
     refusal::{Code, Refusal},
 };
@@ -30,6 +31,8 @@ pub struct Held {
     pub reservation: Reservation,
     /// The output limit to write into the body, where limits need one and the client named none.
     pub output_limit: Option<u64>,
+    /// The same, where limits made it less than it would have been.
+    pub clamped: Option<u64>,
     /// What to tell beside the answer.
     pub notice: Option<Notice>,
     /// The model, where the call names one.
@@ -66,7 +69,7 @@ pub async fn reserve(
     request: Request<'_>,
     desk: &Arc<Desk>,
 ) -> Result<Held, Refusal> {
-    let (admitted, model) = permitted.into_parts();
+    let (admitted, model, terms) = permitted.into_parts();
     let caller = admitted.caller();
     let provider = match (&request.destination.route.provider, &model) {
         (Some((provider, _)), _) => provider.clone(),
@@ -78,8 +81,12 @@ pub async fn reserve(
         .reserve()
         .map_err(|_| Refusal::new(Code::BillingUnavailable).about(caller.subject()))?;
 
-    let plan = &caller.account().plan;
-    let wanted = want(&request, model.as_deref(), plan.default_max_output_tokens);
+    let wanted = want(
+        &request,
+        model.as_deref(),
+        terms.as_ref(),
+        &caller.account().plan,
+    );
     let book = &caller.account().book;
     let take = |wanted: &Wanted| {
         book.hold(
@@ -91,7 +98,9 @@ pub async fn reserve(
     };
     let taken = match take(&wanted) {
         Err(bound) if counting_may_help(&bound) => match count(&request, model.as_deref()).await {
-            Some(input) if input < wanted.input => take(&Wanted { input, ..wanted }),
+            Some(input) if input < wanted.input => {
+                take(&Wanted { input, ..wanted }.priced(terms.as_ref()))
+            }
             _ => Err(bound),
         },
         taken => taken,
@@ -101,8 +110,13 @@ pub async fn reserve(
         taken.map_err(|bound| binding::refuse(&bound, caller.subject(), desk.clock.now()))?;
     tell_shadow(&taken, caller.account().id.as_str());
 
-    let ours = matches!(wanted.output, Output::UpTo { .. }) && caller.key().levels.limits_tokens();
+    let ours = match wanted.output {
+        Output::Fixed(_) => false,
+        Output::UpTo { .. } => caller.key().levels.limits_output(),
+        Output::Clamp(_) => taken.lowered,
+    };
     let output_limit = ours.then_some(taken.output);
+    let clamped = output_limit.filter(|_| taken.lowered);
     let key = Arc::clone(caller.key());
     let (subscriber, seat) = admitted.into_parts();
     let draft = Draft {
@@ -113,6 +127,7 @@ pub async fn reserve(
         route: Arc::clone(&request.destination.route.path),
         provider: provider.clone(),
         model: model.clone(),
+        terms,
         endpoint: request.destination.endpoint,
         stream: request.ask.is_some_and(|ask| ask.stream),
         end_user: request.ask.and_then(|ask| ask.end_user.clone()),
@@ -123,6 +138,7 @@ pub async fn reserve(
     Ok(Held {
         reservation,
         output_limit,
+        clamped,
         notice: subscriber.notice(),
         model,
         provider,
@@ -130,20 +146,26 @@ pub async fn reserve(
 }
 
 /// What the call may use at most, by what can be seen without counting.
-fn want(request: &Request<'_>, model: Option<&Model>, default_output: u64) -> Wanted {
+fn want(
+    request: &Request<'_>,
+    model: Option<&Model>,
+    terms: Option<&Terms>,
+    plan: &Plan,
+) -> Wanted {
     let bytes = request.body.len() as u64;
     let Some(ask) = request
         .ask
         .filter(|_| request.destination.endpoint.meters_tokens())
     else {
-        let quotas = request.destination.toll() == Toll::Full;
         return Wanted {
             input: 0,
             output: Output::Fixed(0),
             answers: 1,
             bucket_input: 0,
-            quotas,
-        };
+            quotas: request.destination.toll() == Toll::Full,
+            quote: Quote::NOTHING,
+        }
+        .priced(terms);
     };
     let window = model
         .and_then(|model| model.context_window)
@@ -161,9 +183,12 @@ fn want(request: &Request<'_>, model: Option<&Model>, default_output: u64) -> Wa
     let input = if input == u64::MAX { shown } else { input };
     let output = match ask.output_limit {
         _ if request.destination.endpoint == Endpoint::Embeddings => Output::Fixed(0),
+        Some(limit) if plan.credit_required && plan.on_low_credit == LowCredit::Clamp => {
+            Output::Clamp(limit.min(most))
+        }
         Some(limit) => Output::Fixed(limit.min(most)),
         None => Output::UpTo {
-            most: default_output.min(most),
+            most: plan.default_max_output_tokens.min(most),
             floor: FLOOR,
         },
     };
@@ -173,12 +198,26 @@ fn want(request: &Request<'_>, model: Option<&Model>, default_output: u64) -> Wa
         answers: ask.answers.max(1),
         bucket_input: estimate_tokens(bytes),
         quotas: true,
+        quote: Quote::NOTHING,
+    }
+    .priced(terms)
+}
+
+impl Wanted {
+    /// The same, at what it may cost.
+    fn priced(self, terms: Option<&Terms>) -> Self {
+        let bound = Bound {
+            input: self.input,
+            answers: self.answers,
+        };
+        let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
+        Self { quote, ..self }
     }
 }
 
 /// Whether a smaller bound of the input could turn the refusal.
 fn counting_may_help(bound: &Binding) -> bool {
-    bound.unit == Unit::Tokens && matches!(bound.reason, Reason::TooLarge | Reason::OnHold)
+    bound.unit != Unit::Requests && matches!(bound.reason, Reason::TooLarge | Reason::OnHold)
 }
 
 /// The input by a real tokenizer, for a body of plain text that is small enough to be counted.

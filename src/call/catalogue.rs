@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     domain::{ModelName, ProviderId},
+    prices::Schedule,
     providers::{Dialect, ProviderKind},
 };
 
@@ -22,6 +23,8 @@ pub struct Model {
     pub context_window: Option<u64>,
     /// Output tokens at most.
     pub max_output_tokens: Option<u64>,
+    /// What it costs, if it has a price.
+    pub prices: Option<Schedule>,
 }
 
 /// Every model that can be called.
@@ -109,6 +112,7 @@ impl Model {
             upstream_name: name.clone(),
             context_window: None,
             max_output_tokens: None,
+            prices: None,
         }
     }
 }

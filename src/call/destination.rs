@@ -6,6 +6,7 @@ use http::uri::PathAndQuery;
 
 use crate::{
     domain::{AccountId, ProviderId},
+    prices::Pico,
     providers::{Dialect, Endpoint, ProviderKind},
 };
 
@@ -18,6 +19,8 @@ pub struct Route {
     pub provider: Option<(ProviderId, ProviderKind)>,
     /// Whether calls that are not known endpoints count as requests even where tokens are limited.
     pub counts_requests: bool,
+    /// What each call here costs, whatever it uses; added to the price of its model.
+    pub price_per_request: Option<Pico>,
     /// Accounts that may use it; `None` allows all.
     pub accounts: Option<BTreeSet<AccountId>>,
 }

@@ -115,6 +115,7 @@ impl Accounts {
                 models: own,
                 limits: limits.limits,
                 email,
+                opening_credit: fields.get("credit"),
             });
         }
     }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{problem::Place, table::Section};
 use crate::{
-    domain::{Secret, Timestamp},
+    domain::{NanoUsd, Secret, Timestamp},
     upstream::BaseUrl,
 };
 
@@ -28,6 +28,7 @@ pub(crate) enum Value {
     Url(BaseUrl),
     Network(IpNet),
     Instant(Timestamp),
+    Money(NanoUsd),
     /// One of the words of a choice.
     Word(&'static str),
 }

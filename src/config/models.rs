@@ -78,6 +78,7 @@ fn model(
             .get("context_window")
             .or_else(|| fields.has("context_window").then_some(u64::MAX)),
         max_output_tokens: fields.get("max_output_tokens"),
+        prices: None,
     })
 }
 

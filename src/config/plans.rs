@@ -6,7 +6,7 @@ use super::{
     models::Models,
     problem::Report,
 };
-use crate::accounts::PlanSpec;
+use crate::accounts::{LowCredit, PlanSpec};
 use crate::domain::PlanId;
 
 /// All plans. A name is known even when something else about its plan is wrong, so that one mistake is reported once.
@@ -61,9 +61,15 @@ fn plan(id: PlanId, fields: &Fields, models: &Models, report: &mut Report) -> Op
         id,
         models: allowed,
         subscription_required: fields.get("subscription") == Some("required"),
+        credit_required: fields.get("credit") == Some("required"),
+        on_low_credit: match fields.get("on_low_credit")? {
+            "clamp" => LowCredit::Clamp,
+            _ => LowCredit::Refuse,
+        },
         limits: own.limits,
         per_key: each.limits,
         default_max_output_tokens: fields.get("default_max_output_tokens")?,
+        price_factor: crate::prices::Factor::ONE,
         redact_amounts: fields.get("redact") == Some("amounts"),
     })
 }

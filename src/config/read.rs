@@ -282,6 +282,7 @@ fn shown(kind: Kind, text: &str) -> String {
         | Kind::Network
         | Kind::Address
         | Kind::Instant
+        | Kind::Money { .. }
         | Kind::Choice(_)
             if !text.is_empty() && text.chars().count() <= SHOWN =>
         {

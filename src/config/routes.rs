@@ -56,6 +56,7 @@ fn standard() -> RouteSettings {
         provider: None,
         strip_prefix: false,
         meter: None,
+        price_per_request: None,
         accounts: None,
     }
 }
@@ -98,6 +99,7 @@ fn route(
         meter: fields
             .get::<&'static str>("meter")
             .map(|_| RouteMeter::Requests),
+        price_per_request: None,
         accounts,
     })
 }

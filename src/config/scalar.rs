@@ -15,7 +15,7 @@ use super::{
     table::{Choice, Kind},
 };
 use crate::{
-    domain::{AccountId, InvalidId, ModelName, Secret},
+    domain::{AccountId, InvalidId, ModelName, NanoUsd, Secret},
     upstream::BaseUrl,
 };
 
@@ -74,6 +74,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
                 "write it with its time zone, such as 2026-11-20T00:00:00Z",
             )
         }),
+        Kind::Money { zero } => money(text, zero).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
         Kind::Section(_) | Kind::Named(_) | Kind::List(_) => {
             Err(Wrong::new("is a single value", "write a mapping or a list"))
@@ -114,6 +115,20 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
             "is not a whole number",
             "write digits alone, such as 100",
         )),
+    }
+}
+
+/// An amount of dollars, from its text: a number would pass through floating point.
+fn money(text: &str, zero: bool) -> Result<NanoUsd, Wrong> {
+    let hint = "write dollars, such as 25 or 0.005";
+    match NanoUsd::parse(text) {
+        Ok(amount) if amount.is_negative() => Err(Wrong::new("is below zero", hint)),
+        Ok(NanoUsd::ZERO) if !zero => Err(Wrong::new("must be more than 0", hint)),
+        Ok(amount) => Ok(amount),
+        Err(error) => Err(Wrong {
+            text: error.to_string(),
+            hint: Some(hint.to_owned()),
+        }),
     }
 }
 

@@ -64,7 +64,10 @@ fn property(key: &'static Key, definitions: &mut Map<String, Value>) -> Value {
 
 /// A default as a JSON value of the kind.
 fn written(kind: Kind, default: &str) -> Value {
-    let structured = matches!(kind, Kind::Section(_) | Kind::Flag | Kind::Integer { .. });
+    let structured = matches!(
+        kind,
+        Kind::Section(_) | Kind::Flag | Kind::Integer { .. } | Kind::Money { .. }
+    );
     let parsed = structured.then(|| serde_json::from_str(default).ok());
     parsed.flatten().unwrap_or_else(|| default.into())
 }
@@ -109,6 +112,18 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             duration.into()
         }
         Kind::Size { .. } => pattern("^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$"),
+        Kind::Money { zero } => {
+            let number = if zero {
+                json!({"type": "number", "minimum": 0})
+            } else {
+                json!({"type": "number", "exclusiveMinimum": 0})
+            };
+            let mut either = pattern("^[0-9]+([.][0-9]{1,9})?$");
+            if let Some(Value::Array(any)) = either.get_mut("anyOf") {
+                any.insert(0, number);
+            }
+            either
+        }
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::Url => pattern("^[Hh][Tt][Tt][Pp][Ss]?://[^?#@]+$"),
         Kind::Network => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),

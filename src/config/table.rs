@@ -78,6 +78,11 @@ pub(crate) enum Kind {
     },
     /// A number and a unit of bytes.
     Size { least: u64 },
+    /// An exact amount of dollars.
+    Money {
+        /// Whether 0 is an amount here.
+        zero: bool,
+    },
     /// An IP address and a port.
     Address,
     /// Scheme, host and path.

@@ -11,6 +11,8 @@ pub enum Unit {
     Requests,
     /// Input and output tokens together.
     Tokens,
+    /// Money, in billionths of a US dollar. A quota of it is a budget.
+    Usd,
 }
 
 impl Unit {
@@ -19,12 +21,13 @@ impl Unit {
         match self {
             Self::Requests => "requests",
             Self::Tokens => "tokens",
+            Self::Usd => "usd",
         }
     }
 
     /// Reads the word of [`Self::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Requests, Self::Tokens]
+        [Self::Requests, Self::Tokens, Self::Usd]
             .into_iter()
             .find(|unit| unit.as_str() == word)
     }
@@ -74,14 +77,14 @@ pub enum Mode {
     Shadow,
 }
 
-/// So many of a unit per window.
+/// So many of a unit per window: a quota of requests or tokens, or a budget of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// What is counted.
     pub unit: Unit,
     /// The window.
     pub per: Per,
-    /// How many; 0 allows none.
+    /// How many; 0 allows none. Of money, billionths of a dollar, at most `i64::MAX`.
     pub limit: u64,
     /// How the refusal is answered.
     pub status: LimitStatus,

@@ -1,6 +1,7 @@
 //! What a call used, in the terms of every dialect.
 
-/// Tokens of a call. `input` includes cached and cache-write tokens, `output` includes reasoning.
+/// Tokens of a call, and whatever else of it is counted. `input` includes cached, cache-write and audio tokens,
+/// `output` includes reasoning and audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Usage {
     /// All input tokens.
@@ -13,6 +14,24 @@ pub struct Usage {
     pub output: u64,
     /// Of the output: reasoning the caller may not see.
     pub reasoning: u64,
+    /// Of the cache writes: those that are kept for an hour.
+    #[serde(skip_serializing_if = "nothing")]
+    pub cache_write_1h: u64,
+    /// Of the input: sound.
+    #[serde(skip_serializing_if = "nothing")]
+    pub audio_input: u64,
+    /// Of the output: sound.
+    #[serde(skip_serializing_if = "nothing")]
+    pub audio_output: u64,
+    /// Pictures that were made.
+    #[serde(skip_serializing_if = "nothing")]
+    pub images: u64,
+    /// Seconds of sound that were read, a part of one counted as one.
+    #[serde(skip_serializing_if = "nothing")]
+    pub seconds: u64,
+    /// Pages of documents that were read.
+    #[serde(skip_serializing_if = "nothing")]
+    pub pages: u64,
 }
 
 impl Usage {
@@ -20,4 +39,12 @@ impl Usage {
     pub const fn total(self) -> u64 {
         self.input.saturating_add(self.output)
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to the function it is given"
+)]
+const fn nothing(count: &u64) -> bool {
+    *count == 0
 }

@@ -63,6 +63,7 @@ pub(super) fn respond(
                 body,
                 key,
                 notice,
+                clamped,
                 held_tokens,
             } = answered;
             seen.answers(parts.status, None);
@@ -75,6 +76,7 @@ pub(super) fn respond(
                 clock,
                 &mut parts.headers,
             );
+            headers::clamped(clamped, &mut parts.headers);
             Response::from_parts(parts, ReplyBody::metered(body, seen))
         }
     };

@@ -56,6 +56,8 @@ pub(super) struct Answered {
     pub(super) body: Pin<Box<Metered<Relayed>>>,
     pub(super) key: Arc<Key>,
     pub(super) notice: Option<Notice>,
+    /// The output limit that was written into the body, where limits made it less than it would have been.
+    pub(super) clamped: Option<u64>,
     /// Tokens that the call itself holds until its answer has ended.
     pub(super) held_tokens: u64,
 }
@@ -132,6 +134,7 @@ impl Forward {
         let Held {
             mut reservation,
             output_limit,
+            clamped,
             notice,
             model,
             provider: _,
@@ -179,6 +182,7 @@ impl Forward {
             parts.headers.remove(header::CONTENT_LENGTH);
         }
         let held_tokens = reservation.held_tokens();
+        let allowance = reservation.allowance();
         let cut = Cut {
             links: Arc::clone(&snapshot.links),
             dialect: destination.dialect,
@@ -191,6 +195,7 @@ impl Forward {
             desk,
             status: parts.status,
             policy,
+            allowance,
         };
         let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
         #[expect(
@@ -203,6 +208,7 @@ impl Forward {
             body,
             key,
             notice,
+            clamped,
             held_tokens,
         })
     }

@@ -24,11 +24,13 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// What a caller should know before it hurts.
 const FAREGATE_NOTICE: HeaderName = HeaderName::from_static("faregate-notice");
+/// The output limit that the provider got.
+const MAX_OUTPUT_TOKENS: HeaderName = HeaderName::from_static("faregate-max-output-tokens");
 
 /// What a page may read of an answer; browsers hide the rest (Fetch standard, CORS-exposed header names).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "x-request-id, request-id, retry-after, retry-after-ms, ratelimit, ratelimit-policy, link, www-authenticate, \
-     x-should-retry, faregate-notice, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
+     x-should-retry, faregate-notice, faregate-max-output-tokens, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, \
      x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, \
      anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset, \
      anthropic-ratelimit-tokens-limit, anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset, \
@@ -87,10 +89,21 @@ pub(super) fn limits(
             {
                 let gap = if words.is_empty() { "" } else { ", " };
                 let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
-                let _ = write!(words, "{gap}quota; scope={scope}; unit={unit}; per={per}");
+                let kind = if figures.unit == Unit::Usd {
+                    "budget"
+                } else {
+                    "quota"
+                };
+                let _ = write!(words, "{gap}{kind}; scope={scope}; unit={unit}; per={per}");
                 if !redact {
-                    let _ = write!(words, "; used={}; limit={}", figures.used, figures.limit);
+                    let (used, limit) =
+                        (figures.figure(figures.used), figures.figure(figures.limit));
+                    let _ = write!(words, "; used={used}; limit={limit}");
                 }
+            }
+            // The fields have whole numbers alone, and a balance is nobody's rate.
+            if figures.unit == Unit::Usd {
+                return;
             }
             policies.push(PolicyState {
                 scope: figures.scope,
@@ -112,6 +125,13 @@ pub(super) fn limits(
         .and_then(field_value)
     {
         headers.insert(FAREGATE_NOTICE, value);
+    }
+}
+
+/// Tells the output limit that was written into the forwarded body, where it is less than it would have been.
+pub(super) fn clamped(limit: Option<u64>, headers: &mut HeaderMap) {
+    if let Some(limit) = limit {
+        headers.insert(MAX_OUTPUT_TOKENS, HeaderValue::from(limit));
     }
 }
 

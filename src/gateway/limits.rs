@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    accounts::{Key, Reading, Reason},
-    domain::{Clock, Mode, SubscriptionPolicy, Timestamp},
+    accounts::{Account, Figure, Key, Reading, Reason},
+    domain::{CURRENCY, Clock, Mode, NanoUsd, SubscriptionPolicy, Timestamp, Unit},
 };
 
 #[derive(Serialize)]
@@ -14,8 +14,8 @@ struct Page<'a> {
     key: &'a str,
     plan: &'a str,
     subscription: Option<Subscription>,
-    /// Prepaid credit; accounts without it have none.
-    credit: Option<()>,
+    /// Prepaid credit, where the plan takes it.
+    credit: Option<Credit>,
     limits: Vec<Limit>,
 }
 
@@ -27,15 +27,25 @@ struct Subscription {
 }
 
 #[derive(Serialize)]
+struct Credit {
+    balance: NanoUsd,
+    held: NanoUsd,
+    available: NanoUsd,
+    currency: &'static str,
+}
+
+#[derive(Serialize)]
 struct Limit {
     kind: &'static str,
     scope: &'static str,
     unit: &'static str,
     per: Option<&'static str>,
-    limit: u64,
-    used: u64,
-    held: u64,
-    remaining: u64,
+    limit: Figure,
+    used: Figure,
+    held: Figure,
+    remaining: Figure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'static str>,
     resets_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
@@ -64,7 +74,7 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         key: key.id.as_str(),
         plan: account.plan.id.as_str(),
         subscription,
-        credit: None,
+        credit: key.levels.credit.then(|| credit(account, now)),
         limits,
     };
     serde_json::to_vec(&page)
@@ -72,11 +82,22 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         .unwrap_or_default()
 }
 
+fn credit(account: &Account, now: Timestamp) -> Credit {
+    let credit = account.book.credit(now);
+    Credit {
+        balance: credit.balance,
+        held: credit.held,
+        available: credit.available(),
+        currency: CURRENCY,
+    }
+}
+
 fn limit(reading: &Reading, now: Timestamp) -> Limit {
     let Reading { figures, mode, .. } = reading;
     let (kind, per) = match figures.reason {
         Reason::Concurrency => ("concurrency", None),
         Reason::Rate => ("rate_limit", Some("minute")),
+        _ if figures.unit == Unit::Usd => ("budget", figures.per.map(crate::domain::Per::as_str)),
         _ => ("quota", figures.per.map(crate::domain::Per::as_str)),
     };
     let wait = figures.wait.filter(|wait| !wait.is_zero());
@@ -85,13 +106,16 @@ fn limit(reading: &Reading, now: Timestamp) -> Limit {
         scope: figures.scope.as_str(),
         unit: figures.unit.as_str(),
         per,
-        limit: figures.limit,
-        used: figures.used,
-        held: figures.held,
-        remaining: figures
-            .limit
-            .saturating_sub(figures.used)
-            .saturating_sub(figures.held),
+        limit: figures.figure(figures.limit),
+        used: figures.figure(figures.used),
+        held: figures.figure(figures.held),
+        remaining: figures.figure(
+            figures
+                .limit
+                .saturating_sub(figures.used)
+                .saturating_sub(figures.held),
+        ),
+        currency: (figures.unit == Unit::Usd).then_some(CURRENCY),
         resets_at: figures
             .resets_at
             .or_else(|| wait.map(|wait| now.plus(wait))),

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::{
     domain::{AccountId, ModelName, ProviderId, SubscriptionPolicy},
+    prices::{Pico, Schedule},
     providers::Dialect,
     refusal::Links,
     upstream,
@@ -47,6 +48,8 @@ pub struct ModelSettings {
     pub context_window: Option<u64>,
     /// Output tokens at most.
     pub max_output_tokens: Option<u64>,
+    /// What it costs, if it has a price.
+    pub prices: Option<Schedule>,
 }
 
 /// A route.
@@ -62,6 +65,8 @@ pub struct RouteSettings {
     pub strip_prefix: bool,
     /// How calls that are not known endpoints are counted.
     pub meter: Option<RouteMeter>,
+    /// What each call here costs, whatever it uses; added to the price of its model.
+    pub price_per_request: Option<Pico>,
     /// Accounts that may use it; `None` allows all.
     pub accounts: Option<BTreeSet<AccountId>>,
 }

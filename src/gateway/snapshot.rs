@@ -81,6 +81,7 @@ impl Snapshot {
                         upstream_name: model.upstream_name,
                         context_window: model.context_window,
                         max_output_tokens: model.max_output_tokens,
+                        prices: model.prices,
                     })
                     .collect(),
             ),
@@ -100,6 +101,7 @@ impl Snapshot {
                     path: Arc::clone(&path),
                     provider,
                     counts_requests: settings.meter == Some(RouteMeter::Requests),
+                    price_per_request: settings.price_per_request,
                     accounts: settings.accounts.clone(),
                 };
                 let lists = listers().filter(|_| settings.provider.is_none());

@@ -150,13 +150,13 @@ impl Gateway {
             ask.as_ref().is_some_and(|ask| ask.stream),
             bytes.len() as u64,
         );
-        let asked = ask.as_ref().and_then(|ask| ask.model.as_ref());
         let permitted = policy(
             admitted,
             &destination,
-            asked,
+            ask.as_ref(),
             &snapshot.catalogue,
             &self.accounts,
+            seen.at,
         )?;
         let request = admission::Request {
             id: seen.id,

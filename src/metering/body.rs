@@ -134,6 +134,8 @@ pub struct Answer<B> {
     pub status: StatusCode,
     /// What happens when the client leaves.
     pub policy: Policy,
+    /// Output tokens that are held for, and the code of an answer that passes them.
+    pub allowance: Option<(u64, Code)>,
 }
 
 impl<B> Answer<B> {
@@ -149,6 +151,12 @@ impl<B> Answer<B> {
         let charge = Charge::by(self.status, observed);
         self.reservation
             .settle(outcome, self.status.as_u16(), charge)
+    }
+
+    /// The code that cuts it, where it is longer than what is held for it.
+    fn overrun(&self) -> Option<Code> {
+        let (most, code) = self.allowance?;
+        (self.observer.output_at_least() > most).then_some(code)
     }
 }
 
@@ -255,6 +263,34 @@ where
         }
     }
 
+    /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
+    /// before the event that says why.
+    fn cut_overrun(self: Pin<&mut Self>, code: Code) {
+        let this = self.project();
+        let Some(mut answer) = this.answer.take() else {
+            return;
+        };
+        *this.interrupted = Some(code);
+        tracing::warn!(
+            code = code.as_str(),
+            "an answer was longer than the output limit that the provider got"
+        );
+        if answer.observer.takes_events() {
+            let event = this.cut.event(code, answer.desk.clock.now());
+            *this.next = Some(if answer.observer.at_boundary() {
+                event
+            } else {
+                [b"\n\n", &event[..]].concat().into()
+            });
+        }
+        let observed = answer.observer.observed();
+        *this.receipt = answer.reservation.settle(
+            Outcome::UpstreamFailed,
+            answer.status.as_u16(),
+            Charge::Overrun(observed),
+        );
+    }
+
     fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(every) = *this.heartbeat else {
@@ -313,6 +349,13 @@ where
                         continue;
                     };
                     let pass = answer.observer.push(data);
+                    if let Some(code) = answer.overrun() {
+                        self.as_mut().cut_overrun(code);
+                        match pass {
+                            Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
+                            None => continue,
+                        }
+                    }
                     // Settled before its last frame is given away: who has read an answer whole finds it recorded.
                     if answer.body.is_end_stream()
                         && let Some(mut answer) = this.answer.take()

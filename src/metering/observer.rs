@@ -82,6 +82,14 @@ impl Observer {
         }
     }
 
+    /// Tokens of a stream's output that were seen at the very least.
+    pub fn output_at_least(&self) -> u64 {
+        match self {
+            Self::Stream(meter) => meter.output_at_least(),
+            Self::Answer(_) | Self::Blind => 0,
+        }
+    }
+
     /// What was held back when the answer ended.
     pub fn finish(&mut self) -> Option<Bytes> {
         match self {

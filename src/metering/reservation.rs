@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 
 use crate::{
-    accounts::{Key, Seat, Settled, Taken},
+    accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
-    domain::{ProviderId, RequestId, Timestamp, Usage},
+    domain::{NanoUsd, ProviderId, RequestId, Timestamp, Usage},
     metering::Desk,
+    prices::Terms,
     providers::{Endpoint, Observed},
+    refusal::Code,
     store::{CallRecord, Outcome, Posting, Slot},
     telemetry::ProviderMetrics,
 };
@@ -31,6 +33,8 @@ pub struct Draft {
     pub provider: ProviderId,
     /// The model, where the call names one.
     pub model: Option<Arc<Model>>,
+    /// What it is charged by, as agreed when it was admitted; `None` where nothing of it has a price.
+    pub terms: Option<Terms>,
     /// What it asks for.
     pub endpoint: Endpoint,
     /// Whether a stream is asked for.
@@ -73,6 +77,8 @@ pub enum Charge {
     Reported(Observed),
     /// What the provider reported, or our own count.
     Metered(Observed),
+    /// What was passed on of an answer that was cut because it was longer than what was held for it.
+    Overrun(Observed),
 }
 
 impl Charge {
@@ -98,6 +104,8 @@ pub struct Receipt {
     pub usage: Usage,
     /// Whether that is our own count.
     pub estimated: bool,
+    /// What it cost; `None` where nothing of it has a price.
+    pub cost: Option<NanoUsd>,
     /// From arrival to the start of forwarding.
     pub queue: Duration,
     /// From the start of forwarding to the first byte of the answer.
@@ -132,6 +140,24 @@ impl Reservation {
     /// Who calls what.
     pub fn draft(&self) -> Option<&Draft> {
         self.0.as_ref().map(|open| &open.draft)
+    }
+
+    /// The output tokens that it holds for, over all answers, and the code of an answer that passes them; `None` where
+    /// nothing that is limited grows with the output.
+    pub fn allowance(&self) -> Option<(u64, Code)> {
+        let open = self.0.as_ref()?;
+        let levels = &open.draft.key.levels;
+        if !levels.limits_output() || !open.draft.endpoint.meters_tokens() {
+            return None;
+        }
+        let code = if levels.credit {
+            Code::InsufficientCreditForRequest
+        } else if levels.limits_tokens() {
+            Code::RequestExceedsLimit
+        } else {
+            Code::BudgetExceeded
+        };
+        Some((open.taken.output_of_all(), code))
     }
 
     /// Tokens that it holds of every token quota.
@@ -210,16 +236,33 @@ impl Open {
             Charge::Reported(observed) => (observed.usage.unwrap_or_default(), false),
             Charge::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
             Charge::Metered(observed) => observed.settle(draft.input_estimate),
+            Charge::Overrun(observed) => {
+                let (usage, _) = observed.settle(draft.input_estimate);
+                let output = usage.output.max(observed.output_at_least());
+                (Usage { output, ..usage }, true)
+            }
+        };
+        let terms = draft.terms.as_ref();
+        let cost = match charge {
+            Charge::Void => terms.map(|_| NanoUsd::ZERO),
+            Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => {
+                terms.map(|terms| terms.cost(&usage))
+            }
         };
         let settled = match charge {
             Charge::Void => Settled::Void,
-            Charge::Reported(_) | Charge::Metered(_) => Settled::Used(usage.total()),
+            Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => Settled::Used {
+                tokens: usage.total(),
+                cost: cost.unwrap_or_default(),
+            },
         };
         let held_tokens = taken.tokens();
-        let counters = draft.key.account.book.settle(taken, settled, &desk.clock);
+        let held = terms.map(|_| taken.money());
+        let price_version = terms.and_then(Terms::version).cloned();
+        let Moved { counters, credit } = draft.key.account.book.settle(taken, settled, &desk.clock);
         let now = desk.clock.elapsed();
         let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
-        provider.call_ended(outcome.as_str(), usage.input, usage.output);
+        provider.call_ended(outcome.as_str(), &usage, cost);
         if estimated {
             desk.metrics.call_estimated();
         }
@@ -243,11 +286,13 @@ impl Open {
             status,
             usage,
             estimated,
-            overrun: held_tokens > 0 && usage.total() > held_tokens,
+            overrun: matches!(charge, Charge::Overrun(_))
+                || held_tokens > 0 && usage.total() > held_tokens
+                || cost > held,
             held_tokens,
-            held: None,
-            cost: None,
-            price_version: None,
+            held,
+            cost,
+            price_version,
             end_user: draft.end_user,
             idempotency_key: draft.idempotency_key,
             attempt: attempts,
@@ -258,12 +303,13 @@ impl Open {
         slot.post(Posting {
             call,
             counters,
-            credit: None,
+            credit,
         });
         Receipt {
             outcome,
             usage,
             estimated,
+            cost,
             queue,
             first_byte,
         }

@@ -14,7 +14,7 @@ use super::{
     Endpoint,
     json::{DEPTH, Fault, Kind, Reader, Text, Value},
 };
-use crate::domain::{InvalidId, ModelName};
+use crate::domain::{Extras, InvalidId, ModelName};
 
 /// Longest end user's name that is kept, in bytes.
 const END_USER: usize = 256;
@@ -34,6 +34,8 @@ pub struct Ask {
     pub tools: bool,
     /// Whether the body does not show how large the input is: images, files, audio, stored objects, server tools.
     pub opaque_input: bool,
+    /// What it asks for beyond plain text, as far as that may have a price of its own.
+    pub extras: Extras,
     /// `stream_options.include_usage`, as the client set it; `null` counts as unset.
     pub include_usage: Option<bool>,
     /// Whom the call names as its end user (`user`, `safety_identifier`, `metadata.user_id`), at most 256 bytes.
@@ -159,6 +161,7 @@ impl Ask {
             answers: 1,
             tools: false,
             opaque_input: false,
+            extras: Extras::PLAIN,
             include_usage: None,
             end_user: None,
             input_bytes,

@@ -126,6 +126,11 @@ impl StreamMeter {
         self.sight.observed(self.endpoint)
     }
 
+    /// Tokens of output that were seen at the very least.
+    pub fn output_at_least(&self) -> u64 {
+        self.sight.observed.output_at_least()
+    }
+
     fn push_hiding(&mut self, frame: &Bytes) -> Option<Bytes> {
         let mut out = Kept::new(frame);
         let mut at = self.scanner.begin(frame);

@@ -43,7 +43,25 @@ pub(super) struct Tally {
     suspect: bool,
 }
 
+/// Bytes of the longest tokens that tokenizers have (OpenAI's o200k: 128 spaces).
+const LONGEST_TOKEN: u64 = 128;
+
+/// So many events with less than two bytes each are a text cut into characters, and no tokens.
+const CHARACTERS: u64 = 64;
+
 impl Observed {
+    /// Tokens of output that were seen at the very least, by the answer's text and not by the provider's word. An event
+    /// carries a token or more, except from servers that cut a finished text into characters.
+    pub fn output_at_least(&self) -> u64 {
+        let (events, bytes) = (self.output_events, self.output_bytes);
+        let by_events = if events > CHARACTERS && bytes < events.saturating_mul(2) {
+            bytes / 6
+        } else {
+            events
+        };
+        by_events.max(bytes / LONGEST_TOKEN)
+    }
+
     /// What to settle by, and whether it is an estimate: the provider's figures where they are whole and make
     /// sense, else our own count of the answer on `input_tokens` of input.
     pub fn settle(&self, input_tokens: u64) -> (Usage, bool) {
@@ -144,6 +162,7 @@ impl Tally {
             cache_write: write,
             output,
             reasoning,
+            ..Usage::default()
         };
         if endpoint == Endpoint::Messages {
             // Anthropic counts what it reads from and writes to its cache beside the input. None is above 2^40.

@@ -2,13 +2,15 @@
 
 use serde::{Serialize, ser::SerializeSeq as _};
 
-use super::{Code, Links, Refusal, links::Address, verdict::Verdict};
-use crate::domain::{AccountId, Timestamp};
+use super::{Code, LimitKind, Links, Refusal, links::Address, verdict::Verdict};
+use crate::domain::{AccountId, Scope, Timestamp};
 use http::StatusCode;
 
 /// Something that somebody can pay or change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Remedy {
+    /// More credit.
+    TopUp,
     /// A larger plan.
     Upgrade,
     /// A first subscription.
@@ -38,14 +40,21 @@ struct Action<'a> {
 }
 
 impl Remedy {
-    fn of(code: Code, status: StatusCode) -> Option<Self> {
+    fn of(refusal: &Refusal, status: StatusCode) -> Option<Self> {
         if status != StatusCode::PAYMENT_REQUIRED {
             return None;
         }
-        match code {
-            Code::PlanUpgradeRequired | Code::QuotaExhausted | Code::RequestExceedsLimit => {
-                Some(Self::Upgrade)
-            }
+        // A key's or an account's own budget was set for it and stays what it is under a larger plan.
+        let own_budget = refusal
+            .limit
+            .is_some_and(|limit| limit.kind == LimitKind::Budget && limit.scope != Scope::Plan);
+        match refusal.code {
+            Code::CreditExhausted | Code::InsufficientCreditForRequest => Some(Self::TopUp),
+            Code::BudgetExceeded | Code::RequestExceedsLimit if own_budget => None,
+            Code::PlanUpgradeRequired
+            | Code::QuotaExhausted
+            | Code::BudgetExceeded
+            | Code::RequestExceedsLimit => Some(Self::Upgrade),
             Code::SubscriptionRequired => Some(Self::Subscribe),
             Code::SubscriptionIncomplete
             | Code::SubscriptionUnpaid
@@ -62,6 +71,7 @@ impl Remedy {
     /// The word in answers.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
+            Self::TopUp => "top_up",
             Self::Upgrade => "upgrade",
             Self::Subscribe => "subscribe",
             Self::UpdatePaymentMethod => "update_payment_method",
@@ -72,6 +82,7 @@ impl Remedy {
     /// The words on a button.
     pub(super) const fn label(self) -> &'static str {
         match self {
+            Self::TopUp => "Top up the credit",
             Self::Upgrade => "Upgrade the plan",
             Self::Subscribe => "Subscribe",
             Self::UpdatePaymentMethod => "Update the payment method",
@@ -82,6 +93,7 @@ impl Remedy {
     /// The words in a sentence, before ` at <address>`.
     pub(super) const fn clause(self) -> &'static str {
         match self {
+            Self::TopUp => "top up",
             Self::Upgrade => "upgrade",
             Self::Subscribe => "subscribe",
             Self::UpdatePaymentMethod => "update the payment method",
@@ -92,6 +104,7 @@ impl Remedy {
     /// The clause where no page is configured.
     pub(super) const fn clause_without_page(self) -> &'static str {
         match self {
+            Self::TopUp => "ask who runs this gateway how to top up",
             Self::Upgrade => "a larger plan lifts this",
             Self::Subscribe => "ask who runs this gateway how to subscribe",
             Self::UpdatePaymentMethod => "update the payment method",
@@ -102,7 +115,7 @@ impl Remedy {
     fn page<'a>(self, links: &'a Links, account: Option<&'a AccountId>) -> Option<Address<'a>> {
         match self {
             Self::UpdatePaymentMethod => links.portal(account),
-            Self::Upgrade | Self::Subscribe | Self::Renew => links.pay(account),
+            Self::TopUp | Self::Upgrade | Self::Subscribe | Self::Renew => links.pay(account),
         }
     }
 }
@@ -111,7 +124,7 @@ impl<'a> Actions<'a> {
     /// What lifts `refusal`.
     pub(super) fn of(refusal: &'a Refusal, verdict: &Verdict, links: &'a Links) -> Self {
         let account = refusal.subject.as_ref().map(|subject| &subject.account);
-        let remedy = Remedy::of(refusal.code, verdict.status);
+        let remedy = Remedy::of(refusal, verdict.status);
         Self {
             remedy: remedy.map(|remedy| (remedy, remedy.page(links, account))),
             until: verdict.until,

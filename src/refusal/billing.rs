@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{LimitFacts, LimitKind, actions::Actions, render::View};
-use crate::domain::Timestamp;
+use super::{CreditFacts, LimitFacts, LimitKind, actions::Actions, amount::Amount, render::View};
+use crate::domain::{CURRENCY, NanoUsd, Timestamp};
 
 /// What the account stands at, and what lifts the refusal.
 #[derive(Serialize)]
@@ -12,8 +12,10 @@ pub(super) struct Billing<'a> {
     plan: Option<&'a str>,
     subscription: Option<&'static str>,
     limit: Option<Limit>,
-    /// Always `null` where no credit is kept.
-    credit: (),
+    /// `null` where no credit decides, and where it must not be named.
+    credit: Option<Credit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<u64>,
     actions: Actions<'a>,
 }
 
@@ -31,10 +33,20 @@ struct Limit {
 
 #[derive(Serialize)]
 struct Figures {
-    limit: u64,
-    used: u64,
-    held: u64,
-    remaining: u64,
+    limit: Amount,
+    used: Amount,
+    held: Amount,
+    remaining: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Credit {
+    balance: NanoUsd,
+    held: NanoUsd,
+    available: NanoUsd,
+    currency: &'static str,
 }
 
 /// The member of `view`'s body; none where neither the account is known nor paying helps.
@@ -51,7 +63,8 @@ pub(super) fn billing<'a>(view: &'a View<'_>) -> Option<Billing<'a>> {
             .and_then(|subject| subject.subscription)
             .map(|status| status.as_str()),
         limit: view.refusal.limit.map(|limit| limit_member(&limit, redact)),
-        credit: (),
+        credit: view.refusal.credit.filter(|_| !redact).map(credit_member),
+        max_affordable_tokens: view.affordable,
         actions: view.actions,
     })
 }
@@ -60,6 +73,7 @@ fn limit_member(limit: &LimitFacts, redact: bool) -> Limit {
     Limit {
         kind: match limit.kind {
             LimitKind::Quota => "quota",
+            LimitKind::Budget => "budget",
             LimitKind::RateLimit => "rate_limit",
             LimitKind::Concurrency => "concurrency",
         },
@@ -67,11 +81,21 @@ fn limit_member(limit: &LimitFacts, redact: bool) -> Limit {
         unit: limit.unit,
         per: limit.per,
         figures: (!redact).then(|| Figures {
-            limit: limit.limit,
-            used: limit.used,
-            held: limit.held,
-            remaining: limit.remaining(),
+            limit: limit.amount(limit.limit),
+            used: limit.amount(limit.used),
+            held: limit.amount(limit.held),
+            remaining: limit.amount(limit.remaining()),
+            currency: (limit.kind == LimitKind::Budget).then_some(CURRENCY),
         }),
         resets_at: limit.resets_at,
+    }
+}
+
+fn credit_member(credit: CreditFacts) -> Credit {
+    Credit {
+        balance: credit.balance,
+        held: credit.held,
+        available: credit.available(),
+        currency: CURRENCY,
     }
 }

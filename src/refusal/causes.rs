@@ -40,14 +40,25 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "",
         ),
         Code::SubscriptionExpired => ("The subscription has ended", ""),
-        Code::QuotaExhausted => ("The quota is used", ""),
-        Code::RequestExceedsLimit => (
-            "This request alone may take more than a quota allows",
+        Code::CreditExhausted => ("The credit is used up", ""),
+        Code::InsufficientCreditForRequest => (
+            "This request may cost more than the credit that is left",
             "lower the output limit or shorten the input",
         ),
-        Code::LimitOnHold => ("Calls in flight hold what is left of a quota", ""),
+        Code::QuotaExhausted => ("The quota is used", ""),
+        Code::BudgetExceeded => ("The budget is used", ""),
+        Code::RequestExceedsLimit => (
+            "This request alone may take more than a quota or budget allows",
+            "lower the output limit or shorten the input",
+        ),
+        Code::CreditOnHold => ("Calls in flight hold what is left of the credit", ""),
+        Code::LimitOnHold => ("Calls in flight hold what is left of a quota or budget", ""),
         Code::RateLimitExceeded => ("The rate limit is reached", ""),
         Code::ConcurrencyLimitExceeded => ("Too many calls at the same time", ""),
+        Code::ModelNotPriced => (
+            "What was asked for has no price here, and what this account uses is counted in money",
+            "ask who runs this gateway to add one, or use another model",
+        ),
         Code::ModelNotFound => (
             "The model is not served here or not open to this key",
             "`GET /v1/models` lists the models that are",

@@ -29,16 +29,26 @@ pub enum Code {
     SubscriptionPastDue,
     /// 402: subscription expired.
     SubscriptionExpired,
+    /// 402: credit exhausted.
+    CreditExhausted,
+    /// 402: insufficient credit for this request.
+    InsufficientCreditForRequest,
     /// 402: quota exhausted.
     QuotaExhausted,
+    /// 402: budget exceeded.
+    BudgetExceeded,
     /// 402: request exceeds a limit.
     RequestExceedsLimit,
+    /// 429: credit on hold.
+    CreditOnHold,
     /// 429: limit on hold.
     LimitOnHold,
     /// 429: rate limit exceeded.
     RateLimitExceeded,
     /// 429: concurrency limit exceeded.
     ConcurrencyLimitExceeded,
+    /// 400: model not priced.
+    ModelNotPriced,
     /// 404: model not found.
     ModelNotFound,
     /// 404: route not found.
@@ -103,7 +113,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 52] = [
         Self::InvalidApiKey,
         Self::AmbiguousCredentials,
         Self::PermissionDenied,
@@ -116,11 +126,16 @@ impl Code {
         Self::SubscriptionPaused,
         Self::SubscriptionPastDue,
         Self::SubscriptionExpired,
+        Self::CreditExhausted,
+        Self::InsufficientCreditForRequest,
         Self::QuotaExhausted,
+        Self::BudgetExceeded,
         Self::RequestExceedsLimit,
+        Self::CreditOnHold,
         Self::LimitOnHold,
         Self::RateLimitExceeded,
         Self::ConcurrencyLimitExceeded,
+        Self::ModelNotPriced,
         Self::ModelNotFound,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
@@ -168,11 +183,16 @@ impl Code {
             Self::SubscriptionPaused => "subscription_paused",
             Self::SubscriptionPastDue => "subscription_past_due",
             Self::SubscriptionExpired => "subscription_expired",
+            Self::CreditExhausted => "credit_exhausted",
+            Self::InsufficientCreditForRequest => "insufficient_credit_for_request",
             Self::QuotaExhausted => "quota_exhausted",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::RequestExceedsLimit => "request_exceeds_limit",
+            Self::CreditOnHold => "credit_on_hold",
             Self::LimitOnHold => "limit_on_hold",
             Self::RateLimitExceeded => "rate_limit_exceeded",
             Self::ConcurrencyLimitExceeded => "concurrency_limit_exceeded",
+            Self::ModelNotPriced => "model_not_priced",
             Self::ModelNotFound => "model_not_found",
             Self::RouteNotFound => "route_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -221,11 +241,16 @@ impl Code {
             Self::SubscriptionPaused => "Subscription paused",
             Self::SubscriptionPastDue => "Subscription past due",
             Self::SubscriptionExpired => "Subscription expired",
+            Self::CreditExhausted => "Credit exhausted",
+            Self::InsufficientCreditForRequest => "Insufficient credit for this request",
             Self::QuotaExhausted => "Quota exhausted",
+            Self::BudgetExceeded => "Budget exceeded",
             Self::RequestExceedsLimit => "Request exceeds a limit",
+            Self::CreditOnHold => "Credit on hold",
             Self::LimitOnHold => "Limit on hold",
             Self::RateLimitExceeded => "Rate limit exceeded",
             Self::ConcurrencyLimitExceeded => "Concurrency limit exceeded",
+            Self::ModelNotPriced => "Model not priced",
             Self::ModelNotFound => "Model not found",
             Self::RouteNotFound => "Route not found",
             Self::MethodNotAllowed => "Method not allowed",
@@ -259,7 +284,7 @@ impl Code {
         }
     }
 
-    /// The status of the answer, unless a quota asks for another.
+    /// The status of the answer, unless a quota or budget asks for another.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::AmbiguousCredentials
@@ -270,7 +295,8 @@ impl Code {
             | Self::InvalidFraming
             | Self::InvalidJson
             | Self::AmbiguousJson
-            | Self::EndpointNotInDialect => StatusCode::BAD_REQUEST,
+            | Self::EndpointNotInDialect
+            | Self::ModelNotPriced => StatusCode::BAD_REQUEST,
             Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
             Self::PlanUpgradeRequired
             | Self::SubscriptionRequired
@@ -281,7 +307,10 @@ impl Code {
             | Self::SubscriptionPaused
             | Self::SubscriptionPastDue
             | Self::SubscriptionExpired
+            | Self::CreditExhausted
+            | Self::InsufficientCreditForRequest
             | Self::QuotaExhausted
+            | Self::BudgetExceeded
             | Self::RequestExceedsLimit => StatusCode::PAYMENT_REQUIRED,
             Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::ModelNotFound | Self::RouteNotFound => StatusCode::NOT_FOUND,
@@ -290,9 +319,10 @@ impl Code {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::LimitOnHold | Self::RateLimitExceeded | Self::ConcurrencyLimitExceeded => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::CreditOnHold
+            | Self::LimitOnHold
+            | Self::RateLimitExceeded
+            | Self::ConcurrencyLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnsupportedTransferCoding => StatusCode::NOT_IMPLEMENTED,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Code;
+use super::{Code, amount::Amount};
 use crate::domain::{
-    AccountId, LimitStatus, ModelName, PlanId, RequestId, Scope, SubscriptionStatus, Timestamp,
+    AccountId, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope, SubscriptionStatus,
+    Timestamp,
 };
 
 /// A decision not to forward, or a provider's failure, with all that its answer says.
@@ -16,6 +17,8 @@ pub struct Refusal {
     pub subject: Option<Subject>,
     /// The limit that binds.
     pub limit: Option<LimitFacts>,
+    /// The credit that the call would be paid from.
+    pub credit: Option<CreditFacts>,
     /// When trying again can succeed.
     pub retry_after: Option<Duration>,
     /// What else a person has to know.
@@ -40,20 +43,22 @@ pub struct Subject {
 pub enum LimitKind {
     /// Requests or tokens per calendar window.
     Quota,
+    /// Money per calendar window.
+    Budget,
     /// Requests or tokens per minute.
     RateLimit,
     /// Calls at the same time.
     Concurrency,
 }
 
-/// A limit and how much of it is used.
+/// A limit and how much of it is used. The figures of a budget are billionths of a US dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitFacts {
     /// Its kind.
     pub kind: LimitKind,
     /// Whose limit it is.
     pub scope: Scope,
-    /// `requests` or `tokens`.
+    /// `requests`, `tokens` or, for a budget, `usd`.
     pub unit: &'static str,
     /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
     pub per: Option<&'static str>,
@@ -69,6 +74,20 @@ pub struct LimitFacts {
     pub resets_at: Option<Timestamp>,
     /// The status the limit asks for.
     pub status: LimitStatus,
+}
+
+/// Prepaid credit and what a call wanted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditFacts {
+    /// What is there; below zero after an overrun.
+    pub balance: NanoUsd,
+    /// Of it, what calls in flight hold.
+    pub held: NanoUsd,
+    /// What this call would take at most; zero where it is not known.
+    pub asked: NanoUsd,
+    /// The output limit, in tokens, with which this call can be paid. 0: not even its input can. `None`: not known, or
+    /// the output limit is not what decides.
+    pub max_affordable_tokens: Option<u64>,
 }
 
 /// What else a person has to know. Texts from clients appear only as parsed, printable names.
@@ -96,12 +115,34 @@ impl LimitFacts {
     /// What is left for other calls. A rate limit that refuses counts as empty, whatever trickled in since.
     pub fn remaining(&self) -> u64 {
         match self.kind {
-            LimitKind::Quota => self
+            LimitKind::Quota | LimitKind::Budget => self
                 .limit
                 .saturating_sub(self.used)
                 .saturating_sub(self.held),
             LimitKind::RateLimit | LimitKind::Concurrency => 0,
         }
+    }
+
+    /// Whether it starts again with a calendar window.
+    pub(super) const fn windowed(&self) -> bool {
+        matches!(self.kind, LimitKind::Quota | LimitKind::Budget)
+    }
+
+    /// A figure of this limit, as answers write it.
+    pub(super) fn amount(&self, figure: u64) -> Amount {
+        match self.kind {
+            LimitKind::Budget => Amount::usd(figure),
+            LimitKind::Quota | LimitKind::RateLimit | LimitKind::Concurrency => {
+                Amount::Count(figure)
+            }
+        }
+    }
+}
+
+impl CreditFacts {
+    /// What a new call may hold; below zero after an overrun.
+    pub(super) fn available(&self) -> NanoUsd {
+        self.balance.saturating_sub(self.held)
     }
 }
 
@@ -112,6 +153,7 @@ impl Refusal {
             code,
             subject: None,
             limit: None,
+            credit: None,
             retry_after: None,
             detail: Detail::None,
         }
@@ -137,6 +179,15 @@ impl Refusal {
     pub fn limited_by(self, limit: LimitFacts) -> Self {
         Self {
             limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// Names the credit that the call would be paid from.
+    #[must_use]
+    pub fn with_credit(self, credit: CreditFacts) -> Self {
+        Self {
+            credit: Some(credit),
             ..self
         }
     }

@@ -99,6 +99,24 @@ still served.",
             "Renew it at the address in the answer.",
             "Let the subscription renew by itself, or renew it before its end.",
         ),
+        Code::CreditExhausted => Guide::new(
+            "The account pays for each call from credit that was bought before, and nothing is left of it. The \
+answer names the balance, which is a little below zero where a call cost more than was held for \
+it.",
+            "Top up at the address in the answer. The next request after the payment is served.",
+            "Read the balance at `GET /v1/faregate/limits`, and top up while something is left.",
+        ),
+        Code::InsufficientCreditForRequest => Guide::new(
+            "What this request may cost at most, its input and its whole output limit, is more than the credit \
+that is left. It was refused before it was forwarded, so it cost nothing. At the end of a stream \
+it means that the answer grew beyond what was held for it and was cut off; what arrived is \
+charged.",
+            "Send it again with the `max_affordable_tokens` of the answer as its output limit (`max_tokens`, \
+`max_completion_tokens` or `max_output_tokens`), shorten the input, or top up at the address in \
+the answer. Where `max_affordable_tokens` is 0, not even the input can be paid.",
+            "Set an output limit that fits the task, because credit is held for the most that a request can \
+cost until its answer has ended, and top up before little is left.",
+        ),
         Code::QuotaExhausted => Guide::new(
             "So many requests or tokens were allowed in this window, and they are used. The answer names the \
 quota, whose it is, and when it starts again. Retrying before that is answered the same way.",
@@ -106,17 +124,36 @@ quota, whose it is, and when it starts again. Retrying before that is answered t
             "Read the `RateLimit` fields of every answer or `GET /v1/faregate/limits`, and slow down while \
 something is left; `faregate-notice` warns above 80 %.",
         ),
+        Code::BudgetExceeded => Guide::new(
+            "So much money was allowed in this window, and it is spent. The answer names the budget, when it \
+starts again and whose it is: the key's, the account's or the plan's. Retrying before that is \
+answered the same way. At the end of a stream it means that the answer grew beyond what was held \
+for it and was cut off; what arrived is charged.",
+            "Wait for the reset. A plan's budget is larger on a larger plan, at the address in the answer; a \
+key's or an account's own is raised by whoever set it.",
+            "Read what is left at `GET /v1/faregate/limits`, use smaller models and output limits, and give \
+keys budgets of their own, so that one of them cannot spend what all share.",
+        ),
         Code::RequestExceedsLimit => Guide::new(
             "What this request may use at most, its input and its output limit together, is more than a quota \
-holds or has left. It was refused before it was forwarded, so it used nothing.",
+or budget holds or has left. It was refused before it was forwarded, so it used nothing. At the \
+end of a stream it means that the answer grew beyond what was held for it and was cut off; what \
+arrived is counted.",
             "Lower the output limit (`max_tokens`, `max_completion_tokens` or `max_output_tokens`) or shorten \
 the input. If the answer offers a wait, the request fits the next window; if not, it fits none \
 and only a larger plan helps.",
             "Set an output limit that fits the task, because a request is counted with the most it can use \
 until its answer has ended.",
         ),
+        Code::CreditOnHold => Guide::new(
+            "There is enough credit, but calls that are still being answered hold it, because each holds the \
+most that it can cost until it ends.",
+            "Try again after the time in `Retry-After`; SDKs do so by themselves.",
+            "Set smaller output limits, so that calls hold less, run fewer at the same time, or keep more \
+credit.",
+        ),
         Code::LimitOnHold => Guide::new(
-            "Enough is left of the quota, but calls that are still being answered hold it, because each holds \
+            "Enough is left of the quota or budget, but calls that are still being answered hold it, because each holds \
 the most that it can use until it ends.",
             "Try again after the time in `Retry-After`; SDKs do so by themselves.",
             "Set smaller output limits, so that calls hold less, or run fewer at the same time.",
@@ -132,6 +169,15 @@ full again.",
             "Try again when one of the calls in flight has ended.",
             "Put calls through a pool of workers no larger than the limit, and close streams that are no \
 longer read.",
+        ),
+        Code::ModelNotPriced => Guide::new(
+            "What the account uses is counted in money, from credit or against a budget, and what was asked \
+for has no price here: the model itself, a kind of input or output such as images or audio, or an \
+option that changes the price. Nothing is served for free by accident.",
+            "Tell whoever runs the gateway to add a price, leave out the option that the message names, or use \
+another model.",
+            "Those who run it: give every model a row in `prices` that names all that its provider charges \
+for; 0 is a price too.",
         ),
         Code::ModelNotFound => Guide::new(
             "The model that the request names is not served here, or is not open to this key.",

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    Code, Detail, Representation, ink,
+    Code, Detail, LimitFacts, LimitKind, Representation, ink,
     rate_limit::{self, PolicyState},
     render::View,
 };
@@ -57,7 +57,8 @@ pub(super) fn write(view: &View<'_>, headers: &mut HeaderMap) {
     if view.verdict.status == StatusCode::PAYMENT_REQUIRED {
         payment_link(view, headers);
     }
-    if let Some(limit) = view.refusal.limit.filter(|_| !view.refusal.redacts()) {
+    let counted = |limit: &LimitFacts| limit.kind != LimitKind::Budget && !view.refusal.redacts();
+    if let Some(limit) = view.refusal.limit.filter(counted) {
         let wait_end = view.verdict.wait.map(|wait| view.scene.now.plus(wait));
         let reset = limit.resets_at.or(wait_end);
         let mut policy = PolicyState::refused(&limit, reset, view.scene.now);

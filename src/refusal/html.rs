@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Write as _};
 
 use bytes::Bytes;
 
-use super::{render::View, words::LimitName};
+use super::{amount::Amount, binds::LimitName, render::View};
+use crate::domain::{CURRENCY, NanoUsd};
 
 /// Works from 320 pixels up, in light and dark.
 const STYLE: &str = "\
@@ -25,12 +26,24 @@ li{margin:.2rem 0}a{color:#1a56db}\
 /// A text whose markup characters are escaped, for elements and for attributes in double quotes.
 pub(super) struct Escaped<T>(pub(super) T);
 
+/// A figure with its currency where it is money; the counts are named by the limit.
+struct Figure(Amount);
+
 /// Escapes on the way to a writer.
 struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Escaping(f), "{}", self.0)
+    }
+}
+
+impl Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Amount::Count(_) => write!(f, "{}", self.0),
+            Amount::Usd(_) => write!(f, "{} {CURRENCY}", self.0),
+        }
     }
 }
 
@@ -108,15 +121,26 @@ fn facts(out: &mut String, view: &View<'_>) -> fmt::Result {
         let scope = limit.scope.as_str();
         fact(out, "Limit", format_args!("{} ({scope})", LimitName(limit)))?;
         if !view.refusal.redacts() {
-            fact(out, "Allowed", limit.limit)?;
-            fact(out, "Used", limit.used)?;
+            let figure = |figure| Figure(limit.amount(figure));
+            fact(out, "Allowed", figure(limit.limit))?;
+            fact(out, "Used", figure(limit.used))?;
             if limit.held > 0 {
-                fact(out, "Held by calls in flight", limit.held)?;
+                fact(out, "Held by calls in flight", figure(limit.held))?;
             }
-            fact(out, "Left", limit.remaining())?;
+            fact(out, "Left", figure(limit.remaining()))?;
         }
         if let Some(at) = limit.resets_at {
             fact(out, "Resets at", at)?;
+        }
+    }
+    if let Some(credit) = view.refusal.credit.filter(|_| !view.refusal.redacts()) {
+        let figure = |money| Figure(Amount::Usd(money));
+        fact(out, "Credit", figure(credit.balance))?;
+        if credit.held > NanoUsd::ZERO {
+            fact(out, "Credit held by calls in flight", figure(credit.held))?;
+        }
+        if credit.asked > NanoUsd::ZERO {
+            fact(out, "This request at most", figure(credit.asked))?;
         }
     }
     fact(out, "Request", view.scene.request_id)?;

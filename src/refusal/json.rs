@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Serialize, Serializer};
 
 use super::{
-    Code,
+    Code, Detail, Refusal,
     billing::{Billing, billing},
     ink,
     links::{Address, ProblemUri},
@@ -34,6 +34,8 @@ struct OpenAi<'a> {
     instance: Instance,
     request_id: RequestId,
     retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     billing: Option<Billing<'a>>,
 }
@@ -64,6 +66,8 @@ struct Anthropic<'a> {
     problem_type: ProblemUri<'a>,
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     billing: Option<Billing<'a>>,
 }
 
@@ -86,10 +90,12 @@ struct AnthropicEvent<'a> {
     request_id: RequestId,
 }
 
-/// Google's SDKs take an integer `status` beside `error` for the text to print, so there is nothing beside it.
+/// Google's SDKs take a `message` or an integer `status` beside `error` for the text to print, so neither is there.
 #[derive(Serialize)]
 struct Gemini<'a> {
     error: GeminiError<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +129,8 @@ struct Metadata<'a> {
     pay_url: Option<Address<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<Text<u64>>,
 }
 
 /// RFC 9457 §3.1, and our extension members.
@@ -137,11 +145,16 @@ struct Problem<'a> {
     request_id: RequestId,
     retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    max_affordable_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     billing: Option<Billing<'a>>,
 }
 
 /// RFC 9457 §3.1.5 as a URN (RFC 9562 §4).
 struct Instance(RequestId);
+
+/// A number where only strings go.
+struct Text<T>(T);
 
 /// A code in upper case.
 struct Reason(Code);
@@ -155,6 +168,12 @@ impl fmt::Display for Instance {
 impl Serialize for Instance {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
@@ -186,6 +205,7 @@ pub(super) fn body(view: &View<'_>) -> Bytes {
             instance: Instance(view.scene.request_id),
             request_id: view.scene.request_id,
             retryable: view.verdict.retryable,
+            max_affordable_tokens: view.affordable,
             billing: billing(view),
         }),
         Dialect::Anthropic => encode(&Anthropic {
@@ -198,6 +218,7 @@ pub(super) fn body(view: &View<'_>) -> Bytes {
             detail: view.message(),
             problem_type: view.problem_uri(),
             retryable: view.verdict.retryable,
+            max_affordable_tokens: view.affordable,
             billing: billing(view),
         }),
         Dialect::Gemini => encode(&gemini(view)),
@@ -215,6 +236,7 @@ pub(super) fn problem(view: &View<'_>) -> Bytes {
         code: view.refusal.code.as_str(),
         request_id: view.scene.request_id,
         retryable: view.verdict.retryable,
+        max_affordable_tokens: view.affordable,
         billing: billing(view),
     })
 }
@@ -260,8 +282,17 @@ fn openai_error<'a>(view: &'a View<'_>) -> OpenAiError<'a> {
     OpenAiError {
         message: view.message(),
         r#type: taxonomy::openai(view.refusal, view.verdict.status),
-        param: (view.refusal.code == Code::ModelNotFound).then_some("model"),
+        param: about_model(view.refusal).then_some("model"),
         code: view.refusal.code.as_str(),
+    }
+}
+
+/// Whether another `model` lifts the refusal.
+fn about_model(refusal: &Refusal) -> bool {
+    match refusal.code {
+        Code::ModelNotFound => true,
+        Code::ModelNotPriced => matches!(refusal.detail, Detail::Model(_)),
+        _ => false,
     }
 }
 
@@ -293,8 +324,10 @@ fn gemini<'a>(view: &'a View<'_>) -> Gemini<'a> {
             .remedy
             .and_then(|_| view.scene.links.pay(account)),
         resets_at: view.refusal.limit.and_then(|limit| limit.resets_at),
+        max_affordable_tokens: view.affordable.map(Text),
     };
     Gemini {
+        max_affordable_tokens: view.affordable,
         error: GeminiError {
             code: view.verdict.status.as_u16(),
             message: view.message(),

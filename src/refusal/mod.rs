@@ -3,7 +3,9 @@
 //! Rank 2. The only place that chooses a 4xx or 5xx status. Must not know who refused.
 
 mod actions;
+mod amount;
 mod billing;
+mod binds;
 mod causes;
 mod code;
 mod facts;
@@ -22,7 +24,7 @@ mod verdict;
 mod words;
 
 pub use code::Code;
-pub use facts::{Detail, LimitFacts, LimitKind, Refusal, Subject};
+pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
 pub use ink::value as field_value;
 pub use links::{Address, Links};
 pub use pages::{page_headers, problem_page};

@@ -1,5 +1,9 @@
 //! How much is left, for programs: the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers-11 and those that the
 //! vendors had before it. On answers that were metered, and on those that a limit refused.
+//!
+//! Money is left out: the fields carry integers (RFC 9651 §3.3.1), for which dollars are too coarse and their billionths
+//! too many, and a vendor's SDK would take either for requests or tokens. A caller passes no budgets and no credit; what is
+//! left of them is in the body of a refusal and at `GET /v1/faregate/limits`.
 
 use std::{
     fmt::{self, Write as _},

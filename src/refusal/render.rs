@@ -42,19 +42,39 @@ pub(super) struct View<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) verdict: Verdict,
     pub(super) actions: Actions<'a>,
+    /// The output limit to try with, unless it must not be named.
+    pub(super) affordable: Option<u64>,
     message: Bytes,
 }
 
 impl<'a> View<'a> {
+    /// What to answer a request with.
     fn of(refusal: &'a Refusal, scene: &'a Scene<'a>) -> Self {
+        Self {
+            affordable: refusal.affordable_tokens(),
+            ..Self::told(refusal, scene, words::message)
+        }
+    }
+
+    /// What to end a stream with, where the same codes say that the answer was cut.
+    fn at_the_end(refusal: &'a Refusal, scene: &'a Scene<'a>) -> Self {
+        Self::told(refusal, scene, words::last_message)
+    }
+
+    fn told(
+        refusal: &'a Refusal,
+        scene: &'a Scene<'a>,
+        tell: fn(&Refusal, &Verdict, &Actions<'_>) -> Bytes,
+    ) -> Self {
         let verdict = Verdict::of(refusal, scene.now);
         let actions = Actions::of(refusal, &verdict, scene.links);
-        let message = words::message(refusal, &verdict, &actions);
+        let message = tell(refusal, &verdict, &actions);
         Self {
             refusal,
             scene,
             verdict,
             actions,
+            affordable: None,
             message,
         }
     }
@@ -99,6 +119,9 @@ pub fn render(refusal: &Refusal, scene: &Scene<'_>, headers: &mut HeaderMap) -> 
 
 /// The last event of a stream whose answer had begun: server-sent events (WHATWG HTML §9.2) as the dialect's SDKs raise
 /// them. OpenAI's has no `event:` line, and no `[DONE]` follows, because the answer is not complete.
+///
+/// An answer that became more than was held for it ends with `insufficient_credit_for_request` where credit pays,
+/// `budget_exceeded` for a budget and `request_exceeds_limit` for a quota of tokens; facts are not needed.
 pub fn stream_event(refusal: &Refusal, scene: &Scene<'_>) -> Bytes {
-    json::stream_event(&View::of(refusal, scene))
+    json::stream_event(&View::at_the_end(refusal, scene))
 }

@@ -8,11 +8,18 @@ use super::{Code, LimitKind, Refusal};
 pub(super) fn openai(refusal: &Refusal, status: StatusCode) -> &'static str {
     let code = refusal.code;
     match code {
-        Code::QuotaExhausted | Code::RequestExceedsLimit => "insufficient_quota",
-        // OpenAI names the unit that ran out: `requests` or `tokens`.
-        Code::LimitOnHold | Code::RateLimitExceeded | Code::ConcurrencyLimitExceeded => refusal
+        Code::CreditExhausted
+        | Code::InsufficientCreditForRequest
+        | Code::QuotaExhausted
+        | Code::BudgetExceeded
+        | Code::RequestExceedsLimit => "insufficient_quota",
+        // OpenAI names the unit that ran out: `requests` or `tokens`. It has no word for money that comes back.
+        Code::CreditOnHold
+        | Code::LimitOnHold
+        | Code::RateLimitExceeded
+        | Code::ConcurrencyLimitExceeded => refusal
             .limit
-            .filter(|limit| limit.kind != LimitKind::Concurrency)
+            .filter(|limit| matches!(limit.kind, LimitKind::Quota | LimitKind::RateLimit))
             .map_or("requests", |limit| limit.unit),
         Code::UnsupportedTransferCoding => "invalid_request_error",
         Code::UpstreamUnreachable

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Code, LimitKind, Refusal};
+use super::{Code, LimitFacts, Refusal};
 use crate::domain::{LimitStatus, Timestamp};
 
 /// The longest `Retry-After`. SDKs sleep as long as they are told, some for hours; a longer wait is said in the body.
@@ -49,8 +49,7 @@ impl Verdict {
                 && (status != StatusCode::TOO_MANY_REQUESTS || wait.is_none());
         let reset = refusal
             .limit
-            .filter(|limit| limit.kind == LimitKind::Quota && !refusal.never_fits())
-            .filter(|_| refusal.code != Code::LimitOnHold)
+            .filter(|limit| limit.windowed() && by_limit(refusal.code) && !refusal.never_fits())
             .and_then(|limit| limit.resets_at);
         Self {
             status,
@@ -76,6 +75,12 @@ impl Refusal {
             .is_some_and(|limit| limit.asked.max(1) > limit.limit)
     }
 
+    /// The output limit to try with, unless it must not be named.
+    pub(super) fn affordable_tokens(&self) -> Option<u64> {
+        let credit = self.credit.filter(|_| !self.redacts())?;
+        credit.max_affordable_tokens
+    }
+
     /// Whether the answer must not name figures.
     pub(super) fn redacts(&self) -> bool {
         self.subject.as_ref().is_some_and(|subject| subject.redact)
@@ -88,16 +93,20 @@ pub(super) fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(at.millis().saturating_add((1000 - part) % 1000))
 }
 
+/// Whether the limit that binds says with which status.
+const fn by_limit(code: Code) -> bool {
+    matches!(
+        code,
+        Code::QuotaExhausted | Code::BudgetExceeded | Code::RequestExceedsLimit
+    )
+}
+
 fn status(refusal: &Refusal) -> StatusCode {
-    let asked = refusal.limit.map(|limit| limit.status);
-    match (refusal.code, asked) {
-        (Code::QuotaExhausted | Code::RequestExceedsLimit, Some(LimitStatus::Forbidden)) => {
-            StatusCode::FORBIDDEN
-        }
-        (Code::QuotaExhausted | Code::RequestExceedsLimit, Some(LimitStatus::TooManyRequests)) => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        (code, _) => code.status(),
+    let asked = refusal.limit.filter(|_| by_limit(refusal.code));
+    match asked.map(|LimitFacts { status, .. }| status) {
+        Some(LimitStatus::Forbidden) => StatusCode::FORBIDDEN,
+        Some(LimitStatus::TooManyRequests) => StatusCode::TOO_MANY_REQUESTS,
+        Some(LimitStatus::PaymentRequired) | None => refusal.code.status(),
     }
 }
 
@@ -113,14 +122,14 @@ fn whole_wait(refusal: &Refusal, status: StatusCode, now: Timestamp) -> Option<D
             .map(|at| now.until(at))
     };
     match refusal.code {
-        Code::LimitOnHold => Some(said.unwrap_or(HOLD_UNKNOWN).min(HOLD)),
+        Code::CreditOnHold | Code::LimitOnHold => Some(said.unwrap_or(HOLD_UNKNOWN).min(HOLD)),
         Code::ConcurrencyLimitExceeded | Code::Overloaded | Code::Draining => {
             Some(said.unwrap_or(MOMENT))
         }
         Code::BillingUnavailable => Some(said.unwrap_or(BILLING)),
         Code::RateLimitExceeded => said.or_else(reset),
-        Code::QuotaExhausted | Code::RequestExceedsLimit if refusal.never_fits() => None,
-        Code::QuotaExhausted | Code::RequestExceedsLimit => said.or_else(reset),
+        code if by_limit(code) && refusal.never_fits() => None,
+        code if by_limit(code) => said.or_else(reset),
         Code::UpstreamUnavailable | Code::UnsupportedTransferCoding => None,
         _ => said,
     }

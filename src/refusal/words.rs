@@ -5,10 +5,13 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 
 use super::{
-    Code, Detail, LimitFacts, LimitKind, Refusal, Subject, actions::Actions, causes::cause, ink,
+    Code, Detail, LimitFacts, LimitKind, Refusal, Subject,
+    actions::Actions,
+    binds::{Holder, LimitName, binds},
+    causes::cause,
+    ink,
     verdict::Verdict,
 };
-use crate::domain::Scope;
 
 /// Writes the message of `refusal`.
 pub(super) fn message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_>) -> Bytes {
@@ -16,55 +19,20 @@ pub(super) fn message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_
     ink::text(|out| compose(out, refusal, verdict, actions)).unwrap_or_default()
 }
 
-/// The name of a limit within a sentence, such as `daily token quota`.
-pub(super) struct LimitName(pub(super) LimitFacts);
-
-/// Whose limit it is, with a space before it.
-struct Holder<'a>(Scope, Option<&'a Subject>);
+/// Writes the message of the event that ends a stream whose answer had begun.
+pub(super) fn last_message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_>) -> Bytes {
+    match refusal.code {
+        Code::InsufficientCreditForRequest | Code::BudgetExceeded | Code::RequestExceedsLimit => {
+            ink::text(|out| compose_cut(out, refusal, actions)).unwrap_or_default()
+        }
+        _ => message(refusal, verdict, actions),
+    }
+}
 
 /// Clauses that become one sentence: the first begins with a capital letter, the others follow a semicolon.
 struct Clauses<'a> {
     out: &'a mut String,
     started: bool,
-}
-
-impl fmt::Display for LimitName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LimitFacts {
-            kind, unit, per, ..
-        } = self.0;
-        let single = unit.strip_suffix('s').unwrap_or(unit);
-        match (kind, per) {
-            (LimitKind::Concurrency, _) => f.write_str("limit of concurrent requests"),
-            (LimitKind::RateLimit, Some(per)) => write!(f, "limit of {unit} per {per}"),
-            (LimitKind::RateLimit, None) => write!(f, "{single} rate limit"),
-            (LimitKind::Quota, per) => write!(f, "{}{single} quota", adjective(per)),
-        }
-    }
-}
-
-fn adjective(per: Option<&str>) -> &'static str {
-    match per {
-        Some("minute") => "per-minute ",
-        Some("hour") => "hourly ",
-        Some("day") => "daily ",
-        Some("week") => "weekly ",
-        Some("month") => "monthly ",
-        Some("period") => "billing period's ",
-        _ => "",
-    }
-}
-
-impl fmt::Display for Holder<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0, self.1) {
-            (Scope::Key, _) => f.write_str(" of this key"),
-            (Scope::Account, Some(subject)) => write!(f, " of account {}", subject.account),
-            (Scope::Account, None) => f.write_str(" of the account"),
-            (Scope::Plan, Some(subject)) => write!(f, " on plan {}", subject.plan),
-            (Scope::Plan, None) => f.write_str(" of the plan"),
-        }
-    }
 }
 
 impl Clauses<'_> {
@@ -98,17 +66,16 @@ fn compose(
     verdict: &Verdict,
     actions: &Actions<'_>,
 ) -> fmt::Result {
-    let told = match refusal.limit {
-        Some(limit) => limited(out, refusal, limit)?,
-        None => false,
-    };
-    let advice = if told {
-        limit_advice(refusal)
+    let start = out.len();
+    let bound = binds(out, refusal)?;
+    let advice = if bound {
+        capitalise(out, start);
+        binding_advice(refusal)
     } else {
         explained(out, refusal)?
     };
     end_sentence(out);
-    if told && let Some(said) = said(refusal) {
+    if bound && let Some(said) = said(refusal) {
         write!(out, " {said}")?;
         end_sentence(out);
     }
@@ -116,32 +83,76 @@ fn compose(
         write!(out, " Request {other} caused it.")?;
     }
 
-    let windowed = refusal
-        .limit
-        .is_some_and(|limit| limit.kind == LimitKind::Quota);
     let mut clauses = Clauses {
         out,
         started: false,
     };
-    if !advice.is_empty() {
-        clauses.add(format_args!("{advice}"))?;
+    match (bound, refusal.affordable_tokens()) {
+        (true, Some(0)) => clauses.add(format_args!("not even its input fits"))?,
+        (true, Some(1)) => clauses.add(format_args!("with at most 1 output token it fits"))?,
+        (true, Some(most)) => {
+            clauses.add(format_args!("with at most {most} output tokens it fits"))?;
+        }
+        _ if advice.is_empty() => {}
+        _ => clauses.add(format_args!("{advice}"))?,
     }
+    waiting(&mut clauses, refusal, verdict)?;
+    remedying(clauses, actions)
+}
+
+/// Says that an answer in mid-stream was cut, because it became more than was held for it.
+fn compose_cut(out: &mut String, refusal: &Refusal, actions: &Actions<'_>) -> fmt::Result {
+    out.push_str("The answer was cut off: it passed ");
+    let held = "the output that was held for it";
+    match (refusal.code, refusal.limit) {
+        (Code::InsufficientCreditForRequest, _) => out.push_str("the output that was paid for"),
+        (Code::BudgetExceeded, None) => write!(out, "{held} in a budget")?,
+        (_, None) => write!(out, "{held} in a quota")?,
+        (_, Some(limit)) => {
+            let holder = Holder(limit.scope, refusal.subject.as_ref());
+            write!(out, "{held} in the {}{holder}", LimitName(limit))?;
+        }
+    }
+    end_sentence(out);
+    let money = refusal.code != Code::RequestExceedsLimit
+        || refusal
+            .limit
+            .is_some_and(|limit| limit.kind == LimitKind::Budget);
+    let mut clauses = Clauses {
+        out,
+        started: false,
+    };
+    clauses.add(format_args!(
+        "what arrived is {}",
+        if money { "charged" } else { "counted" }
+    ))?;
+    remedying(clauses, actions)
+}
+
+fn waiting(clauses: &mut Clauses<'_>, refusal: &Refusal, verdict: &Verdict) -> fmt::Result {
+    let windowed = refusal.limit.filter(LimitFacts::windowed);
     match (verdict.wait, verdict.until) {
         (Some(_), _) => match verdict.seconds().unwrap_or(1) {
-            1 => clauses.add(format_args!("try again in 1 second"))?,
-            seconds => clauses.add(format_args!("try again in {seconds} seconds"))?,
+            1 => clauses.add(format_args!("try again in 1 second")),
+            seconds => clauses.add(format_args!("try again in {seconds} seconds")),
         },
-        (None, Some(until)) if windowed => {
-            // Only a quota that is used is what the sentence before spoke of last.
-            let what = match refusal.code {
-                Code::QuotaExhausted => "it",
-                _ => "the quota",
-            };
-            clauses.add(format_args!("{what} resets at {until}"))?;
-        }
-        (None, Some(until)) => clauses.add(format_args!("try again at {until}"))?,
-        (None, None) => {}
+        (None, Some(until)) => match windowed {
+            Some(limit) => {
+                // Only a limit that is used is what the sentence before spoke of last.
+                let what = match (refusal.code, limit.kind) {
+                    (Code::QuotaExhausted | Code::BudgetExceeded, _) => "it",
+                    (_, LimitKind::Budget) => "the budget",
+                    _ => "the quota",
+                };
+                clauses.add(format_args!("{what} resets at {until}"))
+            }
+            None => clauses.add(format_args!("try again at {until}")),
+        },
+        (None, None) => Ok(()),
     }
+}
+
+fn remedying(mut clauses: Clauses<'_>, actions: &Actions<'_>) -> fmt::Result {
     match actions.remedy {
         // No full stop behind an address: people and terminals take it for a part of it.
         Some((remedy, Some(page))) => {
@@ -150,84 +161,22 @@ fn compose(
         Some((remedy, None)) => clauses.add(format_args!("{}", remedy.clause_without_page()))?,
         None => {}
     }
-    end_sentence(out);
+    end_sentence(clauses.out);
     Ok(())
 }
 
-/// Says which limit binds; `false` when the code is not about a limit.
-fn limited(out: &mut String, refusal: &Refusal, limit: LimitFacts) -> Result<bool, fmt::Error> {
-    let LimitFacts {
-        unit,
-        used,
-        held,
-        asked,
-        limit: most,
-        ..
-    } = limit;
-    let (name, holder) = (
-        LimitName(limit),
-        Holder(limit.scope, refusal.subject.as_ref()),
-    );
-    let redact = refusal.redacts();
-    let start = out.len();
-    match refusal.code {
-        Code::QuotaExhausted if redact => write!(out, "{name} used{holder}")?,
-        Code::QuotaExhausted => write!(out, "{name} used: {used} of {most}{holder}")?,
-        Code::RequestExceedsLimit if redact => {
-            let part = if refusal.never_fits() {
-                "the whole"
-            } else {
-                "is left of the"
-            };
-            write!(out, "this request may take more than {part} {name}{holder}")?;
-        }
-        Code::RequestExceedsLimit if refusal.never_fits() => write!(
-            out,
-            "this request may take {asked} {unit}, but the whole {name}{holder} is {most}"
-        )?,
-        Code::RequestExceedsLimit => write!(
-            out,
-            "this request may take {asked} {unit}, but of the {name} of {most}{holder} only {} are left",
-            limit.remaining()
-        )?,
-        Code::LimitOnHold if redact => write!(
-            out,
-            "calls in flight hold what is left of the {name}{holder}"
-        )?,
-        Code::LimitOnHold => write!(
-            out,
-            "calls in flight hold what is left of the {name}{holder}: {used} used and {held} held of {most}"
-        )?,
-        Code::RateLimitExceeded if redact => write!(out, "{name} reached{holder}")?,
-        Code::RateLimitExceeded => {
-            let per = limit.per.unwrap_or("minute");
-            let unit = if most == 1 {
-                unit.trim_end_matches('s')
-            } else {
-                unit
-            };
-            write!(out, "rate limit reached: {most} {unit} per {per}{holder}")?;
-        }
-        Code::ConcurrencyLimitExceeded if redact => {
-            write!(out, "too many calls at the same time{holder}")?;
-        }
-        Code::ConcurrencyLimitExceeded => write!(
-            out,
-            "too many calls at the same time: the limit{holder} is {most}"
-        )?,
-        _ => return Ok(false),
-    }
-    capitalise(out, start);
-    Ok(true)
-}
-
-fn limit_advice(refusal: &Refusal) -> &'static str {
-    let tokens = refusal.limit.is_some_and(|limit| limit.unit == "tokens");
-    match refusal.code {
-        Code::RequestExceedsLimit if tokens && said(refusal).is_none() => {
-            "lower the output limit or shorten the input"
-        }
-        _ => "",
+/// What helps besides paying and waiting.
+fn binding_advice(refusal: &Refusal) -> &'static str {
+    let bounded = match (refusal.code, refusal.limit) {
+        (Code::InsufficientCreditForRequest, _) => true,
+        // A request is no more than one, however short it is.
+        (Code::RequestExceedsLimit, Some(limit)) => limit.unit != "requests",
+        _ => false,
+    };
+    if bounded && said(refusal).is_none() {
+        "lower the output limit or shorten the input"
+    } else {
+        ""
     }
 }
 
@@ -235,9 +184,13 @@ fn limit_advice(refusal: &Refusal) -> &'static str {
 fn said(refusal: &Refusal) -> Option<&str> {
     match &refusal.detail {
         Detail::Say(text) => Some(text),
-        Detail::Explain(text) if refusal.limit.is_none() || !refusal.redacts() => Some(text),
+        Detail::Explain(text) if !refusal.redacts() || !about_figures(refusal) => Some(text),
         _ => None,
     }
+}
+
+const fn about_figures(refusal: &Refusal) -> bool {
+    refusal.limit.is_some() || refusal.credit.is_some()
 }
 
 /// Writes the cause and returns what to do about it.
@@ -260,6 +213,16 @@ fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::E
         (Code::PermissionDenied, Detail::Model(model)) => {
             write!(out, "This key may not use model {model}")?;
         }
+        (Code::ModelNotPriced, Detail::Model(model)) => match &refusal.subject {
+            Some(Subject { account, .. }) => write!(
+                out,
+                "Model {model} has no price here, and what account {account} uses is counted in money"
+            )?,
+            None => write!(
+                out,
+                "Model {model} has no price here, and what this account uses is counted in money"
+            )?,
+        },
         (Code::ModelNotFound, Detail::Model(model)) => {
             write!(
                 out,

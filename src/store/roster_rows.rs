@@ -29,6 +29,8 @@ pub(super) fn put_account(
         models,
         limits,
         email,
+        // Only an account of the file has one, and it stands in an entry.
+        opening_credit: _,
     } = spec;
     let subscription = subscription.as_ref();
     let date =
@@ -172,6 +174,7 @@ pub(super) fn accounts(connection: &Connection) -> Result<Vec<AccountSpec>, RowE
             models: columns.models("models")?,
             limits: columns.json("limits", limits_from_json)?,
             email: columns.optional("email", |text| text.parse().ok())?,
+            opening_credit: None,
         });
     }
     Ok(accounts)

@@ -110,6 +110,7 @@ fn call(number: u64) -> CallRecord {
             cache_write: 2,
             output: 5,
             reasoning: 1,
+            ..Usage::default()
         },
         estimated: false,
         overrun: false,

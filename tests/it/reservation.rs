@@ -50,6 +50,7 @@ fn account(checks: &Checks) -> [u64; 4] {
         match (figures.per, figures.unit) {
             (Some(_), Unit::Tokens) => (shown[0], shown[1]) = (figures.used, figures.held),
             (Some(_), Unit::Requests) => shown[2] = figures.used,
+            (Some(_), Unit::Usd) => {}
             (None, _) => shown[3] = figures.used,
         }
     });

@@ -13,7 +13,7 @@ use super::{Binding, Taken};
 use crate::{
     accounts::{
         Accounts, Key, Output, Reading, Reason, Settled, Wanted,
-        fixtures::{at, clock, key, planned, quota, quotas, rates, roster, wanted},
+        fixtures::{at, clock, counted, key, planned, quota, quotas, rates, roster, wanted},
     },
     domain::{Clock, Limits, Mode, Per, Scope, Unit},
 };
@@ -65,7 +65,7 @@ fn a_thousand_at_once_against_fifty_admit_fifty_a_hundred_times() {
                         match hold(&key, &wanted(10, 10), &clock) {
                             Ok(taken) => {
                                 admitted.fetch_add(1, Ordering::Relaxed);
-                                key.account.book.settle(taken, Settled::Used(20), &clock);
+                                key.account.book.settle(taken, counted(20), &clock);
                             }
                             Err(bound) => assert_eq!(bound.reason, Reason::Spent),
                         }
@@ -95,7 +95,7 @@ fn tokens_held_at_once_never_pass_the_limit() {
                         let actual = (thread * 31 + turn * 17) % 130 + 1;
                         if let Ok(taken) = hold(key, &wanted(100, 30), clock) {
                             used.fetch_add(actual, Ordering::Relaxed);
-                            let settled = Settled::Used(actual as u64);
+                            let settled = counted(actual as u64);
                             key.account.book.settle(taken, settled, clock);
                         }
                     }
@@ -145,7 +145,11 @@ fn every_level_is_taken_or_none() {
     );
     assert_eq!(counts(&second, &clock), [(0, 0), (0, 150), (0, 150)]);
 
-    let changes = first.account.book.settle(taken, Settled::Used(70), &clock);
+    let changes = first
+        .account
+        .book
+        .settle(taken, counted(70), &clock)
+        .counters;
     assert_eq!(counts(&first, &clock), [(70, 0), (1, 0), (70, 0), (70, 0)]);
     // The account's and the plan's limit read one counter, which moves once.
     let moved: Vec<_> = changes
@@ -169,7 +173,11 @@ fn a_call_that_never_happened_gives_everything_back() {
     let taken = hold(&key, &wanted(100, 100), &clock).unwrap();
     let bound = hold(&key, &wanted(100, 100), &clock).unwrap_err();
     assert_eq!((bound.reason, bound.unit), (Reason::Spent, Unit::Requests));
-    let changes = key.account.book.settle(taken, Settled::Void, &clock);
+    let changes = key
+        .account
+        .book
+        .settle(taken, Settled::Void, &clock)
+        .counters;
     assert_eq!(changes, []);
     assert_eq!(counts(&key, &clock), [(0, 0), (0, 0)]);
     assert!(hold(&key, &wanted(100, 100), &clock).is_ok());
@@ -188,7 +196,7 @@ fn a_call_settles_in_the_window_that_admitted_it() {
     clock.advance(Duration::from_secs(3600));
     assert_eq!(counts(&key, &clock), [(0, 0), (0, 400)]);
     let next = hold(&key, &wanted(100, 100), &clock).unwrap();
-    let changes = key.account.book.settle(kept, Settled::Used(50), &clock);
+    let changes = key.account.book.settle(kept, counted(50), &clock).counters;
     let starts: Vec<_> = changes.iter().map(|change| change.window_start).collect();
     assert_eq!(
         starts,
@@ -197,7 +205,7 @@ fn a_call_settles_in_the_window_that_admitted_it() {
     assert_eq!(counts(&key, &clock), [(1, 0), (50, 400)]);
     // What is given back to a window that has passed is not taken from the present one.
     key.account.book.settle(void, Settled::Void, &clock);
-    key.account.book.settle(next, Settled::Used(10), &clock);
+    key.account.book.settle(next, counted(10), &clock);
     assert_eq!(counts(&key, &clock), [(1, 0), (60, 0)]);
 }
 
@@ -220,11 +228,11 @@ fn reasons_are_told_apart_and_ordered() {
     assert_eq!(reason(101), Reason::TooLarge);
     let held = hold(&key, &wanted(60, 0), &clock).unwrap();
     assert_eq!(reason(41), Reason::OnHold);
-    key.account.book.settle(held, Settled::Used(60), &clock);
+    key.account.book.settle(held, counted(60), &clock);
     assert_eq!(reason(41), Reason::TooLarge);
     let held = hold(&key, &wanted(40, 0), &clock).unwrap();
     // More than was held: it is charged all the same.
-    key.account.book.settle(held, Settled::Used(400), &clock);
+    key.account.book.settle(held, counted(400), &clock);
     assert_eq!(counts(&key, &clock), [(460, 0), (460, 0)]);
     assert_eq!(reason(1), Reason::Spent);
     let spent = key
@@ -306,7 +314,7 @@ fn the_output_is_what_every_level_can_hold() {
     let other = hold(&key, &wanted(300, 200), &clock).unwrap();
     assert_eq!(output(open(100, 1, 16_384)), Ok(400));
     assert_eq!(output(open(300, 1, 16_384)), Err(Reason::OnHold));
-    key.account.book.settle(other, Settled::Used(10), &clock);
+    key.account.book.settle(other, counted(10), &clock);
     assert_eq!(output(open(100, 1, 16_384)), Ok(890));
     // A client's own number is not touched.
     let taken = hold(&key, &wanted(100, 890), &clock).unwrap();
@@ -354,8 +362,8 @@ proptest! {
                 },
                 Step::Settle(which, used) if !open.is_empty() => {
                     let (taken, bound) = open.remove(which % open.len());
-                    let settled = used.map_or(Settled::Void, |used| Settled::Used(used.min(bound)));
-                    for change in book.settle(taken, settled, &clock) {
+                    let settled = used.map_or(Settled::Void, |used| counted(used.min(bound)));
+                    for change in book.settle(taken, settled, &clock).counters {
                         stored += if change.name.per == Per::Day { change.add } else { 0 };
                     }
                 }
@@ -365,7 +373,7 @@ proptest! {
         }
         let same_day = clock.now() < at("2026-11-21T00:00:00Z");
         for (taken, _) in open {
-            for change in book.settle(taken, Settled::Used(1), &clock) {
+            for change in book.settle(taken, counted(1), &clock).counters {
                 stored += if change.name.per == Per::Day { change.add } else { 0 };
             }
         }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::Accounts;
 use crate::{
     accounts::{
-        CounterName, CounterRow, Owner, Reason, Settled,
-        fixtures::{at, clock, key, quota, quotas, rates, roster, wanted},
+        CounterName, CounterRow, Owner, Reason,
+        fixtures::{at, clock, counted, key, quota, quotas, rates, roster, wanted},
     },
     domain::{AccountId, Clock, KeyDigest, KeyId, Limits, Per, Timestamp, Unit},
 };
@@ -19,7 +19,7 @@ fn use_tokens(accounts: &Accounts, clock: &Clock, tokens: u64) -> Result<(), Rea
     let taken = book
         .hold(&key.levels, &wanted(tokens, 0), clock, key.account.anchor)
         .map_err(|bound| bound.reason)?;
-    book.settle(taken, Settled::Used(tokens), clock);
+    book.settle(taken, counted(tokens), clock);
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn calls_under_way_keep_what_they_were_admitted_by() {
     let new = key(&accounts, "k1");
     assert!(new.account.book.enter(&new.levels, true).is_err());
     assert_eq!(use_tokens(&accounts, &clock, 101), Err(Reason::OnHold));
-    old.account.book.settle(taken, Settled::Used(450), &clock);
+    old.account.book.settle(taken, counted(450), &clock);
     drop(seat);
     assert!(new.account.book.enter(&new.levels, true).is_ok());
     assert_eq!(use_tokens(&accounts, &clock, 51), Err(Reason::TooLarge));

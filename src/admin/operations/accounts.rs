@@ -72,6 +72,7 @@ pub fn create_account(
         models: new.models,
         limits: new.limits,
         email: new.email,
+        opening_credit: None,
     };
     check_account(roster, &spec)?;
     Ok(spec)

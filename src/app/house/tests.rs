@@ -24,6 +24,7 @@ fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
         models: None,
         limits: Limits::default(),
         email: None,
+        opening_credit: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys about who pays and how much is allowed.
 
-use super::{COUNT, Choice, IMPLIED, Kind, MONEY, Section, TOKENS, deferred, key};
+use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key};
 
 /// What to do about a rate limit of 0.
 const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
@@ -9,6 +9,8 @@ const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops a
 const MODELS: Kind = Kind::List(&Kind::Name);
 /// A list of quotas.
 const QUOTAS: Kind = Kind::List(&Kind::Section(&QUOTA));
+/// A list of budgets.
+const BUDGETS: Kind = Kind::List(&Kind::Section(&BUDGET));
 /// A date in a subscription or of a key.
 const DATE: Kind = Kind::Instant;
 
@@ -37,9 +39,25 @@ pub(crate) static PLAN: Section = Section {
         )
         .or(IMPLIED),
         key("quotas", QUOTAS, "Requests or tokens per calendar window."),
-        deferred("budgets", MONEY),
-        deferred("credit", MONEY),
-        deferred("on_low_credit", MONEY),
+        key("budgets", BUDGETS, "Money per calendar window."),
+        key(
+            "credit",
+            Kind::Choice(&Choice {
+                words: &["none", "required"],
+                deferred: &[],
+            }),
+            "Whether calls are paid from the account's prepaid credit.",
+        )
+        .or("none"),
+        key(
+            "on_low_credit",
+            Kind::Choice(&Choice {
+                words: &["refuse", "clamp"],
+                deferred: &[],
+            }),
+            "clamp lowers the output limit of a call to what its account's credit affords.",
+        )
+        .or("refuse"),
         key(
             "per_key",
             Kind::Section(&PER_KEY),
@@ -74,7 +92,7 @@ static PER_KEY: Section = Section {
         )
         .or(IMPLIED),
         key("quotas", QUOTAS, "Requests or tokens per calendar window."),
-        deferred("budgets", MONEY),
+        key("budgets", BUDGETS, "Money per calendar window."),
     ],
 };
 
@@ -146,7 +164,48 @@ static QUOTA: Section = Section {
             "shadow counts and logs, and never refuses.",
         )
         .or("enforce"),
-        deferred("usd", MONEY),
+        deferred("usd", "money per window is a budget: write it under `budgets`"),
+    ],
+};
+
+static BUDGET: Section = Section {
+    name: "budget",
+    doc: "So much money per calendar window, in UTC.",
+    keys: &[
+        key(
+            "usd",
+            Kind::Money { zero: true },
+            "How many US dollars; 0 allows none.",
+        )
+        .required(),
+        key(
+            "per",
+            Kind::Choice(&Choice {
+                words: &["hour", "day", "week", "month", "period"],
+                deferred: &[],
+            }),
+            "The window. period is the subscription's billing period, or a month from the account's creation.",
+        )
+        .required()
+        .hint("hour, day, week, month or period; limits per minute are rate_limits"),
+        key(
+            "status",
+            Kind::Choice(&Choice {
+                words: &["402", "403", "429"],
+                deferred: &[],
+            }),
+            "The status of the refusal.",
+        )
+        .or("402"),
+        key(
+            "mode",
+            Kind::Choice(&Choice {
+                words: &["enforce", "shadow"],
+                deferred: &[],
+            }),
+            "shadow counts and logs, and never refuses.",
+        )
+        .or("enforce"),
     ],
 };
 
@@ -174,8 +233,12 @@ pub(crate) static ACCOUNT: Section = Section {
         )
         .or(IMPLIED),
         key("quotas", QUOTAS, "Quotas of its own, beside the plan's."),
-        deferred("budgets", MONEY),
-        deferred("credit", MONEY),
+        key("budgets", BUDGETS, "Budgets of its own, beside the plan's."),
+        key(
+            "credit",
+            Kind::Money { zero: false },
+            "Prepaid US dollars that it is given once, when it is first seen; `faregate credit add` gives more.",
+        ),
         deferred(
             "stripe_customer",
             "payment events come with a later version",
@@ -272,7 +335,11 @@ static KEY: Section = Section {
         )
         .or(IMPLIED),
         key("quotas", QUOTAS, "Quotas of its own, beside the account's."),
-        deferred("budgets", MONEY),
+        key(
+            "budgets",
+            BUDGETS,
+            "Budgets of its own, beside the account's.",
+        ),
         key("disabled", Kind::Flag, "Whether it is refused for now.").or("false"),
     ],
 };

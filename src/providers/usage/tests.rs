@@ -33,6 +33,7 @@ fn openai_counts_the_cache_inside_the_input() {
         cache_write: 8,
         output: 20,
         reasoning: 12,
+        ..Usage::default()
     };
     assert_eq!((usage, suspect), (Some(expected), false));
 }
@@ -48,6 +49,7 @@ fn anthropic_counts_the_cache_beside_the_input() {
         cache_write: 5,
         output: 3,
         reasoning: 2,
+        ..Usage::default()
     };
     assert_eq!((usage, suspect), (Some(expected), false));
 }

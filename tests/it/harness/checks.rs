@@ -35,7 +35,6 @@ pub(crate) struct Checks {
     pub(crate) store: Store,
     destination: Destination,
     catalogue: Catalogue,
-    name: ModelName,
     body: Bytes,
     ask: Ask,
 }
@@ -55,6 +54,7 @@ impl Checks {
             path: "/".into(),
             provider: None,
             counts_requests: false,
+            price_per_request: None,
             accounts: None,
         });
         let name = ModelName::parse("m").unwrap();
@@ -62,9 +62,10 @@ impl Checks {
             name: name.clone(),
             kind: ProviderKind::OpenAi,
             provider: ProviderId::parse("up").unwrap(),
-            upstream_name: name.clone(),
+            upstream_name: name,
             context_window: Some(1000),
             max_output_tokens: Some(500),
+            prices: None,
         }]);
         let (endpoint, body) = (
             Endpoint::ChatCompletions,
@@ -78,7 +79,6 @@ impl Checks {
             accounts,
             store,
             catalogue,
-            name,
             body,
         }
     }
@@ -105,8 +105,8 @@ impl Checks {
 
     /// The check of the body.
     pub(crate) fn permit(&self, admitted: Admitted) -> Result<Permitted, Refusal> {
-        let (to, name) = (&self.destination, Some(&self.name));
-        policy(admitted, to, name, &self.catalogue, &self.accounts)
+        let (to, ask, now) = (&self.destination, Some(&self.ask), self.desk.clock.now());
+        policy(admitted, to, ask, &self.catalogue, &self.accounts, now)
     }
 
     /// The last check.

@@ -1,8 +1,8 @@
 //! Rates, buckets and seats of several levels at once.
 
 use super::{
-    Accounts, Duration, Limits, Reason, Scope, Settled, Unit, clock, hold, key, planned, rates,
-    readings, roster, wanted,
+    Accounts, Duration, Limits, Reason, Scope, Settled, Unit, clock, counted, hold, key, planned,
+    rates, readings, roster, wanted,
 };
 
 #[test]
@@ -102,11 +102,11 @@ fn a_bucket_is_corrected_when_the_call_ends() {
     assert_eq!(bound.wait, Some(Duration::from_millis(7500)));
     // What asks for no tokens does not wait for any.
     assert!(hold(&key, &wanted(0, 0), &clock).is_ok());
-    key.account.book.settle(taken, Settled::Used(300), &clock);
+    key.account.book.settle(taken, counted(300), &clock);
     assert_eq!(left(), 700);
     let taken = hold(&key, &wanted(400, 100), &clock).unwrap();
     assert_eq!(left(), 500);
-    key.account.book.settle(taken, Settled::Used(2500), &clock);
+    key.account.book.settle(taken, counted(2500), &clock);
     let bound = hold(&key, &wanted(4, 0), &clock).unwrap_err();
     assert_eq!(bound.wait, Some(Duration::from_millis(1801 * 60)));
     clock.advance(Duration::from_millis(1801 * 60));

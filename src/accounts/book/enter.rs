@@ -1,0 +1,79 @@
+//! Limits that only time lifts: calls per minute and calls at once.
+
+use std::{sync::Arc, time::Duration};
+
+use smallvec::SmallVec;
+
+use super::Book;
+use crate::accounts::{Binding, Levels, Reason, binding::timed, levels::RateLevel};
+
+/// A seat among the calls at once; free again when dropped.
+#[derive(Debug)]
+pub struct Seat {
+    book: Arc<Book>,
+    slots: SmallVec<[usize; 4]>,
+}
+
+/// What passing the rates leaves behind.
+#[derive(Debug)]
+pub struct Entry {
+    /// The call's seat.
+    pub seat: Seat,
+}
+
+impl Book {
+    /// Takes one call from every rate, and a seat where it is `seated`, or nothing.
+    ///
+    /// # Errors
+    /// The rate, or the number of calls at once, that is used up.
+    pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Entry, Binding> {
+        let concurrent: &[RateLevel] = if seated { &levels.concurrent } else { &[] };
+        let pages = &mut *self.pages();
+        for level in concurrent {
+            let taken = u64::from(pages.seats[level.slot].1);
+            if taken >= level.limit {
+                return Err(timed(
+                    Reason::Concurrency,
+                    level,
+                    taken,
+                    Duration::from_secs(1),
+                ));
+            }
+        }
+        let mut passed: SmallVec<[_; 4]> = SmallVec::new();
+        for level in &levels.requests {
+            match pages.rates[level.slot].1.take() {
+                Ok(before) => passed.push((level.slot, before)),
+                Err(wait) => {
+                    for (slot, before) in passed.into_iter().rev() {
+                        pages.rates[slot].1.restore(before);
+                    }
+                    return Err(timed(Reason::Rate, level, level.limit, wait));
+                }
+            }
+        }
+        let slots: SmallVec<[usize; 4]> = concurrent.iter().map(|level| level.slot).collect();
+        for slot in &slots {
+            pages.seats[*slot].1 += 1;
+        }
+        Ok(Entry {
+            seat: Seat {
+                book: Arc::clone(self),
+                slots,
+            },
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.slots.is_empty() {
+            return;
+        }
+        let pages = &mut *self.book.pages();
+        for slot in &self.slots {
+            let seats = &mut pages.seats[*slot].1;
+            *seats = seats.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Every limit as a reader sees it.
+
+use std::time::Duration;
+
+use super::Book;
+use crate::{
+    accounts::{
+        Binding, Levels, Reading, Reason,
+        binding::{binding, timed},
+    },
+    domain::{Anchor, Clock, Mode, Unit},
+};
+
+impl Book {
+    /// Shows every limit of `levels` as it stands.
+    pub fn read(
+        &self,
+        levels: &Levels,
+        clock: &Clock,
+        anchor: Anchor,
+        mut show: impl FnMut(Reading),
+    ) {
+        let (now, elapsed) = (clock.now(), clock.elapsed());
+        let pages = &mut *self.pages();
+        let minute = Duration::from_secs(60);
+        for level in &levels.requests {
+            let rate = &pages.rates[level.slot].1;
+            let used = level.limit.saturating_sub(rate.remaining().into());
+            let figures = timed(Reason::Rate, level, used, rate.until_full());
+            show(Reading {
+                figures,
+                mode: Mode::Enforce,
+                window: minute,
+            });
+        }
+        for level in &levels.tokens {
+            let bucket = &mut pages.buckets[level.slot].1;
+            let used = level.limit.saturating_sub(bucket.remaining(elapsed));
+            let figures = timed(Reason::Rate, level, used, bucket.wait(level.limit, elapsed));
+            let figures = Binding {
+                unit: Unit::Tokens,
+                ..figures
+            };
+            show(Reading {
+                figures,
+                mode: Mode::Enforce,
+                window: minute,
+            });
+        }
+        for level in &levels.concurrent {
+            let taken = u64::from(pages.seats[level.slot].1);
+            let figures = timed(Reason::Concurrency, level, taken, Duration::ZERO);
+            show(Reading {
+                figures,
+                mode: Mode::Enforce,
+                window: Duration::ZERO,
+            });
+        }
+        for level in &levels.quotas {
+            let counter = &mut pages.counters[level.slot];
+            counter.roll(now, anchor);
+            let window = counter.window.start.until(counter.window.end);
+            let figures = binding(Reason::Spent, level, counter, 0);
+            show(Reading {
+                figures,
+                mode: level.quota.mode,
+                window,
+            });
+        }
+    }
+}
