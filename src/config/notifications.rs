@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{EmailAddress, NanoUsd, Secret, SubscriptionPolicy},
     notify::{
-        Email, Event, LowCredit, Pattern, Sender, Settings, SigningKey, Smtp, TRY_TIME, Webhook,
+        Email, Event, LowAt, Pattern, Sender, Settings, SigningKey, Smtp, TRY_TIME, Webhook,
         WebhookUrl,
     },
     refusal::Links,
@@ -211,18 +211,18 @@ fn email(fields: &Fields, environment: &dyn Environment, report: &mut Report) ->
     })
 }
 
-fn low_credit(fields: &Fields, report: &mut Report) -> Option<LowCredit> {
+fn low_credit(fields: &Fields, report: &mut Report) -> Option<LowAt> {
     let text = fields.text("low_credit")?;
     let share = |digits: &str| {
         let share = digits.trim_end().parse().ok();
         share.filter(|share| (1..LARGEST_SHARE).contains(share))
     };
     let read = match text.strip_suffix('%') {
-        Some(digits) => share(digits).map(LowCredit::Percent),
+        Some(digits) => share(digits).map(LowAt::Percent),
         None => NanoUsd::parse(text)
             .ok()
             .filter(|amount| !amount.is_negative())
-            .map(LowCredit::Amount),
+            .map(LowAt::Amount),
     };
     if read.is_none() {
         let place = fields.place_of("low_credit");

@@ -22,12 +22,12 @@ pub use send::{
     smtp::{Smtp, WrongSmtp},
     url::{WebhookUrl, WrongUrl},
 };
-pub use settings::{Email, LowCredit, Sender, Settings, TRY_TIME, Webhook};
+pub use settings::{Email, LowAt, Sender, Settings, TRY_TIME, Webhook};
 
 use self::{
     event::{Found, Notice},
     queue::Queue,
-    watch::Marks,
+    watch::{Marks, Purses},
 };
 use crate::{
     accounts::Accounts,
@@ -132,6 +132,7 @@ impl Notifier {
     /// Looks at all accounts, again and again.
     async fn watch(&self, accounts: &Accounts) {
         let mut told: Option<Marks> = None;
+        let mut purses = Purses::default();
         loop {
             if let Some(settings) = self.settings() {
                 if told.is_none() {
@@ -142,7 +143,9 @@ impl Notifier {
                     told = marks.ok().map(Marks::of);
                 }
                 if let Some(told) = &mut told {
-                    let found = watch::look(accounts, &settings, &self.inner.clock, told).await;
+                    self.ask(accounts, &mut purses).await;
+                    let clock = &self.inner.clock;
+                    let found = watch::look(accounts, &settings, clock, (told, &purses)).await;
                     self.queue(&settings, &found, told).await;
                 }
             }
@@ -150,6 +153,18 @@ impl Notifier {
                 () = self.inner.look.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
             }
+        }
+    }
+
+    /// Asks the store for top-ups that are not known. What it does not say now is asked again.
+    async fn ask(&self, accounts: &Accounts, purses: &mut Purses) {
+        let asking = purses.asking(accounts);
+        if asking.is_empty() {
+            return;
+        }
+        match self.inner.store.last_top_ups(asking.clone()).await {
+            Ok(last) => purses.learn(&asking, &last),
+            Err(error) => tracing::warn!(%error, "the last top-ups could not be read"),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Settings {
     /// E-mail.
     pub email: Option<Arc<Email>>,
     /// When credit is low.
-    pub low_credit: LowCredit,
+    pub low_credit: LowAt,
     /// How long before a renewal it is told; `None` tells none.
     pub renewal_notice: Option<Duration>,
     /// How patient the house is.
@@ -71,7 +71,7 @@ pub struct Sender {
 
 /// When credit is low.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LowCredit {
+pub enum LowAt {
     /// At so many hundredths of the last top-up.
     Percent(u8),
     /// At this amount.

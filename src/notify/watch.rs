@@ -3,6 +3,7 @@
 //! Looking costs the requests nothing but the moment in which an account's limits are read, as its own page of limits
 //! reads them. Nothing here is sent or written.
 
+mod credit;
 mod limits;
 mod standing;
 
@@ -10,12 +11,14 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+pub(crate) use credit::Purses;
+
 use super::{
     Settings,
     event::{Found, Notice},
 };
 use crate::{
-    accounts::{Accounts, Roster},
+    accounts::{AccountSpec, Accounts, Roster},
     domain::{AccountId, Clock, EmailAddress, PlanId, Timestamp},
     refusal::Address,
     store::Mark,
@@ -30,6 +33,8 @@ pub(crate) struct Marks(HashMap<String, (i64, i64)>);
 
 /// One look around.
 struct Look<'a> {
+    accounts: &'a Accounts,
+    purses: &'a Purses,
     settings: &'a Settings,
     clock: &'a Clock,
     now: Timestamp,
@@ -44,9 +49,11 @@ pub(crate) async fn look(
     accounts: &Accounts,
     settings: &Settings,
     clock: &Clock,
-    told: &Marks,
+    (told, purses): (&Marks, &Purses),
 ) -> Vec<Found> {
     let mut look = Look {
+        accounts,
+        purses,
         settings,
         clock,
         now: clock.now(),
@@ -60,6 +67,7 @@ pub(crate) async fn look(
         for account in some {
             if let Some(plan) = plans.get(&account.plan) {
                 look.standing(account, plan);
+                look.credit(account, plan);
             }
         }
         tokio::task::yield_now().await;
@@ -88,6 +96,15 @@ fn address(found: &mut [Found], roster: &Roster) {
     for notice in found.iter_mut().filter_map(|found| found.notice.as_mut()) {
         let email = notice.account.as_ref().and_then(|id| known.get(id));
         notice.email = email.map(|email| (*email).clone());
+    }
+}
+
+/// A notice about an account as a whole.
+fn about(account: &AccountSpec, notice: Notice) -> Notice {
+    Notice {
+        account: Some(account.id.clone()),
+        plan: Some(account.plan.clone()),
+        ..notice
     }
 }
 

@@ -1,4 +1,4 @@
-//! Quotas that are nearly used, and used.
+//! Quotas and budgets that are nearly used, and used.
 
 use serde_json::{Value, json};
 use smallvec::SmallVec;
@@ -6,13 +6,16 @@ use smallvec::SmallVec;
 use super::Look;
 use crate::{
     accounts::{Binding, Key, Reading},
-    domain::{Mode, Per, Scope, Timestamp},
+    domain::{Mode, Per, Scope, Timestamp, Unit},
     notify::event::{Event, Notice},
 };
 
 /// Percent of a limit at which people are warned.
 const WARNING: i64 = 80;
 const ALL: i64 = 100;
+
+const QUOTA: &str = "quota";
+const BUDGET: &str = "budget";
 
 /// A limit of which much is used.
 struct High {
@@ -58,18 +61,21 @@ impl Look<'_> {
         if self.is_told(&slot, limit.start, limit.level) {
             return;
         }
-        let event = match limit.level {
-            ALL => Event::QuotaExhausted,
+        let event = match (limit.kind(), limit.level) {
+            (BUDGET, ALL) => Event::BudgetExhausted,
+            (BUDGET, _) => Event::BudgetWarning,
+            (_, ALL) => Event::QuotaExhausted,
             _ => Event::QuotaWarning,
         };
-        let pay = self.settings.links.pay(Some(&account.id));
-        let facts = json!({
-            "limit": limit.facts(),
-            "actions": [
-                super::action("upgrade", pay),
-                {"rel": "wait", "until": limit.resets_at},
-            ],
-        });
+        let wait = json!({"rel": "wait", "until": limit.resets_at});
+        // A key's or an account's own budget was set for it and stays what it is under a larger plan.
+        let actions = if limit.kind() == BUDGET && limit.figures.scope != Scope::Plan {
+            vec![wait]
+        } else {
+            let pay = self.settings.links.pay(Some(&account.id));
+            vec![super::action("upgrade", pay), wait]
+        };
+        let facts = json!({"limit": limit.facts(), "actions": actions});
         let mut notice = Notice::new(event, facts);
         notice.account = Some(account.id.clone());
         notice.key = of_key.then(|| key.id.clone());
@@ -104,14 +110,21 @@ impl High {
         })
     }
 
+    fn kind(&self) -> &'static str {
+        match self.figures.unit {
+            Unit::Usd => BUDGET,
+            Unit::Requests | Unit::Tokens => QUOTA,
+        }
+    }
+
     fn facts(&self) -> Value {
         json!({
-            "kind": "quota",
+            "kind": self.kind(),
             "scope": self.figures.scope.as_str(),
             "unit": self.figures.unit.as_str(),
             "per": self.per.as_str(),
-            "limit": self.figures.limit,
-            "used": self.figures.used,
+            "limit": self.figures.figure(self.figures.limit),
+            "used": self.figures.figure(self.figures.used),
             "resets_at": self.resets_at,
         })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Look, action};
+use super::{Look, about, action};
 use crate::{
     accounts::{AccountSpec, PlanSpec},
     domain::{Anchor, Per, Standing, Subscription, SubscriptionStatus, Timestamp, Window},
@@ -173,14 +173,6 @@ impl Look<'_> {
             "trial_end": subscription.trial_end,
             "grace_until": subscription.grace_until(policy),
         })
-    }
-}
-
-fn about(account: &AccountSpec, notice: Notice) -> Notice {
-    Notice {
-        account: Some(account.id.clone()),
-        plan: Some(account.plan.clone()),
-        ..notice
     }
 }
 

@@ -1,20 +1,25 @@
 //! What is told, at which hour, and that it is told once.
 
+mod credit;
 mod limits;
 mod standing;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::Value;
 
-use super::{Marks, look};
+use super::{Found, Marks, Purses, look};
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, Output, PlanSpec, Roster, Settled, Source, Wanted},
+    accounts::{
+        AccountSpec, Accounts, KeySpec, Lot, LowCredit, Output, PlanSpec, Roster, Settled, Source,
+        Wanted,
+    },
     domain::{
-        AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, Per, PlanId, Quota,
+        AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId, Quota,
         Subscription, SubscriptionPolicy, Timestamp, Unit,
     },
-    notify::{LowCredit, Settings, TRY_TIME},
+    notify::{LowAt, Settings, TRY_TIME},
+    prices::{Factor, Quote},
     refusal::Links,
 };
 
@@ -25,6 +30,8 @@ struct House {
     roster: Roster,
     settings: Settings,
     told: Marks,
+    purses: Purses,
+    last: HashMap<AccountId, NanoUsd>,
 }
 
 /// What was told: type, account, key, and the body's data.
@@ -38,6 +45,9 @@ impl House {
             id: PlanId::parse("pro").unwrap(),
             models: None,
             subscription_required: subscription.is_some(),
+            credit_required: false,
+            on_low_credit: LowCredit::Refuse,
+            price_factor: Factor::ONE,
             limits,
             per_key: Limits::default(),
             default_max_output_tokens: 16_384,
@@ -52,6 +62,7 @@ impl House {
             subscription,
             models: None,
             limits: Limits::default(),
+            opening_credit: None,
             email: Some("billing@acme.example".parse().unwrap()),
         };
         let roster = Roster {
@@ -67,6 +78,8 @@ impl House {
             roster,
             settings: settings(),
             told: Marks::default(),
+            purses: Purses::default(),
+            last: HashMap::new(),
             clock,
         }
     }
@@ -80,9 +93,30 @@ impl House {
         self.publish(|roster| roster.accounts[0].subscription = Some(subscription));
     }
 
+    async fn found(&mut self) -> Vec<Found> {
+        let asking = self.purses.asking(&self.accounts);
+        self.purses.learn(&asking, &self.last);
+        let known = (&self.told, &self.purses);
+        look(&self.accounts, &self.settings, &self.clock, known).await
+    }
+
+    /// Adds credit, as a top-up does.
+    fn top_up(&mut self, amount: &str) {
+        let account = AccountId::parse("acme").unwrap();
+        let amount = NanoUsd::parse(amount).unwrap();
+        let lot = Lot {
+            entry: 1,
+            remaining: amount,
+            priority: 50,
+            expires_at: None,
+        };
+        self.accounts.add_lot(&account, lot);
+        self.last.insert(account, amount);
+    }
+
     /// Looks around, and takes what was found as told.
     async fn look(&mut self) -> Vec<Told> {
-        let found = look(&self.accounts, &self.settings, &self.clock, &self.told).await;
+        let found = self.found().await;
         let mut told = Vec::new();
         for found in found {
             self.told.put(&found.mark);
@@ -103,19 +137,26 @@ impl House {
 
     /// Makes a call that uses so many tokens.
     fn call(&self, key: &str, tokens: u64) {
+        self.spend(key, tokens, "0");
+    }
+
+    /// Makes a call that costs so much.
+    fn spend(&self, key: &str, tokens: u64, cost: &str) {
         let key = self.accounts.lookup(&digest(key)).unwrap().key;
         let wanted = Wanted {
             input: tokens,
             output: Output::Fixed(0),
             answers: 1,
             bucket_input: 0,
+            quote: Quote::NOTHING,
             quotas: true,
         };
         let (book, anchor) = (&key.account.book, key.account.anchor);
         let taken = book
             .hold(&key.levels, &wanted, &self.clock, anchor)
             .unwrap();
-        book.settle(taken, Settled::Used(tokens), &self.clock);
+        let cost = NanoUsd::parse(cost).unwrap();
+        let _ = book.settle(taken, Settled::Used { tokens, cost }, &self.clock);
     }
 
     /// Turns the clock to an instant.
@@ -150,7 +191,7 @@ fn settings() -> Settings {
     Settings {
         webhooks: Vec::new(),
         email: None,
-        low_credit: LowCredit::Percent(20),
+        low_credit: LowAt::Percent(20),
         renewal_notice: Some(Duration::from_secs(3 * 86_400)),
         subscriptions: SubscriptionPolicy {
             grace_period: Duration::from_secs(7 * 86_400),

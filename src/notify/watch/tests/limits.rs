@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{House, limits, quota};
-use crate::domain::{Mode, Per, Unit};
+use crate::domain::{Mode, NanoUsd, Per, Unit};
 
 fn daily(limit: u64) -> House {
     House::new(limits([quota(Unit::Tokens, Per::Day, limit)]), None)
@@ -127,16 +127,45 @@ async fn what_refuses_nobody_or_everybody_is_no_news() {
 async fn people_are_written_to_where_their_account_says() {
     let mut house = daily(100);
     house.call("one", 100);
-    let found = super::look(&house.accounts, &house.settings, &house.clock, &house.told).await;
+    let found = house.found().await;
     let told: Vec<_> = found.into_iter().filter_map(|found| found.notice).collect();
     let email = told[0].email.as_ref().unwrap();
     assert_eq!(email.as_str(), "billing@acme.example");
     house.publish(|roster| roster.accounts[0].email = None);
-    let found = super::look(&house.accounts, &house.settings, &house.clock, &house.told).await;
+    let found = house.found().await;
     assert!(
         found
             .iter()
             .filter_map(|found| found.notice.as_ref())
             .all(|notice| notice.email.is_none())
     );
+}
+
+#[tokio::test]
+async fn a_budget_is_spoken_of_in_dollars() {
+    let dollars = |amount: &str| u64::try_from(NanoUsd::parse(amount).unwrap().nanos()).unwrap();
+    let mut house = House::new(limits([quota(Unit::Usd, Per::Period, dollars("50"))]), None);
+    house.publish(|roster| {
+        roster.keys[0].limits = limits([quota(Unit::Usd, Per::Day, dollars("40"))]);
+    });
+    house.spend("one", 10, "39.999999999");
+    let told = house.look().await;
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0].0, "budget.warning");
+    assert_eq!(told[0].1["key"], "one");
+    let limit = json!({"kind": "budget", "scope": "key", "unit": "usd", "per": "day", "limit": "40.00",
+        "used": "39.999999999", "resets_at": "2026-11-21T00:00:00Z"});
+    assert_eq!(told[0].1["limit"], limit);
+    // A larger plan does not lift what was set for the key.
+    assert_eq!(
+        told[0].1["actions"],
+        json!([{"rel": "wait", "until": "2026-11-21T00:00:00Z"}])
+    );
+    house.spend("two", 10, "0.000000001");
+    let told = house.look().await;
+    assert_eq!((told.len(), told[0].0), (1, "budget.warning"));
+    assert_eq!(told[0].1["limit"]["used"], "40.00");
+    assert_eq!(told[0].1["actions"][0]["rel"], "upgrade");
+    house.spend("two", 10, "10.01");
+    assert_eq!(house.types().await, ["budget.exhausted"]);
 }
