@@ -19,12 +19,13 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    admin::{Admin, Registry, Rejection},
+    admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
+    domain::AccountId,
     store::{
-        CallFilter, CallRow, NotificationFilter, NotificationId, NotificationRow, Page, UsageQuery,
-        UsageRow,
+        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, NotificationFilter,
+        NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -71,6 +72,22 @@ impl Registry for Serving {
 
     async fn test_notification(&self) -> Result<usize, Rejection> {
         Ok(1)
+    }
+
+    async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
+        self.0.credit_add(entry).await
+    }
+
+    async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        self.0.credit_transfer(transfer).await
+    }
+
+    async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        self.0.credit(account).await
+    }
+
+    async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
+        self.0.entries(filter).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {
