@@ -1,6 +1,7 @@
 //! The command line as it is typed, without a process of its own.
 
 mod help;
+mod notifications;
 mod running;
 mod stopped;
 mod tables;

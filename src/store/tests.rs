@@ -4,6 +4,7 @@ mod credit;
 mod export;
 mod faults;
 mod ledger;
+mod notifications;
 mod opening;
 mod reading;
 mod recovering;

@@ -61,6 +61,9 @@ mod models_list;
 /// Who may use which model on which route.
 mod policy;
 
+/// Telling people: webhooks and e-mail.
+mod notifications;
+
 /// What asks for health.
 mod probes;
 
