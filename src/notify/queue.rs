@@ -162,9 +162,9 @@ impl Queue {
     }
 }
 
-/// Counts and logs. The target is named without its query, and an account's address not at all.
+/// Counts and logs. A webhook is named by its host: path and query may be what lets one in. Nobody's address is named.
 fn tell(row: &NotificationRow, attempted: &Attempted, metrics: &Metrics) {
-    let (id, event, target) = (row.id, &row.event, &row.target);
+    let (id, event, target) = (row.id, &row.event, origin(&row.target));
     match attempted {
         Attempted::Delivered => {
             metrics.notification_tried(NotificationResult::Delivered);
@@ -186,4 +186,12 @@ fn tell(row: &NotificationRow, attempted: &Attempted, metrics: &Metrics) {
             );
         }
     }
+}
+
+/// A URL without its path.
+fn origin(target: &str) -> &str {
+    let path = target
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some(scheme.len() + 3 + rest.find('/')?));
+    path.map_or(target, |path| &target[..path])
 }

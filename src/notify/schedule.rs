@@ -63,9 +63,8 @@ pub(super) fn retry_after(field: &str, now: Timestamp) -> Option<Duration> {
     let field = field.trim();
     if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number has are a long time all the same.
-        return Some(Duration::from_secs(
-            field.parse().unwrap_or(u32::MAX.into()),
-        ));
+        let seconds = field.parse().unwrap_or(LONGEST_WAIT.as_secs());
+        return Some(Duration::from_secs(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(field).ok()?;
     let at = Timestamp::from_millis(date.timestamp().as_millisecond());

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -11,6 +14,12 @@ use crate::domain::Secret;
 
 /// What every secret begins with.
 const PREFIX: &str = "whsec_";
+
+/// Takes base64 with its padding and without: some tools leave it out.
+const READER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Bytes of a key (Standard Webhooks, "Signature scheme").
 const LEAST: usize = 24;
@@ -38,7 +47,7 @@ impl SigningKey {
     /// It is something else, too short or too long.
     pub fn parse(secret: &Secret) -> Result<Self, InvalidSigningKey> {
         let encoded = secret.expose().strip_prefix(PREFIX);
-        let bytes = encoded.and_then(|encoded| STANDARD.decode(encoded).ok());
+        let bytes = encoded.and_then(|encoded| READER.decode(encoded).ok());
         let bytes = Zeroizing::new(bytes.ok_or(InvalidSigningKey::Form)?);
         if (LEAST..=MOST).contains(&bytes.len()) {
             Ok(Self(bytes))

@@ -132,7 +132,7 @@ fn named(secure: bool, authority: &str, slash: &str, path: &str) -> String {
     let mut name = format!("{scheme}://{authority}{slash}{path}");
     if !query.is_empty() {
         let digest = Sha256::digest(query.as_bytes());
-        name.push_str("#");
+        name.push('#');
         for byte in digest.iter().take(4) {
             name.push_str(&format!("{byte:02x}"));
         }

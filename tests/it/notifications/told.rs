@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::{arrived, hooks, message, receiver, test, verified, webhook};
 use crate::{
     fixture::{CHAT, KEY, file, planned, provider, served},
-    harness::{Gateway, Upstream, within},
+    harness::{Gateway, Upstream},
 };
 
 const PAY: &str = "payment: {pay_url: \"https://pay.example.com/?account={account}\"}\n";
