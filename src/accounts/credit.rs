@@ -55,11 +55,11 @@ pub struct Credit {
 /// The lots of an account, its debt and what is held.
 #[derive(Debug, Default)]
 pub(super) struct Purse {
-    /// In the order of drawing. Empty ones stay while calls in flight may give back to them.
+    /// In the order of drawing. Empty ones stay while something that was drawn may be given back to them.
     lots: Vec<Lot>,
     debt: NanoUsd,
     held: NanoUsd,
-    /// Charges that may yet be given back.
+    /// Charges and entries that may yet be given back.
     open: u32,
     /// What was lost and is not recorded yet.
     expired: Vec<Draw>,

@@ -34,6 +34,9 @@ use crate::{
 /// How long what is left after a forced end may take to settle.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
+/// How often is looked for credit that has expired.
+const EXPIRED_EVERY: Duration = Duration::from_secs(60);
+
 /// A daemon that serves.
 #[derive(Debug)]
 pub struct App {
@@ -146,6 +149,7 @@ impl App {
         ));
         house.set_file(roster).await?;
 
+        background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
@@ -330,6 +334,17 @@ impl App {
         self.serving_admin.wait().await;
         self.background.wait().await;
         self.store.close().await;
+    }
+}
+
+/// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
+async fn record_expired(house: Arc<House>, shutdown: Shutdown) {
+    loop {
+        house.teller().post_expired().await;
+        tokio::select! {
+            () = shutdown.cut_off() => return,
+            () = tokio::time::sleep(EXPIRED_EVERY) => {}
+        }
     }
 }
 

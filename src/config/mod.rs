@@ -23,6 +23,7 @@ mod nearest;
 mod notifications;
 mod payment;
 mod plans;
+mod prices;
 mod problem;
 mod providers;
 mod read;

@@ -4,11 +4,13 @@
 
 mod billing;
 mod notifications;
+mod prices;
 mod server;
 mod upstream;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
 pub(crate) use notifications::NOTIFICATIONS;
+pub(crate) use prices::PRICE;
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
 
@@ -78,11 +80,20 @@ pub(crate) enum Kind {
     },
     /// A number and a unit of bytes.
     Size { least: u64 },
+    /// An exact price in dollars.
+    Price {
+        /// Whether it is for a million, as prices of tokens are.
+        per_million: bool,
+    },
+    /// What prices are multiplied by.
+    Factor,
     /// An exact amount of dollars.
     Money {
         /// Whether 0 is an amount here.
         zero: bool,
     },
+    /// An exact amount of dollars, or a part of something in percent. Whoever compiles it reads it.
+    MoneyOrShare,
     /// An IP address and a port.
     Address,
     /// Scheme, host and path.
@@ -122,9 +133,6 @@ pub(crate) const TOKENS: Kind = Kind::Integer {
     least: 1,
     most: i64::MAX as u64,
 };
-
-/// Words for keys that wait for money.
-pub(crate) const MONEY: &str = "prices, budgets and credit come with a later version";
 
 pub(crate) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key {
@@ -211,7 +219,11 @@ pub(crate) static ROOT: Section = Section {
             Kind::Named(&MODEL),
             "The models clients may name, and where each is served. A model not listed is refused; without this section every name passes.",
         ),
-        deferred("prices", MONEY),
+        key(
+            "prices",
+            Kind::Named(&PRICE),
+            "What models cost, in US dollars per million tokens, by their public name.",
+        ),
         key(
             "routes",
             Kind::List(&Kind::Section(&ROUTE)),

@@ -46,6 +46,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// Credit through the program, and what is left of it after a kill.
+mod ledger;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
 
@@ -63,6 +66,9 @@ mod policy;
 
 /// Telling people: webhooks and e-mail.
 mod notifications;
+
+/// What a call would meet: `POST /v1/faregate/preflight`.
+mod preflight;
 
 /// What asks for health.
 mod probes;

@@ -14,7 +14,7 @@ pub(crate) static NOTIFICATIONS: Section = Section {
         key("email", Kind::Section(&EMAIL), "People who are told by e-mail."),
         key(
             "low_credit",
-            Kind::Text,
+            Kind::MoneyOrShare,
             "When credit is low: at an amount in US dollars such as 5.00, or at a part of the last top-up such as 20%.",
         )
         .or("20%"),

@@ -210,6 +210,43 @@ async fn debt_is_paid_from_what_comes_next() {
 }
 
 #[tokio::test]
+async fn what_was_charged_without_knowing_the_lots_is_drawn_from_them_in_order() {
+    let store = in_memory();
+    let give = async |amount, priority| {
+        let grant = NewEntry {
+            priority,
+            ..entry(EntryKind::Grant, amount)
+        };
+        store.post_entry(grant, Draws::new()).await.unwrap();
+    };
+    give(100, 50).await;
+    give(70, 10).await;
+    // In one group: the second sees what the first has left.
+    let postings = [
+        charged(1, 60, &[]),
+        charged(2, 30, &[(2, 5)]),
+        charged(1, 60, &[]),
+        charged(3, 200, &[(1, 20)]),
+    ];
+    post(&store, postings);
+    flushed(&store).await;
+    assert_eq!((balance(&store).await, lots(&store).await), (-120, vec![]));
+    let replayed = verified(&store).await;
+    assert!(replayed.is_right(), "{replayed:?}");
+    let draws = store.look(|connection| {
+        let sql = "SELECT credit_draws FROM calls ORDER BY id";
+        let mut select = connection.prepare(sql).unwrap();
+        let rows = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    });
+    assert_eq!(
+        draws.await.unwrap(),
+        [r#"{"2":60}"#, r#"{"1":20,"2":10}"#, r#"{"1":80}"#]
+    );
+    store.close().await;
+}
+
+#[tokio::test]
 async fn what_takes_credit_takes_it_from_the_lots_it_names() {
     let store = in_memory();
     for amount in [100, 200] {
