@@ -46,6 +46,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// The program is killed at any moment, and nothing is lost.
+mod kill;
+
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
