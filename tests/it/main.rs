@@ -106,6 +106,9 @@ mod shipped;
 /// The whole way: a call, a stream, refusals.
 mod smoke;
 
+/// A store whose disk is full, fails, is slow, or has no more places.
+mod store_faults;
+
 /// Streams pass frame by frame.
 mod streaming;
 

@@ -175,6 +175,11 @@ impl Daemon {
         self.child.as_ref().unwrap()
     }
 
+    /// Its number for the system.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process().id()
+    }
+
     /// A chat completion with this key.
     pub(crate) fn chat(&self, key: &str, body: &str) -> Call {
         Call::new(self.address, "POST", "/v1/chat/completions")

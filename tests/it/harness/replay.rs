@@ -1,7 +1,7 @@
 //! The program beside the daemon, and both replays of the ledger.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::OnceLock,
 };
@@ -30,8 +30,8 @@ pub(crate) fn verified(folder: &Path) -> Value {
 /// The second replay, in another language, with the usage that the program tells. It needs Python 3.10 or newer; where
 /// there is none, that is said, and `.ci/run` requires it.
 pub(crate) fn replayed(folder: &Path) -> Option<Value> {
-    static PYTHON: OnceLock<Option<&'static str>> = OnceLock::new();
-    let python = (*PYTHON.get_or_init(python))?;
+    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let python = PYTHON.get_or_init(python).as_ref()?;
     let output = Command::new(python)
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -48,11 +48,13 @@ pub(crate) fn replayed(folder: &Path) -> Option<Value> {
     Some(said)
 }
 
-fn python() -> Option<&'static str> {
-    let newer = "import sys; sys.exit(sys.version_info < (3, 10))";
-    let python = ["python3", "python3.11"].into_iter().find(|python| {
-        let tried = Command::new(python).args(["-c", newer]).status();
-        tried.is_ok_and(|status| status.success())
+/// The interpreter itself: what finds it may be a script that takes longer than the replay.
+fn python() -> Option<PathBuf> {
+    let newer = "import sys; print(sys.executable); sys.exit(sys.version_info < (3, 10))";
+    let python = ["python3", "python3.11"].into_iter().find_map(|python| {
+        let tried = Command::new(python).args(["-c", newer]).output().ok()?;
+        let path = String::from_utf8(tried.stdout).ok()?;
+        tried.status.success().then(|| path.trim().into())
     });
     if python.is_none() {
         assert!(
