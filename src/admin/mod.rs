@@ -32,8 +32,8 @@ use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
     domain::{AccountId, NanoUsd},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer, Page, Posted,
-        UsageQuery, UsageRow,
+        CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer,
+        NotificationFilter, NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
     },
 };
 
@@ -65,6 +65,22 @@ pub trait Registry: Send + Sync {
         &self,
         query: UsageQuery,
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
+
+    /// A page of messages to people, newest first.
+    fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> impl Future<Output = Result<Page<NotificationRow>, Rejection>> + Send;
+
+    /// Has a message sent again; the row as it is then, or `None` when there is none. One that was delivered stays as it
+    /// is.
+    fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> impl Future<Output = Result<Option<NotificationRow>, Rejection>> + Send;
+
+    /// Sends a test to everybody who is told anything; to how many.
+    fn test_notification(&self) -> impl Future<Output = Result<usize, Rejection>> + Send;
 
     /// Posts an entry of credit.
     fn credit_add(&self, entry: NewEntry)

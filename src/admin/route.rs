@@ -31,6 +31,12 @@ pub(super) enum Resource<'p> {
     Calls,
     /// Sums over calls.
     Usage,
+    /// Messages to people.
+    Notifications,
+    /// A message to everybody, to see whether it arrives.
+    Test,
+    /// The sending of a message, again.
+    Retry(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -59,6 +65,9 @@ impl<'p> Resource<'p> {
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
             ("usage", None, None) => Some(Self::Usage),
+            ("notifications", None, None) => Some(Self::Notifications),
+            ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
+            ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
             _ => None,
         }
     }
@@ -70,8 +79,8 @@ impl<'p> Resource<'p> {
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::CreditTransfer => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Ledger => "GET",
+            Self::Rotation(_) | Self::CreditTransfer | Self::Retry(_) | Self::Test => "POST",
+            Self::Plans | Self::Calls | Self::Usage | Self::Ledger | Self::Notifications => "GET",
         }
     }
 }

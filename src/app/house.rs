@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use crate::{
@@ -11,9 +11,11 @@ use crate::{
     domain::{AccountId, NanoUsd, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
+    notify::Notifier,
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer, Page, Posted,
-        Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer,
+        NotificationFilter, NotificationId, NotificationRow, Page, Posted, Store, USUAL_PRIORITY,
+        UsageQuery, UsageRow, WriteError,
     },
 };
 
@@ -26,6 +28,8 @@ pub struct House {
     store: Store,
     shutdown: Shutdown,
     parts: Mutex<Parts>,
+    /// Set once, when it runs.
+    notifier: OnceLock<Notifier>,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +123,13 @@ impl House {
             store,
             shutdown,
             parts: Mutex::new(parts),
+            notifier: OnceLock::new(),
         }
+    }
+
+    /// Whom to ask for tests, and to tell of messages that are to be sent again. Only the first call counts.
+    pub fn tell_through(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -279,6 +289,32 @@ impl Registry for Arc<House> {
             .usage(query)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        let page = self.store.notifications(filter).await;
+        page.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store.retry_notification(id).await.map_err(unwritten)?;
+        if let Some(notifier) = self.notifier.get() {
+            notifier.look();
+        }
+        Ok(row)
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        match self.notifier.get() {
+            Some(notifier) => notifier.test().await.map_err(unwritten),
+            None => Ok(0),
+        }
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     accounts::{AccountSpec, KeySpec, Source},
     domain::{
-        AccountId, KeyDigest, KeyId, ModelName, PlanId, Secret, Subscription, SubscriptionStatus,
-        Timestamp, Window,
+        AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
+        Subscription, SubscriptionStatus, Timestamp, Window,
     },
 };
 
@@ -95,6 +95,7 @@ impl Accounts {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
         };
+        let email = address(fields, report);
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
@@ -114,6 +115,7 @@ impl Accounts {
                 subscription,
                 models: own,
                 limits: limits.limits,
+                email,
                 opening_credit: fields.get("credit"),
             });
         }
@@ -191,6 +193,15 @@ fn once<T: Ord + Clone>(
             known.insert(value.clone(), owner.to_owned());
         }
     }
+}
+
+/// Where an account's people are written to.
+fn address(fields: &Fields, report: &mut Report) -> Option<EmailAddress> {
+    let read = fields.text("email")?.parse();
+    let wrong = |error: InvalidEmailAddress| {
+        report.problem(fields.place_of("email"), error.to_string());
+    };
+    read.map_err(wrong).ok()
 }
 
 fn name<'a, T, E: std::fmt::Display>(

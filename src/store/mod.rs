@@ -13,6 +13,7 @@ mod handle;
 mod health;
 mod inflight;
 mod ledger;
+mod notifications;
 mod open;
 mod posting;
 mod reader;
@@ -40,6 +41,10 @@ pub use inflight::{
     read_slot,
 };
 pub use ledger::{Ledger, LedgerBusy, Slot};
+pub use notifications::{
+    Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
+    NotificationId, NotificationRow, NotificationStatus,
+};
 pub use open::OpenError;
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};

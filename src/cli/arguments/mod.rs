@@ -5,6 +5,7 @@ mod credit;
 mod daemon;
 mod keys;
 mod ledger;
+mod notifications;
 pub(super) mod read;
 mod usage;
 
@@ -17,6 +18,7 @@ pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
+pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 
@@ -69,6 +71,9 @@ pub(super) enum Command {
     Ledger(LedgerCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// List, repeat and try messages to people
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

@@ -24,8 +24,8 @@ use crate::{
     config,
     domain::AccountId,
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page, Posted,
-        UsageQuery, UsageRow,
+        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, NotificationFilter,
+        NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -54,6 +54,24 @@ impl Registry for Serving {
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         self.0.usage(query).await
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.0.notifications(filter).await
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        self.0.retry_notification(id).await
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(1)
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {

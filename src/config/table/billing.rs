@@ -249,6 +249,11 @@ pub(crate) static ACCOUNT: Section = Section {
             "stripe_customer",
             "payment events come with a later version",
         ),
+        key(
+            "email",
+            Kind::Text,
+            "Where its people are told what happens; needs notifications.email.accounts.",
+        ),
         key("disabled", Kind::Flag, "Whether all its keys are refused.").or("false"),
     ],
 };
