@@ -64,6 +64,9 @@ mod metering;
 /// Lists of models.
 mod models_list;
 
+/// Prices, budgets and credit: what is refused, held, charged and given back.
+mod money;
+
 /// Who may use which model on which route.
 mod policy;
 
