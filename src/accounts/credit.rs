@@ -136,7 +136,7 @@ impl Purse {
     }
 
     /// Holds an amount.
-    pub(super) fn hold(&mut self, amount: NanoUsd) {
+    pub(super) fn set_aside(&mut self, amount: NanoUsd) {
         self.held = self.held.saturating_add(amount);
         self.open += 1;
     }

@@ -93,6 +93,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             subscription: None,
             models: None,
             limits: own,
+            opening_credit: None,
         }],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],
     }

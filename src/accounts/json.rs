@@ -61,6 +61,8 @@ pub fn limits_from_json(value: &Value) -> Result<Limits, String> {
             _ => return Err(unknown("", name, "rate_limits, quotas, budgets")),
         }
     }
+    // In the order of their kinds, whatever order the object had.
+    limits.quotas.sort_by_key(|quota| quota.unit == Unit::Usd);
     Ok(limits)
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::{
-    domain::{AccountId, KeyDigest, KeyId, Limits, ModelName, PlanId, Subscription, Timestamp},
+    domain::{
+        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp,
+    },
     prices::Factor,
 };
 
@@ -72,6 +74,8 @@ pub struct AccountSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
+    /// Credit that the configuration file gives it once, when it is first seen.
+    pub opening_credit: Option<NanoUsd>,
 }
 
 /// A key as written.

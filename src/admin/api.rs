@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     Registry,
+    credit::entry_filter,
     input::{self, Members},
     operations::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec},
-    domain::{Clock, Limits, Subscription},
+    domain::{Clock, Limits, Subscription, Timestamp},
 };
 
 /// How long an old secret works when nobody says.
@@ -66,6 +67,10 @@ impl<R: Registry> Api<R> {
         &self.registry
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Does what a request asks for. `path` starts with `/admin/v1/`; ids in it are percent-encoded.
     ///
     /// # Errors
@@ -104,6 +109,8 @@ impl<R: Registry> Api<R> {
                 self.put_key(spec, "key_revoked").await
             }
             ("POST", Resource::Rotation(id)) => self.rotate(id, members).await,
+            ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
+            ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -168,7 +175,16 @@ impl<R: Registry> Api<R> {
                 let rows = self.registry.usage(asked).await?;
                 json!({ "data": rows, "next_cursor": null })
             }
-            Resource::Subscription(_) | Resource::Rotation(_) => {
+            Resource::Credit(id) => {
+                query.finish()?;
+                self.credit_of(id).await?
+            }
+            Resource::Ledger => {
+                let filter = entry_filter(&mut query)?;
+                query.finish()?;
+                self.ledger(filter).await?
+            }
+            Resource::Subscription(_) | Resource::Rotation(_) | Resource::CreditTransfer => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };

@@ -7,6 +7,7 @@
 //! and probes should hold no credential, and none of the three names an account or a key.
 
 mod api;
+mod credit;
 mod input;
 mod operations;
 mod problem;
@@ -18,6 +19,7 @@ mod view;
 use std::{future::Future, sync::Arc};
 
 pub use api::{Api, Done};
+pub use credit::POSTABLE;
 pub use input::Change;
 pub use operations::{
     AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
@@ -28,7 +30,11 @@ pub use service::Admin;
 
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    domain::{AccountId, NanoUsd},
+    store::{
+        CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer, Page, Posted,
+        UsageQuery, UsageRow,
+    },
 };
 
 /// What the API reads and changes.
@@ -60,8 +66,43 @@ pub trait Registry: Send + Sync {
         query: UsageQuery,
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
 
+    /// Posts an entry of credit.
+    fn credit_add(
+        &self,
+        entry: NewEntry,
+    ) -> impl Future<Output = Result<Posted, Rejection>> + Send;
+
+    /// Moves credit from one account to another; the entries of both, the giver's first.
+    fn credit_transfer(
+        &self,
+        transfer: NewTransfer,
+    ) -> impl Future<Output = Result<[Posted; 2], Rejection>> + Send;
+
+    /// The credit of an account.
+    fn credit(
+        &self,
+        account: AccountId,
+    ) -> impl Future<Output = Result<CreditSheet, Rejection>> + Send;
+
+    /// A page of entries, newest first.
+    fn entries(
+        &self,
+        filter: EntryFilter,
+    ) -> impl Future<Output = Result<Page<EntryRow, i64>, Rejection>> + Send;
+
     /// Whether requests are taken; `Err` says in a few words why not.
     fn ready(&self) -> Result<(), &'static str>;
+}
+
+/// The credit of an account as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreditSheet {
+    /// Entries less charges; below zero when a call cost more than it held.
+    pub balance: NanoUsd,
+    /// Held by calls under way; `None` where nobody knows: a daemon may be running that cannot be asked.
+    pub held: Option<NanoUsd>,
+    /// What it is made of, in the order of drawing.
+    pub lots: Vec<LotRow>,
 }
 
 #[cfg(test)]

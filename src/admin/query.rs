@@ -151,7 +151,7 @@ pub(super) fn usage_query(query: &mut Query) -> Result<UsageQuery, Rejection> {
 }
 
 /// Reads a name; its mistakes become words.
-fn id<T, E: ToString>(
+pub(super) fn id<T, E: ToString>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> impl FnOnce(&str) -> Result<T, String> {
     move |text| parse(text).map_err(|wrong| wrong.to_string())

@@ -13,6 +13,12 @@ pub(super) enum Resource<'p> {
     Account(Cow<'p, str>),
     /// The subscription of an account.
     Subscription(Cow<'p, str>),
+    /// The credit of an account.
+    Credit(Cow<'p, str>),
+    /// Moving credit between accounts.
+    CreditTransfer,
+    /// Entries of credit.
+    Ledger,
     /// All keys.
     Keys,
     /// One key.
@@ -44,6 +50,9 @@ impl<'p> Resource<'p> {
             ("accounts", None, None) => Some(Self::Accounts),
             ("accounts", Some(id), None) => Some(Self::Account(id)),
             ("accounts", Some(id), Some("subscription")) => Some(Self::Subscription(id)),
+            ("accounts", Some(id), Some("credit")) => Some(Self::Credit(id)),
+            ("credit", Some(verb), None) if verb == "transfer" => Some(Self::CreditTransfer),
+            ("ledger", None, None) => Some(Self::Ledger),
             ("keys", None, None) => Some(Self::Keys),
             ("keys", Some(id), None) => Some(Self::Key(id)),
             ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
@@ -57,12 +66,12 @@ impl<'p> Resource<'p> {
     /// The methods it has, as `Allow` lists them.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Accounts | Self::Keys => "GET, POST",
+            Self::Accounts | Self::Keys | Self::Credit(_) => "GET, POST",
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) => "POST",
-            Self::Plans | Self::Calls | Self::Usage => "GET",
+            Self::Rotation(_) | Self::CreditTransfer => "POST",
+            Self::Plans | Self::Calls | Self::Usage | Self::Ledger => "GET",
         }
     }
 }

@@ -122,6 +122,7 @@ fn house() -> House {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        opening_credit: None,
     };
     let key = KeySpec {
         id: KeyId::parse("acme-ci").unwrap(),

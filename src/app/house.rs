@@ -6,13 +6,18 @@ use std::{
 };
 
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, Roster},
-    admin::{Reason, Registry, Rejection, misfits},
-    domain::{AccountId, SubscriptionStatus, Timestamp},
+    accounts::{AccountSpec, Accounts, KeySpec, Lot, Roster},
+    admin::{CreditSheet, Reason, Registry, Rejection, misfits},
+    domain::{AccountId, NanoUsd, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
-    store::{CallFilter, CallRow, Page, Store, UsageQuery, UsageRow, WriteError},
+    store::{
+        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer, Page, Posted,
+        Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+    },
 };
+
+use super::Teller;
 
 /// Everything that may be published.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ struct Parts {
     accounts: Vec<AccountSpec>,
     keys: Vec<KeySpec>,
     first_seen: HashMap<AccountId, Timestamp>,
+    /// Opening credit of the file that has been posted, or found to be posted.
+    opened: HashMap<AccountId, NanoUsd>,
 }
 
 /// One roster of what the file and the store say. Where both name the same id or secret the file wins, and the other is
@@ -105,6 +112,7 @@ impl House {
             accounts: created,
             keys,
             first_seen,
+            opened: HashMap::new(),
         };
         Self {
             accounts,
@@ -137,7 +145,7 @@ impl House {
     /// Puts the file's plans, accounts and keys in force, beside what was created.
     ///
     /// # Errors
-    /// When the accounts were first seen could not be written.
+    /// When the accounts were first seen, or their opening credit, could not be written.
     pub async fn set_file(&self, file: Roster) -> Result<(), WriteError> {
         let new: Vec<AccountId> = {
             let parts = self.parts();
@@ -151,12 +159,77 @@ impl House {
             true => HashMap::new(),
             false => self.store.remember_accounts(new).await?,
         };
+        self.open_credit(&file).await?;
         let mut parts = self.parts();
         parts.first_seen.extend(first_seen);
         parts.file = file;
         self.publish(&parts);
         self.warn_of_misfits();
         Ok(())
+    }
+
+    /// Who moves credit.
+    pub fn teller(&self) -> Teller<'_> {
+        Teller {
+            accounts: &self.accounts,
+            store: &self.store,
+        }
+    }
+
+    /// Gives the accounts of a file the credit that they open with, each once for all time.
+    async fn open_credit(&self, file: &Roster) -> Result<(), WriteError> {
+        let grants: Vec<NewEntry> = {
+            let parts = self.parts();
+            let opening = file.accounts.iter().filter_map(|account| {
+                let amount = account.opening_credit?;
+                (parts.opened.get(&account.id) != Some(&amount)).then(|| opening(account, amount))
+            });
+            opening.collect()
+        };
+        if grants.is_empty() {
+            return Ok(());
+        }
+        let posted = self.store.post_grants(grants.clone()).await?;
+        let mut parts = self.parts();
+        for (grant, posted) in grants.into_iter().zip(posted) {
+            let account = grant.account;
+            match posted {
+                Ok(posted) if !posted.existed => self.accounts.add_lot(
+                    &account,
+                    Lot {
+                        entry: posted.number,
+                        remaining: grant.amount,
+                        priority: grant.priority,
+                        expires_at: grant.expires_at,
+                    },
+                ),
+                Ok(_) => {}
+                Err(WriteError::IdConflict) => tracing::warn!(
+                    %account,
+                    "the account's `credit` has changed, and opening credit is given once; `faregate credit add \
+                     {account} <amount>` gives more"
+                ),
+                Err(error) => {
+                    tracing::warn!(%account, %error, "the account's opening credit was not given");
+                }
+            }
+            parts.opened.insert(account, grant.amount);
+        }
+        Ok(())
+    }
+}
+
+fn opening(account: &AccountSpec, amount: NanoUsd) -> NewEntry {
+    NewEntry {
+        id: Some(format!("config-credit:{}", account.id)),
+        account: account.id.clone(),
+        kind: EntryKind::Grant,
+        amount,
+        author: "config".to_owned(),
+        reason: Some("opening credit".to_owned()),
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+        related: None,
     }
 }
 
@@ -206,6 +279,25 @@ impl Registry for Arc<House> {
             .usage(query)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
+        self.teller().add(entry).await
+    }
+
+    async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        self.teller().transfer(transfer).await
+    }
+
+    async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        self.teller().sheet(account).await
+    }
+
+    async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
+        self.store
+            .entries(filter)
+            .await
+            .map_err(|error| Rejection::unavailable(error.to_string()))
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -8,8 +8,10 @@ mod house;
 mod run;
 mod simulators;
 mod start;
+mod teller;
 
 pub use demo::commands as demo_commands;
 pub use house::{House, merged};
 pub use run::{ServeError, ServeOptions, serve};
 pub use start::{App, StartError};
+pub use teller::Teller;

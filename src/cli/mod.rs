@@ -8,8 +8,11 @@ mod arguments;
 mod backend;
 mod check;
 mod client;
+mod credit;
+mod csv;
 mod exit;
 mod keys;
+mod ledger;
 mod offline;
 mod probe_tls;
 mod show;
@@ -60,6 +63,12 @@ pub fn run(
         }
         Command::Accounts(command) => {
             loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
+        }
+        Command::Credit(command) => {
+            loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
+        }
+        Command::Ledger(command) => {
+            loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
         }
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))

@@ -7,12 +7,13 @@ use std::{
 };
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, Roster},
-    admin::{Registry, Rejection},
-    app::merged,
-    domain::Clock,
+    accounts::{AccountSpec, Accounts, KeySpec, Roster},
+    admin::{CreditSheet, Registry, Rejection},
+    app::{Teller, merged},
+    domain::{AccountId, Clock},
     store::{
-        self, CallFilter, CallRow, OpenError, Page, ReadError, Reader, Store, UsageQuery, UsageRow,
+        self, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, OpenError, Page,
+        Posted, ReadError, Reader, Store, StoredCredit, UsageQuery, UsageRow,
     },
 };
 
@@ -25,8 +26,8 @@ pub(super) struct Offline {
 
 #[derive(Debug)]
 enum Files {
-    /// Ours alone while we hold it.
-    Owned(Store),
+    /// Ours alone while we hold it, with the credit that is in it.
+    Owned(Store, Box<Accounts>),
     /// Looked into; a daemon may be writing.
     Watched(Mutex<Reader>),
     /// There is no store yet.
@@ -47,7 +48,8 @@ impl Offline {
             &loaded.keys,
             &loaded.first_seen,
         );
-        Ok(Self::over(roster, Files::Owned(store)))
+        let accounts = Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses);
+        Ok(Self::over(roster, Files::Owned(store, Box::new(accounts))))
     }
 
     /// Looks into the store; one that was never made is empty.
@@ -74,17 +76,22 @@ impl Offline {
 
     /// Gives the store back.
     pub(super) async fn close(&self) {
-        if let Files::Owned(store) = &self.files {
+        if let Files::Owned(store, _) = &self.files {
             store.close().await;
         }
     }
 
     fn store(&self) -> Result<&Store, Rejection> {
         match &self.files {
-            Files::Owned(store) => Ok(store),
-            Files::Watched(_) | Files::None => {
-                Err(Rejection::unavailable("The store was opened to be read."))
-            }
+            Files::Owned(store, _) => Ok(store),
+            Files::Watched(_) | Files::None => Err(only_read()),
+        }
+    }
+
+    fn teller(&self) -> Result<Teller<'_>, Rejection> {
+        match &self.files {
+            Files::Owned(store, accounts) => Ok(Teller { accounts, store }),
+            Files::Watched(_) | Files::None => Err(only_read()),
         }
     }
 }
@@ -122,7 +129,7 @@ impl Registry for Offline {
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         match &self.files {
-            Files::Owned(store) => store.calls(filter).await,
+            Files::Owned(store, _) => store.calls(filter).await,
             Files::Watched(reader) => locked(reader).calls(&filter),
             Files::None => Ok(Page {
                 data: Vec::new(),
@@ -134,9 +141,43 @@ impl Registry for Offline {
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         match &self.files {
-            Files::Owned(store) => store.usage(query).await,
+            Files::Owned(store, _) => store.usage(query).await,
             Files::Watched(reader) => locked(reader).usage(&query),
             Files::None => Ok(Vec::new()),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
+        self.teller()?.add(entry).await
+    }
+
+    async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        self.teller()?.transfer(transfer).await
+    }
+
+    async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        let stored = match &self.files {
+            Files::Owned(..) => return self.teller()?.sheet(account).await,
+            Files::Watched(reader) => locked(reader).credit(&account),
+            Files::None => Ok(StoredCredit::default()),
+        };
+        let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        Ok(CreditSheet {
+            balance: stored.balance,
+            held: None,
+            lots: stored.lots,
+        })
+    }
+
+    async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.entries(filter).await,
+            Files::Watched(reader) => locked(reader).entries(&filter),
+            Files::None => Ok(Page {
+                data: Vec::new(),
+                next_cursor: None,
+            }),
         }
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }
@@ -144,6 +185,10 @@ impl Registry for Offline {
     fn ready(&self) -> Result<(), &'static str> {
         Err("no daemon is running")
     }
+}
+
+fn only_read() -> Rejection {
+    Rejection::unavailable("The store was opened to be read.")
 }
 
 /// Nothing panics while it holds one of these locks; a poisoned one would still hold a whole value.

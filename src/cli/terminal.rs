@@ -12,6 +12,8 @@ pub struct Terminal<'a> {
     out: Box<dyn Write + 'a>,
     notes: Box<dyn Write + 'a>,
     bold: bool,
+    /// Whether somebody watches the notes.
+    watched: bool,
 }
 
 impl Terminal<'_> {
@@ -22,6 +24,7 @@ impl Terminal<'_> {
             bold: color && out.is_terminal(),
             out: Box::new(out),
             notes: Box::new(io::stderr()),
+            watched: io::stderr().is_terminal(),
         }
     }
 }
@@ -33,6 +36,7 @@ impl<'a> Terminal<'a> {
             out: Box::new(out),
             notes: Box::new(notes),
             bold: false,
+            watched: false,
         }
     }
 
@@ -52,6 +56,18 @@ impl<'a> Terminal<'a> {
                 format!("standard output: {error}"),
             )),
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// Where a result goes that is written piece by piece.
+    pub(super) fn out(&mut self) -> &mut (dyn Write + 'a) {
+        &mut *self.out
+    }
+
+    /// Tells somebody who watches how far it is, in a line that the next one replaces; empty to take it away.
+    pub(super) fn progress(&mut self, text: impl fmt::Display) {
+        if self.watched {
+            let _ = write!(self.notes, "\r\x1b[K{text}").and_then(|()| self.notes.flush());
         }
     }
 

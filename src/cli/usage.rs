@@ -6,10 +6,13 @@ use super::{
     Failure, Terminal,
     arguments::UsageFlags,
     backend::{Backend, listed, path, target},
-    show,
+    csv, show,
     table::Table,
 };
-use crate::{config::Config, domain::Clock};
+use crate::{
+    config::Config,
+    domain::{Clock, NanoUsd},
+};
 
 pub(super) async fn run(
     flags: &UsageFlags,
@@ -25,6 +28,7 @@ pub(super) async fn run(
         since,
         until,
         json,
+        csv,
     } = flags;
     let now = clock.now();
     let instant = |moment: &Option<super::arguments::Moment>| {
@@ -54,6 +58,9 @@ pub(super) async fn run(
     if *json {
         return show::json(terminal, &listed(&rows));
     }
+    if *csv {
+        return terminal.result(lines(by, &rows));
+    }
     if rows.is_empty() {
         terminal.note("No calls.");
         return Ok(());
@@ -78,9 +85,11 @@ pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
         ">CACHED",
         ">OUTPUT",
         ">TOKENS",
+        ">COST (USD)",
     ];
     let mut table = Table::new(&columns, bold);
     let mut total = [0_u64; 6];
+    let mut total_cost = None;
     for row in rows {
         let tokens = &row["tokens"];
         let count = |value: &Value| value.as_u64().unwrap_or(0);
@@ -96,12 +105,42 @@ pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
         for (sum, number) in total.iter_mut().zip(numbers) {
             *sum = sum.saturating_add(number);
         }
+        if let Some(cost) = row["cost"].as_str().and_then(|cost| NanoUsd::parse(cost).ok()) {
+            total_cost = Some(cost.saturating_add(total_cost.unwrap_or_default()));
+        }
         let cells = numbers.iter().map(u64::to_string);
+        let cells = cells.chain([show::text(&row["cost"])]);
         table.row([show::text(&row["group"])].into_iter().chain(cells));
     }
     if rows.len() > 1 {
         let cells = total.iter().map(u64::to_string);
-        table.row(["total".to_owned()].into_iter().chain(cells));
+        let cost = total_cost.map_or_else(String::new, |cost| cost.to_string());
+        table.row(["total".to_owned()].into_iter().chain(cells).chain([cost]));
     }
     table
+}
+
+/// Sums as CSV.
+pub(super) fn lines(by: &str, rows: &[Value]) -> String {
+    let tokens = [
+        "input",
+        "cached_input",
+        "cache_write",
+        "output",
+        "reasoning",
+    ];
+    let heading = [by, "calls", "estimated_calls"].map(str::to_owned);
+    let heading = heading
+        .into_iter()
+        .chain(tokens.map(|part| format!("{part}_tokens")))
+        .chain(["cost".to_owned(), "currency".to_owned()]);
+    let mut lines = csv::line(heading);
+    for row in rows {
+        let before = ["group", "calls", "estimated_calls"].map(|member| &row[member]);
+        let parts = tokens.map(|part| &row["tokens"][part]);
+        let after = [&row["cost"], &row["currency"]];
+        let cells = before.into_iter().chain(parts).chain(after);
+        lines += &csv::line(cells.map(show::text));
+    }
+    lines
 }

@@ -113,6 +113,7 @@ impl Accounts {
                 subscription,
                 models: own,
                 limits: limits.limits,
+                opening_credit: fields.get("credit"),
             });
         }
     }

@@ -237,6 +237,7 @@ impl Observation {
             input_tokens: receipt.map(|receipt| receipt.usage.input),
             output_tokens: receipt.map(|receipt| receipt.usage.output),
             estimated: receipt.is_some_and(|receipt| receipt.estimated),
+            cost: receipt.and_then(|receipt| receipt.cost),
             queue_ms: receipt.map(|receipt| millis(receipt.queue)),
             first_byte_ms: receipt.and_then(|receipt| receipt.first_byte).map(millis),
             total_ms: millis(total),

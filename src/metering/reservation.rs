@@ -262,7 +262,7 @@ impl Open {
         let Moved { counters, credit } = draft.key.account.book.settle(taken, settled, &desk.clock);
         let now = desk.clock.elapsed();
         let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
-        provider.call_ended(outcome.as_str(), usage.input, usage.output);
+        provider.call_ended(outcome.as_str(), &usage, cost);
         if estimated {
             desk.metrics.call_estimated();
         }

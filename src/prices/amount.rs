@@ -175,3 +175,6 @@ impl fmt::Display for Decimal {
         f.pad(&format!("{whole}{point}{fraction}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ impl Quote {
     ///
     /// Together with [`Quote::fixed`] it is never less than the cost of a call within its bounds, and less than a
     /// billionth of a dollar more than the sum before rounding.
-    pub fn hold(&self, output: u64) -> NanoUsd {
+    pub fn hold_for(&self, output: u64) -> NanoUsd {
         let total = nanos(self.total(output));
         let hold = total.saturating_sub(nanos(self.fixed));
         NanoUsd::from_nanos(i64::try_from(hold).unwrap_or(i64::MAX))

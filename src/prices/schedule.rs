@@ -33,3 +33,6 @@ impl Schedule {
         !self.0.is_empty() && self.0.iter().all(|version| version.has_tokens())
     }
 }
+
+#[cfg(test)]
+mod tests;

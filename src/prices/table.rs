@@ -138,7 +138,7 @@ impl Rates {
     fn over(self, below: &Self) -> Self {
         let mut rates = self;
         for item in Item::ALL {
-            rates.0[item as usize] = self.own(item).or(below.own(item));
+            rates.0[item as usize] = self.own(item).or_else(|| below.own(item));
         }
         rates
     }

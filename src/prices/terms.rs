@@ -324,3 +324,6 @@ impl fmt::Display for Unpriced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

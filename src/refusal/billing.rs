@@ -64,7 +64,7 @@ pub(super) fn billing<'a>(view: &'a View<'_>) -> Option<Billing<'a>> {
             .map(|status| status.as_str()),
         limit: view.refusal.limit.map(|limit| limit_member(&limit, redact)),
         credit: view.refusal.credit.filter(|_| !redact).map(credit_member),
-        max_affordable_tokens: view.refusal.affordable_tokens(),
+        max_affordable_tokens: view.affordable,
         actions: view.actions,
     })
 }

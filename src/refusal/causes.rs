@@ -56,7 +56,7 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
         Code::RateLimitExceeded => ("The rate limit is reached", ""),
         Code::ConcurrencyLimitExceeded => ("Too many calls at the same time", ""),
         Code::ModelNotPriced => (
-            "What was asked for has no price here, and this account pays by use",
+            "What was asked for has no price here, and what this account uses is counted in money",
             "ask who runs this gateway to add one, or use another model",
         ),
         Code::ModelNotFound => (

@@ -99,8 +99,7 @@ pub enum Detail {
     Model(ModelName),
     /// A fixed explanation, one sentence with what to do.
     Say(&'static str),
-    /// An explanation with a figure or a name of ours in it, one sentence with what to do. For a missing price it says
-    /// only what has none; whom to tell is added.
+    /// An explanation with a figure or a name of ours in it, one sentence with what to do.
     Explain(Box<str>),
     /// The methods that the path knows, as the `Allow` field has them.
     Allow(&'static str),

@@ -171,9 +171,9 @@ full again.",
 longer read.",
         ),
         Code::ModelNotPriced => Guide::new(
-            "The account pays by use, and what was asked for has no price here: the model itself, a kind of \
-input or output such as images or audio, or an option that changes the price. Nothing is served \
-to it for free by accident.",
+            "What the account uses is counted in money, from credit or against a budget, and what was asked \
+for has no price here: the model itself, a kind of input or output such as images or audio, or an \
+option that changes the price. Nothing is served for free by accident.",
             "Tell whoever runs the gateway to add a price, leave out the option that the message names, or use \
 another model.",
             "Those who run it: give every model a row in `prices` that names all that its provider charges \

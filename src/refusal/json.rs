@@ -205,7 +205,7 @@ pub(super) fn body(view: &View<'_>) -> Bytes {
             instance: Instance(view.scene.request_id),
             request_id: view.scene.request_id,
             retryable: view.verdict.retryable,
-            max_affordable_tokens: view.refusal.affordable_tokens(),
+            max_affordable_tokens: view.affordable,
             billing: billing(view),
         }),
         Dialect::Anthropic => encode(&Anthropic {
@@ -218,7 +218,7 @@ pub(super) fn body(view: &View<'_>) -> Bytes {
             detail: view.message(),
             problem_type: view.problem_uri(),
             retryable: view.verdict.retryable,
-            max_affordable_tokens: view.refusal.affordable_tokens(),
+            max_affordable_tokens: view.affordable,
             billing: billing(view),
         }),
         Dialect::Gemini => encode(&gemini(view)),
@@ -236,7 +236,7 @@ pub(super) fn problem(view: &View<'_>) -> Bytes {
         code: view.refusal.code.as_str(),
         request_id: view.scene.request_id,
         retryable: view.verdict.retryable,
-        max_affordable_tokens: view.refusal.affordable_tokens(),
+        max_affordable_tokens: view.affordable,
         billing: billing(view),
     })
 }
@@ -324,10 +324,10 @@ fn gemini<'a>(view: &'a View<'_>) -> Gemini<'a> {
             .remedy
             .and_then(|_| view.scene.links.pay(account)),
         resets_at: view.refusal.limit.and_then(|limit| limit.resets_at),
-        max_affordable_tokens: view.refusal.affordable_tokens().map(Text),
+        max_affordable_tokens: view.affordable.map(Text),
     };
     Gemini {
-        max_affordable_tokens: view.refusal.affordable_tokens(),
+        max_affordable_tokens: view.affordable,
         error: GeminiError {
             code: view.verdict.status.as_u16(),
             message: view.message(),

@@ -42,13 +42,18 @@ pub(super) struct View<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) verdict: Verdict,
     pub(super) actions: Actions<'a>,
+    /// The output limit to try with, unless it must not be named.
+    pub(super) affordable: Option<u64>,
     message: Bytes,
 }
 
 impl<'a> View<'a> {
     /// What to answer a request with.
     fn of(refusal: &'a Refusal, scene: &'a Scene<'a>) -> Self {
-        Self::told(refusal, scene, words::message)
+        Self {
+            affordable: refusal.affordable_tokens(),
+            ..Self::told(refusal, scene, words::message)
+        }
     }
 
     /// What to end a stream with, where the same codes say that the answer was cut.
@@ -69,6 +74,7 @@ impl<'a> View<'a> {
             scene,
             verdict,
             actions,
+            affordable: None,
             message,
         }
     }

@@ -4,18 +4,20 @@ mod accept;
 mod escape;
 mod golden;
 mod messages;
+mod money;
 mod rate_limit;
 mod rules;
 
 use std::time::Duration;
 
 use super::{
-    Code, Detail, LimitFacts, LimitKind, Links, Refusal, Rendered, Representation, Scene, Subject,
-    render,
+    Code, CreditFacts, Detail, LimitFacts, LimitKind, Links, Refusal, Rendered, Representation,
+    Scene, Subject, render,
 };
 use crate::{
     domain::{
-        AccountId, LimitStatus, ModelName, PlanId, RequestId, Scope, SubscriptionStatus, Timestamp,
+        AccountId, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope, SubscriptionStatus,
+        Timestamp,
     },
     providers::Dialect,
 };
@@ -90,6 +92,44 @@ fn requests_per_minute() -> LimitFacts {
     }
 }
 
+fn usd(text: &str) -> NanoUsd {
+    NanoUsd::parse(text).expect("an amount")
+}
+
+fn nanos(text: &str) -> u64 {
+    u64::try_from(usd(text).nanos()).expect("no debt")
+}
+
+/// Fifty dollars a month, all spent.
+fn budget() -> LimitFacts {
+    LimitFacts {
+        kind: LimitKind::Budget,
+        unit: "usd",
+        per: Some("month"),
+        limit: nanos("50"),
+        used: nanos("50"),
+        resets_at: Some("2026-12-01T00:00:00Z".parse().expect("an instant")),
+        ..quota()
+    }
+}
+
+fn credit(balance: &str, held: &str, asked: &str, affordable: Option<u64>) -> CreditFacts {
+    CreditFacts {
+        balance: usd(balance),
+        held: usd(held),
+        asked: usd(asked),
+        max_affordable_tokens: affordable,
+    }
+}
+
+/// Who pays from credit.
+fn bob() -> Subject {
+    Subject {
+        account: AccountId::parse("bob").expect("a name"),
+        ..subject("pay_as_you_go", None)
+    }
+}
+
 /// A refusal as whoever makes it would.
 fn example(code: Code) -> Refusal {
     use SubscriptionStatus as Status;
@@ -112,6 +152,21 @@ fn example(code: Code) -> Refusal {
             asked: 900,
             ..quota()
         }),
+        Code::BudgetExceeded => refusal
+            .about(subject("pro", Some(Status::Active)))
+            .limited_by(budget()),
+        Code::CreditExhausted => refusal
+            .about(bob())
+            .with_credit(credit("0", "0", "0", None)),
+        Code::InsufficientCreditForRequest => {
+            refusal
+                .about(bob())
+                .with_credit(credit("0.10", "0", "0.42", Some(812)))
+        }
+        Code::CreditOnHold => refusal
+            .about(bob())
+            .with_credit(credit("0.1", "0.08", "0.03", None)),
+        Code::ModelNotPriced => refusal.about(bob()).with(model()),
         Code::RateLimitExceeded => refusal
             .about(free())
             .limited_by(requests_per_minute())

@@ -197,10 +197,7 @@ const fn about_figures(refusal: &Refusal) -> bool {
 fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::Error> {
     if let Some(said) = said(refusal) {
         out.push_str(said);
-        return Ok(match refusal.code {
-            Code::ModelNotPriced => cause(Code::ModelNotPriced).1,
-            _ => "",
-        });
+        return Ok("");
     }
     let code = refusal.code;
     let (cause, advice) = cause(code);
@@ -219,11 +216,11 @@ fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::E
         (Code::ModelNotPriced, Detail::Model(model)) => match &refusal.subject {
             Some(Subject { account, .. }) => write!(
                 out,
-                "Model {model} has no price here, and account {account} pays by use"
+                "Model {model} has no price here, and what account {account} uses is counted in money"
             )?,
             None => write!(
                 out,
-                "Model {model} has no price here, and this account pays by use"
+                "Model {model} has no price here, and what this account uses is counted in money"
             )?,
         },
         (Code::ModelNotFound, Detail::Model(model)) => {

@@ -54,11 +54,11 @@ impl Default for CallFilter {
 
 /// Some of a list, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Page<T> {
+pub struct Page<T, C = Cursor> {
     /// The items.
     pub data: Vec<T>,
     /// Where the next page begins; `None` after the last.
-    pub next_cursor: Option<Cursor>,
+    pub next_cursor: Option<C>,
 }
 
 /// A place in the list of calls: after one of them. To be passed back as it was given.
@@ -193,7 +193,7 @@ pub(super) fn page(
     Ok(Page { data, next_cursor })
 }
 
-fn call(columns: &Columns<'_>) -> Result<CallRow, RowError> {
+pub(super) fn call(columns: &Columns<'_>) -> Result<CallRow, RowError> {
     Ok(CallRow {
         id: columns.word("id", |id| id.parse().ok())?,
         request_id: columns.plain("request_id")?,
@@ -253,6 +253,14 @@ impl Conditions {
         }
         if let Some(until) = until {
             self.add("at < ?", [instant(until)]);
+        }
+    }
+
+    /// A column must be below `value`, if there is one.
+    pub(super) fn below(&mut self, column: &'static str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.clauses.push(format!("{column} < ?"));
+            self.values.push(Value::Integer(value));
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, str::FromStr};
 use rusqlite::{Row, types::FromSql};
 use serde_json::Value;
 
-use crate::domain::{ModelName, Timestamp, Usage};
+use crate::domain::{ModelName, NanoUsd, Timestamp, Usage};
 
 /// The largest number that every reader of JSON takes exactly. A token count above it is absurd, and a sum over a
 /// thousand rows of it still fits a column.
@@ -114,6 +114,11 @@ impl<'a> Columns<'a> {
             .map_err(|_| self.damaged(column, format!("is {count}, which is below zero")))
     }
 
+    /// An amount.
+    pub(super) fn money(&self, column: &'static str) -> Result<NanoUsd, RowError> {
+        self.plain(column).map(NanoUsd::from_nanos)
+    }
+
     /// The columns of a call's tokens, or of their sums under the same names.
     pub(super) fn usage(&self) -> Result<Usage, RowError> {
         Ok(Usage {
@@ -122,7 +127,12 @@ impl<'a> Columns<'a> {
             cache_write: self.count("cache_write_tokens")?,
             output: self.count("output_tokens")?,
             reasoning: self.count("reasoning_tokens")?,
-            ..Usage::default()
+            cache_write_1h: self.count("cache_write_1h_tokens")?,
+            audio_input: self.count("audio_input_tokens")?,
+            audio_output: self.count("audio_output_tokens")?,
+            images: self.count("images")?,
+            seconds: self.count("seconds")?,
+            pages: self.count("pages")?,
         })
     }
 

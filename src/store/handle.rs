@@ -12,14 +12,14 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec},
+    accounts::{AccountSpec, KeySpec, PurseRow},
     domain::{AccountId, Clock, Timestamp},
 };
 
 use super::{
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
-    counters,
+    counters, credit,
     health::{Fault, Health, Monitor},
     ledger::Ledger,
     open::{self, OpenError, Opened},
@@ -74,6 +74,8 @@ pub struct Loaded {
     pub keys: Vec<KeySpec>,
     /// The newest window of each counter that has begun.
     pub counters: Vec<CounterRow>,
+    /// The credit of every account that ever had any.
+    pub purses: Vec<PurseRow>,
     /// When accounts, those of the configuration file included, were first seen.
     pub first_seen: HashMap<AccountId, Timestamp>,
 }
@@ -87,6 +89,12 @@ pub enum WriteError {
     /// Another key has one of the secrets.
     #[error("another key has the same secret; no two keys may share one")]
     SecretTaken,
+    /// Another entry has the id.
+    #[error("another entry has the same id and says something else")]
+    IdConflict,
+    /// The balance would not fit.
+    #[error("the balance would be larger than can be kept")]
+    TooLarge,
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
@@ -208,6 +216,11 @@ impl Store {
             .await
     }
 
+    /// The instant that is written beside what is written now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
     /// Whether the store can be written.
     pub fn health(&self) -> Health {
         self.inner.monitor.health()
@@ -240,7 +253,8 @@ impl Store {
         }
     }
 
-    async fn change<T: Send + 'static>(
+    /// Does some work in a transaction of its own, which is on the disk when this returns.
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, WriteError> {
@@ -262,7 +276,8 @@ impl Store {
         answer.await.map_err(|_| WriteError::Closed)?
     }
 
-    async fn read<T: Send + 'static>(
+    /// Reads through a connection that waits for no writer.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
@@ -301,6 +316,7 @@ fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
         accounts: roster_rows::accounts(connection)?,
         keys: roster_rows::keys(connection)?,
         counters: counters::current(connection, now)?,
+        purses: credit::purses(connection)?,
         first_seen: roster_rows::first_seen(connection)?,
     })
 }
@@ -329,9 +345,9 @@ fn transact<T>(
 /// What the one who asked is told of a change that failed, and what the writer is.
 fn refused<T>(error: RowError, name: &Path) -> (Result<T, WriteError>, Option<Fault>) {
     let (error, fault) = match error {
-        // The one constraint that what we write can break is that a digest opens one key.
         RowError::Sqlite(error)
-            if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
+            if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+                && error.to_string().contains("key_hashes") =>
         {
             (WriteError::SecretTaken, None)
         }

@@ -7,6 +7,8 @@
 mod calls;
 mod columns;
 mod counters;
+mod credit;
+mod export;
 mod handle;
 mod health;
 mod ledger;
@@ -20,9 +22,15 @@ mod seat;
 mod settings;
 mod tidy;
 mod usage;
+mod verify;
 mod writer;
 
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
+pub use credit::{
+    EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Posted, StoredCredit,
+    USUAL_PRIORITY,
+};
+pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
 pub use ledger::{Ledger, LedgerBusy, Slot};
@@ -31,6 +39,7 @@ pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
 pub use settings::{Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
+pub use verify::{Problem, Verified};
 
 #[cfg(test)]
 mod tests;

@@ -1,35 +1,44 @@
-//! A group of postings in one transaction: call rows first, then the counters of those that are new.
+//! A group of postings in one transaction: call rows first, then the counters, lots and balances that those move which
+//! are new.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::domain::Timestamp;
+use crate::domain::{AccountId, CURRENCY, NanoUsd, Timestamp};
 
 use super::{
     columns::{instant, number, tokens},
+    credit,
     record::{CallRecord, CounterName, Owner, Posting},
 };
 
 /// Writes a group. It is in the file, synced, when this returns `Ok`; after an error none or all of it is, and the
-/// same group may be written again: a call whose row is there already moves no counter.
+/// same group may be written again: a call whose row is there already moves nothing.
 ///
 /// Rows go through one prepared statement instead of one long list of values: the database is in this process, so
 /// there is no way to and fro to save, and only the single row says whether it was new.
 pub(super) fn write(connection: &mut Connection, group: &[Posting]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Counters that many calls of the group move are written once.
+    // What many calls of the group move is written once.
     let mut sums: HashMap<(&CounterName, Timestamp), u64> = HashMap::new();
+    let mut lots = credit::Sums::default();
+    let mut charged: HashMap<&AccountId, i64> = HashMap::new();
     {
         let mut insert = transaction.prepare_cached(INSERT_CALL)?;
-        for Posting {
-            call,
-            counters,
-            credit: _,
-        } in group
-        {
-            if insert_call(&mut insert, call)? == 0 {
+        for posting in group {
+            let Posting {
+                call,
+                counters,
+                credit,
+            } = posting;
+            if insert_call(&mut insert, posting)? == 0 {
                 continue;
+            }
+            if let Some(draws) = credit {
+                let sum = charged.entry(&call.account).or_default();
+                *sum = sum.saturating_add(cost(call).unwrap_or_default().nanos());
+                lots.add(draws);
             }
             for change in counters {
                 let sum = sums.entry((&change.name, change.window_start)).or_default();
@@ -48,8 +57,18 @@ pub(super) fn write(connection: &mut Connection, group: &[Posting]) -> rusqlite:
                 number(sum),
             ])?;
         }
+        lots.take(&transaction)?;
+        let mut take = transaction.prepare_cached(TAKE_FROM_BALANCE)?;
+        for (account, sum) in charged {
+            take.execute((account.as_str(), sum))?;
+        }
     }
     transaction.commit()
+}
+
+/// What a call costs. Whatever a provider reports, using it is never paid for by us.
+fn cost(call: &CallRecord) -> Option<NanoUsd> {
+    call.cost.map(|cost| cost.max(NanoUsd::ZERO))
 }
 
 /// How the owner of a counter stands in its two columns.
@@ -62,10 +81,12 @@ pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
 
 const INSERT_CALL: &str = "INSERT INTO calls (id, request_id, at, account, key, plan, route, provider,
         model, upstream_model, endpoint, stream, outcome, status, input_tokens, cached_input_tokens,
-        cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, end_user,
-        idempotency_key, attempt, queue_ms, first_byte_ms, total_ms)
+        cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd,
+        cost_nano_usd, price_version, currency, credit_charged, credit_draws, end_user, idempotency_key, attempt,
+        queue_ms, first_byte_ms, total_ms, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens, images,
+        seconds, pages)
     VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-        ?22, ?23, ?24, ?25, ?26, ?27)
+        ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)
     ON CONFLICT DO NOTHING";
 
 // A sum that overflowed would turn into a floating-point number; it stops at the column's end instead.
@@ -73,10 +94,13 @@ const ADD_TO_COUNTER: &str = "INSERT INTO counters (owner_kind, owner, unit, per
     VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET used = min(used, 9223372036854775807 - excluded.used) + excluded.used";
 
-/// Inserts a call's row; 0 where one of the same id is there. The columns of money stay NULL.
+const TAKE_FROM_BALANCE: &str = "INSERT INTO credit_balances (account, balance_nano_usd) VALUES (?1, -?2)
+    ON CONFLICT DO UPDATE SET balance_nano_usd = max(balance_nano_usd, ?2 - 9223372036854775807) - ?2";
+
+/// Inserts a call's row; 0 where one of the same id is there.
 fn insert_call(
     insert: &mut rusqlite::CachedStatement<'_>,
-    call: &CallRecord,
+    posting: &Posting,
 ) -> rusqlite::Result<usize> {
     let CallRecord {
         id,
@@ -96,16 +120,17 @@ fn insert_call(
         estimated,
         overrun,
         held_tokens,
-        held: _,
+        held,
         cost: _,
-        price_version: _,
+        price_version,
         end_user,
         idempotency_key,
         attempt,
         queue_ms,
         first_byte_ms,
         total_ms,
-    } = call;
+    } = &posting.call;
+    let cost = cost(&posting.call);
     let id = id.encode();
     let id = std::str::from_utf8(&id).expect("hexadecimal digits and hyphens are ASCII");
     insert.execute(params![
@@ -130,11 +155,23 @@ fn insert_call(
         estimated,
         overrun,
         tokens(*held_tokens),
+        held.map(NanoUsd::nanos),
+        cost.map(NanoUsd::nanos),
+        price_version.as_deref(),
+        cost.map(|_| CURRENCY),
+        posting.credit.is_some(),
+        posting.credit.as_deref().and_then(credit::text),
         end_user,
         idempotency_key,
         attempt,
         number(*queue_ms),
         first_byte_ms.map(number),
         number(*total_ms),
+        tokens(usage.cache_write_1h),
+        tokens(usage.audio_input),
+        tokens(usage.audio_output),
+        tokens(usage.images),
+        tokens(usage.seconds),
+        tokens(usage.pages),
     ])
 }

@@ -27,6 +27,8 @@ pub(super) fn put_account(
         subscription,
         models,
         limits,
+        // Only an account of the file has one, and it stands in an entry.
+        opening_credit: _,
     } = spec;
     let subscription = subscription.as_ref();
     let date =
@@ -168,6 +170,7 @@ pub(super) fn accounts(connection: &Connection) -> Result<Vec<AccountSpec>, RowE
             subscription: subscription(&columns)?,
             models: columns.models("models")?,
             limits: columns.json("limits", limits_from_json)?,
+            opening_credit: None,
         });
     }
     Ok(accounts)

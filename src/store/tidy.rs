@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::domain::{Clock, Timestamp};
+use crate::domain::{Clock, NanoUsd, RequestId, Timestamp};
 
-use super::columns::instant;
+use super::{
+    columns::{Columns, RowError, instant},
+    credit::{self, EntryKind, EntryWords, USUAL_PRIORITY},
+};
 
 /// How often is looked for what is old.
 pub(super) const EVERY: Duration = Duration::from_secs(60);
@@ -16,6 +19,8 @@ const BATCH: u32 = 1000;
 
 /// For how long the windows of counters are kept that a newer one has followed: a year and a month.
 const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
+
+const DAY: i64 = 86_400_000;
 
 /// What is kept how long, and when is looked next.
 #[derive(Debug)]
@@ -40,26 +45,27 @@ impl Tidy {
     /// Deletes one batch. It stays due while there is more.
     pub(super) fn step(
         &mut self,
-        connection: &Connection,
+        connection: &mut Connection,
         clock: &Clock,
-    ) -> rusqlite::Result<usize> {
+    ) -> Result<usize, RowError> {
         self.next = clock.elapsed().saturating_add(EVERY);
-        let now = clock.now().millis();
+        let now = clock.now();
         let before = |age: Duration| {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-            instant(Timestamp::from_millis(now.saturating_sub(age)))
+            now.millis().saturating_sub(age)
         };
         let mut deleted = 0;
         if let Some(keep) = self.keep_calls {
-            deleted = connection
-                .prepare_cached(DELETE_CALLS)?
-                .execute((before(keep), BATCH))?;
+            // Whole days: what carries the cost of deleted calls is then one entry for an account and day, not one
+            // for each minute.
+            let midnight = before(keep).div_euclid(DAY).saturating_mul(DAY);
+            deleted = calls(connection, Timestamp::from_millis(midnight), now)?;
         }
-        deleted = deleted.max(
-            connection
-                .prepare_cached(DELETE_WINDOWS)?
-                .execute((before(KEEP_WINDOWS), BATCH))?,
-        );
+        let windows = connection.prepare_cached(DELETE_WINDOWS)?.execute((
+            instant(Timestamp::from_millis(before(KEEP_WINDOWS))),
+            BATCH,
+        ))?;
+        deleted = deleted.max(windows);
         if deleted >= BATCH as usize {
             self.next = Duration::ZERO;
         }
@@ -67,8 +73,80 @@ impl Tidy {
     }
 }
 
-const DELETE_CALLS: &str =
-    "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE at < ? ORDER BY at LIMIT ?)";
+/// Deletes a batch of the calls that were admitted before `end`, account by account.
+fn calls(connection: &mut Connection, end: Timestamp, now: Timestamp) -> Result<usize, RowError> {
+    let before = instant(end);
+    let oldest = |connection: &Connection| {
+        let mut select = connection.prepare_cached(ACCOUNT_OF_OLDEST)?;
+        let account = select.query_row([&before], |row| row.get::<_, String>(0));
+        account.optional()
+    };
+    if oldest(connection)?.is_none() {
+        return Ok(0);
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(NOTE_KEPT_SINCE, [&before])?;
+    let mut deleted = 0_usize;
+    while let Some(left) = BATCH.checked_sub(u32::try_from(deleted).unwrap_or(BATCH))
+        && left > 0
+        && let Some(account) = oldest(&transaction)?
+    {
+        let batch = (&*account, &*before, left);
+        carry(&transaction, batch, now)?;
+        deleted += transaction.prepare_cached(DELETE_CALLS)?.execute(batch)?;
+    }
+    transaction.commit()?;
+    Ok(deleted)
+}
+
+/// The oldest calls of an account: whose, before when, how many.
+type Batch<'a> = (&'a str, &'a str, u32);
+
+/// Posts what calls that are about to go have cost, so that the balance can still be derived. It moves no balance and no
+/// lot: the calls did.
+fn carry(transaction: &Transaction<'_>, batch: Batch<'_>, now: Timestamp) -> Result<(), RowError> {
+    let mut select = transaction.prepare_cached(OLD_COSTS)?;
+    let mut rows = select.query(batch)?;
+    let (mut cost, mut lots) = (NanoUsd::ZERO, credit::Sums::default());
+    while let Some(row) = rows.next()? {
+        let columns = Columns::new(row, "calls", "id");
+        let charged: Option<i64> = columns.plain("cost_nano_usd")?;
+        cost = cost.saturating_add(NanoUsd::from_nanos(charged.unwrap_or(0)));
+        if let Some(draws) = columns.optional("credit_draws", credit::unpack)? {
+            lots.add(&draws);
+        }
+    }
+    if cost == NanoUsd::ZERO {
+        return Ok(());
+    }
+    let words = EntryWords {
+        id: &format!("carried:{}", RequestId::new(now)),
+        account: batch.0,
+        kind: EntryKind::UsageCarried,
+        amount: NanoUsd::ZERO.saturating_sub(cost),
+        at: now,
+        author: "faregate",
+        reason: Some("the cost of calls whose records are no longer kept"),
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+        related: None,
+    };
+    credit::insert(transaction, &words, &lots.draws())?;
+    Ok(())
+}
+
+const ACCOUNT_OF_OLDEST: &str = "SELECT account FROM calls WHERE at < ? ORDER BY at LIMIT 1";
+
+const OLD_COSTS: &str = "SELECT id, cost_nano_usd, credit_draws FROM (
+        SELECT * FROM calls WHERE account = ? AND at < ? ORDER BY at, id LIMIT ?)
+    WHERE credit_charged = 1";
+
+const DELETE_CALLS: &str = "DELETE FROM calls WHERE id IN (
+        SELECT id FROM calls WHERE account = ? AND at < ? ORDER BY at, id LIMIT ?)";
+
+// It never goes back: a retention that is made longer brings nothing back.
+const NOTE_KEPT_SINCE: &str = "INSERT INTO kept_since (what, at) VALUES ('calls', ?)
+    ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
 
 // The newest window of a counter stays, however old: a billing period may be longer than any age.
 const DELETE_WINDOWS: &str = "DELETE FROM counters

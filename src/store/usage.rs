@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params_from_iter};
 use serde::Serialize;
 
-use crate::domain::{AccountId, KeyId, ModelName, Timestamp, Usage};
+use crate::domain::{AccountId, CURRENCY, KeyId, ModelName, NanoUsd, Timestamp, Usage};
 
 use super::{
     calls::Conditions,
@@ -94,6 +94,10 @@ pub struct UsageRow {
     pub estimated_calls: u64,
     /// Their tokens.
     pub tokens: Usage,
+    /// What those of them cost that have a price; `None` where none has.
+    pub cost: Option<NanoUsd>,
+    /// The currency of the cost.
+    pub currency: Option<&'static str>,
 }
 
 /// The usage that `query` asks for, in the order of the groups.
@@ -123,18 +127,23 @@ pub(super) fn sums(connection: &Connection, query: &UsageQuery) -> Result<Vec<Us
         "SELECT {group} AS name, count(*) AS calls, sum(estimated) AS estimated_calls,
             sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
             sum(cache_write_tokens) AS cache_write_tokens, sum(output_tokens) AS output_tokens,
-            sum(reasoning_tokens) AS reasoning_tokens
+            sum(reasoning_tokens) AS reasoning_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
+            sum(audio_input_tokens) AS audio_input_tokens, sum(audio_output_tokens) AS audio_output_tokens,
+            sum(images) AS images, sum(seconds) AS seconds, sum(pages) AS pages, sum(cost_nano_usd) AS cost_nano_usd
          FROM calls {conditions} GROUP BY name ORDER BY name"
     ))?;
     let mut rows = select.query(params_from_iter(conditions.values))?;
     let mut sums = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "usage of", "name");
+        let cost: Option<i64> = columns.plain("cost_nano_usd")?;
         sums.push(UsageRow {
             group: columns.plain("name")?,
             calls: columns.count("calls")?,
             estimated_calls: columns.count("estimated_calls")?,
             tokens: columns.usage()?,
+            cost: cost.map(NanoUsd::from_nanos),
+            currency: cost.map(|_| CURRENCY),
         });
     }
     Ok(sums)

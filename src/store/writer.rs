@@ -12,6 +12,7 @@ use tokio::{
 use crate::domain::Clock;
 
 use super::{
+    columns::RowError,
     health::{Fault, Monitor},
     posting,
     record::Posting,
@@ -206,12 +207,17 @@ impl Writer {
         if !self.tidy.is_due(&self.clock) || self.monitor.is_broken() {
             return;
         }
-        match self.tidy.step(&self.connection, &self.clock) {
+        match self.tidy.step(&mut self.connection, &self.clock) {
             Ok(rows) => {
                 self.progress.in_log += rows;
                 self.checkpoint_if_long();
             }
-            Err(error) => self.log_or_fail(&error, "old records could not be deleted"),
+            Err(RowError::Sqlite(error)) => {
+                self.log_or_fail(&error, "old records could not be deleted");
+            }
+            Err(damaged @ RowError::Damaged { .. }) => {
+                tracing::warn!(words = %damaged, "old records could not be deleted");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     line::{Escaped, with_buffer},
     sink::Sink,
 };
-use crate::domain::Timestamp;
+use crate::domain::{NanoUsd, Timestamp};
 
 /// The target that access records are filtered by in `RUST_LOG`.
 pub const ACCESS_TARGET: &str = "faregate::access";
@@ -75,6 +75,8 @@ pub struct AccessRecord<'a> {
     pub output_tokens: Option<u64>,
     /// Whether the tokens are our own count.
     pub estimated: bool,
+    /// What it cost, in dollars.
+    pub cost: Option<NanoUsd>,
     /// From arrival to the start of forwarding, in milliseconds.
     pub queue_ms: Option<u64>,
     /// From the start of forwarding to the answer's first byte, in milliseconds.
@@ -160,6 +162,7 @@ impl AccessRecord<'_> {
         object.maybe_bare("input_tokens", self.input_tokens);
         object.maybe_bare("output_tokens", self.output_tokens);
         object.bare("estimated", self.estimated);
+        object.maybe_quoted("cost_usd", self.cost);
         object.maybe_bare("queue_ms", self.queue_ms);
         object.maybe_bare("first_byte_ms", self.first_byte_ms);
         object.bare("total_ms", self.total_ms);
@@ -202,6 +205,9 @@ impl AccessRecord<'_> {
         if let (Some(input), Some(output)) = (self.input_tokens, self.output_tokens) {
             let sign = if self.estimated { "~" } else { "" };
             let _ = write!(line, " tokens={sign}{input}+{output}");
+        }
+        if let Some(cost) = self.cost {
+            let _ = write!(line, " cost={cost}");
         }
         line.push_str(" id=");
         let _ = Escaped::pretty(line).write_str(self.request_id);

@@ -78,6 +78,13 @@ impl<'b> Object<'b> {
         }
     }
 
+    /// Adds an amount, as a string, that may be missing.
+    pub(super) fn maybe_quoted(&mut self, name: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.bare(name, format_args!("\"{value}\""));
+        }
+    }
+
     /// Closes the object and the line.
     pub(super) fn close(self) {
         if self.truncated {

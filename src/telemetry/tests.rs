@@ -16,7 +16,7 @@ use super::{
     line::{FIELD_BYTES, LINE_BYTES, Object},
     sink::Sink,
 };
-use crate::domain::Timestamp;
+use crate::domain::{NanoUsd, Timestamp, Usage};
 
 /// Standard error, for a test.
 #[derive(Clone, Default)]
@@ -82,6 +82,7 @@ fn record() -> AccessRecord<'static> {
         input_tokens: Some(12),
         output_tokens: Some(345),
         estimated: false,
+        cost: Some(NanoUsd::from_nanos(435_000)),
         queue_ms: Some(1),
         first_byte_ms: Some(230),
         total_ms: 1812,
@@ -289,7 +290,12 @@ fn metrics_are_rendered_for_prometheus() {
     metrics.request_ended(Some("openai"), 200, Duration::from_micros(1_500));
     metrics.refused("quota_exhausted");
     openai.first_byte(Duration::from_millis(30));
-    openai.call_ended("completed", 12, 30);
+    let usage = Usage {
+        input: 12,
+        output: 30,
+        ..Usage::default()
+    };
+    openai.call_ended("completed", &usage, Some(NanoUsd::from_nanos(435_000)));
     openai.failed("upstream_timeout");
     metrics.provider("openai").failed("upstream_timeout");
     metrics.config_loaded(Timestamp::from_millis(1_790_000_000_123), true);

@@ -145,7 +145,7 @@ impl Book {
         }
         let credit = charged.then(|| {
             let mut draws = Draws::new();
-            pages.purse.hold(asked.held);
+            pages.purse.set_aside(asked.held);
             pages.purse.draw(asked.fixed, &mut draws);
             draws
         });
@@ -302,7 +302,7 @@ impl Asked {
                 .input
                 .saturating_add(output.saturating_mul(wanted.answers)),
             fixed: wanted.quote.fixed(),
-            held: wanted.quote.hold(output),
+            held: wanted.quote.hold_for(output),
         }
     }
 

@@ -55,7 +55,7 @@ fn what_no_lot_covers_is_debt_and_the_next_lot_pays_it() {
 fn an_expired_lot_is_lost_except_what_calls_in_flight_hold() {
     let mut purse = Purse::default();
     purse.add(lot(1, 100, 50, Some(1_000)));
-    purse.hold(usd(30));
+    purse.set_aside(usd(30));
     purse.roll(at(1_000));
     let lost = purse.take_expired();
     assert_eq!(lost.len(), 1);
@@ -142,7 +142,7 @@ proptest! {
                     expected += amount;
                 },
                 Step::Hold(amount) => if usd(amount) <= purse.credit().available() {
-                    purse.hold(usd(amount));
+                    purse.set_aside(usd(amount));
                     holds.push(amount);
                 },
                 Step::Release => if let Some(amount) = holds.pop() {

@@ -48,7 +48,13 @@ fn a_quota_may_leave_out_status_and_mode() {
 fn a_mistake_is_explained_with_its_place() {
     let mistakes = [
         json!([]),
-        json!({"budgets": []}),
+        json!({"budget": []}),
+        json!({"budgets": [{"tokens": 1, "per": "day"}]}),
+        json!({"budgets": [{"per": "day"}]}),
+        json!({"budgets": [{"usd": 1.5, "per": "day"}]}),
+        json!({"budgets": [{"usd": "-1", "per": "day"}]}),
+        json!({"budgets": [{"usd": "0.0000000001", "per": "day"}]}),
+        json!({"budgets": [{"usd": 1, "per": "day"}, {"usd": "2", "per": "day"}]}),
         json!({"rate_limits": 5}),
         json!({"rate_limits": {"requests_per_second": 5}}),
         json!({"rate_limits": {"requests_per_minute": 0}}),
@@ -75,7 +81,7 @@ fn a_mistake_is_explained_with_its_place() {
 }
 
 fn quota() -> impl Strategy<Value = Quota> {
-    let unit = prop_oneof![Just(Unit::Requests), Just(Unit::Tokens)];
+    let unit = prop_oneof![Just(Unit::Requests), Just(Unit::Tokens), Just(Unit::Usd)];
     let per = prop_oneof![
         Just(Per::Hour),
         Just(Per::Day),
@@ -89,12 +95,14 @@ fn quota() -> impl Strategy<Value = Quota> {
         Just(LimitStatus::TooManyRequests)
     ];
     let mode = prop_oneof![Just(Mode::Enforce), Just(Mode::Shadow)];
-    (unit, per, any::<u64>(), status, mode).prop_map(|(unit, per, limit, status, mode)| Quota {
-        unit,
-        per,
-        limit,
-        status,
-        mode,
+    (unit, per, 0..=i64::MAX as u64, status, mode).prop_map(|(unit, per, limit, status, mode)| {
+        Quota {
+            unit,
+            per,
+            limit,
+            status,
+            mode,
+        }
     })
 }
 

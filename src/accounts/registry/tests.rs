@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Accounts;
 use crate::{
     accounts::{
-        CounterName, CounterRow, Owner, Reason, Settled,
+        CounterName, CounterRow, Owner, Reason,
         fixtures::{at, clock, counted, key, quota, quotas, rates, roster, wanted},
     },
     domain::{AccountId, Clock, KeyDigest, KeyId, Limits, Per, Timestamp, Unit},

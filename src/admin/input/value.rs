@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::domain::{
-    AccountId, InvalidId, KeyId, ModelName, PlanId, SubscriptionStatus, Timestamp,
+    AccountId, InvalidId, KeyId, ModelName, NanoUsd, PlanId, SubscriptionStatus, Timestamp,
 };
 
 /// What a value is, in words.
@@ -85,6 +85,47 @@ pub(in crate::admin) fn seconds(value: &Value) -> Result<u64, String> {
         .filter(|count| *count <= YEAR)
         .ok_or_else(|| format!("must be a whole number of seconds from 0 to {YEAR}"))?;
     Ok(count)
+}
+
+/// An exact amount of dollars. A number with a point is refused, because most readers of JSON take it for the nearest
+/// binary fraction.
+pub(in crate::admin) fn amount(value: &Value) -> Result<NanoUsd, String> {
+    let read = |text: &str| NanoUsd::parse(text).map_err(|wrong| wrong.to_string());
+    match value {
+        Value::String(text) => read(text),
+        Value::Number(number) if number.is_i64() => read(&number.to_string()),
+        Value::Number(_) => {
+            Err("must be a decimal text such as \"12.50\", not a number with a point".to_owned())
+        }
+        other => Err(format!(
+            "must be a decimal text such as \"12.50\", not {}",
+            kind(other)
+        )),
+    }
+}
+
+/// A number from 0 to 100.
+pub(in crate::admin) fn priority(value: &Value) -> Result<u8, String> {
+    let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
+    number
+        .filter(|number| *number <= 100)
+        .ok_or_else(|| "must be a whole number from 0 to 100".to_owned())
+}
+
+/// An id of somebody's own: printable ASCII without spaces.
+pub(in crate::admin) fn word(value: &Value) -> Result<String, String> {
+    let word = text(value)?;
+    let fits = (1..=200).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| word.to_owned())
+        .ok_or_else(|| "must be 1 to 200 printable ASCII characters without spaces".to_owned())
+}
+
+/// A line for people.
+pub(in crate::admin) fn sentence(value: &Value) -> Result<String, String> {
+    let sentence = text(value)?;
+    let fits = (1..=500).contains(&sentence.chars().count()) && !sentence.contains(char::is_control);
+    fits.then(|| sentence.to_owned())
+        .ok_or_else(|| "must be a line of 1 to 500 characters".to_owned())
 }
 
 /// A list of which every element is read by `element`.

@@ -64,6 +64,7 @@ pub fn create_account(
         subscription,
         models: new.models,
         limits: new.limits,
+        opening_credit: None,
     };
     check_account(roster, &spec)?;
     Ok(spec)

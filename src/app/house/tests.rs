@@ -23,6 +23,7 @@ fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        opening_credit: None,
     }
 }
 

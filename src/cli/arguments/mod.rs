@@ -1,8 +1,10 @@
 //! What can be said on the command line, and its help.
 
 mod accounts;
+mod credit;
 mod daemon;
 mod keys;
+mod ledger;
 pub(super) mod read;
 mod usage;
 
@@ -11,8 +13,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
+pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
+pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 
@@ -57,7 +61,13 @@ pub(super) enum Command {
     /// Create, list and change accounts
     #[command(subcommand)]
     Accounts(AccountsCommand),
-    /// Show what was used
+    /// Add, list and transfer prepaid credit
+    #[command(subcommand)]
+    Credit(CreditCommand),
+    /// Verify and export what was posted
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Show what was used, and what it cost
     Usage(UsageFlags),
     /// Ask a running daemon whether it is ready
     #[command(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::domain::{Per, Timestamp, Unit};
+use crate::domain::{NanoUsd, Per, Timestamp, Unit};
 
 /// An instant: `2026-11-20T08:00:00Z`, or a day, which starts at midnight UTC.
 pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, String> {
@@ -91,4 +91,9 @@ pub(in crate::cli) fn quota(text: &str) -> Result<Value, String> {
         "write requests or tokens, a number and hour, day, week, month or period: tokens=100000/day"
             .to_owned()
     })
+}
+
+/// An exact amount of dollars: `25`, `-3.50`, `0.000000001`.
+pub(in crate::cli) fn amount(text: &str) -> Result<NanoUsd, String> {
+    NanoUsd::parse(text).map_err(|wrong| wrong.to_string())
 }

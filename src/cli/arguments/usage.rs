@@ -9,7 +9,7 @@ use crate::store::GroupBy;
 #[command(after_help = "Examples:\n  \
     faregate usage\n  \
     faregate usage --account acme --by model --since 7d\n  \
-    faregate usage --by outcome --since 2026-11-01 --until 2026-12-01 --json")]
+    faregate usage --by outcome --since 2026-11-01 --until 2026-12-01 --csv")]
 pub(in crate::cli) struct UsageFlags {
     /// Only this account
     #[arg(long, value_name = "ID")]
@@ -33,4 +33,7 @@ pub(in crate::cli) struct UsageFlags {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(in crate::cli) csv: bool,
 }

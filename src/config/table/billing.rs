@@ -1,6 +1,6 @@
 //! Keys about who pays and how much is allowed.
 
-use super::{COUNT, Choice, IMPLIED, Kind, MONEY, Section, TOKENS, deferred, key};
+use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key};
 
 /// What to do about a rate limit of 0.
 const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
@@ -234,7 +234,11 @@ pub(crate) static ACCOUNT: Section = Section {
         .or(IMPLIED),
         key("quotas", QUOTAS, "Quotas of its own, beside the plan's."),
         key("budgets", BUDGETS, "Budgets of its own, beside the plan's."),
-        deferred("credit", MONEY),
+        key(
+            "credit",
+            Kind::Money { zero: false },
+            "Prepaid US dollars that it is given once, when it is first seen; `faregate credit add` gives more.",
+        ),
         deferred(
             "stripe_customer",
             "payment events come with a later version",

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Answer, answer, example, links, quota, scene, subject};
+use super::{Answer, answer, budget, credit, example, links, quota, scene, subject};
 use crate::{
-    domain::LimitStatus,
+    domain::{LimitStatus, Scope},
     providers::Dialect,
     refusal::{
         Code, Detail, LimitFacts, Refusal, Representation, page_headers, problem_page, stream_event,
@@ -56,6 +56,9 @@ fn stream_events() {
             Code::Draining,
             Code::UpstreamDisconnected,
             Code::QuotaExhausted,
+            Code::InsufficientCreditForRequest,
+            Code::BudgetExceeded,
+            Code::RequestExceedsLimit,
         ] {
             let event = stream_event(
                 &example(code),
@@ -68,12 +71,17 @@ fn stream_events() {
     insta::assert_snapshot!(out);
 }
 
-/// What the table of codes does not show: other statuses of a quota, figures withheld, nothing configured.
+/// What the table of codes does not show: other statuses of a limit, figures withheld, nothing configured.
 #[test]
 fn variants() {
     let with_status = |status| {
         let limit = LimitFacts { status, ..quota() };
         example(Code::QuotaExhausted).limited_by(limit)
+    };
+    let with_budget = |change: fn(&mut LimitFacts)| {
+        let mut budget = budget();
+        change(&mut budget);
+        example(Code::BudgetExceeded).limited_by(budget)
     };
     let redacted = |code| {
         let mut subject = subject("free", None);
@@ -108,6 +116,49 @@ fn variants() {
             redacted(Code::ConcurrencyLimitExceeded),
         ),
         ("nobody known", Refusal::new(Code::QuotaExhausted)),
+        (
+            "budget answered 403",
+            with_budget(|budget| budget.status = LimitStatus::Forbidden),
+        ),
+        (
+            "budget answered 429, a day ahead of its reset",
+            with_budget(|budget| budget.status = LimitStatus::TooManyRequests),
+        ),
+        (
+            "budget of a key",
+            with_budget(|budget| budget.scope = Scope::Key),
+        ),
+        (
+            "larger than a budget",
+            Refusal {
+                code: Code::RequestExceedsLimit,
+                ..with_budget(|budget| (budget.used, budget.asked) = (0, budget.limit + 1))
+            },
+        ),
+        (
+            "budget on hold",
+            Refusal {
+                code: Code::LimitOnHold,
+                ..with_budget(|budget| (budget.used, budget.held) = (1, budget.limit - 1))
+            },
+        ),
+        ("budget, redacted", redacted(Code::BudgetExceeded)),
+        ("credit, redacted", redacted(Code::CreditExhausted)),
+        (
+            "insufficient credit, redacted",
+            redacted(Code::InsufficientCreditForRequest),
+        ),
+        ("credit on hold, redacted", redacted(Code::CreditOnHold)),
+        (
+            "not even the input fits",
+            example(Code::InsufficientCreditForRequest).with_credit(credit(
+                "0.10",
+                "0.09",
+                "0.42",
+                Some(0),
+            )),
+        ),
+        ("no credit known", Refusal::new(Code::CreditExhausted)),
     ];
     let mut out = String::new();
     for (name, refusal) in cases {

@@ -56,6 +56,7 @@ fn account(id: &str) -> AccountSpec {
         }),
         models: models(),
         limits: limits(),
+        opening_credit: None,
     }
 }
 

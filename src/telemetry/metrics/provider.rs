@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use metrics::Counter;
 
+use crate::domain::{NanoUsd, Usage};
+
 use super::{Vocabulary, histogram::Histogram, series::Series};
 
 /// What happened with one provider.
@@ -13,6 +15,7 @@ pub struct ProviderMetrics {
     first_byte: Histogram,
     input_tokens: Numbers,
     output_tokens: Numbers,
+    cost: Numbers,
     calls: Vec<(&'static str, Numbers)>,
     failures: Vec<(&'static str, Numbers)>,
 }
@@ -37,6 +40,7 @@ impl ProviderMetrics {
             first_byte: Histogram::new(),
             input_tokens: counter("faregate_tokens_total", "direction", "input"),
             output_tokens: counter("faregate_tokens_total", "direction", "output"),
+            cost: Numbers(series.counter("faregate_cost_nano_usd_total", &[("provider", name)])),
             calls: vocabulary
                 .outcomes
                 .iter()
@@ -68,9 +72,11 @@ impl ProviderMetrics {
     }
 
     /// A call was settled.
-    pub fn call_ended(&self, outcome: &str, input_tokens: u64, output_tokens: u64) {
-        self.input_tokens.0.increment(input_tokens);
-        self.output_tokens.0.increment(output_tokens);
+    pub fn call_ended(&self, outcome: &str, usage: &Usage, cost: Option<NanoUsd>) {
+        self.input_tokens.0.increment(usage.input);
+        self.output_tokens.0.increment(usage.output);
+        let nanos = cost.map_or(0, NanoUsd::nanos);
+        self.cost.0.increment(u64::try_from(nanos).unwrap_or(0));
         count(&self.calls, outcome);
     }
 

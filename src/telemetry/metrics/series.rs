@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 /// What each metric means, in the words of its `# HELP` line.
-const HELP: [(&str, &str); 15] = [
+const HELP: [(&str, &str); 16] = [
     (
         "faregate_requests_total",
         "Requests answered, by dialect and class of status.",
@@ -21,6 +21,10 @@ const HELP: [(&str, &str); 15] = [
     (
         "faregate_tokens_total",
         "Tokens of settled calls, by provider and direction.",
+    ),
+    (
+        "faregate_cost_nano_usd_total",
+        "What settled calls cost, in billionths of a dollar, by provider.",
     ),
     (
         "faregate_calls_total",

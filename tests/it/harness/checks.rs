@@ -62,7 +62,7 @@ impl Checks {
             name: name.clone(),
             kind: ProviderKind::OpenAi,
             provider: ProviderId::parse("up").unwrap(),
-            upstream_name: name.clone(),
+            upstream_name: name,
             context_window: Some(1000),
             max_output_tokens: Some(500),
             prices: None,
@@ -79,7 +79,6 @@ impl Checks {
             accounts,
             store,
             catalogue,
-            name,
             body,
         }
     }

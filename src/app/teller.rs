@@ -1,0 +1,168 @@
+//! Credit in the store and in memory, moved together.
+//!
+//! What adds credit is in the store before it can be spent; what takes credit is taken in memory before it is in the
+//! store. So nothing is ever spent that a crash could take back.
+
+use crate::{
+    accounts::{Accounts, Draws, Lot},
+    admin::{CreditSheet, Reason, Rejection},
+    domain::{AccountId, NanoUsd},
+    store::{NewEntry, NewTransfer, Posted, Store, WriteError},
+};
+
+/// Who moves credit. Changes of one id must come one at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Teller<'a> {
+    /// What is in memory.
+    pub accounts: &'a Accounts,
+    /// What is on the disk.
+    pub store: &'a Store,
+}
+
+impl Teller<'_> {
+    /// Posts an entry; what it says holds for the next request.
+    ///
+    /// # Errors
+    /// It was not posted; nothing has moved.
+    pub async fn add(self, entry: NewEntry) -> Result<Posted, Rejection> {
+        let (account, amount) = (entry.account.clone(), entry.amount);
+        let id = entry.id.clone();
+        let refused = |error| unposted(error, id.as_deref());
+        if amount > NanoUsd::ZERO {
+            let (priority, expires_at) = (entry.priority, entry.expires_at);
+            let posted = self.store.post_entry(entry, Draws::new()).await;
+            let posted = posted.map_err(refused)?;
+            if !posted.existed {
+                let lot = Lot {
+                    entry: posted.number,
+                    remaining: amount,
+                    priority,
+                    expires_at,
+                };
+                self.accounts.add_lot(&account, lot);
+            }
+            return Ok(posted);
+        }
+        let amount = NanoUsd::ZERO.saturating_sub(amount);
+        let draws = match &entry.id {
+            // What was posted before is only looked up.
+            Some(id) if self.is_posted(id).await? => None,
+            _ => Some(self.accounts.draw(&account, amount)),
+        };
+        let taken = draws.clone().unwrap_or_default();
+        let posted = self.store.post_entry(entry, taken).await;
+        if let Some(draws) = draws
+            && posted.as_ref().map_or(true, |posted| posted.existed)
+        {
+            self.accounts.give_back(&account, amount, &draws);
+        }
+        posted.map_err(refused)
+    }
+
+    /// Moves credit that nobody holds from one account to another.
+    ///
+    /// # Errors
+    /// There is not enough, or it was not posted; nothing has moved.
+    pub async fn transfer(self, wanted: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        let NewTransfer {
+            from,
+            to,
+            amount,
+            expires_at,
+            priority,
+            ..
+        } = wanted.clone();
+        let id = wanted.id.clone();
+        let draws = match &id {
+            Some(id) if self.is_posted(&format!("{id}:from")).await? => None,
+            _ => Some(self.draw_what_is_free(&from, amount)?),
+        };
+        let taken = draws.clone().unwrap_or_default();
+        let posted = self.store.transfer(wanted, taken).await;
+        if let Some(draws) = draws
+            && posted.as_ref().map_or(true, |[given, _]| given.existed)
+        {
+            self.accounts.give_back(&from, amount, &draws);
+        }
+        let [given, got] = posted.map_err(|error| unposted(error, id.as_deref()))?;
+        if !got.existed {
+            let lot = Lot {
+                entry: got.number,
+                remaining: amount,
+                priority,
+                expires_at,
+            };
+            self.accounts.add_lot(&to, lot);
+        }
+        Ok([given, got])
+    }
+
+    /// Takes credit that no call holds. It is taken first and looked at then, because calls go on meanwhile.
+    fn draw_what_is_free(self, account: &AccountId, amount: NanoUsd) -> Result<Draws, Rejection> {
+        let before = self.accounts.credit(account);
+        let draws = self.accounts.draw(account, amount);
+        if !self.accounts.credit(account).available().is_negative() {
+            return Ok(draws);
+        }
+        self.accounts.give_back(account, amount, &draws);
+        let words = format!(
+            "Account {:?} has {} USD to give, and {amount} is more. Its balance is {}, of which calls under way hold {}.",
+            account.as_str(),
+            before.available().max(NanoUsd::ZERO),
+            before.balance,
+            before.held,
+        );
+        Err(Rejection::new(Reason::Conflict, words))
+    }
+
+    /// The credit of an account, with what calls hold of it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn sheet(self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        let credit = self.accounts.credit(&account);
+        let stored = self.store.credit(account).await;
+        let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        Ok(CreditSheet {
+            balance: credit.balance,
+            held: Some(credit.held),
+            lots: stored.lots,
+        })
+    }
+
+    /// Posts what expired since this was last done. What cannot be posted now is kept for the next time.
+    pub async fn post_expired(self) {
+        for (account, lost) in self.accounts.take_expired() {
+            if let Err(error) = self
+                .store
+                .post_expiries(account.clone(), lost.clone())
+                .await
+            {
+                tracing::warn!(%account, %error, "expired credit could not be recorded yet");
+                self.accounts.put_back_expired(&account, lost);
+            }
+        }
+    }
+
+    async fn is_posted(self, id: &str) -> Result<bool, Rejection> {
+        let posted = self.store.has_entry(id.to_owned()).await;
+        posted.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+}
+
+/// The words for an entry that was not posted.
+fn unposted(error: WriteError, id: Option<&str>) -> Rejection {
+    match (error, id) {
+        (WriteError::IdConflict, Some(id)) => Rejection::new(
+            Reason::Conflict,
+            format!(
+                "Entry {id:?} exists and says something else. Entries are never changed: use another id, or none, or \
+                 post an adjustment."
+            ),
+        ),
+        (error @ (WriteError::IdConflict | WriteError::TooLarge), _) => {
+            Rejection::new(Reason::Conflict, format!("{error}."))
+        }
+        (error, _) => Rejection::unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,182 @@
+//! `faregate credit …`.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Failure, Terminal,
+    arguments::{AddCredit, CreditCommand, EntryFlags, TransferCredit},
+    backend::{Backend, path, target},
+    show,
+    table::Table,
+};
+use crate::{config::Config, domain::Clock};
+
+pub(super) async fn run(
+    command: CreditCommand,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    match command {
+        CreditCommand::Add(flags) => {
+            let AddCredit {
+                account,
+                amount,
+                kind,
+                words,
+            } = flags;
+            let body = body(json!({ "amount": amount, "kind": kind }), &words);
+            let target = path(&["accounts", &account, "credit"]);
+            let posted = send(target, body, config, clock).await?;
+            if words.json {
+                return show::json(terminal, &posted);
+            }
+            let text = |member: &str| show::text(&posted[member]);
+            let already = if posted["existed"] == true {
+                " was posted before"
+            } else {
+                ""
+            };
+            terminal.result(format_args!(
+                "Entry {}{already}: {} {} USD. Account {account} has {} USD.\n",
+                text("entry"),
+                text("kind"),
+                text("amount"),
+                text("balance"),
+            ))
+        }
+        CreditCommand::Transfer(flags) => {
+            let TransferCredit {
+                from,
+                to,
+                amount,
+                words,
+            } = flags;
+            let members = json!({ "from": from, "to": to, "amount": amount });
+            let target = path(&["credit", "transfer"]);
+            let posted = send(target, body(members, &words), config, clock).await?;
+            if words.json {
+                return show::json(terminal, &posted);
+            }
+            let verb = if posted["existed"] == true {
+                "was transferred before"
+            } else {
+                "was transferred"
+            };
+            terminal.result(format_args!(
+                "{amount} USD {verb}. Account {from} has {} USD, account {to} has {} USD.\n",
+                show::text(&posted["from"]["balance"]),
+                show::text(&posted["to"]["balance"]),
+            ))
+        }
+        CreditCommand::List {
+            account,
+            limit,
+            json,
+        } => {
+            let backend = Backend::to_read(config, clock).await?;
+            let limit = limit.to_string();
+            let page = target(
+                &path(&["ledger"]),
+                &[("account", account.as_str()), ("limit", limit.as_str())],
+            );
+            let both = async |backend: &Backend| {
+                let sheet = backend.get(&path(&["accounts", &account, "credit"])).await?;
+                Ok((sheet, backend.get(&page).await?))
+            };
+            let (mut sheet, entries) = backend.during(both).await?;
+            if json {
+                sheet["entries"] = entries;
+                return show::json(terminal, &sheet);
+            }
+            list(&sheet, &entries, terminal)
+        }
+    }
+}
+
+async fn send(
+    target: String,
+    body: Value,
+    config: Config,
+    clock: &Clock,
+) -> Result<Value, Failure> {
+    let backend = Backend::to_write(config, clock).await?;
+    let send = async |backend: &Backend| backend.call(Method::POST, &target, Some(body)).await;
+    backend.during(send).await
+}
+
+/// What an entry says, as the API takes it.
+fn body(mut members: Value, words: &EntryFlags) -> Value {
+    let EntryFlags {
+        reason,
+        id,
+        expires,
+        priority,
+        json: _,
+    } = words;
+    members["reason"] = json!(reason);
+    members["id"] = json!(id);
+    members["expires_at"] = json!(expires);
+    members["priority"] = json!(priority);
+    members["author"] = json!("cli");
+    members
+}
+
+fn list(sheet: &Value, entries: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let mut head = format!("{:<12}{}\n", "account", show::text(&sheet["account"]));
+    // Only a running daemon knows what is held.
+    for member in ["balance", "held", "available"] {
+        if let Some(amount) = sheet[member].as_str() {
+            head += &format!("{member:<12}{amount} USD\n");
+        }
+    }
+    terminal.result(head)?;
+    let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let lots = items(&sheet["lots"]);
+    if !lots.is_empty() {
+        terminal.result(format_args!("\n{}", lots_table(&lots, terminal.bold())))?;
+    }
+    let rows = items(&entries["data"]);
+    if rows.is_empty() {
+        return terminal.result("\nno entries\n");
+    }
+    terminal.result(format_args!("\n{}", entries_table(&rows, terminal.bold())))?;
+    if entries["next_cursor"].is_string() {
+        terminal.note("There are older entries; --limit shows more, and `faregate ledger export` all.");
+    }
+    Ok(())
+}
+
+fn lots_table(lots: &[Value], bold: bool) -> Table {
+    let columns = [">LOT", "KIND", ">AMOUNT", ">LEFT", ">PRIORITY", "EXPIRES"];
+    let mut table = Table::new(&columns, bold);
+    for lot in lots {
+        table.row([
+            show::text(&lot["entry"]),
+            show::text(&lot["kind"]),
+            show::text(&lot["amount"]),
+            show::text(&lot["remaining"]),
+            show::text(&lot["priority"]),
+            show::instant(&lot["expires_at"]),
+        ]);
+    }
+    table
+}
+
+fn entries_table(entries: &[Value], bold: bool) -> Table {
+    let columns = [">ENTRY", "AT", "KIND", ">AMOUNT", "AUTHOR", "ID", "REASON"];
+    let mut table = Table::new(&columns, bold);
+    for entry in entries {
+        table.row([
+            show::text(&entry["entry"]),
+            show::instant(&entry["at"]),
+            show::text(&entry["kind"]),
+            show::text(&entry["amount"]),
+            show::text(&entry["author"]),
+            show::text(&entry["id"]),
+            show::text(&entry["reason"]),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,107 @@
+//! `faregate ledger …`.
+
+use std::io::{BufWriter, ErrorKind};
+
+use serde_json::json;
+
+use super::{
+    Failure, Terminal,
+    arguments::{ExportFlags, LedgerCommand, Moment},
+    show,
+    table::Table,
+};
+use crate::{
+    config::Config,
+    domain::{AccountId, Clock, NanoUsd},
+    store::{ExportError, ExportFilter, Location, Reader, Verified},
+};
+
+pub(super) fn run(
+    command: &LedgerCommand,
+    config: &Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let Location::File(file) = &config.store.location else {
+        return Err(Failure::failed(
+            "the configuration keeps its store in memory, where only its daemon sees it\n  hint: name a file in \
+             `store.url`",
+        ));
+    };
+    let reader = Reader::open(file).map_err(|error| Failure::unavailable(error.to_string()))?;
+    match command {
+        LedgerCommand::Verify { json } => verify(&reader, *json, terminal),
+        LedgerCommand::Export(flags) => export(&reader, flags, clock, terminal),
+    }
+}
+
+fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let verified = reader.verify(|rows| terminal.progress(format_args!("{rows} rows read")));
+    terminal.progress("");
+    let verified = verified.map_err(|error| Failure::unavailable(error.to_string()))?;
+    let difference = i64::try_from(verified.difference_nano_usd).unwrap_or(i64::MAX);
+    let difference = NanoUsd::from_nanos(difference);
+    if json {
+        show::json(terminal, &json!(verified))?;
+    } else {
+        terminal.result(format_args!(
+            "Read {} calls and {} entries. Difference: {difference} USD.\n",
+            verified.calls, verified.entries
+        ))?;
+        if !verified.problems.is_empty() {
+            terminal.result(format_args!("\n{}", problems(&verified, terminal.bold())))?;
+        }
+    }
+    if verified.is_right() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "the store does not say what its rows add up to, in {} places, by {difference} USD together\n  hint: a store \
+         is written by faregate alone; put back a backup, and look for what else writes to the file",
+        verified.problems.len()
+    )))
+}
+
+/// What is wrong, in the units of the store: billionths of a dollar, or how many.
+fn problems(verified: &Verified, bold: bool) -> Table {
+    let mut table = Table::new(&["OF", "WHAT", ">STORED", ">ADDED UP"], bold);
+    for problem in &verified.problems {
+        table.row([
+            problem.owner.clone(),
+            problem.what.clone(),
+            problem.stored.map_or_else(String::new, |stored| stored.to_string()),
+            problem.derived.to_string(),
+        ]);
+    }
+    table
+}
+
+fn export(
+    reader: &Reader,
+    flags: &ExportFlags,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let ExportFlags {
+        format,
+        account,
+        since,
+        until,
+    } = flags;
+    let account = account.as_deref().map(AccountId::parse).transpose();
+    let account = account.map_err(|wrong| Failure::failed(format!("--account {wrong}")))?;
+    let instant = |moment: &Option<Moment>| moment.map(|moment| moment.from(clock.now()));
+    let filter = ExportFilter {
+        account,
+        since: instant(since),
+        until: instant(until),
+    };
+    let mut out = BufWriter::new(terminal.out());
+    match reader.export(*format, &filter, &mut out) {
+        Ok(_) => Ok(()),
+        // `faregate ledger export | head` is not a failure.
+        Err(ExportError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error @ ExportError::Write(_)) => Err(Failure::failed(error.to_string())),
+        Err(ExportError::Read(error)) => Err(Failure::unavailable(error.to_string())),
+    }
+}

@@ -1,0 +1,179 @@
+//! Rows as JSON Lines and as CSV. Both have the same members in the same order; what a row does not have is null, or
+//! empty.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::Item;
+use crate::store::{CallRow, EntryRow};
+
+/// Members that calls and entries share, then those of a call.
+const OF_CALLS: [&str; 24] = [
+    "type",
+    "id",
+    "request_id",
+    "at",
+    "account",
+    "key",
+    "plan",
+    "plan_version",
+    "route",
+    "provider",
+    "model",
+    "upstream_model",
+    "endpoint",
+    "outcome",
+    "status",
+    "tokens",
+    "estimated",
+    "overrun",
+    "held_nano_usd",
+    "cost_nano_usd",
+    "price_version",
+    "currency",
+    "queue_ms",
+    "first_byte_ms",
+];
+const LAST_OF_CALLS: &str = "total_ms";
+
+/// Members that only an entry has.
+const OF_ENTRIES: [&str; 7] = [
+    "kind",
+    "amount_nano_usd",
+    "author",
+    "reason",
+    "expires_at",
+    "priority",
+    "related",
+];
+
+/// The parts of `tokens`.
+const TOKENS: [&str; 5] = [
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+];
+
+/// A JSON object in a line.
+pub(super) fn json(item: &Item, out: &mut dyn Write) -> io::Result<()> {
+    match item {
+        Item::Call(call) => serde_json::to_writer(&mut *out, &**call)?,
+        Item::Entry(entry) => {
+            let row = self::entry(entry);
+            let member = |name: &str| {
+                let value = row.get(name).unwrap_or(&Value::Null);
+                format!("\"{name}\":{value}")
+            };
+            let members: Vec<String> = OF_CALLS
+                .into_iter()
+                .chain([LAST_OF_CALLS])
+                .chain(OF_ENTRIES)
+                .map(member)
+                .collect();
+            write!(out, "{{{}}}", members.join(","))?;
+        }
+    }
+    out.write_all(b"\n")
+}
+
+/// The heading of CSV.
+pub(super) fn heading(out: &mut dyn Write) -> io::Result<()> {
+    line(out, columns().map(|(name, _)| name))
+}
+
+/// A line of CSV.
+pub(super) fn csv(item: &Item, out: &mut dyn Write) -> io::Result<()> {
+    let row = match item {
+        Item::Call(call) => self::call(call)?,
+        Item::Entry(entry) => self::entry(entry),
+    };
+    let cells = columns().map(|(name, part)| {
+        let value = match part {
+            Some(part) => row.get("tokens").and_then(|tokens| tokens.get(part)),
+            None => row.get(&name),
+        };
+        match value {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        }
+    });
+    line(out, cells)
+}
+
+/// Each column's name, and the part of `tokens` that it has.
+fn columns() -> impl Iterator<Item = (String, Option<&'static str>)> {
+    let of_calls = OF_CALLS.into_iter().chain([LAST_OF_CALLS]);
+    let named = of_calls.chain(OF_ENTRIES).flat_map(|name| {
+        let parts: &[&str] = if name == "tokens" { &TOKENS } else { &[] };
+        let alone = parts.is_empty().then(|| (name.to_owned(), None));
+        let parts = parts
+            .iter()
+            .map(|part| (format!("{part}_tokens"), Some(*part)));
+        alone.into_iter().chain(parts)
+    });
+    named
+}
+
+/// RFC 4180 §2: lines end with CR LF, and what has a comma, a quote or a break stands in quotes.
+pub(in crate::store) fn line(
+    out: &mut dyn Write,
+    cells: impl Iterator<Item = String>,
+) -> io::Result<()> {
+    for (index, cell) in cells.enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        if cell.contains([',', '"', '\r', '\n']) {
+            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
+        } else {
+            out.write_all(cell.as_bytes())?;
+        }
+    }
+    out.write_all(b"\r\n")
+}
+
+fn call(call: &CallRow) -> io::Result<Map<String, Value>> {
+    match serde_json::to_value(call)? {
+        Value::Object(members) => Ok(members),
+        _ => Ok(Map::new()),
+    }
+}
+
+fn entry(entry: &EntryRow) -> Map<String, Value> {
+    let EntryRow {
+        number: _,
+        id,
+        account,
+        kind,
+        amount,
+        currency,
+        at,
+        author,
+        reason,
+        expires_at,
+        priority,
+        related,
+    } = entry;
+    let row = json!({
+        "type": "credit",
+        "id": id,
+        "at": at,
+        "account": account,
+        "currency": currency,
+        "kind": kind,
+        "amount_nano_usd": amount.nanos(),
+        "author": author,
+        "reason": reason,
+        "expires_at": expires_at,
+        "priority": priority,
+        "related": related,
+    });
+    match row {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
