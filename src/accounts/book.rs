@@ -143,6 +143,15 @@ impl Book {
         draws
     }
 
+    /// Takes what is left of one lot and no call holds.
+    pub(super) fn empty(&self, entry: i64, now: Timestamp) -> Draws {
+        let pages = &mut *self.pages();
+        pages.purse.roll(now);
+        let mut draws = Draws::new();
+        pages.purse.empty(entry, &mut draws);
+        draws
+    }
+
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub(super) fn give_back(&self, amount: NanoUsd, draws: &Draws) {
         self.pages().purse.give_back(amount, draws);

@@ -156,6 +156,16 @@ impl Purse {
         self.debt = self.debt.saturating_add(uncovered);
     }
 
+    /// Takes what is left of one lot, except what calls in flight were promised.
+    pub(super) fn empty(&mut self, entry: i64, draws: &mut Draws) {
+        let free = self.credit().available().max(NanoUsd::ZERO);
+        if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == entry) {
+            let amount = lot.remaining.min(free);
+            lot.remaining = lot.remaining.saturating_sub(amount);
+            draws.push(Draw { entry, amount });
+        }
+    }
+
     /// Gives back what [`Self::draw`] took.
     pub(super) fn give_back(&mut self, amount: NanoUsd, draws: &Draws) {
         let mut covered = NanoUsd::ZERO;

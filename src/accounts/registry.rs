@@ -77,6 +77,12 @@ impl Accounts {
         self.book(account).draw(amount, self.clock.now())
     }
 
+    /// Takes what is left of one lot and no call holds, for an entry that is on its way to the store.
+    #[must_use = "an entry that could not be written gives it back"]
+    pub fn empty(&self, account: &AccountId, lot: i64) -> Draws {
+        self.book(account).empty(lot, self.clock.now())
+    }
+
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub fn give_back(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
         self.book(account).give_back(amount, draws);

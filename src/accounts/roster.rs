@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::{
     domain::{
-        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp,
+        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp, Vendor,
     },
     prices::Factor,
 };
@@ -118,6 +118,8 @@ pub struct Roster {
     pub keys: Vec<KeySpec>,
     /// The models that plans, accounts and keys may name; `None` where the file lists none and every name is taken.
     pub models: Option<BTreeMap<ModelName, Extent>>,
+    /// Customers of payment providers, and whose they are.
+    pub customers: BTreeMap<(Vendor, String), AccountId>,
 }
 
 /// Whether the input of a call to a model is bounded, whatever its body refers to.

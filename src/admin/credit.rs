@@ -192,7 +192,8 @@ pub(super) fn entry_filter(query: &mut Query) -> Result<EntryFilter, Rejection> 
         })
     };
     let cursor = |text: &str| {
-        let words = "is not a cursor; pass back the next_cursor of the page before, or leave it out";
+        let words =
+            "is not a cursor; pass back the next_cursor of the page before, or leave it out";
         text.parse().map_err(|_| words.to_owned())
     };
     Ok(EntryFilter {

@@ -67,10 +67,8 @@ pub trait Registry: Send + Sync {
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
 
     /// Posts an entry of credit.
-    fn credit_add(
-        &self,
-        entry: NewEntry,
-    ) -> impl Future<Output = Result<Posted, Rejection>> + Send;
+    fn credit_add(&self, entry: NewEntry)
+    -> impl Future<Output = Result<Posted, Rejection>> + Send;
 
     /// Moves credit from one account to another; the entries of both, the giver's first.
     fn credit_transfer(

@@ -144,6 +144,7 @@ fn house() -> House {
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
         keys: vec![key],
         models: Some(models.into()),
+        customers: std::collections::BTreeMap::new(),
     };
     House {
         roster: Arc::new(Mutex::new(Arc::new(roster))),

@@ -82,7 +82,9 @@ pub(super) async fn run(
                 &[("account", account.as_str()), ("limit", limit.as_str())],
             );
             let both = async |backend: &Backend| {
-                let sheet = backend.get(&path(&["accounts", &account, "credit"])).await?;
+                let sheet = backend
+                    .get(&path(&["accounts", &account, "credit"]))
+                    .await?;
                 Ok((sheet, backend.get(&page).await?))
             };
             let (mut sheet, entries) = backend.during(both).await?;
@@ -143,7 +145,8 @@ fn list(sheet: &Value, entries: &Value, terminal: &mut Terminal<'_>) -> Result<(
     }
     terminal.result(format_args!("\n{}", entries_table(&rows, terminal.bold())))?;
     if entries["next_cursor"].is_string() {
-        terminal.note("There are older entries; --limit shows more, and `faregate ledger export` all.");
+        terminal
+            .note("There are older entries; --limit shows more, and `faregate ledger export` all.");
     }
     Ok(())
 }

@@ -69,7 +69,9 @@ fn problems(verified: &Verified, bold: bool) -> Table {
         table.row([
             problem.owner.clone(),
             problem.what.clone(),
-            problem.stored.map_or_else(String::new, |stored| stored.to_string()),
+            problem
+                .stored
+                .map_or_else(String::new, |stored| stored.to_string()),
             problem.derived.to_string(),
         ]);
     }

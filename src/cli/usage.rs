@@ -105,7 +105,10 @@ pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
         for (sum, number) in total.iter_mut().zip(numbers) {
             *sum = sum.saturating_add(number);
         }
-        if let Some(cost) = row["cost"].as_str().and_then(|cost| NanoUsd::parse(cost).ok()) {
+        if let Some(cost) = row["cost"]
+            .as_str()
+            .and_then(|cost| NanoUsd::parse(cost).ok())
+        {
             total_cost = Some(cost.saturating_add(total_cost.unwrap_or_default()));
         }
         let cells = numbers.iter().map(u64::to_string);

@@ -16,7 +16,7 @@ use crate::{
     accounts::{AccountSpec, KeySpec, Source},
     domain::{
         AccountId, KeyDigest, KeyId, ModelName, PlanId, Secret, Subscription, SubscriptionStatus,
-        Timestamp, Window,
+        Timestamp, Vendor, Window,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Accounts {
     pub(crate) accounts: Vec<AccountSpec>,
     pub(crate) keys: Vec<KeySpec>,
     pub(crate) demo_keys: Vec<DemoKey>,
+    pub(crate) customers: BTreeMap<(Vendor, String), AccountId>,
     demo_places: Vec<Place>,
     account_paths: BTreeMap<AccountId, String>,
     key_paths: BTreeMap<KeyId, String>,

@@ -129,6 +129,7 @@ fn compile(
             accounts: accounts.accounts,
             keys: accounts.keys,
             models: known,
+            customers: accounts.customers,
         },
         drain: server.drain,
         log: server::log(root.section("log")?)?,

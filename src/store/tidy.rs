@@ -61,10 +61,9 @@ impl Tidy {
             let midnight = before(keep).div_euclid(DAY).saturating_mul(DAY);
             deleted = calls(connection, Timestamp::from_millis(midnight), now)?;
         }
-        let windows = connection.prepare_cached(DELETE_WINDOWS)?.execute((
-            instant(Timestamp::from_millis(before(KEEP_WINDOWS))),
-            BATCH,
-        ))?;
+        let windows = connection
+            .prepare_cached(DELETE_WINDOWS)?
+            .execute((instant(Timestamp::from_millis(before(KEEP_WINDOWS))), BATCH))?;
         deleted = deleted.max(windows);
         if deleted >= BATCH as usize {
             self.next = Duration::ZERO;

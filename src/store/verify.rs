@@ -97,8 +97,7 @@ pub(super) fn verify(
     Ok(replay.finish())
 }
 
-const ENTRIES: &str =
-    "SELECT number, account, amount_nano_usd, kind, related, draws FROM credit_entries ORDER BY number";
+const ENTRIES: &str = "SELECT number, account, amount_nano_usd, kind, related, draws FROM credit_entries ORDER BY number";
 const CALLS: &str = "SELECT id, account, key, at, cost_nano_usd, credit_charged, credit_draws,
     input_tokens, output_tokens FROM calls";
 const LOTS: &str = "SELECT entry, remaining_nano_usd FROM credit_lots";
@@ -219,7 +218,12 @@ impl Replay {
             return Ok(BTreeMap::new());
         };
         let Ok(draws) = serde_json::from_str::<BTreeMap<i64, i128>>(text) else {
-            self.wrong(account, format!("{what} has draws that are no draws"), None, 0);
+            self.wrong(
+                account,
+                format!("{what} has draws that are no draws"),
+                None,
+                0,
+            );
             return Ok(BTreeMap::new());
         };
         for (number, amount) in &draws {

@@ -27,6 +27,8 @@ pub struct Party {
     pub customer: Option<String>,
     /// Our account, where whoever made the order has written it there.
     pub account: Option<String>,
+    /// Whether whoever pays may have written the account there.
+    pub claimed: bool,
 }
 
 /// What follows from an event.

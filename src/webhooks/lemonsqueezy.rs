@@ -61,6 +61,7 @@ pub(super) fn read(
         party: Party {
             customer: attributes.at("customer_id").id(),
             account: account.map(str::to_owned),
+            claimed: false,
         },
         news: news.map_err(odd)?,
         id,

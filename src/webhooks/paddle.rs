@@ -40,6 +40,7 @@ pub(super) fn read(
         party: Party {
             customer: data.at("customer_id").id(),
             account: account.map(str::to_owned),
+            claimed: false,
         },
         news,
         id,

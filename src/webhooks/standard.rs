@@ -46,6 +46,7 @@ pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
         party: Party {
             customer: None,
             account: data.at("account").text().map(str::to_owned),
+            claimed: false,
         },
         news: news.map_err(odd)?,
         id,

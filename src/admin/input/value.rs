@@ -123,7 +123,8 @@ pub(in crate::admin) fn word(value: &Value) -> Result<String, String> {
 /// A line for people.
 pub(in crate::admin) fn sentence(value: &Value) -> Result<String, String> {
     let sentence = text(value)?;
-    let fits = (1..=500).contains(&sentence.chars().count()) && !sentence.contains(char::is_control);
+    let fits =
+        (1..=500).contains(&sentence.chars().count()) && !sentence.contains(char::is_control);
     fits.then(|| sentence.to_owned())
         .ok_or_else(|| "must be a line of 1 to 500 characters".to_owned())
 }

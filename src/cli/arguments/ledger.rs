@@ -8,12 +8,10 @@ use crate::store::ExportFormat;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum LedgerCommand {
     /// Add everything up again, from calls and entries, and compare
-    #[command(
-        after_help = "Example:\n  faregate ledger verify --json\n\n\
+    #[command(after_help = "Example:\n  faregate ledger verify --json\n\n\
                       Reads the store's file, while a daemon runs as well as when it is down, as it is at \
                       one instant. Exits with 0 when every balance, lot and counter is what the rows add up \
-                      to, with 1 when not."
-    )]
+                      to, with 1 when not.")]
     Verify {
         /// Print JSON
         #[arg(long)]

@@ -14,7 +14,7 @@ use crate::{
 
 /// Why an entry was not posted though the store takes everything. Nothing was written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotPosted {
+pub(in crate::store) enum NotPosted {
     /// Another entry has its id.
     IdTaken,
     /// The balance would not fit its column.
@@ -22,7 +22,7 @@ pub(super) enum NotPosted {
 }
 
 /// Whether an entry was posted, and how it stands.
-pub(super) type Outcome = Result<Posted, NotPosted>;
+pub(in crate::store) type Outcome = Result<Posted, NotPosted>;
 
 /// A new row of `credit_entries`.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ pub(in crate::store) struct EntryWords<'a> {
 }
 
 /// Posts an entry; one below zero takes `draws` from lots, and what they do not cover is debt.
-pub(super) fn post(
+pub(in crate::store) fn post(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     drawn: &[Draw],
@@ -72,7 +72,9 @@ pub(super) fn post(
     let Some(after) = balance.checked_add(*amount) else {
         return Ok(Err(NotPosted::TooLarge));
     };
-    let id = id.clone().unwrap_or_else(|| RequestId::new(now).to_string());
+    let id = id
+        .clone()
+        .unwrap_or_else(|| RequestId::new(now).to_string());
     let words = EntryWords {
         id: &id,
         account: account.as_str(),
@@ -123,7 +125,9 @@ pub(super) fn transfer(
         expires_at,
         priority,
     } = wanted;
-    let id = id.clone().unwrap_or_else(|| RequestId::new(now).to_string());
+    let id = id
+        .clone()
+        .unwrap_or_else(|| RequestId::new(now).to_string());
     let gives = NewEntry {
         id: Some(format!("{id}:from")),
         account: from.clone(),

@@ -56,9 +56,11 @@ impl Windows {
     /// The windows whose calls are all there still.
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let kept_since: Option<String> = connection
-            .query_row("SELECT at FROM kept_since WHERE what = 'calls'", [], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT at FROM kept_since WHERE what = 'calls'",
+                [],
+                |row| row.get(0),
+            )
             .optional()?;
         let mut select = connection.prepare(
             "SELECT owner_kind, owner, unit, per, window_start, used FROM counters
@@ -89,11 +91,10 @@ impl Windows {
         }
         let mut all = Self::default();
         for ((kind, owner, unit, per), windows) in series {
-            all.owners[kind].entry(owner).or_default().push(Series {
-                unit,
-                per,
-                windows,
-            });
+            all.owners[kind]
+                .entry(owner)
+                .or_default()
+                .push(Series { unit, per, windows });
         }
         Ok(all)
     }
@@ -161,7 +162,10 @@ impl Series {
         let over = |window: &Window| window.used > window.called || window.used < 0;
         let excess = |window: Window| Excess {
             owner: owner.to_owned(),
-            what: format!("{unit} of the {kind} in the {} from {}", self.per, window.start),
+            what: format!(
+                "{unit} of the {kind} in the {} from {}",
+                self.per, window.start
+            ),
             stored: window.used,
             derived: window.called,
             is_money: self.unit == Unit::Usd,

@@ -122,23 +122,20 @@ fn idle(kind: &str) -> &'static str {
     }
 }
 
+/// Metadata comes from whoever sells. `client_reference_id` may be part of a link, where whoever pays can change it.
 fn party(object: &Node<'_>) -> Party {
-    let account = object
-        .at("metadata.faregate_account")
-        .text()
-        .or_else(|| {
-            object
-                .at("subscription_details.metadata.faregate_account")
-                .text()
-        })
-        .or_else(|| {
-            object
-                .at("parent.subscription_details.metadata.faregate_account")
-                .text()
-        })
-        .or_else(|| object.at("client_reference_id").text());
+    let metadata = [
+        "metadata",
+        "subscription_details.metadata",
+        "parent.subscription_details.metadata",
+    ];
+    let named = metadata
+        .into_iter()
+        .find_map(|path| object.at(path).at("faregate_account").text());
+    let account = named.or_else(|| object.at("client_reference_id").text());
     Party {
         customer: object.at("customer").id(),
         account: account.map(str::to_owned),
+        claimed: named.is_none(),
     }
 }
