@@ -13,7 +13,7 @@ use std::{
 };
 
 pub use enter::{Entry, Seat};
-pub use hold::Taken;
+pub use hold::{Counted, Taken};
 
 use super::{
     Binding, CounterName, CounterRow, Credit, Draw, Draws, Levels, Lot, Owner, PurseRow, Reason,

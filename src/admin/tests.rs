@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bounds;
+mod credit;
 mod keys;
 mod lists;
 mod transport;
@@ -13,13 +14,17 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-use super::{Admin, Registry, Rejection};
+use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
     accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
     domain::{
-        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, PlanId, Secret, Timestamp, Usage,
+        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Secret, Timestamp,
+        Usage,
     },
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    store::{
+        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Page,
+        Posted, UsageQuery, UsageRow,
+    },
     telemetry::{Metrics, Vocabulary},
 };
 
@@ -73,7 +78,58 @@ impl Registry for House {
                 output: 5,
                 ..Usage::default()
             },
+            cost: Some(NanoUsd::from_nanos(435_000)),
+            currency: Some("USD"),
         }])
+    }
+
+    /// An entry whose id begins with `again` was posted before.
+    async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
+        self.asked.lock().unwrap().push(format!("{entry:#?}"));
+        self.posted(entry.id, entry.amount)
+    }
+
+    async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        self.asked.lock().unwrap().push(format!("{transfer:#?}"));
+        let given = self.posted(transfer.id, transfer.amount)?;
+        Ok([given.clone(), given])
+    }
+
+    async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        self.asked.lock().unwrap().push(format!("{account:?}"));
+        Ok(CreditSheet {
+            balance: NanoUsd::from_nanos(12_500_000_000),
+            held: Some(NanoUsd::from_nanos(500_000_000)),
+            lots: vec![LotRow {
+                entry: 7,
+                kind: EntryKind::Grant,
+                amount: NanoUsd::from_nanos(20_000_000_000),
+                remaining: NanoUsd::from_nanos(12_500_000_000),
+                priority: 10,
+                expires_at: Some(now()),
+            }],
+        })
+    }
+
+    async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:#?}"));
+        Ok(Page {
+            data: vec![EntryRow {
+                number: 7,
+                id: "invoice-7".to_owned(),
+                account: "bob".to_owned(),
+                kind: EntryKind::TopUp,
+                amount: NanoUsd::from_nanos(20_000_000_000),
+                currency: "USD".to_owned(),
+                at: now(),
+                author: "cli".to_owned(),
+                reason: None,
+                expires_at: None,
+                priority: 50,
+                related: None,
+            }],
+            next_cursor: Some(7),
+        })
     }
 
     fn ready(&self) -> Result<(), &'static str> {
@@ -82,6 +138,20 @@ impl Registry for House {
 }
 
 impl House {
+    fn posted(&self, id: Option<String>, balance: NanoUsd) -> Result<Posted, Rejection> {
+        if self.broken {
+            return Err(Rejection::unavailable("The store is full."));
+        }
+        let id = id.unwrap_or_else(|| "made".to_owned());
+        Ok(Posted {
+            number: 7,
+            existed: id.starts_with("again"),
+            id,
+            at: now(),
+            balance,
+        })
+    }
+
     fn change(&self, change: impl FnOnce(&mut Roster)) -> Result<(), Rejection> {
         if self.broken {
             return Err(Rejection::unavailable("The store is full."));

@@ -13,6 +13,7 @@ use crate::{
     prices::{Bound, Quote, Terms},
     providers::{Ask, Endpoint, count_input, estimate_tokens},
     refusal::{Code, Refusal},
+    store::LedgerBusy,
 };
 
 /// Bytes that tools add to a prompt beyond their own: providers wrap them in instructions of theirs.
@@ -79,7 +80,7 @@ pub async fn reserve(
     let slot = desk
         .ledger
         .reserve()
-        .map_err(|_| Refusal::new(Code::BillingUnavailable).about(caller.subject()))?;
+        .map_err(|busy| Refusal::new(code(busy)).about(caller.subject()))?;
 
     let wanted = want(
         &request,
@@ -212,6 +213,14 @@ impl Wanted {
         };
         let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
         Self { quote, ..self }
+    }
+}
+
+/// The code of a call that could not be recorded.
+fn code(busy: LedgerBusy) -> Code {
+    match busy {
+        LedgerBusy::Overloaded => Code::Overloaded,
+        LedgerBusy::Full | LedgerBusy::Broken => Code::BillingUnavailable,
     }
 }
 

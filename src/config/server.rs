@@ -197,6 +197,11 @@ pub(crate) fn store(
     Some(store::Settings {
         location: location?,
         keep_calls: fields.section("retention")?.get("calls")?,
+        durability: match fields.get("durability")? {
+            "strict" => store::Durability::Strict,
+            _ => store::Durability::Grouped,
+        },
+        in_flight: fields.number("in_flight")?,
     })
 }
 

@@ -37,6 +37,16 @@ impl RequestId {
         Self(bytes)
     }
 
+    /// The sixteen bytes, as a file of ours has them.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// From the bytes of [`Self::to_bytes`].
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The 36 characters, without a heap call.
     pub fn encode(self) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -165,7 +165,15 @@ impl Forward {
             return Err(Unanswered::ours());
         };
 
-        let sends = || reservation.forwarding();
+        let recorded = reservation.hold_on_disk().await;
+        if let Err(unwritten) = recorded {
+            let failure = Failure::unsent(FailureKind::Unrecorded).because(unwritten);
+            return Err(failed(reservation, &failure, &upstream));
+        }
+        let sends = || {
+            let written = reservation.forwarding();
+            written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
+        };
         let response = match upstream
             .send(head, destination.target(), encoding, body, sends)
             .await
@@ -222,7 +230,9 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
         .unwrap_or_default();
     tracing::warn!(provider = %upstream.id(), code = code.as_str(), error = %failure, cause, "a call failed");
     let status = code.status().as_u16();
-    let receipt = match (failure.kind, failure.processed) {
+    let ending = match (failure.kind, failure.processed) {
+        // It was not sent: dropped, it never happened.
+        (FailureKind::Unrecorded, _) => None,
         (FailureKind::ClientBody(_), _) => reservation.settle(
             Outcome::ClientClosed,
             status,
@@ -238,7 +248,7 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
     };
     Unanswered {
         refusal: code.into(),
-        receipt,
+        receipt: ending.map(|ending| ending.receipt),
     }
 }
 
@@ -257,14 +267,14 @@ async fn judge(
             status = parts.status.as_u16(),
             "the provider's answer is not the caller's"
         );
-        let receipt = reservation.settle(
+        let ending = reservation.settle(
             Outcome::UpstreamFailed,
             code.status().as_u16(),
             Charge::Void,
         );
         Unanswered {
             refusal: Refusal::new(code),
-            receipt,
+            receipt: ending.map(|ending| ending.receipt),
         }
     };
     if !destination.endpoint.has_ask() {

@@ -13,9 +13,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep, sleep_until},
+};
 
-use super::{Charge, Desk, Observer, Receipt, Reservation, drain};
+use super::{Charge, Desk, Ending, Observer, Receipt, Reservation, drain};
 use crate::{
     domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
@@ -97,6 +100,9 @@ pin_project! {
         cut: Cut,
         // What is yielded next, whatever the provider does.
         next: Option<Bytes>,
+        // The end of the answer before it, once the record is on the disk.
+        last: Option<Bytes>,
+        on_disk: Option<oneshot::Receiver<()>>,
         last_frame: Instant,
         heartbeat: Option<Duration>,
         #[pin]
@@ -140,7 +146,7 @@ pub struct Answer<B> {
 
 impl<B> Answer<B> {
     /// How it is charged when it has ended by itself.
-    pub(super) fn settle(mut self, outcome: Outcome) -> Option<Receipt> {
+    pub(super) fn settle(mut self, outcome: Outcome) -> Option<Ending> {
         let observed = self.observer.observed();
         // A provider fails by its status, or in a stream whose status was sent long ago by an event.
         let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
@@ -165,7 +171,7 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     /// The client is gone: the provider is cancelled, or read to its end without a reader.
-    fn leave(self) -> Option<Receipt> {
+    fn leave(self) -> Option<Ending> {
         if self.observer.ended() || self.body.is_end_stream() {
             self.settle(Outcome::Completed)
         } else if self.policy == Policy::Drain {
@@ -197,6 +203,8 @@ where
             interrupted: None,
             cut,
             next: None,
+            last: None,
+            on_disk: None,
             last_frame: now,
             heartbeat,
             timer: heartbeat.map(|every| sleep_until(now + every)),
@@ -217,7 +225,8 @@ where
     /// Ends an answer whose client has left, as dropping it would, and tells what it used. `None` when it had ended
     /// before, or is read on because the provider bills it anyway.
     pub fn leave(self: Pin<&mut Self>) -> Option<Receipt> {
-        self.project().answer.take()?.leave()
+        let ending = self.project().answer.take()?.leave();
+        ending.map(|ending| ending.receipt)
     }
 
     /// Ends the answer early. A stream gets one event that says why; anything else is broken off, so that nobody takes
@@ -244,11 +253,12 @@ where
                 .map(|draft| draft.provider.as_str());
             tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
         }
-        *this.receipt = answer.settle(if complete {
+        let ending = answer.settle(if complete {
             Outcome::Completed
         } else {
             outcome
         });
+        *this.receipt = ending.map(|ending| ending.receipt);
         match (events, complete) {
             (_, true) => None,
             (true, false) => {
@@ -265,8 +275,8 @@ where
 
     /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
     /// before the event that says why.
-    fn cut_overrun(self: Pin<&mut Self>, code: Code) {
-        let this = self.project();
+    fn cut_overrun(mut self: Pin<&mut Self>, code: Code) {
+        let this = self.as_mut().project();
         let Some(mut answer) = this.answer.take() else {
             return;
         };
@@ -284,11 +294,21 @@ where
             });
         }
         let observed = answer.observer.observed();
-        *this.receipt = answer.reservation.settle(
+        let ending = answer.reservation.settle(
             Outcome::UpstreamFailed,
             answer.status.as_u16(),
             Charge::Overrun(observed),
         );
+        self.ended(ending);
+    }
+
+    /// Notes what the call came to.
+    fn ended(self: Pin<&mut Self>, ending: Option<Ending>) {
+        let this = self.project();
+        if let Some(Ending { receipt, on_disk }) = ending {
+            *this.receipt = Some(receipt);
+            *this.on_disk = on_disk;
+        }
     }
 
     fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -335,7 +355,16 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         loop {
             let this = self.as_mut().project();
-            if let Some(next) = this.next.take() {
+            if let Some(on_disk) = this.on_disk.as_mut() {
+                let confirmed = ready!(Pin::new(on_disk).poll(cx));
+                *this.on_disk = None;
+                if confirmed.is_err() {
+                    // The store was closed without the record: nobody may take the answer for a delivered one.
+                    (*this.last, *this.next) = (None, None);
+                    return Poll::Ready(Some(Err(Aborted)));
+                }
+            }
+            if let Some(next) = this.last.take().or_else(|| this.next.take()) {
                 return Poll::Ready(Some(Ok(Frame::data(next))));
             }
             let Some(answer) = this.answer.as_mut() else {
@@ -356,15 +385,24 @@ where
                             None => continue,
                         }
                     }
-                    // Settled before its last frame is given away: who has read an answer whole finds it recorded.
-                    if answer.body.is_end_stream()
-                        && let Some(mut answer) = this.answer.take()
-                    {
-                        *this.next = answer.observer.finish();
-                        *this.receipt = answer.settle(Outcome::Completed);
+                    if !answer.body.is_end_stream() {
+                        let Answer {
+                            reservation,
+                            observer,
+                            ..
+                        } = answer;
+                        reservation.checkpoint(observer.output_at_least(), || observer.observed());
+                        match pass {
+                            Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
+                            None => continue,
+                        }
                     }
-                    if let Some(pass) = pass {
-                        return Poll::Ready(Some(Ok(Frame::data(pass))));
+                    // Settled before its last frame is given away: who has read an answer whole finds it recorded.
+                    if let Some(mut answer) = this.answer.take() {
+                        *this.next = answer.observer.finish();
+                        *this.last = pass;
+                        let ending = answer.settle(Outcome::Completed);
+                        self.as_mut().ended(ending);
                     }
                 }
                 Poll::Ready(Some(Err(interruption))) => {
@@ -378,7 +416,8 @@ where
                 Poll::Ready(None) => {
                     if let Some(mut answer) = this.answer.take() {
                         *this.next = answer.observer.finish();
-                        *this.receipt = answer.settle(Outcome::Completed);
+                        let ending = answer.settle(Outcome::Completed);
+                        self.as_mut().ended(ending);
                     }
                 }
                 Poll::Pending => {
@@ -393,7 +432,10 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.next.is_none() && self.answer.is_none()
+        self.answer.is_none()
+            && self.next.is_none()
+            && self.last.is_none()
+            && self.on_disk.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -401,7 +443,10 @@ where
             // A stream may lose a chunk or gain a comment.
             Some(answer) if !answer.observer.is_stream() => answer.body.size_hint(),
             Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(self.next.as_ref().map_or(0, |next| next.len() as u64)),
+            None => {
+                let left = self.last.iter().chain(&self.next);
+                SizeHint::with_exact(left.map(|bytes| bytes.len() as u64).sum())
+            }
         }
     }
 }

@@ -11,4 +11,4 @@ mod reservation;
 pub use body::{Aborted, Answer, Cut, Interruption, Metered, Policy};
 pub use desk::Desk;
 pub use observer::Observer;
-pub use reservation::{Charge, Draft, Receipt, Reservation};
+pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
+use tokio::sync::oneshot;
 
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
@@ -12,7 +13,10 @@ use crate::{
     prices::Terms,
     providers::{Endpoint, Observed},
     refusal::Code,
-    store::{CallRecord, Outcome, Posting, Slot},
+    store::{
+        CallRecord, Checkpoint, Durability, HeldCounter, HoldRecord, Outcome, Posting, Slot,
+        Unwritten, Whose,
+    },
     telemetry::ProviderMetrics,
 };
 
@@ -112,6 +116,15 @@ pub struct Receipt {
     pub first_byte: Option<Duration>,
 }
 
+/// A settled call, and what the end of its answer waits for.
+#[derive(Debug)]
+pub struct Ending {
+    /// What it used.
+    pub receipt: Receipt,
+    /// Ready when its record is on the disk; only where the store is strict.
+    pub on_disk: Option<oneshot::Receiver<()>>,
+}
+
 impl Reservation {
     /// Opens a reservation over what was taken, with a place in the ledger that is kept for it.
     pub(crate) fn open(
@@ -165,13 +178,52 @@ impl Reservation {
         self.0.as_ref().map_or(0, |open| open.taken.tokens())
     }
 
-    /// Notes that the call is about to be sent, for the first time or once more: from here on the provider may have it.
-    pub fn forwarding(&mut self) {
-        if let Some(open) = &mut self.0 {
-            open.forwarded
-                .get_or_insert_with(|| open.desk.clock.elapsed());
-            open.attempts += 1;
+    /// Writes what is held to the file of calls under way, and waits until it is on the disk where the store is strict.
+    ///
+    /// # Errors
+    /// It is not written, or not confirmed: the call must not be sent.
+    pub async fn hold_on_disk(&mut self) -> Result<(), Unwritten> {
+        let Some(open) = &mut self.0 else {
+            return Ok(());
+        };
+        if open.desk.ledger.durability() == Durability::Grouped {
+            return Ok(());
         }
+        open.write_hold()?;
+        let on_disk = open.slot.held_on_disk();
+        on_disk.await
+    }
+
+    /// Notes that the call is about to be sent, for the first time or once more: from here on the provider may have it,
+    /// and whatever happens to this process, what it holds is written down.
+    ///
+    /// # Errors
+    /// It is not: the call must not be sent.
+    pub fn forwarding(&mut self) -> Result<(), Unwritten> {
+        let Some(open) = &mut self.0 else {
+            return Ok(());
+        };
+        if open.forwarded.is_none() {
+            open.write_hold()?;
+            open.forwarded = Some(open.desk.clock.elapsed());
+        }
+        open.attempts += 1;
+        Ok(())
+    }
+
+    /// Notes how far the answer is, so that a crash loses little of it. `output` counts tokens, roughly; `seen` is asked
+    /// now and then.
+    pub fn checkpoint(&mut self, output: u64, seen: impl FnOnce() -> Observed) {
+        let Some(open) = &mut self.0 else { return };
+        let (draft, now) = (&open.draft, open.desk.clock.elapsed());
+        open.slot.checkpoint(now, output, || {
+            let (usage, _) = seen().settle(draft.input_estimate);
+            let cost = draft.terms.as_ref().map(|terms| terms.cost(&usage));
+            Checkpoint {
+                usage,
+                cost: cost.unwrap_or_default(),
+            }
+        });
     }
 
     /// Notes the answer's head.
@@ -186,7 +238,7 @@ impl Reservation {
     }
 
     /// Replaces the hold by what was used, and records the call.
-    pub fn settle(mut self, outcome: Outcome, status: u16, charge: Charge) -> Option<Receipt> {
+    pub fn settle(mut self, outcome: Outcome, status: u16, charge: Charge) -> Option<Ending> {
         self.0
             .take()
             .map(|open| open.settle(outcome, status, charge))
@@ -204,6 +256,7 @@ impl Drop for Reservation {
                 .account
                 .book
                 .settle(open.taken, Settled::Void, &open.desk.clock);
+            open.slot.void();
             return;
         }
         let outcome = if std::thread::panicking() {
@@ -218,7 +271,50 @@ impl Drop for Reservation {
 }
 
 impl Open {
-    fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Receipt {
+    fn write_hold(&mut self) -> Result<(), Unwritten> {
+        let draft = &self.draft;
+        let (key, terms) = (&draft.key, draft.terms.as_ref());
+        let metered = draft.endpoint.meters_tokens();
+        let least = Usage {
+            input: if metered { draft.input_estimate } else { 0 },
+            ..Usage::default()
+        };
+        let counters = self.taken.counters().map(|counted| HeldCounter {
+            whose: if counted.of_key {
+                Whose::Key
+            } else {
+                Whose::Account
+            },
+            unit: counted.unit,
+            per: counted.per,
+            window_start: counted.window_start,
+        });
+        let now = self.desk.clock.elapsed();
+        let model = draft.model.as_ref();
+        self.slot.hold(&HoldRecord {
+            id: draft.id,
+            at: draft.at,
+            account: key.account.id.clone(),
+            key: key.id.clone(),
+            plan: key.account.plan.id.clone(),
+            route: Arc::clone(&draft.route),
+            provider: draft.provider.clone(),
+            model: model.map(|model| model.name.clone()),
+            upstream_model: model.map(|model| model.upstream_name.clone()),
+            endpoint: draft.endpoint,
+            stream: draft.stream,
+            queue_ms: millis(now.saturating_sub(draft.arrived)),
+            held_tokens: self.taken.tokens(),
+            input_estimate: least.input,
+            held: terms.map(|_| self.taken.money()),
+            least: terms.map(|terms| terms.cost(&least)).unwrap_or_default(),
+            price_version: terms.and_then(Terms::version).cloned(),
+            credit: self.taken.is_charged(),
+            counters: counters.collect(),
+        })
+    }
+
+    fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Ending {
         let Self {
             desk,
             provider,
@@ -300,19 +396,27 @@ impl Open {
             first_byte_ms: first_byte.map(millis),
             total_ms: millis(total),
         };
-        slot.post(Posting {
+        let posting = Posting {
             call,
             counters,
             credit,
-        });
-        Receipt {
+        };
+        let on_disk = match desk.ledger.durability() {
+            Durability::Strict => Some(slot.post_synced(posting)),
+            Durability::Grouped => {
+                slot.post(posting);
+                None
+            }
+        };
+        let receipt = Receipt {
             outcome,
             usage,
             estimated,
             cost,
             queue,
             first_byte,
-        }
+        };
+        Ending { receipt, on_disk }
     }
 }
 

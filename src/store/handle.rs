@@ -21,12 +21,13 @@ use super::{
     columns::RowError,
     counters, credit,
     health::{Fault, Health, Monitor},
+    inflight::Inflight,
     ledger::Ledger,
     open::{self, OpenError, Opened},
     payments,
     reader::{self, ReadError, Reader},
     record::CounterRow,
-    roster_rows,
+    recovery, roster_rows,
     settings::{Location, Settings},
     tidy::Tidy,
     usage::{self, UsageQuery, UsageRow},
@@ -121,22 +122,32 @@ impl Store {
         let Settings {
             location,
             keep_calls,
+            durability,
+            in_flight,
         } = settings;
         let Opened {
-            connection,
+            mut connection,
             lock,
             seat,
             name,
         } = open::open(location)?;
+        let inflight = match location {
+            Location::File(_) => {
+                recovery::recover(&mut connection, &name, *in_flight, *durability)?
+            }
+            Location::Memory => Inflight::in_memory(*in_flight),
+        };
         let loaded = load(&connection, clock.now()).map_err(|error| open::of_row(&name, error))?;
 
         let monitor = Arc::new(Monitor::new());
-        let (ledger, postings) = Ledger::new(places, Arc::clone(&monitor));
+        let (ledger, postings) =
+            Ledger::new(places, inflight.clone(), *durability, Arc::clone(&monitor));
         let (commands, told) = mpsc::channel(COMMANDS);
         let writer = Writer {
             connection,
             lock,
             seat,
+            inflight,
             name: name.clone(),
             postings,
             commands: told,

@@ -11,12 +11,14 @@ mod credit;
 mod export;
 mod handle;
 mod health;
+mod inflight;
 mod ledger;
 mod open;
 mod payments;
 mod posting;
 mod reader;
 mod record;
+mod recovery;
 mod roster_rows;
 mod schema;
 mod seat;
@@ -34,12 +36,16 @@ pub use credit::{
 pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
+pub use inflight::{
+    Checkpoint, FileError, HeldCounter, HoldRecord, Inflight, Place, Recovered, Unwritten, Whose,
+    read_slot,
+};
 pub use ledger::{Ledger, LedgerBusy, Slot};
 pub use open::OpenError;
 pub use payments::{Around, Arrived, Effect, EventFilter, EventRow, EventStatus, Received, Story};
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
-pub use settings::{Location, Settings};
+pub use settings::{Durability, IN_FLIGHT, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use verify::{Problem, Verified};
 

@@ -1,7 +1,6 @@
 //! From a setting to a connection that may be trusted, or to words. Nothing that is found is ever "repaired".
 
 use std::{
-    ffi::OsString,
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -13,6 +12,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use super::{
     columns::RowError,
     health::Fault,
+    inflight::{FileError, beside},
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     seat::Seat,
     settings::Location,
@@ -101,6 +101,9 @@ pub enum OpenError {
         /// What was found.
         words: String,
     },
+    /// The file of calls under way cannot be used.
+    #[error(transparent)]
+    InFlight(#[from] FileError),
     /// The database or the system says no.
     #[error("the store cannot be opened: {words}")]
     Failed {
@@ -317,12 +320,6 @@ fn check(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
     Ok(stamp.version)
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(ending);
-    name.into()
-}
-
 /// A new file is for its owner's eyes: it names customers and what they use.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -347,7 +344,7 @@ fn unusable(path: &Path, source: io::Error) -> OpenError {
     }
 }
 
-fn of_sqlite(file: &Path, error: &Error) -> OpenError {
+pub(super) fn of_sqlite(file: &Path, error: &Error) -> OpenError {
     let file = file.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign {

@@ -18,7 +18,10 @@ use super::{
 ///
 /// Rows go through one prepared statement instead of one long list of values: the database is in this process, so
 /// there is no way to and fro to save, and only the single row says whether it was new.
-pub(super) fn write(connection: &mut Connection, group: &[Posting]) -> rusqlite::Result<()> {
+pub(super) fn write<'a>(
+    connection: &mut Connection,
+    group: impl IntoIterator<Item = &'a Posting>,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // What many calls of the group move is written once.
     let mut sums: HashMap<(&CounterName, Timestamp), u64> = HashMap::new();

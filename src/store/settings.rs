@@ -9,6 +9,23 @@ pub struct Settings {
     pub location: Location,
     /// How long call records are kept; `None` keeps them for ever.
     pub keep_calls: Option<Duration>,
+    /// What is waited for before a call is forwarded and before its answer ends.
+    pub durability: Durability,
+    /// How many calls may be under way or wait to be written.
+    pub in_flight: u32,
+}
+
+/// Slots for calls under way unless something else is said.
+pub const IN_FLIGHT: u32 = 16_384;
+
+/// What a power cut may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The last group of calls. Nothing on the way of a request waits for the disk.
+    #[default]
+    Grouped,
+    /// Nothing: a call waits until its hold is on the disk, and the end of its answer until its posting is.
+    Strict,
 }
 
 /// Where the store is.

@@ -1,8 +1,12 @@
 //! The store as its users see it. What they are given to put into it stands here.
 
+mod credit;
+mod export;
 mod faults;
+mod ledger;
 mod opening;
 mod reading;
+mod recovering;
 mod roster;
 mod writing;
 
@@ -15,8 +19,8 @@ use crate::domain::{
 };
 
 use super::{
-    CallRecord, CounterChange, CounterName, Loaded, Location, Outcome, Owner, Posting, Settings,
-    Store,
+    CallRecord, CounterChange, CounterName, Durability, Loaded, Location, Outcome, Owner, Posting,
+    Settings, Store,
 };
 
 /// 2026-11-20T08:15:30Z.
@@ -25,11 +29,15 @@ const START: Timestamp = Timestamp::from_millis(1_795_162_530_000);
 /// The start of the day of [`START`].
 const TODAY: Timestamp = Timestamp::from_millis(1_795_132_800_000);
 
+/// Calls that may be under way.
+const SLOTS: u32 = 8192;
+
 /// A folder with a store in it that can be closed and opened again.
 struct Bench {
     folder: TempDir,
     clock: Clock,
     keep_calls: Option<Duration>,
+    durability: Durability,
 }
 
 impl Bench {
@@ -38,6 +46,7 @@ impl Bench {
             folder: tempfile::tempdir().unwrap(),
             clock: Clock::manual(START),
             keep_calls: None,
+            durability: Durability::Grouped,
         }
     }
 
@@ -49,6 +58,8 @@ impl Bench {
         Settings {
             location: Location::File(self.file()),
             keep_calls: self.keep_calls,
+            durability: self.durability,
+            in_flight: SLOTS,
         }
     }
 
@@ -70,6 +81,8 @@ fn in_memory() -> Store {
     let settings = Settings {
         location: Location::Memory,
         keep_calls: None,
+        durability: Durability::Grouped,
+        in_flight: SLOTS,
     };
     Store::open(&settings, Clock::manual(START)).unwrap().0
 }

@@ -14,8 +14,9 @@ use crate::domain::Clock;
 use super::{
     columns::RowError,
     health::{Fault, Monitor},
+    inflight::Inflight,
+    ledger::Queued,
     posting,
-    record::Posting,
     seat::Seat,
     tidy::{self, Tidy},
 };
@@ -57,9 +58,11 @@ pub(super) struct Writer {
     pub(super) lock: Option<File>,
     /// Which file it is.
     pub(super) seat: Option<Seat>,
+    /// The slots of calls under way, whose file must not go missing either.
+    pub(super) inflight: Inflight,
     /// The file, as messages name it.
     pub(super) name: PathBuf,
-    pub(super) postings: mpsc::Receiver<Posting>,
+    pub(super) postings: mpsc::Receiver<Queued>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) monitor: Arc<Monitor>,
     pub(super) clock: Clock,
@@ -71,7 +74,7 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The group that is being put together, or could not be written yet.
-    group: Vec<Posting>,
+    group: Vec<Queued>,
     /// Whether the last group was as large as it may be, so that more may wait already.
     behind: bool,
     /// How often the group could not be written.
@@ -164,16 +167,17 @@ impl Writer {
         if self.monitor.is_fatal() {
             return false;
         }
-        let written = match self.seat.as_ref().and_then(Seat::fault) {
+        let postings = self.progress.group.iter().map(|queued| &queued.posting);
+        let written = match self.moved() {
             Some(moved) => Err(moved),
-            None => posting::write(&mut self.connection, &self.progress.group)
+            None => posting::write(&mut self.connection, postings)
                 .map_err(|error| Fault::of(&error, &self.name)),
         };
         match written {
             Ok(()) => {
                 self.progress.tries = 0;
                 self.progress.in_log += 1 + self.progress.group.len();
-                self.progress.group.clear();
+                self.progress.group.drain(..).for_each(Queued::done);
                 self.monitor.succeeded();
                 self.checkpoint_if_long();
                 true
@@ -186,8 +190,14 @@ impl Writer {
         }
     }
 
+    /// What is wrong where one of the files is not in its place any more.
+    fn moved(&self) -> Option<Fault> {
+        let seat = self.seat.as_ref().and_then(Seat::fault);
+        seat.or_else(|| self.inflight.moved())
+    }
+
     fn change(&mut self, change: Change) {
-        let moved = self.seat.as_ref().and_then(Seat::fault);
+        let moved = self.moved();
         let words = moved.map(|fault| fault.words);
         let words = words.or_else(|| self.monitor.health().words().map(str::to_owned));
         let fault = match words {
@@ -290,7 +300,7 @@ fn told(command: Option<Command>) -> Next {
 /// Lets a group grow until it has waited long enough, is full, or a command ends it. Senders of postings wake nobody
 /// meanwhile, which spares the threads that serve requests a system call for each.
 pub(super) async fn gather(
-    postings: &mut mpsc::Receiver<Posting>,
+    postings: &mut mpsc::Receiver<Queued>,
     commands: &mut mpsc::Receiver<Command>,
     progress: &mut Progress,
 ) -> Next {
@@ -306,7 +316,7 @@ pub(super) async fn gather(
 }
 
 /// Takes what waits, up to a full group.
-fn fill(postings: &mut mpsc::Receiver<Posting>, progress: &mut Progress) {
+fn fill(postings: &mut mpsc::Receiver<Queued>, progress: &mut Progress) {
     while progress.group.len() < LARGEST_GROUP {
         match postings.try_recv() {
             Ok(posting) => progress.group.push(posting),

@@ -35,6 +35,8 @@ pub enum FailureKind {
     ClientBody(BodyError),
     /// The request has no form that could be sent; a check before us has let it pass.
     Unsendable,
+    /// Whoever sends it could not write down that it does.
+    Unrecorded,
 }
 
 /// Which deadline passed.
@@ -68,14 +70,14 @@ impl Failure {
     }
 
     /// A failure before anything was sent.
-    pub(super) fn unsent(kind: FailureKind) -> Self {
+    pub(crate) fn unsent(kind: FailureKind) -> Self {
         Self {
             processed: Processed::No,
             ..Self::new(kind)
         }
     }
 
-    pub(super) fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
             ..self
@@ -114,6 +116,7 @@ impl FailureKind {
                 Code::InvalidFraming
             }
             Self::Unsendable => Code::InternalError,
+            Self::Unrecorded => Code::BillingUnavailable,
         }
     }
 }
@@ -191,6 +194,7 @@ impl fmt::Display for FailureKind {
             Self::InvalidResponse => "the provider's answer is not valid HTTP",
             Self::ClientBody(error) => return fmt::Display::fmt(error, f),
             Self::Unsendable => "the request cannot be sent",
+            Self::Unrecorded => "the call cannot be recorded",
         })
     }
 }

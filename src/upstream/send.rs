@@ -78,7 +78,7 @@ impl Upstream {
     /// an error too, less its hop-by-hop fields and cookies.
     ///
     /// A request is sent a second time only if the provider cannot have processed the first. `sends` is called each time,
-    /// when a connection stands: before it nothing has been sent.
+    /// when a connection stands: before it nothing has been sent, and its failure sends nothing.
     ///
     /// # Errors
     /// No answer, or none that is HTTP; see [`FailureKind`].
@@ -88,7 +88,7 @@ impl Upstream {
         target: &str,
         encoding: Encoding,
         body: Outgoing,
-        mut sends: impl FnMut(),
+        mut sends: impl FnMut() -> Result<(), Failure>,
     ) -> Result<Response<UpstreamBody>, Failure> {
         let start = Instant::now();
         let path = self.path(&head.uri, target)?;
@@ -112,7 +112,7 @@ impl Upstream {
             None => self.connection(start, end, false).await?,
         };
         let request = Request::from_parts(head, body);
-        sends();
+        sends()?;
         let Unsent { failure, again } = match self.exchange(lease, request, &path, end).await {
             Ok(response) => return Ok(response),
             Err(unsent) => unsent,
@@ -123,7 +123,7 @@ impl Upstream {
         tracing::debug!(provider = %self.id(), error = %failure, "a request that was not processed is sent again");
         let again = async {
             let lease = self.connection(Instant::now(), end, true).await?;
-            sends();
+            sends()?;
             let answer = self.exchange(lease, request, &path, end).await;
             answer.map_err(|unsent| unsent.failure)
         };

@@ -85,7 +85,7 @@ async fn a_call_that_was_never_sent_never_happened() {
 async fn a_call_that_was_dropped_on_its_way_costs_its_input() {
     let checks = checks();
     let mut reservation = reserved(&checks).await;
-    reservation.forwarding();
+    reservation.forwarding().unwrap();
     drop(reservation);
     let [used, held, requests, seats] = account(&checks);
     assert!(used > 0);
@@ -103,7 +103,7 @@ async fn a_call_whose_provider_had_failed_costs_nothing_when_it_is_dropped() {
         (StatusCode::BAD_REQUEST, 1),
     ] {
         let mut reservation = reserved(&checks).await;
-        reservation.forwarding();
+        reservation.forwarding().unwrap();
         reservation.answered(status);
         drop(reservation);
         assert_eq!(account(&checks), [0, 0, requests, 0], "{status}");
@@ -133,7 +133,7 @@ async fn what_is_refused_after_a_check_gives_back_what_the_check_took() {
 async fn a_settlement_counts_once() {
     let checks = checks();
     let mut reservation = reserved(&checks).await;
-    reservation.forwarding();
+    reservation.forwarding().unwrap();
     reservation.answered(StatusCode::OK);
     let receipt = reservation
         .settle(
@@ -141,7 +141,8 @@ async fn a_settlement_counts_once() {
             200,
             Charge::Metered(Observed::default()),
         )
-        .unwrap();
+        .unwrap()
+        .receipt;
     assert!(receipt.estimated);
     assert_eq!(account(&checks), [receipt.usage.total(), 0, 1, 0]);
     assert_eq!(records(&checks).await.len(), 1);

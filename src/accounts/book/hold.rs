@@ -8,10 +8,11 @@ use smallvec::SmallVec;
 use super::{Book, Pages};
 use crate::{
     accounts::{
-        Binding, CounterChange, Draws, Levels, Moved, Output, QuotaLevel, Reason, Settled, Wanted,
+        Binding, CounterChange, Draws, Levels, Moved, Output, Owner, QuotaLevel, Reason, Settled,
+        Wanted,
         binding::{binding, indebted, timed},
     },
-    domain::{Anchor, Clock, Mode, NanoUsd, Timestamp, Unit},
+    domain::{Anchor, Clock, Mode, NanoUsd, Per, Timestamp, Unit},
     prices::Quote,
 };
 
@@ -41,8 +42,20 @@ pub struct Taken {
 struct Hold {
     slot: usize,
     generation: u32,
-    window_start: Timestamp,
-    unit: Unit,
+    counted: Counted,
+}
+
+/// A counter that a call moves when it ends, in the window that it was admitted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Whether it is the key's; else it is the account's, over all its keys.
+    pub of_key: bool,
+    /// Of what.
+    pub unit: Unit,
+    /// Per which window.
+    pub per: Per,
+    /// The start of the window.
+    pub window_start: Timestamp,
 }
 
 /// What one call asks of every level, once its output limit is known.
@@ -135,8 +148,12 @@ impl Book {
             holds.push(Hold {
                 slot: level.slot,
                 generation: counter.generation,
-                window_start: counter.window.start,
-                unit: level.quota.unit,
+                counted: Counted {
+                    of_key: matches!(counter.name.owner, Owner::Key(_)),
+                    unit: level.quota.unit,
+                    per: level.quota.per,
+                    window_start: counter.window.start,
+                },
             });
         }
         let buckets: SmallVec<[usize; 2]> = levels.tokens.iter().map(|level| level.slot).collect();
@@ -187,8 +204,8 @@ impl Book {
         let mut counters = Vec::with_capacity(taken.holds.len());
         for hold in &taken.holds {
             let counter = &mut pages.counters[hold.slot];
-            let (exact, bound) = was.of_unit(hold.unit);
-            let add = match hold.unit {
+            let (exact, bound) = was.of_unit(hold.counted.unit);
+            let add = match hold.counted.unit {
                 Unit::Requests => u64::from(counts),
                 Unit::Tokens => used,
                 Unit::Usd => whole(cost),
@@ -200,7 +217,7 @@ impl Book {
             if add > 0 {
                 counters.push(CounterChange {
                     name: counter.name.clone(),
-                    window_start: hold.window_start,
+                    window_start: hold.counted.window_start,
                     add,
                 });
             }
@@ -320,6 +337,11 @@ impl Taken {
     /// Tokens held in every token quota.
     pub fn tokens(&self) -> u64 {
         self.tokens
+    }
+
+    /// Every counter that the call moves.
+    pub fn counters(&self) -> impl Iterator<Item = Counted> + '_ {
+        self.holds.iter().map(|hold| hold.counted)
     }
 
     /// Output tokens that are held for, over all answers.

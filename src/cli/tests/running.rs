@@ -19,10 +19,14 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    admin::{Admin, Registry, Rejection},
+    admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
-    store::{CallFilter, CallRow, Page, UsageQuery, UsageRow},
+    domain::AccountId,
+    store::{
+        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page, Posted,
+        UsageQuery, UsageRow,
+    },
     telemetry::{Metrics, Vocabulary},
 };
 
@@ -50,6 +54,22 @@ impl Registry for Serving {
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         self.0.usage(query).await
+    }
+
+    async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
+        self.0.credit_add(entry).await
+    }
+
+    async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
+        self.0.credit_transfer(transfer).await
+    }
+
+    async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        self.0.credit(account).await
+    }
+
+    async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
+        self.0.entries(filter).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -204,13 +204,10 @@ pub(crate) static STORE: Section = Section {
         key(
             "durability",
             Kind::Choice(&Choice {
-                words: &["grouped"],
-                deferred: &[(
-                    "strict",
-                    "waiting for the disk before each answer comes with a later version",
-                )],
+                words: &["grouped", "strict"],
+                deferred: &[],
             }),
-            "grouped commits many calls at once; a power cut may lose the last group.",
+            "grouped commits many calls at once, and a power cut may lose the last group; strict waits for the disk before each call is sent and before its answer ends.",
         )
         .or("grouped"),
         key(
@@ -219,10 +216,15 @@ pub(crate) static STORE: Section = Section {
             "How long what is kept.",
         )
         .or(IMPLIED),
-        deferred(
+        key(
             "in_flight",
-            "the file of calls under way comes with a later version",
-        ),
+            Kind::Integer {
+                least: 64,
+                most: 1 << 20,
+            },
+            "Calls that may be under way at once; beyond it, calls are refused with 503. Each has a kilobyte beside the store, reserved at the start, so that a killed daemon loses none.",
+        )
+        .or("16384"),
     ],
 };
 

@@ -4,7 +4,7 @@ use rusqlite::{Error, ffi};
 
 use crate::{
     domain::{AccountId, Clock, Timestamp},
-    store::{LedgerBusy, tests::posting},
+    store::{Durability, LedgerBusy, tests::posting},
 };
 
 use super::{Fault, Health, Location, Settings, Store, WriteError};
@@ -13,6 +13,8 @@ fn in_memory(places: usize) -> Store {
     let settings = Settings {
         location: Location::Memory,
         keep_calls: None,
+        durability: Durability::Grouped,
+        in_flight: 8,
     };
     let clock = Clock::manual(Timestamp::from_millis(0));
     Store::open_with(&settings, clock, places).unwrap().0

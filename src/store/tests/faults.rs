@@ -1,12 +1,19 @@
 use rusqlite::Connection;
 
-use crate::store::{
-    Health, LedgerBusy, Store, WriteError,
-    tests::{Bench, account_id, flushed, post, posting},
+use crate::{
+    accounts::Draws,
+    store::{
+        EntryKind, Health, LedgerBusy, Store, WriteError,
+        tests::{
+            Bench, account_id,
+            credit::{balance, charged, entry, usd, verified},
+            flushed, post, posting,
+        },
+    },
 };
 
 /// Lets the database grow no further, as on a full disk; or lets it again.
-async fn fill_disk(store: &Store, full: bool) {
+pub(super) async fn fill_disk(store: &Store, full: bool) {
     let look = store.look(move |connection: &Connection| {
         let pages: i64 = connection
             .pragma_query_value(None, "page_count", |row| row.get(0))
@@ -149,5 +156,69 @@ async fn a_file_that_was_moved_away_is_not_written_to() {
     std::fs::rename(&elsewhere, bench.file()).unwrap();
     health.wait_for(Health::is_writable).await.unwrap();
     assert_eq!(calls_and_tokens(&store).await, (2, 30));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_entry_on_a_full_disk_is_refused_whole_and_taken_later() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    store
+        .post_entry(entry(EntryKind::TopUp, 1_000), Draws::new())
+        .await
+        .unwrap();
+    fill_disk(&store, true).await;
+    // Long enough that no free place in a page holds it.
+    let mut long = entry(EntryKind::TopUp, 500);
+    long.id = Some("once".to_owned());
+    long.reason = Some("x".repeat(100_000));
+    for _ in 0..2 {
+        let refused = store.post_entry(long.clone(), Draws::new()).await;
+        assert!(
+            matches!(refused, Err(WriteError::Unavailable(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(balance(&store).await, 1_000);
+    assert!(verified(&store).await.is_right());
+    fill_disk(&store, false).await;
+    let posted = store.post_entry(long.clone(), Draws::new()).await.unwrap();
+    assert!(!posted.existed);
+    assert_eq!(balance(&store).await, 1_500);
+    store.close().await;
+    // It was on the disk when it was told.
+    let (store, loaded) = bench.open();
+    assert_eq!(loaded.purses[0].balance, usd(1_500));
+    assert!(store.post_entry(long, Draws::new()).await.unwrap().existed);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn charges_that_found_no_room_are_charged_once_in_the_end() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    store
+        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
+        .await
+        .unwrap();
+    fill_disk(&store, true).await;
+    post(&store, (0..400).map(|number| charged(number, 9, &[(1, 9)])));
+    store
+        .watch_health()
+        .wait_for(|health| !health.is_writable())
+        .await
+        .unwrap();
+    let partly = verified(&store).await;
+    assert!(partly.is_right() && partly.calls < 400, "{partly:?}");
+    fill_disk(&store, false).await;
+    store
+        .watch_health()
+        .wait_for(Health::is_writable)
+        .await
+        .unwrap();
+    flushed(&store).await;
+    assert_eq!(balance(&store).await, 1_000_000 - 400 * 9);
+    let whole = verified(&store).await;
+    assert!(whole.is_right() && whole.calls == 400, "{whole:?}");
     store.close().await;
 }

@@ -180,9 +180,12 @@ fn table(rows: &[UsageRow]) -> String {
             calls,
             estimated_calls,
             tokens,
+            cost,
+            currency: _,
         } = row;
+        let cost = cost.map_or_else(String::new, |cost| format!(", {cost} USD"));
         let group = group.as_deref().unwrap_or("(none)");
-        format!("{group}: {calls} calls, {estimated_calls} estimated, {tokens:?}")
+        format!("{group}: {calls} calls, {estimated_calls} estimated, {tokens:?}{cost}")
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

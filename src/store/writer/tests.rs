@@ -3,13 +3,13 @@ use tokio::{
     time::{Duration, Instant},
 };
 
-use crate::store::{record::Posting, tests::posting};
+use crate::store::{ledger::Queued, tests::posting};
 
 use super::{Command, GATHER, LARGEST_GROUP, Next, Progress, gather};
 
 struct Bench {
-    post: Sender<Posting>,
-    postings: Receiver<Posting>,
+    post: Sender<Queued>,
+    postings: Receiver<Queued>,
     tell: Sender<Command>,
     commands: Receiver<Command>,
     progress: Progress,
@@ -20,7 +20,7 @@ impl Bench {
         let (post, postings) = mpsc::channel(4096);
         let (tell, commands) = mpsc::channel(1);
         for number in 0..count {
-            post.try_send(posting(number)).unwrap();
+            post.try_send(Queued::of(posting(number))).unwrap();
         }
         Self {
             post,
@@ -49,7 +49,7 @@ async fn a_few_postings_wait_for_others_and_go_together() {
     let late = bench.post.clone();
     let post_late = async {
         tokio::time::sleep(GATHER / 2).await;
-        late.try_send(posting(3)).unwrap();
+        late.try_send(Queued::of(posting(3))).unwrap();
     };
     let (gathered, ()) = tokio::join!(bench.gather(), post_late);
     let (next, size, waited) = gathered;

@@ -300,7 +300,7 @@ async fn the_future_of_a_call_is_small_and_may_change_threads() {
     let server = Server::bind().await;
     let upstream = server.upstream();
     let (head, ()) = Request::new(()).into_parts();
-    let call = upstream.send(head, "/", Encoding::AsAsked, Outgoing::empty(), || {});
+    let call = upstream.send(head, "/", Encoding::AsAsked, Outgoing::empty(), || Ok(()));
     let size = sized(&call);
     assert!(size <= 2560, "{size} bytes");
 }

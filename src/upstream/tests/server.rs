@@ -184,7 +184,7 @@ pub(super) async fn send(
     head.method = method;
     head.headers = headers;
     upstream
-        .send(head, "/v1/x", Encoding::AsAsked, body, || {})
+        .send(head, "/v1/x", Encoding::AsAsked, body, || Ok(()))
         .await
 }
 

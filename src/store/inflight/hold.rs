@@ -1,0 +1,198 @@
+//! What a call holds: all that its record needs when nobody is left to say how it ended.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::{
+    domain::{AccountId, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId, Timestamp},
+    providers::Endpoint,
+};
+
+use super::{
+    cursor::{Eye, Pen},
+    failure::Unwritten,
+    frame::{self, BEGINNING, HOLD, Kind, Stay},
+    tail::{self, Moved, Names},
+};
+
+pub use super::tail::{HeldCounter, Whose};
+
+/// What a call holds, as it is written before the call is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRecord {
+    /// Our id of the call.
+    pub id: RequestId,
+    /// When it was admitted.
+    pub at: Timestamp,
+    /// Who pays.
+    pub account: AccountId,
+    /// With which key.
+    pub key: KeyId,
+    /// On which plan.
+    pub plan: PlanId,
+    /// The route's prefix; a long one may be cut short where all other names are long as well.
+    pub route: Arc<str>,
+    /// Where it goes.
+    pub provider: ProviderId,
+    /// The public model, where the call names one.
+    pub model: Option<ModelName>,
+    /// The provider's name for it.
+    pub upstream_model: Option<ModelName>,
+    /// What it asks for.
+    pub endpoint: Endpoint,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// Milliseconds from arrival to the start of forwarding.
+    pub queue_ms: u64,
+    /// Tokens that it holds; 0 holds none.
+    pub held_tokens: u64,
+    /// Input tokens by our own estimate; 0 where the endpoint has none.
+    pub input_estimate: u64,
+    /// Money that it holds, what was taken as used included; `None` where nothing of it has a price.
+    pub held: Option<NanoUsd>,
+    /// What it costs when nothing of an answer has been seen: the request and its estimated input.
+    pub least: NanoUsd,
+    /// Which version of the price.
+    pub price_version: Option<Arc<str>>,
+    /// Whether it is charged to prepaid credit.
+    pub credit: bool,
+    /// The counters that it moves when it ends, in the order in which they were held.
+    pub counters: SmallVec<[HeldCounter; 8]>,
+}
+
+/// Bytes of fixed width.
+const FIXED: usize = 38;
+/// A length and the longest id.
+const ID: usize = 1 + 64;
+/// A counter with a start of its own.
+const COUNTER: usize = 7;
+
+// Two owners of three units over five windows is all that there can be.
+const _: () = assert!(BEGINNING + FIXED + 4 * ID + 1 + 30 * COUNTER + 4 <= HOLD.end - HOLD.start);
+
+const STREAM: u8 = 1;
+const CREDIT: u8 = 2;
+const HELD: u8 = 4;
+
+/// Writes a hold into `area`; what of it is to be written to the file.
+pub(super) fn seal<'a>(
+    area: &'a mut [u8; HOLD.end],
+    record: &HoldRecord,
+    stay: Stay,
+) -> Result<&'a [u8], Unwritten> {
+    let mut counted = true;
+    let counters: SmallVec<[Moved; 8]> = record
+        .counters
+        .iter()
+        .map(|counter| Moved {
+            counter: *counter,
+            add: None,
+        })
+        .collect();
+    let sealed = frame::seal(area, Kind::Hold, stay, |pen| {
+        write_fixed(pen, record);
+        counted = tail::write(pen, &names(record), &counters);
+    });
+    let counters = Unwritten::Counters(record.counters.len());
+    sealed.filter(|_| counted).ok_or(counters)
+}
+
+/// The hold of a slot, where it is whole.
+pub(super) fn open(area: &[u8], slot: u32) -> Option<(Stay, HoldRecord)> {
+    let (stay, mut eye) = frame::open(area, Kind::Hold, slot)?;
+    Some((stay, read(stay.id, &mut eye)?))
+}
+
+fn names(record: &HoldRecord) -> Names<'_> {
+    Names {
+        account: &record.account,
+        key: &record.key,
+        plan: &record.plan,
+        provider: &record.provider,
+        price_version: record.price_version.as_deref(),
+        model: record.model.as_ref(),
+        upstream_model: record.upstream_model.as_ref(),
+        route: &record.route,
+    }
+}
+
+fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
+    pen.instant(record.at);
+    let mut flags = if record.stream { STREAM } else { 0 };
+    flags |= if record.credit { CREDIT } else { 0 };
+    flags |= if record.held.is_some() { HELD } else { 0 };
+    pen.byte(flags);
+    pen.byte(endpoint_code(record.endpoint));
+    pen.count(record.held_tokens);
+    pen.count(record.input_estimate);
+    pen.amount(record.held.unwrap_or_default());
+    pen.amount(record.least);
+    pen.millis(record.queue_ms);
+}
+
+fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
+    let at = eye.instant()?;
+    let flags = eye.byte()?;
+    let endpoint = endpoint_of(eye.byte()?)?;
+    let held_tokens = eye.count()?;
+    let input_estimate = eye.count()?;
+    let held = eye.amount()?;
+    let least = eye.amount()?;
+    let queue_ms = eye.u32()?.into();
+    let tail = tail::read(eye)?;
+    let counters = tail.counters?;
+    Some(HoldRecord {
+        id,
+        at,
+        account: tail.account,
+        key: tail.key,
+        plan: tail.plan?,
+        route: tail.route.unwrap_or_default(),
+        provider: tail.provider?,
+        model: tail.model,
+        upstream_model: tail.upstream_model,
+        endpoint,
+        stream: flags & STREAM != 0,
+        queue_ms,
+        held_tokens,
+        input_estimate,
+        held: (flags & HELD != 0).then_some(held),
+        least,
+        price_version: tail.price_version,
+        credit: flags & CREDIT != 0,
+        counters: counters.into_iter().map(|moved| moved.counter).collect(),
+    })
+}
+
+/// The number that an endpoint has in the file; a number is never given to another one.
+pub(super) fn endpoint_code(endpoint: Endpoint) -> u8 {
+    match endpoint {
+        Endpoint::Other => 0,
+        Endpoint::ChatCompletions => 1,
+        Endpoint::Completions => 2,
+        Endpoint::Responses => 3,
+        Endpoint::Embeddings => 4,
+        Endpoint::Messages => 5,
+        Endpoint::CountTokens => 6,
+        Endpoint::Models => 7,
+        Endpoint::Model => 8,
+    }
+}
+
+/// All endpoints, by their number.
+pub(super) const ENDPOINTS: [Endpoint; 9] = [
+    Endpoint::Other,
+    Endpoint::ChatCompletions,
+    Endpoint::Completions,
+    Endpoint::Responses,
+    Endpoint::Embeddings,
+    Endpoint::Messages,
+    Endpoint::CountTokens,
+    Endpoint::Models,
+    Endpoint::Model,
+];
+
+pub(super) fn endpoint_of(code: u8) -> Option<Endpoint> {
+    ENDPOINTS.get(usize::from(code)).copied()
+}

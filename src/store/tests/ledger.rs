@@ -1,0 +1,393 @@
+//! The replay: it finds nothing where nothing is wrong, and everything that somebody spoilt.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use crate::{
+    accounts::{Accounts, Draws, Lot},
+    domain::{AccountId, NanoUsd, Per, Unit},
+    store::{
+        EntryKind, NewEntry, NewTransfer, Reader, Store, USUAL_PRIORITY, Verified,
+        tests::{
+            Bench, TODAY, account_id,
+            credit::{charged, entry, usd, verified},
+            flushed, in_memory, post, posting,
+        },
+        verify,
+    },
+};
+
+/// Something that happens to the credit of two accounts.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A lot, which ends after so many hours.
+    Give {
+        account: usize,
+        amount: i64,
+        hours: Option<u64>,
+        priority: u8,
+    },
+    Take {
+        account: usize,
+        amount: i64,
+    },
+    Call {
+        account: usize,
+        cost: i64,
+        charged: bool,
+    },
+    Move {
+        from: usize,
+        amount: i64,
+    },
+    /// Hours pass, and what has expired is written.
+    Pass {
+        hours: u64,
+    },
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let account = 0..2_usize;
+    prop_oneof![
+        3 => (account.clone(), 1..1_000_i64, prop::option::of(1..100_u64), 0..3_u8).prop_map(
+            |(account, amount, hours, priority)| Step::Give { account, amount, hours, priority }),
+        1 => (account.clone(), 1..600_i64).prop_map(|(account, amount)| Step::Take { account, amount }),
+        6 => (account.clone(), 0..400_i64, prop::bool::weighted(0.8)).prop_map(
+            |(account, cost, charged)| Step::Call { account, cost, charged }),
+        1 => (account, 1..500_i64).prop_map(|(from, amount)| Step::Move { from, amount }),
+        2 => (1..60_u64).prop_map(|hours| Step::Pass { hours }),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// A store and the memory that goes with it.
+struct Town {
+    bench: Bench,
+    store: Store,
+    accounts: Accounts,
+    calls: u64,
+}
+
+impl Town {
+    fn new() -> Self {
+        let mut bench = Bench::new();
+        bench.keep_calls = Some(Duration::from_secs(3 * 86_400));
+        let (store, accounts) = Self::open(&bench);
+        Self {
+            bench,
+            store,
+            accounts,
+            calls: 0,
+        }
+    }
+
+    fn open(bench: &Bench) -> (Store, Accounts) {
+        let (store, loaded) = bench.open();
+        let accounts = Accounts::new(bench.clock.clone(), Vec::new());
+        (store, accounts.with_credit(&loaded.purses))
+    }
+
+    fn account(number: usize) -> AccountId {
+        account_id(["acme", "bob"][number])
+    }
+
+    async fn give(&self, grant: NewEntry) {
+        let (account, priority, expires_at) =
+            (grant.account.clone(), grant.priority, grant.expires_at);
+        let remaining = grant.amount;
+        let posted = self.store.post_entry(grant, Draws::new()).await.unwrap();
+        let lot = Lot {
+            entry: posted.number,
+            remaining,
+            priority,
+            expires_at,
+        };
+        self.accounts.add_lot(&account, lot);
+    }
+
+    async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Give {
+                account,
+                amount,
+                hours,
+                priority,
+            } => {
+                let now = self.bench.clock.now();
+                let expires_at = hours.map(|hours| now.plus(Duration::from_secs(hours * 3600)));
+                let account = Self::account(account);
+                let grant = entry(EntryKind::Grant, amount);
+                self.give(NewEntry {
+                    account,
+                    expires_at,
+                    priority,
+                    ..grant
+                })
+                .await;
+            }
+            Step::Take { account, amount } => {
+                let account = Self::account(account);
+                let draws = self.accounts.draw(&account, usd(amount));
+                let correction = entry(EntryKind::Adjustment, -amount);
+                let correction = NewEntry {
+                    account,
+                    ..correction
+                };
+                self.store.post_entry(correction, draws).await.unwrap();
+            }
+            Step::Call {
+                account,
+                cost,
+                charged: by_credit,
+            } => {
+                let account = Self::account(account);
+                let mut posting = charged(self.calls, cost, &[]);
+                posting.credit = by_credit.then(|| self.accounts.draw(&account, usd(cost)));
+                posting.call.account = account;
+                posting.call.at = self.bench.clock.now();
+                posting.counters.clear();
+                self.calls += 1;
+                post(&self.store, [posting]);
+            }
+            Step::Move { from, amount } => {
+                let (from, to) = (Self::account(from), Self::account(1 - from));
+                let draws = self.accounts.draw(&from, usd(amount));
+                let wanted = NewTransfer {
+                    id: None,
+                    from,
+                    to: to.clone(),
+                    amount: usd(amount),
+                    author: "cli".to_owned(),
+                    reason: None,
+                    expires_at: None,
+                    priority: USUAL_PRIORITY,
+                };
+                let [_, got] = self.store.transfer(wanted, draws).await.unwrap();
+                let lot = Lot {
+                    entry: got.number,
+                    remaining: usd(amount),
+                    priority: USUAL_PRIORITY,
+                    expires_at: None,
+                };
+                self.accounts.add_lot(&to, lot);
+            }
+            Step::Pass { hours } => {
+                flushed(&self.store).await;
+                self.bench.clock.advance(Duration::from_secs(hours * 3600));
+                for (account, lost) in self.accounts.take_expired() {
+                    self.store.post_expiries(account, lost).await.unwrap();
+                }
+            }
+            Step::Restart => {
+                self.store.close().await;
+                (self.store, self.accounts) = Self::open(&self.bench);
+            }
+        }
+    }
+}
+
+/// Every figure that money depends on, as what spoils it.
+const FIGURES: [&str; 6] = [
+    "SELECT 'UPDATE credit_entries SET amount_nano_usd = amount_nano_usd + ' || iif(amount_nano_usd = -1, -1, 1)
+        || ' WHERE number = ' || number FROM credit_entries",
+    "SELECT 'UPDATE credit_lots SET remaining_nano_usd = remaining_nano_usd - 1 WHERE entry = ' || entry
+        FROM credit_lots",
+    "SELECT 'UPDATE credit_balances SET balance_nano_usd = balance_nano_usd + 1 WHERE account = '''
+        || account || '''' FROM credit_balances",
+    "SELECT 'UPDATE calls SET cost_nano_usd = cost_nano_usd - 1 WHERE id = ''' || id || ''''
+        FROM calls WHERE credit_charged = 1",
+    "SELECT 'UPDATE calls SET credit_charged = 0 WHERE id = ''' || id || ''''
+        FROM calls WHERE credit_charged = 1 AND cost_nano_usd > 0",
+    "SELECT 'DELETE FROM credit_lots WHERE entry = ' || entry FROM credit_lots",
+];
+
+const NO_TRIGGERS: &str = "SAVEPOINT spoilt; PRAGMA defer_foreign_keys = ON;
+    DROP TRIGGER credit_entries_stay_as_they_are; DROP TRIGGER calls_stay_as_they_are;";
+
+/// Spoils one figure after the other; those that nobody noticed.
+fn unnoticed(connection: &Connection) -> Vec<String> {
+    let mut spoil: Vec<String> = Vec::new();
+    for sql in FIGURES {
+        let mut select = connection.prepare(sql).unwrap();
+        let rows = select.query_map([], |row| row.get(0)).unwrap();
+        spoil.extend(rows.map(Result::unwrap));
+    }
+    spoil.retain(|sql| {
+        connection.execute_batch(NO_TRIGGERS).unwrap();
+        assert_eq!(connection.execute(sql, []).unwrap(), 1);
+        let replayed = verify::verify(connection, |_| {}).unwrap();
+        connection
+            .execute_batch("ROLLBACK TO spoilt; RELEASE spoilt")
+            .unwrap();
+        replayed.is_right()
+    });
+    spoil
+}
+
+proptest! {
+    // Each case writes to a disk.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_happens_adds_up_and_whatever_is_spoilt_is_found(
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut town = Town::new();
+            for step in &steps {
+                town.take(step).await;
+            }
+            flushed(&town.store).await;
+            for (account, lost) in town.accounts.take_expired() {
+                town.store.post_expiries(account, lost).await.unwrap();
+            }
+            // What memory has is what the store has.
+            for number in 0..2 {
+                let account = Town::account(number);
+                let stored = town.store.credit(account.clone()).await.unwrap();
+                assert_eq!(town.accounts.credit(&account).balance, stored.balance);
+                let in_lots: i64 = stored.lots.iter().map(|lot| lot.remaining.nanos()).sum();
+                assert_eq!(in_lots, stored.balance.max(NanoUsd::ZERO).nanos());
+            }
+            let replayed = verified(&town.store).await;
+            assert!(replayed.is_right(), "{replayed:?}");
+            let unnoticed = town.store.look(unnoticed).await.unwrap();
+            assert_eq!(unnoticed, Vec::<String>::new());
+            town.store.close().await;
+        });
+    }
+}
+
+/// What a replay says once `sql` has been run behind the daemon's back.
+async fn after(store: &Store, sql: &'static str) -> Verified {
+    let look = store.look(move |connection: &Connection| {
+        connection.execute_batch(NO_TRIGGERS).unwrap();
+        connection.execute_batch(sql).unwrap();
+        let replayed = verify::verify(connection, |_| {}).unwrap();
+        connection
+            .execute_batch("ROLLBACK TO spoilt; RELEASE spoilt")
+            .unwrap();
+        replayed
+    });
+    look.await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_with_its_figures() {
+    let store = in_memory();
+    store
+        .post_entry(entry(EntryKind::TopUp, 1_000), Draws::new())
+        .await
+        .unwrap();
+    post(
+        &store,
+        [charged(1, 300, &[(1, 300)]), charged(2, 20, &[(1, 20)])],
+    );
+    flushed(&store).await;
+    assert!(verified(&store).await.is_right());
+    let mut page = String::new();
+    for sql in [
+        "UPDATE credit_balances SET balance_nano_usd = 700",
+        "UPDATE credit_lots SET remaining_nano_usd = 5000",
+        "DELETE FROM credit_balances",
+        "UPDATE calls SET cost_nano_usd = -300 WHERE cost_nano_usd = 300",
+        "UPDATE calls SET credit_draws = '{\"9\":20}' WHERE cost_nano_usd = 20",
+        "UPDATE calls SET credit_draws = 'a' WHERE cost_nano_usd = 20",
+        "UPDATE credit_entries SET account = 'bob'",
+        "DELETE FROM calls WHERE cost_nano_usd = 20",
+        "INSERT INTO credit_lots VALUES (99, 7)",
+        // Two figures that are off by as much in both directions do not make up for each other.
+        "UPDATE credit_balances SET balance_nano_usd = 690; INSERT INTO credit_balances VALUES ('bob', -10)",
+    ] {
+        let Verified {
+            calls,
+            entries,
+            difference_nano_usd,
+            problems,
+        } = after(&store, sql).await;
+        assert!(!problems.is_empty(), "{sql}");
+        page += &format!(
+            "{sql}\n  {calls} calls, {entries} entries, difference {difference_nano_usd}\n"
+        );
+        for problem in problems {
+            page += &format!("  {problem:?}\n");
+        }
+    }
+    insta::assert_snapshot!(page);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_counter_never_has_more_than_its_calls() {
+    let store = in_memory();
+    // Two calls of fifteen tokens each; the billing period began long ago, and the hour has one of them.
+    let mut postings = [charged(1, 300, &[]), charged(2, 20, &[])];
+    for (posting, cost) in postings.iter_mut().zip([300, 20]) {
+        posting.credit = None;
+        let mut of_money = posting.counters[0].clone();
+        of_money.name.unit = Unit::Usd;
+        of_money.name.per = Per::Period;
+        of_money.window_start = TODAY.plus(Duration::from_secs(3600));
+        of_money.add = cost;
+        posting.counters.push(of_money);
+        for per in [Per::Week, Per::Month] {
+            let mut counter = posting.counters[0].clone();
+            counter.name.per = per;
+            posting.counters.push(counter);
+        }
+    }
+    post(&store, postings);
+    flushed(&store).await;
+    assert!(verified(&store).await.is_right());
+    let mut page = String::new();
+    for sql in [
+        "UPDATE counters SET used = used + 1",
+        "UPDATE counters SET used = -1 WHERE unit = 'requests'",
+        "UPDATE counters SET used = 31, window_start = '2026-11-19T00:00:00.000Z' WHERE per = 'day'",
+        // A window of which calls may have been deleted cannot be compared.
+        "UPDATE counters SET used = 99; INSERT INTO kept_since VALUES ('calls', '2026-11-20T08:00:00.001Z')",
+        "UPDATE counters SET used = 1; INSERT INTO counters VALUES ('key', 'x', 'minutes', 'day', '2026', 5)",
+    ] {
+        let Verified {
+            difference_nano_usd,
+            problems,
+            ..
+        } = after(&store, sql).await;
+        page += &format!("{sql}\n  difference {difference_nano_usd}\n");
+        for problem in problems {
+            page += &format!("  {problem:?}\n");
+        }
+    }
+    insta::assert_snapshot!(page);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_replay_sees_one_instant_while_the_daemon_writes() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    store
+        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
+        .await
+        .unwrap();
+    let reader = Reader::open(&bench.file()).unwrap();
+    for round in 0..20 {
+        post(
+            &store,
+            (0..50).map(|number| charged(round * 50 + number, 7, &[(1, 7)])),
+        );
+        let replayed = reader.verify(|_| {}).unwrap();
+        assert!(replayed.is_right(), "{replayed:?}");
+        flushed(&store).await;
+    }
+    let mut told = Vec::new();
+    post(&store, (5_000..25_000).map(posting));
+    store.close().await;
+    let replayed = reader.verify(|rows| told.push(rows)).unwrap();
+    assert_eq!((replayed.calls, replayed.entries), (21_000, 1));
+    assert_eq!(told, [10_000, 20_000]);
+}
