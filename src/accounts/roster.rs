@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use crate::{
     domain::{
-        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp, Vendor,
+        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp,
+        Vendor,
     },
     prices::Factor,
 };

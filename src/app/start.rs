@@ -139,8 +139,9 @@ impl App {
             shutdown.clone(),
             (loaded.accounts, loaded.keys),
             loaded.first_seen,
+            loaded.standings,
         ));
-        house.set_file(roster).await?;
+        house.set_file(roster, gateway.webhooks.clone()).await?;
 
         let background = Tasks::default();
         let mut simulators = Simulators::default();
@@ -153,14 +154,17 @@ impl App {
             clock.clone(),
             Arc::clone(&metrics),
         ));
-        let gateway = Arc::new(Gateway::new(
-            gateway,
-            accounts,
-            Arc::clone(&desk),
-            store.clone(),
-            log.clone(),
-            shutdown.clone(),
-        ));
+        let gateway = Arc::new(
+            Gateway::new(
+                gateway,
+                accounts,
+                Arc::clone(&desk),
+                store.clone(),
+                log.clone(),
+                shutdown.clone(),
+            )
+            .with_payments(Arc::new(Arc::clone(&house))),
+        );
 
         let serving_admin = Tasks::default();
         let mut admin_address = None;
@@ -239,7 +243,9 @@ impl App {
             .start(&simulated, &mut gateway, &self.background, shutdown)
             .await?;
         reachable(&mut gateway, configured, self.public);
-        self.house.set_file(roster).await?;
+        self.house
+            .set_file(roster, gateway.webhooks.clone())
+            .await?;
         self.gateway.publish(gateway);
         self.tuning.change(listener);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;

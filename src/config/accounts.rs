@@ -95,6 +95,9 @@ impl Accounts {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
         };
+        if let Some((id, _)) = &id {
+            self.customers(fields, id, report);
+        }
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
@@ -116,6 +119,31 @@ impl Accounts {
                 limits: limits.limits,
                 opening_credit: fields.get("credit"),
             });
+        }
+    }
+
+    /// Notes which customers an account is.
+    fn customers(&mut self, fields: &Fields, id: &AccountId, report: &mut Report) {
+        let others = fields.section("customers");
+        let of = |fields: Option<&Fields>, name: &str| {
+            let (customer, place) = fields?.located::<String>(name)?;
+            Some((customer, place.clone()))
+        };
+        let named = [
+            (Vendor::Stripe, of(Some(fields), "stripe_customer")),
+            (Vendor::Paddle, of(others, "paddle")),
+            (Vendor::LemonSqueezy, of(others, "lemonsqueezy")),
+        ];
+        for (vendor, customer) in named {
+            let Some((customer, place)) = customer else {
+                continue;
+            };
+            let other = self.customers.insert((vendor, customer), id.clone());
+            if let Some(other) = other {
+                let text = format!("is the customer of account {other} too");
+                let problem = report.problem(&place, text);
+                problem.hint("a customer belongs to one account");
+            }
         }
     }
 

@@ -33,6 +33,7 @@ mod server;
 mod table;
 mod tls;
 mod tree;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

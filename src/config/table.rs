@@ -5,6 +5,7 @@
 mod billing;
 mod server;
 mod upstream;
+mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
@@ -61,6 +62,10 @@ pub(crate) enum Kind {
     Name,
     /// A text that is never shown, or `{file: path}`.
     Secret,
+    /// The same, and it may be empty.
+    MaybeSecret,
+    /// A mapping from texts that others chose to names.
+    Pairs,
     /// A file, from the directory of the YAML file.
     Path,
     /// `true` or `false`.

@@ -19,6 +19,7 @@ mod settings;
 mod snapshot;
 mod stack;
 mod vet;
+mod webhook;
 mod words;
 
 pub use reply::ReplyBody;
@@ -27,3 +28,4 @@ pub use settings::{
 };
 pub use snapshot::Snapshot;
 pub use stack::{Gateway, ready};
+pub use webhook::{Boxed, Payments, Signed, Taken, Untaken};

@@ -70,7 +70,9 @@ async fn the_target_is_the_base_urls_and_the_version_is_ours() {
     head.version = Version::HTTP_10;
     let target = "/v1/models?key=secret&a=%2F";
     let (_, request) = join!(
-        upstream.send(head, target, Encoding::Identity, Outgoing::empty(), || Ok(())),
+        upstream.send(head, target, Encoding::Identity, Outgoing::empty(), || Ok(
+            ()
+        )),
         async {
             let mut peer = server.accept().await;
             let request = peer.request().await;
