@@ -14,6 +14,7 @@ use super::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
+    payments::event_filter,
     problem::{Reason, Rejection},
     query::{Query, call_filter, page, usage_query},
     route::Resource,
@@ -111,6 +112,7 @@ impl<R: Registry> Api<R> {
             ("POST", Resource::Rotation(id)) => self.rotate(id, members).await,
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
+            ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -184,7 +186,15 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 self.ledger(filter).await?
             }
-            Resource::Subscription(_) | Resource::Rotation(_) | Resource::CreditTransfer => {
+            Resource::Webhooks => {
+                let filter = event_filter(&mut query)?;
+                query.finish()?;
+                self.webhooks(filter).await?
+            }
+            Resource::Subscription(_)
+            | Resource::Rotation(_)
+            | Resource::CreditTransfer
+            | Resource::Replay(_) => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };

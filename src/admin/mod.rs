@@ -10,6 +10,7 @@ mod api;
 mod credit;
 mod input;
 mod operations;
+mod payments;
 mod problem;
 mod query;
 mod route;

@@ -31,6 +31,10 @@ pub(super) enum Resource<'p> {
     Calls,
     /// Sums over calls.
     Usage,
+    /// Payment events.
+    Webhooks,
+    /// Looking at a payment event again.
+    Replay(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -59,6 +63,8 @@ impl<'p> Resource<'p> {
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
             ("usage", None, None) => Some(Self::Usage),
+            ("webhooks", None, None) => Some(Self::Webhooks),
+            ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
             _ => None,
         }
     }
@@ -70,8 +76,8 @@ impl<'p> Resource<'p> {
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::CreditTransfer => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Ledger => "GET",
+            Self::Rotation(_) | Self::CreditTransfer | Self::Replay(_) => "POST",
+            Self::Plans | Self::Calls | Self::Usage | Self::Ledger | Self::Webhooks => "GET",
         }
     }
 }

@@ -7,6 +7,7 @@ mod keys;
 mod ledger;
 pub(super) mod read;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
+pub(super) use webhooks::WebhooksCommand;
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -67,6 +69,9 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// List and replay events of payment providers
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
     /// Ask a running daemon whether it is ready
