@@ -57,7 +57,7 @@ fn keys(vendor: Vendor, fields: &Fields, report: &mut Report) -> Vec<SigningKey>
     let secrets = fields.list("secrets").unwrap_or_default();
     let path = format!("/faregate/webhooks/{}", vendor.as_str());
     let hint = "copy the signing secret from the payment provider's dashboard";
-    let mut keys = Vec::new();
+    let (mut keys, mut weak) = (Vec::new(), Vec::new());
     for Entry { place, value } in secrets {
         let Value::Secret(secret) = value else {
             continue;
@@ -68,15 +68,22 @@ fn keys(vendor: Vendor, fields: &Fields, report: &mut Report) -> Vec<SigningKey>
         };
         match key {
             Ok(key) => keys.push(key),
-            Err(weak) => {
-                let text = format!("{weak}, so nothing is accepted with it");
-                report.warning(place, text).hint(hint);
-            }
+            Err(error) => weak.push((place, error)),
         }
     }
-    if keys.is_empty() {
-        let text = format!("has no secret that can be used, so {path} does not exist");
-        report.warning(fields.place_of("secrets"), text).hint(hint);
+    let follows = if keys.is_empty() {
+        format!("so {path} does not exist")
+    } else {
+        "so nothing is accepted with it".to_owned()
+    };
+    for (place, error) in &weak {
+        let warning = report.warning(place, format!("{error}, {follows}"));
+        warning.hint(hint);
+    }
+    if keys.is_empty() && weak.is_empty() {
+        let place = fields.place_of("secrets");
+        let warning = report.warning(place, format!("has no secret, {follows}"));
+        warning.hint(hint);
     }
     keys
 }
