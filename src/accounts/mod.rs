@@ -20,7 +20,7 @@ mod roster;
 
 pub use apikey::ApiKey;
 pub use binding::{Binding, Figure, Moved, Output, Reading, Reason, Settled, Wanted};
-pub use book::{Book, Counted, Entry, Seat, Taken};
+pub use book::{Book, Counted, Entry, Seat, Taken, Weighed};
 pub use counter::{CounterChange, CounterName, CounterRow, Owner};
 pub use credit::{Credit, Draw, Draws, Lot, PurseRow};
 pub use directory::{Account, Directory, Key, Lookup, Plan};

@@ -123,11 +123,12 @@ pub struct Roster {
     pub customers: BTreeMap<(Vendor, String), AccountId>,
 }
 
-/// Whether the input of a call to a model is bounded, whatever its body refers to.
+/// What is known of a model that limits need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// By the model's `context_window`.
-    Bounded,
-    /// The file does not say; no token quota can hold it.
-    Unknown,
+pub struct Extent {
+    /// Whether its `context_window` bounds the input of a call, whatever the body refers to. Without it no token quota
+    /// and no amount of money can hold a call.
+    pub bounded: bool,
+    /// Whether it has a price.
+    pub priced: bool,
 }

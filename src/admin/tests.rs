@@ -242,7 +242,15 @@ fn house() -> House {
         limits: Limits::default(),
         allowed_ips: Vec::new(),
     };
-    let models = ["claude-haiku", "gpt-4o-mini"].map(|name| (model(name), Extent::Bounded));
+    let models = ["claude-haiku", "gpt-4o-mini"].map(|name| {
+        (
+            model(name),
+            Extent {
+                bounded: true,
+                priced: true,
+            },
+        )
+    });
     let roster = Roster {
         plans: vec![plan("free"), plan("pro")],
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],

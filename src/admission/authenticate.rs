@@ -84,14 +84,31 @@ pub fn authenticate(
             .any(|net| net.contains(&client))
     {
         "This API key may not be used from this address; call from an allowed network."
-    } else if route
-        .and_then(|route| route.accounts.as_ref())
-        .is_some_and(|allowed| !allowed.contains(&caller.account().id))
-    {
-        "This account may not use this route; ask whoever runs this gateway for access."
     } else {
-        return Ok(caller);
+        return match route {
+            Some(route) => open_to(&caller, route).map(|()| caller),
+            None => Ok(caller),
+        };
     };
+    Err(Refusal::new(Code::PermissionDenied)
+        .with(Detail::Say(denied))
+        .about(caller.subject()))
+}
+
+/// Whether `route` is open to the caller's account.
+///
+/// # Errors
+/// 403 where it names other accounts.
+pub(super) fn open_to(caller: &Caller, route: &Route) -> Result<(), Refusal> {
+    let account = &caller.account().id;
+    if route
+        .accounts
+        .as_ref()
+        .is_none_or(|open| open.contains(account))
+    {
+        return Ok(());
+    }
+    let denied = "This account may not use this route; ask whoever runs this gateway for access.";
     Err(Refusal::new(Code::PermissionDenied)
         .with(Detail::Say(denied))
         .about(caller.subject()))

@@ -9,6 +9,8 @@
 //! | [`policy`] | [`Admitted`] and what is asked | [`Permitted`] | 400, 402, 403, 404 |
 //! | [`reserve`] | [`Permitted`] | [`Reservation`](crate::metering::Reservation) | 402, 429, 503 |
 //!
+//! [`preflight`] goes the same way for a call that is only asked about, and leaves nothing behind.
+//!
 //! A passed check is a value that only this module can make, and the next check takes it by value: leaving one out,
 //! or exchanging two, does not compile. The checks on the head neither await nor allocate.
 //!
@@ -19,13 +21,17 @@ mod binding;
 mod credential;
 mod peek;
 mod policy;
+mod preflight;
 mod rate;
 mod reserve;
 mod standing;
+mod weigh;
 
 pub use authenticate::{Caller, authenticate};
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};
+pub use preflight::{Foretold, preflight};
 pub use rate::{Admitted, rate};
-pub use reserve::{Held, Request, reserve};
+pub use reserve::{Held, reserve};
 pub use standing::{Notice, Subscriber, standing};
+pub use weigh::Request;

@@ -7,7 +7,7 @@ use crate::{
     accounts::Accounts,
     call::{Catalogue, Destination, Model, Toll},
     domain::{Extras, ModelName, Timestamp},
-    prices::{Terms, Unpriced},
+    prices::{Item, Price, Terms, Unpriced},
     providers::{Ask, Dialect, Endpoint},
     refusal::{Code, Detail, Refusal},
 };
@@ -29,6 +29,11 @@ impl Permitted {
     /// The model, where the call names one.
     pub fn model(&self) -> Option<&Arc<Model>> {
         self.model.as_ref()
+    }
+
+    /// What it is charged by; `None` where nothing of it has a price.
+    pub(super) fn terms(&self) -> Option<&Terms> {
+        self.terms.as_ref()
     }
 
     pub(super) fn into_parts(self) -> (Admitted, Option<Arc<Model>>, Option<Terms>) {
@@ -100,11 +105,22 @@ fn terms(
     }
     match Terms::new(price.clone(), factor, per_request, extras) {
         Ok(terms) => Ok(Some(terms)),
+        // What has no output needs no price for it.
+        Err(Unpriced::Tokens)
+            if destination.endpoint == Endpoint::Embeddings && has_input(&price) =>
+        {
+            Ok(Some(Terms::as_named(price, factor, per_request, extras)))
+        }
         Err(missing) => match model {
             Some(model) if counted => Err(unpriced(&model.name, Some(missing))),
             _ => Ok(Some(Terms::as_named(price, factor, per_request, extras))),
         },
     }
+}
+
+fn has_input(price: &Option<Arc<Price>>) -> bool {
+    let price = price.as_ref().map(|price| price.figures().table.base());
+    price.is_some_and(|rates| rates.own(Item::Input).is_some())
 }
 
 fn unpriced(model: &ModelName, missing: Option<Unpriced>) -> Refusal {

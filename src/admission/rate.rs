@@ -21,6 +21,16 @@ impl Admitted {
         self.subscriber.caller()
     }
 
+    /// Another standing of the same caller, who has passed the rates already.
+    pub(super) fn standing(
+        self,
+        again: impl FnOnce(Caller) -> Result<Subscriber, Refusal>,
+    ) -> Result<Self, Refusal> {
+        let Self { subscriber, seat } = self;
+        let subscriber = again(subscriber.into_caller())?;
+        Ok(Self { subscriber, seat })
+    }
+
     /// The evidence before, and the seat.
     pub(super) fn into_parts(self) -> (Subscriber, Seat) {
         (self.subscriber, self.seat)

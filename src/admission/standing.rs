@@ -27,6 +27,11 @@ impl Subscriber {
         &self.caller
     }
 
+    /// The evidence before.
+    pub(super) fn into_caller(self) -> Caller {
+        self.caller
+    }
+
     /// What to tell beside the answer.
     pub fn notice(&self) -> Option<Notice> {
         self.notice

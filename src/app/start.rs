@@ -33,6 +33,9 @@ use crate::{
 /// How long what is left after a forced end may take to settle.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
+/// How often is looked for credit that has expired.
+const EXPIRED_EVERY: Duration = Duration::from_secs(60);
+
 /// A daemon that serves.
 #[derive(Debug)]
 pub struct App {
@@ -144,6 +147,7 @@ impl App {
         house.set_file(roster, gateway.webhooks.clone()).await?;
 
         let background = Tasks::default();
+        background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
@@ -318,6 +322,17 @@ impl App {
         self.serving_admin.wait().await;
         self.background.wait().await;
         self.store.close().await;
+    }
+}
+
+/// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
+async fn record_expired(house: Arc<House>, shutdown: Shutdown) {
+    loop {
+        house.teller().post_expired().await;
+        tokio::select! {
+            () = shutdown.cut_off() => return,
+            () = tokio::time::sleep(EXPIRED_EVERY) => {}
+        }
     }
 }
 

@@ -71,17 +71,19 @@ impl<'a> Till<'a> {
 
     /// The store has the entries.
     pub fn keep(self) {
-        self.drain().clear();
+        for (account, ..) in self.taken().drain(..) {
+            self.accounts.drawn(&account);
+        }
     }
 
-    fn drain(&self) -> std::sync::MutexGuard<'_, Vec<(AccountId, NanoUsd, Draws)>> {
+    fn taken(&self) -> std::sync::MutexGuard<'_, Vec<(AccountId, NanoUsd, Draws)>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Till<'_> {
     fn drop(&mut self) {
-        for (account, amount, draws) in self.drain().drain(..) {
+        for (account, amount, draws) in self.taken().drain(..) {
             self.accounts.give_back(&account, amount, &draws);
         }
     }
@@ -117,8 +119,8 @@ impl Around for Drawer {
         draws
     }
 
-    fn empty(&mut self, account: &AccountId, lot: i64) -> Draws {
-        let draws = self.accounts.empty(account, lot);
+    fn empty(&mut self, account: &AccountId, lots: &[i64]) -> Draws {
+        let draws = self.accounts.empty(account, lots);
         let amount = draws
             .iter()
             .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
@@ -128,7 +130,10 @@ impl Around for Drawer {
 
     fn give_back(&mut self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.retain(|(of, _, had)| of != account || had != draws);
+        let noted = |(of, _, had): &(AccountId, NanoUsd, Draws)| of == account && had == draws;
+        if let Some(at) = taken.iter().position(noted) {
+            taken.remove(at);
+        }
         self.accounts.give_back(account, amount, draws);
     }
 }

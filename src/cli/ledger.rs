@@ -56,8 +56,8 @@ fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<()
         return Ok(());
     }
     Err(Failure::failed(format!(
-        "the store does not say what its rows add up to, in {} places, by {difference} USD together\n  hint: a store \
-         is written by faregate alone; put back a backup, and look for what else writes to the file",
+        "the store has figures that are not what its rows add up to: {}, off by {difference} USD together\n  hint: a \
+         store is written by faregate alone; put back a backup, and look for what else writes to the file",
         verified.problems.len()
     )))
 }

@@ -1,5 +1,6 @@
 //! The command line as it is typed, without a process of its own.
 
+mod credit;
 mod help;
 mod running;
 mod stopped;

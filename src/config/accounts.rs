@@ -91,6 +91,7 @@ impl Accounts {
         let limits = level(fields, report);
         let lists = [plan_models, own.as_ref()];
         models.bound(&limits.token_quotas, &lists, report);
+        models.priced(&limits.budgets, &lists, report);
         let subscription = match fields.section("subscription") {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
@@ -183,6 +184,7 @@ impl Accounts {
         let limits = level(fields, report);
         let lists = [owner.plan_models, owner.models, own.as_ref()];
         models.bound(&limits.token_quotas, &lists, report);
+        models.priced(&limits.budgets, &lists, report);
         Some(KeySpec {
             id: id?.0,
             account: owner.account.clone()?,

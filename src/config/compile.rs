@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::Path};
 use super::{
     Config, accounts,
     fields::Fields,
-    models, payment, plans,
+    models, payment, plans, prices,
     problem::{Place, Problems, Report},
     providers,
     read::Reader,
@@ -90,7 +90,8 @@ fn compile(
     let store = server::store(root.section("store")?, directory, report);
     let providers =
         providers::providers(root.named("providers"), Clients::new(environment), report);
-    let models = models::models(root, &providers, report);
+    let mut models = models::models(root, &providers, report);
+    prices::prices(root, &mut models, report);
     if !models.listed {
         providers::one_for_each_dialect(&providers, report);
     }

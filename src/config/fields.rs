@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::{problem::Place, table::Section};
 use crate::{
     domain::{NanoUsd, Secret, Timestamp},
+    prices::{Factor, Pico},
     upstream::BaseUrl,
 };
 
@@ -31,6 +32,8 @@ pub(crate) enum Value {
     Network(IpNet),
     Instant(Timestamp),
     Money(NanoUsd),
+    Price(Pico),
+    Factor(Factor),
     /// One of the words of a choice.
     Word(&'static str),
 }

@@ -22,6 +22,7 @@ mod models;
 mod nearest;
 mod payment;
 mod plans;
+mod prices;
 mod problem;
 mod providers;
 mod read;

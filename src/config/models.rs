@@ -95,11 +95,21 @@ fn provider(fields: &Fields, providers: &Providers, report: &mut Report) -> Opti
 }
 
 impl Models {
+    /// Whether a model of this name stands in the file.
+    pub(crate) fn knows(&self, name: &ModelName) -> bool {
+        self.known.contains(name)
+    }
+
+    /// Every name in the file.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.known.iter().map(ModelName::as_str)
+    }
+
     /// What accounts and keys that are created later may name.
     pub(crate) fn extents(&self) -> BTreeMap<ModelName, Extent> {
-        let extent = |model: &ModelSettings| match model.context_window {
-            Some(_) => Extent::Bounded,
-            None => Extent::Unknown,
+        let extent = |model: &ModelSettings| Extent {
+            bounded: model.context_window.is_some(),
+            priced: model.prices.is_some(),
         };
         let models = self.settings.iter();
         models

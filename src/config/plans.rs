@@ -54,9 +54,15 @@ fn plan(id: PlanId, fields: &Fields, models: &Models, report: &mut Report) -> Op
     let allowed = models.list(fields, report);
     let own = level(fields, report);
     let each: Level = level(fields.section("per_key")?, report);
-    for quotas in [&own.token_quotas, &each.token_quotas] {
-        models.bound(quotas, &[allowed.as_ref()], report);
+    let mut money = Vec::new();
+    for level in [&own, &each] {
+        models.bound(&level.token_quotas, &[allowed.as_ref()], report);
+        money.extend_from_slice(&level.budgets);
     }
+    if fields.get("credit") == Some("required") {
+        money.push(fields.place_of("credit").clone());
+    }
+    models.priced(&money, &[allowed.as_ref()], report);
     Some(PlanSpec {
         id,
         models: allowed,
@@ -69,7 +75,7 @@ fn plan(id: PlanId, fields: &Fields, models: &Models, report: &mut Report) -> Op
         limits: own.limits,
         per_key: each.limits,
         default_max_output_tokens: fields.get("default_max_output_tokens")?,
-        price_factor: crate::prices::Factor::ONE,
+        price_factor: fields.get("price_factor")?,
         redact_amounts: fields.get("redact") == Some("amounts"),
     })
 }

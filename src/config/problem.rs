@@ -93,6 +93,11 @@ impl Problems {
 }
 
 impl Report {
+    /// The file, as messages name it.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     pub(crate) fn new(file: &str) -> Self {
         Self {
             file: file.into(),

@@ -302,6 +302,8 @@ fn shown(kind: Kind, text: &str) -> String {
         | Kind::Address
         | Kind::Instant
         | Kind::Money { .. }
+        | Kind::Price { .. }
+        | Kind::Factor
         | Kind::Choice(_)
             if !text.is_empty() && text.chars().count() <= SHOWN =>
         {

@@ -99,7 +99,7 @@ fn route(
         meter: fields
             .get::<&'static str>("meter")
             .map(|_| RouteMeter::Requests),
-        price_per_request: None,
+        price_per_request: fields.get("price_per_request"),
         accounts,
     })
 }

@@ -15,7 +15,8 @@ use super::{
     table::{Choice, Kind},
 };
 use crate::{
-    domain::{AccountId, InvalidId, ModelName, NanoUsd, Secret},
+    domain::{AccountId, InvalidAmount, InvalidId, ModelName, NanoUsd, Secret},
+    prices::{Factor, Pico},
     upstream::BaseUrl,
 };
 
@@ -74,6 +75,8 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
                 "write it with its time zone, such as 2026-11-20T00:00:00Z",
             )
         }),
+        Kind::Price { per_million } => price(text, per_million).map(Value::Price),
+        Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money { zero } => money(text, zero).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
         Kind::Section(_) | Kind::Named(_) | Kind::Pairs | Kind::List(_) => {
@@ -118,6 +121,30 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
     }
 }
 
+fn price(text: &str, per_million: bool) -> Result<Pico, Wrong> {
+    let (read, hint) = if per_million {
+        (
+            Pico::parse_per_million(text),
+            "write US dollars per million tokens, such as 0.15",
+        )
+    } else {
+        (Pico::parse(text), "write US dollars for one, such as 0.005")
+    };
+    read.map_err(|error| exact(&error, hint))
+}
+
+fn factor(text: &str) -> Result<Factor, Wrong> {
+    Factor::parse(text)
+        .map_err(|error| exact(&error, "write a factor of at most 1000, such as 1.2"))
+}
+
+fn exact(error: &InvalidAmount, hint: &str) -> Wrong {
+    Wrong {
+        text: error.to_string(),
+        hint: Some(hint.to_owned()),
+    }
+}
+
 /// An amount of dollars, from its text: a number would pass through floating point.
 fn money(text: &str, zero: bool) -> Result<NanoUsd, Wrong> {
     let hint = "write dollars, such as 25 or 0.005";
@@ -125,10 +152,7 @@ fn money(text: &str, zero: bool) -> Result<NanoUsd, Wrong> {
         Ok(amount) if amount.is_negative() => Err(Wrong::new("is below zero", hint)),
         Ok(NanoUsd::ZERO) if !zero => Err(Wrong::new("must be more than 0", hint)),
         Ok(amount) => Ok(amount),
-        Err(error) => Err(Wrong {
-            text: error.to_string(),
-            hint: Some(hint.to_owned()),
-        }),
+        Err(error) => Err(exact(&error, hint)),
     }
 }
 

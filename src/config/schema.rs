@@ -116,18 +116,8 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             duration.into()
         }
         Kind::Size { .. } => pattern("^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$"),
-        Kind::Money { zero } => {
-            let number = if zero {
-                json!({"type": "number", "minimum": 0})
-            } else {
-                json!({"type": "number", "exclusiveMinimum": 0})
-            };
-            let mut either = pattern("^[0-9]+([.][0-9]{1,9})?$");
-            if let Some(Value::Array(any)) = either.get_mut("anyOf") {
-                any.insert(0, number);
-            }
-            either
-        }
+        Kind::Price { .. } | Kind::Factor => decimal(true),
+        Kind::Money { zero } => decimal(zero),
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::Url => pattern("^[Hh][Tt][Tt][Pp][Ss]?://[^?#@]+$"),
         Kind::Network => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),
@@ -150,6 +140,20 @@ fn reference(section: &'static Section, definitions: &mut Map<String, Value>) ->
         definitions.insert(section.name.to_owned(), object.into());
     }
     json!({"$ref": format!("#/$defs/{}", section.name)})
+}
+
+/// An exact decimal: a number, or a text of one.
+fn decimal(zero: bool) -> Value {
+    let number = if zero {
+        json!({"type": "number", "minimum": 0})
+    } else {
+        json!({"type": "number", "exclusiveMinimum": 0})
+    };
+    let mut either = pattern("^[0-9]+([.][0-9]{1,12})?$");
+    if let Some(Value::Array(any)) = either.get_mut("anyOf") {
+        any.insert(0, number);
+    }
+    either
 }
 
 fn pattern(pattern: &str) -> Value {

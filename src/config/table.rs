@@ -3,11 +3,13 @@
 //! Reading, unknown keys, hints, defaults and the JSON schema all come from here, so that they cannot differ.
 
 mod billing;
+mod prices;
 mod server;
 mod upstream;
 mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
+pub(crate) use prices::PRICE;
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
 
@@ -81,6 +83,13 @@ pub(crate) enum Kind {
     },
     /// A number and a unit of bytes.
     Size { least: u64 },
+    /// An exact price in dollars.
+    Price {
+        /// Whether it is for a million, as prices of tokens are.
+        per_million: bool,
+    },
+    /// What prices are multiplied by.
+    Factor,
     /// An exact amount of dollars.
     Money {
         /// Whether 0 is an amount here.
@@ -125,9 +134,6 @@ pub(crate) const TOKENS: Kind = Kind::Integer {
     least: 1,
     most: i64::MAX as u64,
 };
-
-/// Words for keys that wait for money.
-pub(crate) const MONEY: &str = "prices, budgets and credit come with a later version";
 
 pub(crate) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key {
@@ -214,7 +220,11 @@ pub(crate) static ROOT: Section = Section {
             Kind::Named(&MODEL),
             "The models clients may name, and where each is served. A model not listed is refused; without this section every name passes.",
         ),
-        deferred("prices", MONEY),
+        key(
+            "prices",
+            Kind::Named(&PRICE),
+            "What models cost, in US dollars per million tokens, by their public name.",
+        ),
         key(
             "routes",
             Kind::List(&Kind::Section(&ROUTE)),

@@ -10,6 +10,7 @@ mod linger;
 mod local;
 mod observe;
 mod path;
+mod preflight;
 mod read;
 mod relay;
 mod reply;

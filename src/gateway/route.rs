@@ -21,6 +21,8 @@ pub(super) enum Place {
     Limits,
     /// A payment provider's event.
     Webhook(Vendor),
+    /// Answered here, about a call that the key could make.
+    Preflight,
     /// A list of the models that the key may use, or one of them.
     Listing(Destination),
     /// To a provider.
@@ -127,6 +129,13 @@ fn reserved(path: &str, method: &Method) -> Result<Option<Place>, Refusal> {
         "/readyz" => Place::Open(Open::Ready),
         "/problems" => Place::Open(Open::Problem(String::new())),
         "/v1/faregate/limits" => Place::Limits,
+        "/v1/faregate/preflight" => {
+            return if *method == Method::POST {
+                Ok(Some(Place::Preflight))
+            } else {
+                Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow("POST")))
+            };
+        }
         _ => match path.strip_prefix("/problems/") {
             Some(code) => Place::Open(Open::Problem(code.to_owned())),
             None if ["/faregate", "/v1/faregate"]

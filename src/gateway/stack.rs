@@ -15,6 +15,7 @@ use super::{
     headers, limits, linger,
     local::{self, Local},
     observe::{Observation, Observer},
+    preflight::{self, Ground},
     read::read,
     route::{self, Open, Place},
     vet,
@@ -143,6 +144,7 @@ impl Gateway {
             Place::Open(place) => return self.open(&place, snapshot, manner),
             Place::Limits => return self.limits(snapshot, seen, head),
             Place::Webhook(vendor) => return self.webhook(vendor, snapshot, head, unread).await,
+            Place::Preflight => return self.preflight(snapshot, seen, head, unread).await,
             Place::Listing(destination) | Place::Remote(destination) => destination,
         };
         seen.goes_to(&destination);
@@ -269,18 +271,45 @@ impl Gateway {
         seen: &mut Observation,
         head: &Parts,
     ) -> Result<Reply, Refusal> {
+        let admitted = self.admit_key(snapshot, seen, head)?;
+        let mut fields = HeaderMap::new();
+        let (key, clock) = (admitted.caller().key(), &self.desk.clock);
+        let page = limits::page(key, snapshot.subscriptions, clock);
+        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+    }
+
+    async fn preflight(
+        &self,
+        snapshot: &Snapshot,
+        seen: &mut Observation,
+        head: &Parts,
+        unread: &mut Option<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        let admitted = self.admit_key(snapshot, seen, head)?;
+        let ground = Ground {
+            snapshot,
+            accounts: &self.accounts,
+            desk: &self.desk,
+            draining: self.shutdown.is_draining(),
+        };
+        let page = preflight::page(&ground, admitted, seen, head, unread).await?;
+        let mut fields = HeaderMap::new();
+        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+    }
+
+    /// What is asked about a key needs the key, and counts as a request.
+    fn admit_key(
+        &self,
+        snapshot: &Snapshot,
+        seen: &mut Observation,
+        head: &Parts,
+    ) -> Result<Admitted, Refusal> {
         let clock = &self.desk.clock;
         let directory = self.accounts.directory();
         let caller = authenticate(&directory, head, None, seen.client, seen.at)?;
         seen.comes_from(caller.key());
-        let admitted = rate(
-            standing(caller, Toll::Key, snapshot.subscriptions, clock)?,
-            Toll::Key,
-            clock,
-        )?;
-        let mut fields = HeaderMap::new();
-        let page = limits::page(admitted.caller().key(), snapshot.subscriptions, clock);
-        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+        let subscriber = standing(caller, Toll::Key, snapshot.subscriptions, clock)?;
+        rate(subscriber, Toll::Key, clock)
     }
 
     /// Why calls are not taken, where they are not.

@@ -75,7 +75,7 @@ fn host(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings.
-fn target(head: &Parts) -> Result<(), Refusal> {
+pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
     let Some(target) = head.uri.path_and_query() else {
         return Err(Code::InvalidTarget.into());
     };

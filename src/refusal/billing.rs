@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{CreditFacts, LimitFacts, LimitKind, actions::Actions, amount::Amount, render::View};
-use crate::domain::{CURRENCY, NanoUsd, Timestamp};
+use crate::domain::{CURRENCY, NanoUsd, Scope, Timestamp};
 
 /// What the account stands at, and what lifts the refusal.
 #[derive(Serialize)]
@@ -11,7 +11,7 @@ pub(super) struct Billing<'a> {
     account: Option<&'a str>,
     plan: Option<&'a str>,
     subscription: Option<&'static str>,
-    limit: Option<Limit>,
+    limit: Option<Bound>,
     /// `null` where no credit decides, and where it must not be named.
     credit: Option<Credit>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,9 +19,9 @@ pub(super) struct Billing<'a> {
     actions: Actions<'a>,
 }
 
-/// A limit; without its figures where they must not be named.
+/// A limit, or credit read as one; without its figures where they must not be named.
 #[derive(Serialize)]
-struct Limit {
+pub(super) struct Bound {
     kind: &'static str,
     scope: &'static str,
     unit: &'static str,
@@ -69,8 +69,31 @@ pub(super) fn billing<'a>(view: &'a View<'_>) -> Option<Billing<'a>> {
     })
 }
 
-fn limit_member(limit: &LimitFacts, redact: bool) -> Limit {
-    Limit {
+/// What binds; `None` where no limit and no credit does.
+pub(super) fn bound(view: &View<'_>) -> Option<Bound> {
+    let redact = view.refusal.redacts();
+    match (view.refusal.limit, view.refusal.credit) {
+        (Some(limit), _) => Some(limit_member(&limit, redact)),
+        (None, Some(credit)) => Some(Bound {
+            kind: "credit",
+            scope: Scope::Account.as_str(),
+            unit: "usd",
+            per: None,
+            figures: (!redact).then(|| Figures {
+                limit: Amount::Usd(credit.balance),
+                used: Amount::Usd(NanoUsd::ZERO),
+                held: Amount::Usd(credit.held),
+                remaining: Amount::Usd(credit.available()),
+                currency: Some(CURRENCY),
+            }),
+            resets_at: None,
+        }),
+        (None, None) => None,
+    }
+}
+
+fn limit_member(limit: &LimitFacts, redact: bool) -> Bound {
+    Bound {
         kind: match limit.kind {
             LimitKind::Quota => "quota",
             LimitKind::Budget => "budget",

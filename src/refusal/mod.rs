@@ -9,6 +9,7 @@ mod binds;
 mod causes;
 mod code;
 mod facts;
+mod foreseen;
 mod guide;
 mod headers;
 mod html;
@@ -25,6 +26,7 @@ mod words;
 
 pub use code::Code;
 pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
+pub use foreseen::Foreseen;
 pub use ink::value as field_value;
 pub use links::{Address, Links};
 pub use pages::{page_headers, problem_page};

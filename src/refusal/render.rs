@@ -49,7 +49,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// What to answer a request with.
-    fn of(refusal: &'a Refusal, scene: &'a Scene<'a>) -> Self {
+    pub(super) fn of(refusal: &'a Refusal, scene: &'a Scene<'a>) -> Self {
         Self {
             affordable: refusal.affordable_tokens(),
             ..Self::told(refusal, scene, words::message)

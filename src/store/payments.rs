@@ -167,8 +167,8 @@ pub trait Around: Send {
     /// Takes credit in memory, before the store has the entry of it.
     fn draw(&mut self, account: &AccountId, amount: NanoUsd) -> Draws;
 
-    /// Takes what is left of a lot and no call holds.
-    fn empty(&mut self, account: &AccountId, lot: i64) -> Draws;
+    /// Takes what is left of some lots and no call holds.
+    fn empty(&mut self, account: &AccountId, lots: &[i64]) -> Draws;
 
     /// Gives back what was taken, because there is no entry of it.
     fn give_back(&mut self, account: &AccountId, amount: NanoUsd, draws: &Draws);

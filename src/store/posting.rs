@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::domain::{AccountId, CURRENCY, NanoUsd, Timestamp};
+use crate::{
+    accounts::Draw,
+    domain::{AccountId, CURRENCY, NanoUsd, Timestamp},
+};
 
 use super::{
     columns::{instant, number, tokens},
@@ -35,13 +38,25 @@ pub(super) fn write<'a>(
                 counters,
                 credit,
             } = posting;
-            if insert_call(&mut insert, posting)? == 0 {
+            let due = cost(call).unwrap_or_default();
+            let mut draws = credit.clone().unwrap_or_default();
+            let open = credit::uncovered(due, &draws);
+            if credit.is_some() && open > NanoUsd::ZERO && !exists(&transaction, call)? {
+                // The charge was made without knowing the lots, by a daemon that is gone, or before it had them all.
+                lots.add(&draws);
+                std::mem::take(&mut lots).take(&transaction)?;
+                let rest = credit::cover(&transaction, call.account.as_str(), open)?;
+                lots.add(&rest);
+                draws.extend(rest);
+                insert_call(&mut insert, posting, &draws)?;
+            } else if insert_call(&mut insert, posting, &draws)? == 0 {
                 continue;
+            } else {
+                lots.add(&draws);
             }
-            if let Some(draws) = credit {
+            if credit.is_some() {
                 let sum = charged.entry(&call.account).or_default();
-                *sum = sum.saturating_add(cost(call).unwrap_or_default().nanos());
-                lots.add(draws);
+                *sum = sum.saturating_add(due.nanos());
             }
             for change in counters {
                 let sum = sums.entry((&change.name, change.window_start)).or_default();
@@ -82,6 +97,12 @@ pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
     }
 }
 
+fn exists(transaction: &Transaction<'_>, call: &CallRecord) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM calls WHERE id = ?")?
+        .exists([call.id.to_string()])
+}
+
 const INSERT_CALL: &str = "INSERT INTO calls (id, request_id, at, account, key, plan, route, provider,
         model, upstream_model, endpoint, stream, outcome, status, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd,
@@ -104,6 +125,7 @@ const TAKE_FROM_BALANCE: &str = "INSERT INTO credit_balances (account, balance_n
 fn insert_call(
     insert: &mut rusqlite::CachedStatement<'_>,
     posting: &Posting,
+    draws: &[Draw],
 ) -> rusqlite::Result<usize> {
     let CallRecord {
         id,
@@ -163,7 +185,7 @@ fn insert_call(
         price_version.as_deref(),
         cost.map(|_| CURRENCY),
         posting.credit.is_some(),
-        posting.credit.as_deref().and_then(credit::text),
+        credit::text(draws),
         end_user,
         idempotency_key,
         attempt,

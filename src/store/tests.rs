@@ -3,10 +3,12 @@
 mod credit;
 mod export;
 mod faults;
+mod keeping;
 mod ledger;
 mod opening;
 mod reading;
 mod recovering;
+mod replay;
 mod roster;
 mod writing;
 

@@ -249,7 +249,7 @@ impl Replay {
         };
         lot.stored = true;
         let (account, derived) = (lot.account.clone(), lot.remaining);
-        self.account(&account).in_lots += derived;
+        self.account(&account).in_lots += derived.max(0);
         self.differs(&account, what, Some(stored), derived);
         Ok(())
     }

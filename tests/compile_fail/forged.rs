@@ -22,6 +22,7 @@ fn main() {
     let _ = Permitted {
         admitted: forge(),
         model: None,
+        terms: None,
     };
     let _ = Seat {
         book: forge(),

@@ -25,7 +25,7 @@ pub async fn pass(
     let caller = authenticate(&directory, head, Some(&to.route), client, clock.now())?;
     let subscriber = standing(caller, to.toll(), subscriptions, clock)?;
     let admitted = rate(subscriber, to.toll(), clock)?;
-    let permitted = policy(admitted, to, None, catalogue, accounts)?;
+    let permitted = policy(admitted, to, None, catalogue, accounts, request.at)?;
     reserve(permitted, request, desk).await
 }
 

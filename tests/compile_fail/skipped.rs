@@ -6,7 +6,7 @@ use faregate::{
     accounts::Accounts,
     admission::{Admitted, Caller, Held, Permitted, Request, Subscriber, policy, rate, reserve},
     call::{Catalogue, Destination, Toll},
-    domain::Clock,
+    domain::{Clock, Timestamp},
     metering::Desk,
     refusal::Refusal,
 };
@@ -20,8 +20,9 @@ fn no_rate(
     to: &Destination,
     catalogue: &Catalogue,
     accounts: &Accounts,
+    now: Timestamp,
 ) -> Result<Permitted, Refusal> {
-    policy(subscriber, to, None, catalogue, accounts)
+    policy(subscriber, to, None, catalogue, accounts, now)
 }
 
 async fn no_policy(

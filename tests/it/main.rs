@@ -46,6 +46,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// Credit through the program, and what is left of it after a kill.
+mod ledger;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
 
@@ -60,6 +63,9 @@ mod models_list;
 
 /// Who may use which model on which route.
 mod policy;
+
+/// What a call would meet: `POST /v1/faregate/preflight`.
+mod preflight;
 
 /// What asks for health.
 mod probes;

@@ -89,7 +89,7 @@ class Replay:
             account, amount = lots.get(number, ("nobody", 0))
             compare(wrong, account, f"lot {number}", self.lots.get(number), amount - drawn[number])
         for account, balance in balances.items():
-            in_lots = sum(amount - drawn[number] for number, (owner, amount) in lots.items() if owner == account)
+            in_lots = sum(max(amount - drawn[number], 0) for number, (owner, amount) in lots.items() if owner == account)
             if in_lots < balance:
                 wrong.append((account, "what the lots have", in_lots, balance, 0))
         return wrong

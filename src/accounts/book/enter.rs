@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 
-use super::Book;
+use super::{Book, Pages};
 use crate::accounts::{Binding, Levels, Reason, binding::timed, levels::RateLevel};
 
 /// A seat among the calls at once; free again when dropped.
@@ -29,17 +29,7 @@ impl Book {
     pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Entry, Binding> {
         let concurrent: &[RateLevel] = if seated { &levels.concurrent } else { &[] };
         let pages = &mut *self.pages();
-        for level in concurrent {
-            let taken = u64::from(pages.seats[level.slot].1);
-            if taken >= level.limit {
-                return Err(timed(
-                    Reason::Concurrency,
-                    level,
-                    taken,
-                    Duration::from_secs(1),
-                ));
-            }
-        }
+        pages.seat(concurrent)?;
         let mut passed: SmallVec<[_; 4]> = SmallVec::new();
         for level in &levels.requests {
             match pages.rates[level.slot].1.take() {
@@ -62,6 +52,29 @@ impl Book {
                 slots,
             },
         })
+    }
+}
+
+impl Book {
+    /// Looks for a free seat, and leaves it free.
+    ///
+    /// # Errors
+    /// The number of calls at once that is used up.
+    pub(crate) fn seat(&self, levels: &Levels) -> Result<(), Binding> {
+        self.pages().seat(&levels.concurrent)
+    }
+}
+
+impl Pages {
+    fn seat(&self, concurrent: &[RateLevel]) -> Result<(), Binding> {
+        let wait = Duration::from_secs(1);
+        for level in concurrent {
+            let taken = u64::from(self.seats[level.slot].1);
+            if taken >= level.limit {
+                return Err(timed(Reason::Concurrency, level, taken, wait));
+            }
+        }
+        Ok(())
     }
 }
 

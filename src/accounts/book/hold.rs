@@ -5,15 +5,13 @@
 
 use smallvec::SmallVec;
 
-use super::{Book, Pages};
+use super::{
+    Book, Pages,
+    weigh::{Asked, Weighed, whole},
+};
 use crate::{
-    accounts::{
-        Binding, CounterChange, Draws, Levels, Moved, Output, Owner, QuotaLevel, Reason, Settled,
-        Wanted,
-        binding::{binding, indebted, timed},
-    },
-    domain::{Anchor, Clock, Mode, NanoUsd, Per, Timestamp, Unit},
-    prices::Quote,
+    accounts::{Binding, CounterChange, Draws, Levels, Moved, Owner, Settled, Wanted},
+    domain::{Anchor, Clock, NanoUsd, Per, Timestamp, Unit},
 };
 
 /// What a call has taken. Only a book makes it; giving it back consumes it.
@@ -58,20 +56,11 @@ pub struct Counted {
     pub window_start: Timestamp,
 }
 
-/// What one call asks of every level, once its output limit is known.
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    tokens: u64,
-    fixed: NanoUsd,
-    held: NanoUsd,
-}
-
 impl Book {
     /// Takes from every quota, budget and bucket that applies and from credit, or from none.
     ///
     /// # Errors
-    /// The level that binds. A spent one is named before one that is too small, that before one on hold, that before a
-    /// bucket: what only a person can lift comes before what time lifts.
+    /// The level that binds, as [`Self::weigh`] finds it.
     pub(crate) fn hold(
         &self,
         levels: &Levels,
@@ -79,106 +68,9 @@ impl Book {
         clock: &Clock,
         anchor: Anchor,
     ) -> Result<Taken, Binding> {
-        let (now, elapsed) = (clock.now(), clock.elapsed());
         let pages = &mut *self.pages();
-        let quotas: &[QuotaLevel] = if wanted.quotas { &levels.quotas } else { &[] };
-        let charged = levels.credit && wanted.quotas;
-        for level in quotas {
-            pages.counters[level.slot].roll(now, anchor);
-        }
-        if charged {
-            pages.purse.roll(now);
-        }
-        let output = pages.output(quotas, charged, wanted);
-        let asked = Asked::of(wanted, output);
-        // A minute's bucket expects a usual answer, not the longest: it is corrected when the call ends.
-        let bucket_tokens = wanted
-            .bucket_input
-            .saturating_add(output.min(1024).saturating_mul(wanted.answers));
-
-        let mut shadow = None;
-        let mut binds: Option<Binding> = None;
-        let mut bind = |found: Binding| {
-            if binds.is_none_or(|first| found.reason < first.reason) {
-                binds = Some(found);
-            }
-        };
-        for level in quotas {
-            if let Some(found) = pages.binds(level, &asked) {
-                match level.quota.mode {
-                    Mode::Shadow => shadow = shadow.or(Some(found)),
-                    Mode::Enforce => bind(found),
-                }
-            }
-        }
-        if charged && let Some(found) = pages.credit_binds(&asked) {
-            let affordable = pages.room(quotas, charged, wanted).unwrap_or(0);
-            bind(Binding {
-                affordable: Some(affordable.min(wanted.output.most())),
-                ..found
-            });
-        }
-        if let Some(binding) = binds {
-            return Err(binding);
-        }
-        for level in &levels.tokens {
-            let bucket = &mut pages.buckets[level.slot].1;
-            let wait = bucket.wait(bucket_tokens, elapsed);
-            // What has no tokens, such as counting them, waits for none.
-            if bucket_tokens > 0 && !wait.is_zero() {
-                let used = level.limit.saturating_sub(bucket.remaining(elapsed));
-                let facts = timed(Reason::Rate, level, used, wait);
-                return Err(Binding {
-                    unit: Unit::Tokens,
-                    asked: bucket_tokens,
-                    ..facts
-                });
-            }
-        }
-
-        let mut holds: SmallVec<[Hold; 4]> = SmallVec::new();
-        for level in quotas {
-            if holds.iter().any(|hold| hold.slot == level.slot) {
-                continue;
-            }
-            let counter = &mut pages.counters[level.slot];
-            let (exact, bound) = asked.of_unit(level.quota.unit);
-            counter.used = counter.used.saturating_add(exact);
-            counter.held = counter.held.saturating_add(bound);
-            holds.push(Hold {
-                slot: level.slot,
-                generation: counter.generation,
-                counted: Counted {
-                    of_key: matches!(counter.name.owner, Owner::Key(_)),
-                    unit: level.quota.unit,
-                    per: level.quota.per,
-                    window_start: counter.window.start,
-                },
-            });
-        }
-        let buckets: SmallVec<[usize; 2]> = levels.tokens.iter().map(|level| level.slot).collect();
-        for slot in &buckets {
-            pages.buckets[*slot].1.take(bucket_tokens);
-        }
-        let credit = charged.then(|| {
-            let mut draws = Draws::new();
-            pages.purse.set_aside(asked.held);
-            pages.purse.draw(asked.fixed, &mut draws);
-            draws
-        });
-        Ok(Taken {
-            holds,
-            buckets,
-            tokens: asked.tokens,
-            answers: wanted.answers,
-            bucket_tokens,
-            fixed: asked.fixed,
-            held: asked.held,
-            credit,
-            output,
-            lowered: output < wanted.output.most(),
-            shadow,
-        })
+        let weighed = pages.weigh(levels, wanted, clock, anchor)?;
+        Ok(pages.take(levels, wanted, &weighed))
     }
 
     /// Replaces what was taken by what was used, and says what moves in the store. A hold of a window that has passed
@@ -240,95 +132,58 @@ impl Book {
 }
 
 impl Pages {
-    /// The output limit that the call gets.
-    fn output(&self, quotas: &[QuotaLevel], charged: bool, wanted: &Wanted) -> u64 {
-        let (most, floor, room) = match wanted.output {
-            Output::Fixed(output) => return output,
-            Output::UpTo { most, floor } => (most, floor, self.room(quotas, charged, wanted)),
-            Output::Clamp(most) => (most, 1, self.room(&[], charged, wanted)),
-        };
-        most.min(room.unwrap_or(0).max(floor.min(most)))
-    }
-
-    /// The largest output limit, for each answer, that every level can hold now; `None` where the input alone is too much
-    /// for one.
-    fn room(&self, quotas: &[QuotaLevel], charged: bool, wanted: &Wanted) -> Option<u64> {
-        let answers = wanted.answers.max(1);
-        let mut least = u64::MAX;
-        for level in quotas.iter().filter(|level| level.is_enforced()) {
-            let counter = &self.counters[level.slot];
-            let left = level
-                .quota
-                .limit
-                .saturating_sub(counter.used)
-                .saturating_sub(counter.held);
-            let room = match level.quota.unit {
-                Unit::Requests => continue,
-                Unit::Tokens => left.checked_sub(wanted.input)? / answers,
-                Unit::Usd => afford(&wanted.quote, left)?,
-            };
-            least = least.min(room);
+    /// Takes what was weighed under the same lock.
+    fn take(&mut self, levels: &Levels, wanted: &Wanted, weighed: &Weighed) -> Taken {
+        let Weighed {
+            asked,
+            bucket_tokens,
+            charged,
+            output,
+            lowered,
+            shadow,
+        } = *weighed;
+        let mut holds: SmallVec<[Hold; 4]> = SmallVec::new();
+        for level in wanted.quotas_of(levels) {
+            if holds.iter().any(|hold| hold.slot == level.slot) {
+                continue;
+            }
+            let counter = &mut self.counters[level.slot];
+            let (exact, bound) = asked.of_unit(level.quota.unit);
+            counter.used = counter.used.saturating_add(exact);
+            counter.held = counter.held.saturating_add(bound);
+            holds.push(Hold {
+                slot: level.slot,
+                generation: counter.generation,
+                counted: Counted {
+                    of_key: matches!(counter.name.owner, Owner::Key(_)),
+                    unit: level.quota.unit,
+                    per: level.quota.per,
+                    window_start: counter.window.start,
+                },
+            });
         }
-        if charged {
-            let available = self.purse.credit().available();
-            least = least.min(afford(&wanted.quote, whole(available))?);
+        let buckets: SmallVec<[usize; 2]> = levels.tokens.iter().map(|level| level.slot).collect();
+        for slot in &buckets {
+            self.buckets[*slot].1.take(bucket_tokens);
         }
-        Some(least)
-    }
-
-    /// Whether `level` binds a call, and why.
-    fn binds(&self, level: &QuotaLevel, asked: &Asked) -> Option<Binding> {
-        let counter = &self.counters[level.slot];
-        let limit = level.quota.limit;
-        let (exact, bound) = asked.of_unit(level.quota.unit);
-        let asked = exact.saturating_add(bound);
-        let settled = counter.used.saturating_add(asked);
-        let reason = if counter.used >= limit {
-            Reason::Spent
-        } else if settled > limit {
-            Reason::TooLarge
-        } else if settled.saturating_add(counter.held) > limit {
-            Reason::OnHold
-        } else {
-            return None;
-        };
-        Some(binding(reason, level, counter, asked))
-    }
-
-    /// Whether the credit binds a call, and why.
-    fn credit_binds(&self, asked: &Asked) -> Option<Binding> {
-        let credit = self.purse.credit();
-        let asked = asked.fixed.saturating_add(asked.held);
-        let reason = if credit.balance <= NanoUsd::ZERO {
-            Reason::Spent
-        } else if asked > credit.balance {
-            Reason::TooLarge
-        } else if asked > credit.available() {
-            Reason::OnHold
-        } else {
-            return None;
-        };
-        Some(indebted(reason, credit, asked))
-    }
-}
-
-impl Asked {
-    fn of(wanted: &Wanted, output: u64) -> Self {
-        Self {
-            tokens: wanted
-                .input
-                .saturating_add(output.saturating_mul(wanted.answers)),
-            fixed: wanted.quote.fixed(),
-            held: wanted.quote.hold_for(output),
-        }
-    }
-
-    /// What is taken of a unit as used, and what is held of it.
-    fn of_unit(&self, unit: Unit) -> (u64, u64) {
-        match unit {
-            Unit::Requests => (1, 0),
-            Unit::Tokens => (0, self.tokens),
-            Unit::Usd => (whole(self.fixed), whole(self.held)),
+        let credit = charged.then(|| {
+            let mut draws = Draws::new();
+            self.purse.set_aside(asked.held);
+            self.purse.draw(asked.fixed, &mut draws);
+            draws
+        });
+        Taken {
+            holds,
+            buckets,
+            tokens: asked.tokens,
+            answers: wanted.answers,
+            bucket_tokens,
+            fixed: asked.fixed,
+            held: asked.held,
+            credit,
+            output,
+            lowered,
+            shadow,
         }
     }
 }
@@ -358,13 +213,4 @@ impl Taken {
     pub fn is_charged(&self) -> bool {
         self.credit.is_some()
     }
-}
-
-/// Billionths of a dollar as counters have them, which are never below zero.
-fn whole(amount: NanoUsd) -> u64 {
-    u64::try_from(amount.nanos()).unwrap_or(0)
-}
-
-fn afford(quote: &Quote, left: u64) -> Option<u64> {
-    quote.affordable(NanoUsd::from_nanos(i64::try_from(left).unwrap_or(i64::MAX)))
 }

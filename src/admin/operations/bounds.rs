@@ -111,31 +111,39 @@ fn fault(
     lists: &[List<'_>],
     whose: impl FnOnce() -> String,
 ) -> Option<String> {
-    if limits.quotas.iter().all(|quota| quota.unit != Unit::Tokens) {
-        return None;
-    }
+    let has = |unit: Unit| limits.quotas.iter().any(|quota| quota.unit == unit);
+    let what = match (has(Unit::Usd), has(Unit::Tokens)) {
+        (true, _) => "budget",
+        (false, true) => "token quota",
+        (false, false) => return None,
+    };
     let Some(models) = &roster.models else {
         return Some(format!(
-            "The token quota of {} needs to know its models, and the configuration file lists none: add `models` \
-             with a `context_window` each to the file and reload, or limit requests.",
+            "The {what} of {} needs to know its models, and the configuration file lists none: add `models` with a \
+             `context_window` each to the file and reload, or limit requests.",
             whose()
         ));
     };
-    let missing: Vec<&str> = models
-        .iter()
-        .filter(|(_, extent)| **extent == Extent::Unknown)
-        .map(|(name, _)| name)
-        .filter(|name| lists.iter().flatten().all(|list| list.contains(*name)))
-        .map(ModelName::as_str)
-        .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "The token quota of {whose} needs `context_window` for every model it allows; missing for {}. Add it to \
-             these models in the configuration file and reload, or leave them out of the `models` of {whose}.",
-            missing.join(", "),
-            whose = whose(),
-        )
-    })
+    let missing = |lacks: &dyn Fn(&Extent) -> bool| {
+        let lacking = models.iter().filter(|(_, extent)| lacks(extent));
+        let names = lacking
+            .map(|(name, _)| name)
+            .filter(|name| lists.iter().flatten().all(|list| list.contains(*name)))
+            .map(ModelName::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let boundless = missing(&|extent| !extent.bounded);
+    let unpriced = missing(&|extent| what == "budget" && !extent.priced);
+    let (needs, missing) = match (boundless.is_empty(), unpriced.is_empty()) {
+        (true, true) => return None,
+        (false, _) => ("`context_window`", boundless),
+        (true, false) => ("a price", unpriced),
+    };
+    Some(format!(
+        "The {what} of {whose} needs {needs} for every model it allows; missing for {missing}. Add it to these models \
+         in the configuration file and reload, or leave them out of the `models` of {whose}.",
+        whose = whose(),
+    ))
 }
 
 fn check_names(roster: &Roster, named: List<'_>) -> Result<(), Rejection> {

@@ -14,7 +14,13 @@ fn house_with_a_boundless_model() -> House {
     house
         .change(|roster| {
             let models = roster.models.as_mut().unwrap();
-            models.insert(model("boundless"), Extent::Unknown);
+            models.insert(
+                model("boundless"),
+                Extent {
+                    bounded: false,
+                    priced: false,
+                },
+            );
         })
         .unwrap();
     house

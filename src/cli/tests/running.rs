@@ -175,6 +175,11 @@ fn verbs_reach_the_daemon_and_it_keeps_what_they_did() {
         "keys rotate one+1 --overlap 0",
         "accounts set-subscription team/one --status active",
         "accounts show team/one",
+        "credit add team/one 10 --id first",
+        "credit transfer team/one acme 4 --id second",
+        "credit transfer team/one acme 6.01 --id third",
+        "credit list team/one",
+        "ledger verify",
         "usage",
     ] {
         page += &format!("$ faregate {line}\n{}\n", type_in(&file, line, &clock()));

@@ -24,6 +24,7 @@ fn usage_has_a_total() {
         json!({
             "group": group, "calls": calls, "estimated_calls": 1,
             "tokens": {"input": 1000 * calls, "cached_input": 10, "cache_write": 0, "output": 50, "reasoning": 0},
+            "cost": (calls > 1).then(|| format!("{calls}.000000001")), "currency": "USD",
         })
     };
     let rows = [

@@ -59,6 +59,12 @@ pub(crate) static PLAN: Section = Section {
         )
         .or("refuse"),
         key(
+            "price_factor",
+            Kind::Factor,
+            "What every price is multiplied by for this plan, such as 1.2.",
+        )
+        .or("1"),
+        key(
             "per_key",
             Kind::Section(&PER_KEY),
             "Limits that each key of an account gets for itself.",

@@ -1,6 +1,6 @@
 //! Keys about where calls go.
 
-use super::{Choice, IMPLIED, Kind, SPAN, Section, TOKENS, deferred, key};
+use super::{Choice, IMPLIED, Kind, SPAN, Section, TOKENS, key};
 
 /// Words for everything of Gemini's.
 const GEMINI: &str = "Gemini comes with a later version";
@@ -174,6 +174,10 @@ pub(crate) static ROUTE: Section = Section {
             Kind::List(&Kind::Name),
             "Accounts that may use it. Default: all.",
         ),
-        deferred("price_per_request", super::MONEY),
+        key(
+            "price_per_request",
+            Kind::Price { per_million: false },
+            "US dollars for each call here, beside what its model costs; also lets accounts whose tokens or money are limited make calls that nobody can meter.",
+        ),
     ],
 };

@@ -39,7 +39,7 @@ plans:
     credit: required
     on_low_credit: clamp
 accounts:
-  - {id: a, plan: fre, credit: 5, stripe_customer: cus_1}
+  - {id: a, plan: fre, credit: 5 EUR, stripe_customer: cus_1}
   - {id: a, keys: [{id: k}, {id: k, key: secret-of-this-test, key_hash: abc}]}
   - plan: free
 payment: {pay_url: 'javascript:alert(1)', webhooks: {stripe: {}}}

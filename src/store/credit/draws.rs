@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::Transaction;
 
-use crate::{accounts::Draw, domain::NanoUsd};
+use crate::{
+    accounts::{Draw, Draws},
+    domain::NanoUsd,
+};
 
 /// Lots and how much is taken from each.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -42,6 +45,40 @@ impl Sums {
 const TAKE_FROM_LOT: &str = "UPDATE credit_lots
     SET remaining_nano_usd = max(remaining_nano_usd, ?1 - 9223372036854775807) - ?1 WHERE entry = ?2";
 
+/// What of an amount no draw covers.
+pub(in crate::store) fn uncovered(amount: NanoUsd, draws: &[Draw]) -> NanoUsd {
+    let covered = draws.iter().filter(|draw| is_of_a_lot(draw));
+    covered.fold(amount, |left, draw| left.saturating_sub(draw.amount))
+}
+
+/// What lots have of an amount, in the order in which calls draw. Nothing is taken yet.
+pub(in crate::store) fn cover(
+    transaction: &Transaction<'_>,
+    account: &str,
+    amount: NanoUsd,
+) -> rusqlite::Result<Draws> {
+    let mut select = transaction.prepare_cached(LOTS_IN_ORDER)?;
+    let mut rows = select.query([account])?;
+    let (mut left, mut draws) = (amount, Draws::new());
+    while left > NanoUsd::ZERO
+        && let Some(row) = rows.next()?
+    {
+        let amount = left.min(NanoUsd::from_nanos(row.get(1)?));
+        left = left.saturating_sub(amount);
+        draws.push(Draw {
+            entry: row.get(0)?,
+            amount,
+        });
+    }
+    Ok(draws)
+}
+
+// Priority, then what is lost first, then what is older.
+const LOTS_IN_ORDER: &str = "SELECT number, remaining_nano_usd
+    FROM credit_entries JOIN credit_lots ON entry = number
+    WHERE account = ? AND remaining_nano_usd > 0
+    ORDER BY priority, expires_at IS NULL, expires_at, number";
+
 /// Lots are numbered from 1. What memory gave back without knowing its lot has no number, and was drawn from no row.
 fn is_of_a_lot(draw: &Draw) -> bool {
     draw.entry > 0 && draw.amount > NanoUsd::ZERO
@@ -51,7 +88,10 @@ fn is_of_a_lot(draw: &Draw) -> bool {
 pub(in crate::store) fn text(draws: &[Draw]) -> Option<String> {
     use std::fmt::Write;
     let mut text = String::new();
-    for Draw { entry, amount } in draws.iter().filter(|draw| is_of_a_lot(draw)) {
+    // A lot that was drawn from twice is one member.
+    let mut sums = Sums::default();
+    sums.add(draws);
+    for Draw { entry, amount } in sums.draws() {
         let before = if text.is_empty() { '{' } else { ',' };
         // Writing to a string cannot fail.
         let _ = write!(text, "{before}\"{entry}\":{}", amount.nanos());

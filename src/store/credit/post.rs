@@ -2,12 +2,9 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{
-    EntryKind, NewEntry, NewTransfer, Posted, Sums,
-    draws::{self},
-};
+use super::{EntryKind, NewEntry, NewTransfer, Posted, Sums, draws};
 use crate::{
-    accounts::Draw,
+    accounts::{Draw, Draws},
     domain::{CURRENCY, NanoUsd, RequestId, Timestamp},
     store::columns::{Columns, RowError, instant},
 };
@@ -91,10 +88,13 @@ pub(in crate::store) fn post(
         let debt = NanoUsd::ZERO.saturating_sub(balance).max(NanoUsd::ZERO);
         add_lot(transaction, &words, debt)?
     } else {
-        let mut sums = Sums::default();
-        sums.add(drawn);
-        sums.take(transaction)?;
-        insert(transaction, &words, drawn)?
+        let open = draws::uncovered(NanoUsd::ZERO.saturating_sub(*amount), drawn);
+        take(transaction, drawn)?;
+        let rest = draws::cover(transaction, account.as_str(), open)?;
+        take(transaction, &rest)?;
+        let mut drawn = Draws::from(drawn);
+        drawn.extend(rest);
+        insert(transaction, &words, &drawn)?
     };
     transaction
         .prepare_cached(SET_BALANCE)?
@@ -175,6 +175,12 @@ pub(in crate::store) fn insert(
     let number = next_number(transaction)?;
     insert_as(transaction, number, words, drawn)?;
     Ok(number)
+}
+
+fn take(transaction: &Transaction<'_>, drawn: &[Draw]) -> rusqlite::Result<()> {
+    let mut sums = Sums::default();
+    sums.add(drawn);
+    sums.take(transaction)
 }
 
 /// An entry that makes a lot, from which debt is paid first.

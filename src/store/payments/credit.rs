@@ -99,10 +99,7 @@ fn void(
         let lots = select.query_map([object], |row| row.get(0))?;
         lots.collect::<Result<_, _>>()?
     };
-    let mut draws = Draws::new();
-    for lot in lots {
-        draws.extend(desk.around.empty(account, lot));
-    }
+    let draws = desk.around.empty(account, &lots);
     let left = draws
         .iter()
         .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));

@@ -1,0 +1,221 @@
+//! What a call may use at most, weighed against every level: what a call that is made and one that is only asked about
+//! have in common.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Permitted, binding};
+use crate::{
+    accounts::{Binding, Book, Levels, LowCredit, Output, Plan, Reason, Wanted},
+    call::{Destination, Model, Toll},
+    domain::{Anchor, Clock, ProviderId, RequestId, Timestamp, Unit},
+    metering::Desk,
+    prices::{Bound, Quote, Terms},
+    providers::{Ask, Endpoint, count_input, estimate_tokens},
+    refusal::{Code, Refusal},
+    store::{LedgerBusy, Slot},
+};
+
+/// Bytes that tools add to a prompt beyond their own: providers wrap them in instructions of theirs.
+const TOOLS: u64 = 1024;
+
+/// Fewer output tokens than this make an answer useless; a limit that cannot hold them refuses instead.
+const FLOOR: u64 = 256;
+
+/// A body is counted by a tokenizer only up to this size; beyond it, its bytes are the bound.
+const COUNTED: usize = 64 << 10;
+
+/// What is asked, beside the permission.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Our id.
+    pub id: RequestId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The same on the clock that never goes back.
+    pub arrived: Duration,
+    /// Where it goes.
+    pub destination: &'a Destination,
+    /// What its body says, where it was read.
+    pub ask: Option<&'a Ask>,
+    /// The body, where it was read.
+    pub body: &'a Bytes,
+    /// The client's idempotency key.
+    pub idempotency_key: Option<String>,
+}
+
+/// A call that fits every level.
+#[derive(Debug)]
+pub(super) struct Weighed<T> {
+    /// Its place in the ledger.
+    pub(super) slot: Slot,
+    /// Where it goes.
+    pub(super) provider: ProviderId,
+    /// What was asked of the levels.
+    pub(super) wanted: Wanted,
+    /// What they answered.
+    pub(super) found: T,
+}
+
+/// Asks every level for what the call may use, by `take`, which takes it or only looks. Where a bound that is read off
+/// the body's size is refused, the input is counted before anybody is.
+///
+/// Nothing is awaited between the last `take` and the return: whoever takes can keep it safe at once.
+///
+/// # Errors
+/// 402 or 429 by the level that binds; 503 when the call could not be recorded.
+pub(super) async fn weigh<T>(
+    permitted: &Permitted,
+    request: &Request<'_>,
+    desk: &Desk,
+    take: impl Fn(&Book, &Levels, &Wanted, &Clock, Anchor) -> Result<T, Binding>,
+) -> Result<Weighed<T>, Refusal> {
+    let (caller, model, terms) = (permitted.caller(), permitted.model(), permitted.terms());
+    let provider = match (&request.destination.route.provider, model) {
+        (Some((provider, _)), _) => provider.clone(),
+        (None, Some(model)) => model.provider.clone(),
+        (None, None) => return Err(Code::RouteNotFound.into()),
+    };
+    let slot = desk
+        .ledger
+        .reserve()
+        .map_err(|busy| Refusal::new(code(busy)).about(caller.subject()))?;
+
+    let model = model.map(Arc::as_ref);
+    let wanted = want(request, model, terms, &caller.account().plan);
+    let (account, levels) = (caller.account(), &caller.key().levels);
+    let take = |wanted: Wanted| {
+        let found = take(&account.book, levels, &wanted, &desk.clock, account.anchor)?;
+        Ok((wanted, found))
+    };
+    let found = match take(wanted) {
+        Err(bound) if counting_may_help(&bound) => match count(request, model).await {
+            Some(input) if input < wanted.input => take(Wanted { input, ..wanted }.priced(terms)),
+            _ => Err(bound),
+        },
+        found => found,
+    };
+    let (wanted, found) =
+        found.map_err(|bound| binding::refuse(&bound, caller.subject(), desk.clock.now()))?;
+    Ok(Weighed {
+        slot,
+        provider,
+        wanted,
+        found,
+    })
+}
+
+/// Whether the output limit is ours to write into the body: the client named none, or more than its credit affords.
+pub(super) fn output_limit(wanted: &Wanted, levels: &Levels, lowered: bool) -> bool {
+    match wanted.output {
+        Output::Fixed(_) => false,
+        Output::UpTo { .. } => levels.limits_output(),
+        Output::Clamp(_) => lowered,
+    }
+}
+
+/// What the call may use at most, by what can be seen without counting.
+fn want(
+    request: &Request<'_>,
+    model: Option<&Model>,
+    terms: Option<&Terms>,
+    plan: &Plan,
+) -> Wanted {
+    let bytes = request.body.len() as u64;
+    let Some(ask) = request
+        .ask
+        .filter(|_| request.destination.endpoint.meters_tokens())
+    else {
+        return Wanted {
+            input: 0,
+            output: Output::Fixed(0),
+            answers: 1,
+            bucket_input: 0,
+            quotas: request.destination.toll() == Toll::Full,
+            quote: Quote::NOTHING,
+        }
+        .priced(terms);
+    };
+    let window = model
+        .and_then(|model| model.context_window)
+        .unwrap_or(u64::MAX);
+    let most = model
+        .and_then(|model| model.max_output_tokens)
+        .unwrap_or(u64::MAX);
+    let shown = bytes.saturating_add(if ask.tools { TOOLS } else { 0 });
+    let input = if ask.opaque_input {
+        window
+    } else {
+        shown.min(window)
+    };
+    // Without a window nothing bounds what the body does not show; token quotas demand one, so only rates are left.
+    let input = if input == u64::MAX { shown } else { input };
+    let output = match ask.output_limit {
+        _ if request.destination.endpoint == Endpoint::Embeddings => Output::Fixed(0),
+        Some(limit) if plan.credit_required && plan.on_low_credit == LowCredit::Clamp => {
+            Output::Clamp(limit.min(most))
+        }
+        Some(limit) => Output::Fixed(limit.min(most)),
+        None => Output::UpTo {
+            most: plan.default_max_output_tokens.min(most),
+            floor: FLOOR,
+        },
+    };
+    Wanted {
+        input,
+        output,
+        answers: ask.answers.max(1),
+        bucket_input: estimate_tokens(bytes),
+        quotas: true,
+        quote: Quote::NOTHING,
+    }
+    .priced(terms)
+}
+
+impl Wanted {
+    /// The same, at what it may cost.
+    fn priced(self, terms: Option<&Terms>) -> Self {
+        let bound = Bound {
+            input: self.input,
+            answers: self.answers,
+        };
+        let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
+        Self { quote, ..self }
+    }
+}
+
+/// The code of a call that could not be recorded.
+fn code(busy: LedgerBusy) -> Code {
+    match busy {
+        LedgerBusy::Overloaded => Code::Overloaded,
+        LedgerBusy::Full | LedgerBusy::Broken => Code::BillingUnavailable,
+    }
+}
+
+/// Whether a smaller bound of the input could turn the refusal.
+fn counting_may_help(bound: &Binding) -> bool {
+    bound.unit != Unit::Requests && matches!(bound.reason, Reason::TooLarge | Reason::OnHold)
+}
+
+/// The input by a real tokenizer, for a body of plain text that is small enough to be counted.
+async fn count(request: &Request<'_>, model: Option<&Model>) -> Option<u64> {
+    let (ask, model) = (request.ask?, model?);
+    if ask.opaque_input || request.body.len() > COUNTED {
+        return None;
+    }
+    let (body, kind, name) = (
+        request.body.clone(),
+        model.kind,
+        model.upstream_name.clone(),
+    );
+    let tools = if ask.tools { TOOLS } else { 0 };
+    let counted = tokio::task::spawn_blocking(move || count_input(kind, name.as_str(), &body))
+        .await
+        .ok()??;
+    Some(
+        counted
+            .saturating_add(tools)
+            .min(model.context_window.unwrap_or(u64::MAX)),
+    )
+}

@@ -1,0 +1,182 @@
+//! `prices`: what models cost.
+
+use super::{
+    fields::{Fields, Named, Take, Value},
+    models::Models,
+    nearest::suggestion,
+    problem::{Place, Report},
+};
+use crate::{
+    domain::{Feature, ModelName, ServiceTier, Timestamp},
+    prices::{Factor, Figures, Item, Pico, Price, Rates, Schedule, Service, Table},
+};
+
+/// Compiles `prices` into the models that they are for. A mistake leaves a model without a price, which no rule about
+/// missing prices is to report again.
+pub(crate) fn prices(root: &Fields, models: &mut Models, report: &mut Report) {
+    for Named { name, fields } in root.named("prices") {
+        let known = ModelName::parse(name).is_ok_and(|name| models.knows(&name));
+        if !known {
+            let problem = report.problem(&fields.place, "is not a model of this file");
+            problem.maybe_hint(suggestion(name, models.names()));
+        }
+        let schedule = schedule(fields, report);
+        let models = models.settings.iter_mut();
+        for model in models.filter(|model| model.name.as_str() == name) {
+            model.prices = schedule
+                .clone()
+                .or_else(|| Some(Schedule::new([Price::new(Figures::default(), None, "")])));
+        }
+    }
+}
+
+/// All versions of one model's price.
+fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
+    let own = fields.written.iter().any(|key| *key != "versions");
+    if !fields.has("versions") {
+        if !own {
+            let problem = report.problem(&fields.place, "says no price");
+            problem.hint("write {input: 0.15, output: 0.60}, in US dollars per million tokens");
+            return None;
+        }
+        return Some(Schedule::new([price(fields, None, report)?]));
+    }
+    if own {
+        let problem = report.problem(fields.place_of("versions"), "stands beside other prices");
+        problem.hint("move them into the first version, without `effective`");
+        return None;
+    }
+    let mut versions: Vec<Price> = Vec::new();
+    for fields in fields.sections("versions") {
+        let effective = fields.get::<Timestamp>("effective");
+        if versions.iter().any(|known| known.effective() == effective) {
+            let problem = report.problem(
+                &fields.place,
+                "holds from the same instant as another version",
+            );
+            problem.hint("give each its own `effective`; one may do without");
+            continue;
+        }
+        versions.extend(price(fields, effective, report));
+    }
+    if versions.is_empty() {
+        return None;
+    }
+    Some(Schedule::new(versions))
+}
+
+fn price(fields: &Fields, effective: Option<Timestamp>, report: &mut Report) -> Option<Price> {
+    let base = rates(fields);
+    if base.is_empty() && !fields.has("request") {
+        let problem = report.problem(&fields.place, "says no price");
+        problem.hint("write {input: 0.15, output: 0.60}, in US dollars per million tokens");
+        return None;
+    }
+    let mut tiers: Vec<(u64, Rates)> = Vec::new();
+    for fields in fields.sections("tiers") {
+        let above: u64 = fields.get("above")?;
+        if tiers.iter().any(|(known, _)| *known == above) {
+            let problem = report.problem(&fields.place, "begins where another tier does");
+            problem.hint("keep one of the two");
+        }
+        tiers.push((above, rates(fields)));
+    }
+    let services = fields.section("service_tiers")?;
+    let services = services.entries.iter().filter_map(|(word, entry)| {
+        Some(Service {
+            tier: ServiceTier::parse(word)?,
+            factor: Factor::take(&entry.value)?,
+            table: None,
+        })
+    });
+    let features = fields.section("features")?;
+    let features = Feature::ALL
+        .into_iter()
+        .filter_map(|feature| Some((feature, features.get(feature.as_str())?)));
+    let figures = Figures {
+        table: Table::new(base, tiers),
+        request: fields.get("request"),
+        features: features.collect(),
+        services: services.collect(),
+    };
+    let source = format!("{}:{}", report.file(), fields.place.position.line);
+    Some(Price::new(figures, effective, source))
+}
+
+fn rates(fields: &Fields) -> Rates {
+    let mut rates = Rates::default();
+    for item in Item::ALL {
+        if let Some(price) = fields.get(item.as_str()) {
+            rates.set(item, price);
+        }
+    }
+    rates
+}
+
+impl Models {
+    /// Reports places that count money, `places`, where a model that all of `allowed` name has no price or no bound of
+    /// its input.
+    pub(crate) fn priced(
+        &self,
+        places: &[Place],
+        allowed: &[Option<&std::collections::BTreeSet<ModelName>>],
+        report: &mut Report,
+    ) {
+        let reached = |model: &&crate::gateway::ModelSettings| {
+            allowed
+                .iter()
+                .flatten()
+                .all(|list| list.contains(&model.name))
+        };
+        let names = |lacks: &dyn Fn(&crate::gateway::ModelSettings) -> bool| {
+            let reached = self.settings.iter().filter(reached);
+            let lacking = reached.filter(|model| lacks(model));
+            lacking
+                .map(|model| model.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let unpriced = names(&|model| model.prices.is_none());
+        let boundless = names(&|model| model.context_window.is_none());
+        for place in places {
+            if !self.listed {
+                let text = "money needs the models it is for, and the file lists none";
+                let problem = report.problem(place, text);
+                problem.hint("add `models` with a context_window each, and `prices`");
+                continue;
+            }
+            if !unpriced.is_empty() {
+                let text = format!(
+                    "money needs a price for every model that may be called; missing for {unpriced}"
+                );
+                let problem = report.problem(place, text);
+                problem.hint("add them to `prices` (0 is a price), or leave these models out of the plan's `models`");
+            }
+            if !boundless.is_empty() {
+                let text = format!(
+                    "money needs `context_window` for every model that may be called; missing for {boundless}"
+                );
+                let problem = report.problem(place, text);
+                problem.hint("add it to these models, or leave them out of the plan's `models`");
+            }
+        }
+    }
+}
+
+impl Take for Pico {
+    fn take(value: &Value) -> Option<Self> {
+        match value {
+            Value::Price(price) => Some(*price),
+            _ => None,
+        }
+    }
+}
+
+impl Take for Factor {
+    fn take(value: &Value) -> Option<Self> {
+        match value {
+            Value::Factor(factor) => Some(*factor),
+            _ => None,
+        }
+    }
+}
