@@ -9,7 +9,7 @@ use crate::{
     accounts::{Accounts, PaymentStanding},
     admin::{Reason, Rejection},
     domain::Vendor,
-    store::{Arrived, Effect, EventStatus, Received, Store, Story, WriteError},
+    store::{Arrived, Effect, EventStatus, KeptEvent, Received, Store, Story, WriteError},
     webhooks::{self, Verified},
 };
 
@@ -56,7 +56,7 @@ impl Bursar<'_> {
     pub async fn replay(&self, id: &str) -> Result<Booked, Rejection> {
         let found = self.store.payment_event(id.to_owned()).await;
         let found = found.map_err(|error| Rejection::unavailable(error.to_string()))?;
-        let Some((row, payload)) = found else {
+        let Some(KeptEvent { row, payload }) = found else {
             let words = format!("There is no event {id:?}; `faregate webhooks list` shows all.");
             return Err(Rejection::new(Reason::NotFound, words));
         };

@@ -42,7 +42,9 @@ pub use inflight::{
 };
 pub use ledger::{Ledger, LedgerBusy, Slot};
 pub use open::OpenError;
-pub use payments::{Around, Arrived, Effect, EventFilter, EventRow, EventStatus, Received, Story};
+pub use payments::{
+    Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
+};
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
 pub use settings::{Durability, IN_FLIGHT, Location, Settings};

@@ -81,7 +81,7 @@ pub struct Arrived {
 #[derive(Debug, Clone)]
 pub enum Story {
     /// An event.
-    Event(PaymentEvent),
+    Event(Box<PaymentEvent>),
     /// One that is kept for a person to look at.
     Odd {
         /// Its id, behind the vendor's word.
@@ -102,7 +102,7 @@ impl Story {
     /// The words, where it has no id to be kept by.
     pub fn of(vendor: Vendor, read: Result<PaymentEvent, Illegible>) -> Result<Self, String> {
         match read {
-            Ok(event) => Ok(Self::Event(event)),
+            Ok(event) => Ok(Self::Event(Box::new(event))),
             Err(Illegible::Odd { id, kind, words }) => Ok(Self::Odd {
                 id,
                 vendor,
@@ -199,6 +199,15 @@ pub struct EventRow {
     pub words: Option<String>,
     /// How often it was looked at.
     pub attempts: u32,
+}
+
+/// An event as it is stored, and its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEvent {
+    /// The event.
+    pub row: EventRow,
+    /// Its body as it came; `None` where it was too large to be kept.
+    pub payload: Option<Vec<u8>>,
 }
 
 /// Which events are asked for. Everything that is said must hold.

@@ -22,9 +22,7 @@ pub struct Stand {
 pub fn stand(facts: &[Dated]) -> Option<Stand> {
     let mut sorted: Vec<&Dated> = facts.iter().collect();
     sorted.sort_by_key(|dated| order(dated));
-    sorted
-        .into_iter()
-        .fold(None, |before, dated| after(before, dated))
+    sorted.into_iter().fold(None, after)
 }
 
 /// The best of an account's subscriptions: somebody who pays twice is served as long as either is paid. Among equals

@@ -1,6 +1,6 @@
 //! What the handle of the store does with payment events.
 
-use super::{Around, Arrived, EventFilter, EventRow, Received, read, receive};
+use super::{Around, Arrived, EventFilter, EventRow, KeptEvent, Received, read, receive};
 use crate::store::{Page, ReadError, Reader, Store, WriteError};
 
 impl Store {
@@ -37,10 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn payment_event(
-        &self,
-        id: String,
-    ) -> Result<Option<(EventRow, Option<Vec<u8>>)>, ReadError> {
+    pub async fn payment_event(&self, id: String) -> Result<Option<KeptEvent>, ReadError> {
         self.read(move |connection| read::one(connection, &id))
             .await
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::{EventFilter, EventRow, EventStatus};
+use super::{EventFilter, EventRow, EventStatus, KeptEvent};
 use crate::{
     accounts::{Declaration, PaymentStanding},
     domain::{AccountId, PlanId, Vendor},
@@ -98,16 +98,16 @@ pub(super) fn page(
 }
 
 /// An event and its body, where it was kept.
-pub(super) fn one(
-    connection: &Connection,
-    id: &str,
-) -> Result<Option<(EventRow, Option<Vec<u8>>)>, RowError> {
+pub(super) fn one(connection: &Connection, id: &str) -> Result<Option<KeptEvent>, RowError> {
     let mut select = connection.prepare("SELECT * FROM payment_events WHERE id = ?")?;
     let mut rows = select.query([id])?;
     match rows.next()? {
         Some(row) => {
             let columns = Columns::new(row, "payment_events", "id");
-            Ok(Some((event(&columns)?, columns.plain("payload")?)))
+            Ok(Some(KeptEvent {
+                row: event(&columns)?,
+                payload: columns.plain("payload")?,
+            }))
         }
         None => Ok(None),
     }

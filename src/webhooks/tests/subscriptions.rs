@@ -97,12 +97,7 @@ fn invoices_move_what_only_payment_moves() {
     assert_eq!(stood.period.unwrap().end, at(200));
     // Paying for an older one does not: the newer may still be due.
     let renewed = dated(100, "e4", period(100, 200, Status::Active));
-    let facts = [
-        active.clone(),
-        renewed,
-        due.clone(),
-        dated(120, "e5", paid(0, 100)),
-    ];
+    let facts = [active, renewed, due.clone(), dated(120, "e5", paid(0, 100))];
     assert_eq!(standing(&facts).status, Status::PastDue);
     // What is over is not opened by a payment, nor closed by one that is due.
     for over in [
