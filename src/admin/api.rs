@@ -14,6 +14,7 @@ use super::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
+    payments::event_filter,
     problem::{Reason, Rejection},
     query::{Query, call_filter, notification_filter, page, usage_query},
     route::Resource,
@@ -121,6 +122,7 @@ impl<R: Registry> Api<R> {
             }
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
+            ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -199,11 +201,17 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 json!(self.registry.notifications(filter).await?)
             }
+            Resource::Webhooks => {
+                let filter = event_filter(&mut query)?;
+                query.finish()?;
+                self.webhooks(filter).await?
+            }
             Resource::Subscription(_)
             | Resource::Rotation(_)
             | Resource::CreditTransfer
             | Resource::Retry(_)
-            | Resource::Test => {
+            | Resource::Test
+            | Resource::Replay(_) => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };

@@ -6,6 +6,7 @@ mod credit;
 mod keys;
 mod lists;
 mod notifications;
+mod payments;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -23,9 +24,9 @@ use crate::{
         Usage,
     },
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer,
-        NotificationFilter, NotificationId, NotificationRow, NotificationStatus, Page, Posted,
-        UsageQuery, UsageRow,
+        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow, EventStatus,
+        LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow,
+        NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -170,6 +171,39 @@ impl Registry for House {
         })
     }
 
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:#?}"));
+        Ok(Page {
+            data: vec![EventRow {
+                number: 3,
+                id: "stripe:evt_3".to_owned(),
+                vendor: "stripe".to_owned(),
+                kind: "charge.refunded".to_owned(),
+                created_at: now(),
+                received_at: now(),
+                status: EventStatus::Parked,
+                account: None,
+                words: Some("no top-up has come yet".to_owned()),
+                attempts: 2,
+            }],
+            next_cursor: Some(3),
+        })
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        if self.broken {
+            return Err(Rejection::unavailable("The store is full."));
+        }
+        Ok(Received {
+            duplicate: id.ends_with("applied"),
+            id,
+            status: EventStatus::Applied,
+            account: AccountId::parse("bob").ok(),
+            words: Some("25.00 USD added, entry 7".to_owned()),
+            effects: Vec::new(),
+        })
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         self.ready
     }
@@ -281,6 +315,7 @@ fn house() -> House {
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
         keys: vec![key],
         models: Some(models.into()),
+        customers: std::collections::BTreeMap::new(),
     };
     House {
         roster: Arc::new(Mutex::new(Arc::new(roster))),

@@ -15,6 +15,7 @@ mod inflight;
 mod ledger;
 mod notifications;
 mod open;
+mod payments;
 mod posting;
 mod reader;
 mod record;
@@ -46,6 +47,9 @@ pub use notifications::{
     NotificationId, NotificationRow, NotificationStatus,
 };
 pub use open::OpenError;
+pub use payments::{
+    Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
+};
 pub use reader::{ReadError, Reader};
 pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
 pub use settings::{Durability, IN_FLIGHT, Location, Settings};

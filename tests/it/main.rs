@@ -132,3 +132,6 @@ mod upstream_faults;
 
 /// Routes of one provider: everything passes as it is.
 mod verbatim;
+
+/// What payment providers tell: signed, in any order, once.
+mod webhooks;

@@ -24,8 +24,9 @@ use crate::{
     config,
     domain::AccountId,
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, NotificationFilter,
-        NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
+        CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry, NewTransfer,
+        NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received, UsageQuery,
+        UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -90,6 +91,14 @@ impl Registry for Serving {
         self.0.entries(filter).await
     }
 
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.0.payment_events(filter).await
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        self.0.replay_payment(id).await
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         Ok(())
     }
@@ -107,7 +116,13 @@ impl Daemon {
         let (stop, mut stopped) = oneshot::channel();
         let (started, running) = std::sync::mpsc::channel();
         let work = async move {
-            let offline = Offline::own(config.roster, &config.store, &clock()).unwrap();
+            let offline = Offline::own(
+                config.roster,
+                &config.store,
+                config.gateway.webhooks,
+                &clock(),
+            )
+            .unwrap();
             let metrics = Arc::new(Metrics::new(Vocabulary {
                 dialects: &[],
                 codes: &[],
