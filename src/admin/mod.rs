@@ -30,10 +30,10 @@ pub use service::Admin;
 
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    domain::{AccountId, NanoUsd},
+    domain::{AccountId, NanoUsd, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer, Page, Posted,
-        UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer,
+        Page, Posted, UsageQuery, UsageRow,
     },
 };
 
@@ -59,6 +59,12 @@ pub trait Registry: Send + Sync {
         &self,
         filter: CallFilter,
     ) -> impl Future<Output = Result<Page<CallRow>, Rejection>> + Send;
+
+    /// One call; `None` where none of this id was forwarded, or its record is no longer kept.
+    fn call(
+        &self,
+        id: RequestId,
+    ) -> impl Future<Output = Result<Option<CallDetails>, Rejection>> + Send;
 
     /// Sums over calls.
     fn usage(

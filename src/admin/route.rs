@@ -29,6 +29,8 @@ pub(super) enum Resource<'p> {
     Plans,
     /// Records of calls.
     Calls,
+    /// One call.
+    Call(Cow<'p, str>),
     /// Sums over calls.
     Usage,
 }
@@ -58,6 +60,7 @@ impl<'p> Resource<'p> {
             ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
+            ("calls", Some(id), None) => Some(Self::Call(id)),
             ("usage", None, None) => Some(Self::Usage),
             _ => None,
         }
@@ -71,7 +74,7 @@ impl<'p> Resource<'p> {
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
             Self::Rotation(_) | Self::CreditTransfer => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Ledger => "GET",
+            Self::Plans | Self::Calls | Self::Call(_) | Self::Usage | Self::Ledger => "GET",
         }
     }
 }

@@ -18,12 +18,12 @@ use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
     accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
     domain::{
-        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Secret, Timestamp,
-        Usage,
+        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
+        Timestamp, Usage,
     },
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Page,
-        Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry,
+        NewTransfer, Page, Posted, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -65,6 +65,11 @@ impl Registry for House {
             data: Vec::new(),
             next_cursor: None,
         })
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{id}"));
+        Ok(None)
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {

@@ -8,12 +8,12 @@ use std::{
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, Roster},
     admin::{CreditSheet, Reason, Registry, Rejection, misfits},
-    domain::{AccountId, NanoUsd, SubscriptionStatus, Timestamp},
+    domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer, Page, Posted,
-        Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer,
+        Page, Posted, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
 };
 
@@ -270,6 +270,13 @@ impl Registry for Arc<House> {
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         self.store
             .calls(filter)
+            .await
+            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.store
+            .call(id)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
     }

@@ -10,10 +10,10 @@ use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Roster},
     admin::{CreditSheet, Registry, Rejection},
     app::{Teller, merged},
-    domain::{AccountId, Clock},
+    domain::{AccountId, Clock, RequestId},
     store::{
-        self, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, OpenError, Page,
-        Posted, ReadError, Reader, Store, StoredCredit, UsageQuery, UsageRow,
+        self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer,
+        OpenError, Page, Posted, ReadError, Reader, Store, StoredCredit, UsageQuery, UsageRow,
     },
 };
 
@@ -135,6 +135,15 @@ impl Registry for Offline {
                 data: Vec::new(),
                 next_cursor: None,
             }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.call(id).await,
+            Files::Watched(reader) => locked(reader).call(id),
+            Files::None => Ok(None),
         }
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }

@@ -22,10 +22,10 @@ use crate::{
     admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
-    domain::AccountId,
+    domain::{AccountId, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page, Posted,
-        UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page,
+        Posted, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -50,6 +50,10 @@ impl Registry for Serving {
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         self.0.calls(filter).await
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.0.call(id).await
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
