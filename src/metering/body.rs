@@ -95,6 +95,8 @@ pin_project! {
         B::Error: Interruption,
     {
         answer: Option<Answer<B>>,
+        // What may follow the event that said that the stream is complete.
+        rest: Option<B>,
         receipt: Option<Receipt>,
         interrupted: Option<Code>,
         cut: Cut,
@@ -145,8 +147,13 @@ pub struct Answer<B> {
 }
 
 impl<B> Answer<B> {
-    /// How it is charged when it has ended by itself.
-    pub(super) fn settle(mut self, outcome: Outcome) -> Option<Ending> {
+    /// Settles it.
+    pub(super) fn settle(self, outcome: Outcome) -> Option<Ending> {
+        self.settle_and_go_on(outcome).0
+    }
+
+    /// Settles it by what it said so far, and gives back its body.
+    fn settle_and_go_on(mut self, outcome: Outcome) -> (Option<Ending>, B) {
         let observed = self.observer.observed();
         // A provider fails by its status, or in a stream whose status was sent long ago by an event.
         let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
@@ -155,8 +162,10 @@ impl<B> Answer<B> {
             outcome => outcome,
         };
         let charge = Charge::by(self.status, observed);
-        self.reservation
-            .settle(outcome, self.status.as_u16(), charge)
+        let ending = self
+            .reservation
+            .settle(outcome, self.status.as_u16(), charge);
+        (ending, self.body)
     }
 
     /// The code that cuts it, where it is longer than what is held for it.
@@ -172,7 +181,7 @@ where
 {
     /// The client is gone: the provider is cancelled, or read to its end without a reader.
     fn leave(self) -> Option<Ending> {
-        if self.observer.ended() || self.body.is_end_stream() {
+        if self.body.is_end_stream() {
             self.settle(Outcome::Completed)
         } else if self.policy == Policy::Drain {
             drain::drain(self);
@@ -199,6 +208,7 @@ where
         let now = Instant::now();
         Self {
             answer: Some(answer),
+            rest: None,
             receipt: None,
             interrupted: None,
             cut,
@@ -242,35 +252,24 @@ where
             answer.observer.takes_events(),
             answer.observer.at_boundary(),
         );
-        // A stream that said it was complete lost nothing.
-        let complete = answer.observer.ended();
         let now = answer.desk.clock.now();
-        if !complete {
-            *this.interrupted = Some(code);
-            let provider = answer
-                .reservation
-                .draft()
-                .map(|draft| draft.provider.as_str());
-            tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
-        }
-        let ending = answer.settle(if complete {
-            Outcome::Completed
-        } else {
-            outcome
-        });
+        *this.interrupted = Some(code);
+        let provider = answer
+            .reservation
+            .draft()
+            .map(|draft| draft.provider.as_str());
+        tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
+        let ending = answer.settle(outcome);
         *this.receipt = ending.map(|ending| ending.receipt);
-        match (events, complete) {
-            (_, true) => None,
-            (true, false) => {
-                let event = this.cut.event(code, now);
-                Some(Ok(Frame::data(if boundary {
-                    event
-                } else {
-                    [b"\n\n", &event[..]].concat().into()
-                })))
-            }
-            (false, false) => Some(Err(Aborted)),
+        if !events {
+            return Some(Err(Aborted));
         }
+        let event = this.cut.event(code, now);
+        Some(Ok(Frame::data(if boundary {
+            event
+        } else {
+            [b"\n\n", &event[..]].concat().into()
+        })))
     }
 
     /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
@@ -309,6 +308,25 @@ where
             *this.receipt = Some(receipt);
             *this.on_disk = on_disk;
         }
+    }
+
+    /// What follows a complete stream, which is paid for: it is passed on, and however it ends, nothing is lost.
+    fn poll_rest(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        let this = self.project();
+        while let Some(rest) = this.rest.as_mut() {
+            match Pin::new(rest).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                    return Poll::Ready(Some(frame));
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => *this.rest = None,
+                Poll::Pending => {
+                    ready!(Pin::new(&mut *this.shutdown).poll(cx));
+                    *this.rest = None;
+                }
+            }
+        }
+        Poll::Ready(None)
     }
 
     fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -361,6 +379,7 @@ where
                 if confirmed.is_err() {
                     // The store was closed without the record: nobody may take the answer for a delivered one.
                     (*this.last, *this.next) = (None, None);
+                    *this.rest = None;
                     return Poll::Ready(Some(Err(Aborted)));
                 }
             }
@@ -368,7 +387,7 @@ where
                 return Poll::Ready(Some(Ok(Frame::data(next))));
             }
             let Some(answer) = this.answer.as_mut() else {
-                return Poll::Ready(None);
+                return self.poll_rest(cx).map(|frame| frame.map(Ok));
             };
             match Pin::new(&mut answer.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -385,7 +404,9 @@ where
                             None => continue,
                         }
                     }
-                    if !answer.body.is_end_stream() {
+                    // Clients stop reading at the event that completes a stream; when the transfer itself ends may be
+                    // much later.
+                    if !answer.body.is_end_stream() && !answer.observer.ended() {
                         let Answer {
                             reservation,
                             observer,
@@ -401,7 +422,8 @@ where
                     if let Some(mut answer) = this.answer.take() {
                         *this.next = answer.observer.finish();
                         *this.last = pass;
-                        let ending = answer.settle(Outcome::Completed);
+                        let (ending, body) = answer.settle_and_go_on(Outcome::Completed);
+                        *this.rest = Some(body).filter(|body| !body.is_end_stream());
                         self.as_mut().ended(ending);
                     }
                 }
@@ -436,6 +458,7 @@ where
             && self.next.is_none()
             && self.last.is_none()
             && self.on_disk.is_none()
+            && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -443,6 +466,7 @@ where
             // A stream may lose a chunk or gain a comment.
             Some(answer) if !answer.observer.is_stream() => answer.body.size_hint(),
             Some(_) => SizeHint::default(),
+            None if self.rest.is_some() => SizeHint::default(),
             None => {
                 let left = self.last.iter().chain(&self.next);
                 SizeHint::with_exact(left.map(|bytes| bytes.len() as u64).sum())
