@@ -95,8 +95,8 @@ pin_project! {
         B::Error: Interruption,
     {
         answer: Option<Answer<B>>,
-        // What may follow the event that said that the stream is complete.
-        rest: Option<B>,
+        // The stream has said that it is complete: it is settled, and what follows is passed on.
+        complete: bool,
         receipt: Option<Receipt>,
         interrupted: Option<Code>,
         cut: Cut,
@@ -147,13 +147,8 @@ pub struct Answer<B> {
 }
 
 impl<B> Answer<B> {
-    /// Settles it.
-    pub(super) fn settle(self, outcome: Outcome) -> Option<Ending> {
-        self.settle_and_go_on(outcome).0
-    }
-
-    /// Settles it by what it said so far, and gives back its body.
-    fn settle_and_go_on(mut self, outcome: Outcome) -> (Option<Ending>, B) {
+    /// Settles it by what it said so far, once.
+    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
         let observed = self.observer.observed();
         // A provider fails by its status, or in a stream whose status was sent long ago by an event.
         let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
@@ -162,10 +157,8 @@ impl<B> Answer<B> {
             outcome => outcome,
         };
         let charge = Charge::by(self.status, observed);
-        let ending = self
-            .reservation
-            .settle(outcome, self.status.as_u16(), charge);
-        (ending, self.body)
+        let reservation = self.reservation.take();
+        reservation.settle(outcome, self.status.as_u16(), charge)
     }
 
     /// The code that cuts it, where it is longer than what is held for it.
@@ -180,7 +173,7 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     /// The client is gone: the provider is cancelled, or read to its end without a reader.
-    fn leave(self) -> Option<Ending> {
+    fn leave(mut self) -> Option<Ending> {
         if self.body.is_end_stream() {
             self.settle(Outcome::Completed)
         } else if self.policy == Policy::Drain {
@@ -208,7 +201,7 @@ where
         let now = Instant::now();
         Self {
             answer: Some(answer),
-            rest: None,
+            complete: false,
             receipt: None,
             interrupted: None,
             cut,
@@ -235,7 +228,9 @@ where
     /// Ends an answer whose client has left, as dropping it would, and tells what it used. `None` when it had ended
     /// before, or is read on because the provider bills it anyway.
     pub fn leave(self: Pin<&mut Self>) -> Option<Receipt> {
-        let ending = self.project().answer.take()?.leave();
+        let this = self.project();
+        let answer = this.answer.take().filter(|_| !*this.complete);
+        let ending = answer?.leave();
         ending.map(|ending| ending.receipt)
     }
 
@@ -247,7 +242,7 @@ where
         outcome: Outcome,
     ) -> Option<Result<Frame<Bytes>, Aborted>> {
         let this = self.project();
-        let answer = this.answer.take()?;
+        let mut answer = this.answer.take()?;
         let (events, boundary) = (
             answer.observer.takes_events(),
             answer.observer.at_boundary(),
@@ -313,16 +308,16 @@ where
     /// What follows a complete stream, which is paid for: it is passed on, and however it ends, nothing is lost.
     fn poll_rest(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         let this = self.project();
-        while let Some(rest) = this.rest.as_mut() {
-            match Pin::new(rest).poll_frame(cx) {
+        while let Some(answer) = this.answer.as_mut() {
+            match Pin::new(&mut answer.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     return Poll::Ready(Some(frame));
                 }
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => *this.rest = None,
+                Poll::Ready(Some(Err(_)) | None) => *this.answer = None,
                 Poll::Pending => {
                     ready!(Pin::new(&mut *this.shutdown).poll(cx));
-                    *this.rest = None;
+                    *this.answer = None;
                 }
             }
         }
@@ -379,15 +374,18 @@ where
                 if confirmed.is_err() {
                     // The store was closed without the record: nobody may take the answer for a delivered one.
                     (*this.last, *this.next) = (None, None);
-                    *this.rest = None;
+                    *this.answer = None;
                     return Poll::Ready(Some(Err(Aborted)));
                 }
             }
             if let Some(next) = this.last.take().or_else(|| this.next.take()) {
                 return Poll::Ready(Some(Ok(Frame::data(next))));
             }
-            let Some(answer) = this.answer.as_mut() else {
+            if *this.complete {
                 return self.poll_rest(cx).map(|frame| frame.map(Ok));
+            }
+            let Some(answer) = this.answer.as_mut() else {
+                return Poll::Ready(None);
             };
             match Pin::new(&mut answer.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -419,13 +417,14 @@ where
                         }
                     }
                     // Settled before its last frame is given away: who has read an answer whole finds it recorded.
-                    if let Some(mut answer) = this.answer.take() {
-                        *this.next = answer.observer.finish();
-                        *this.last = pass;
-                        let (ending, body) = answer.settle_and_go_on(Outcome::Completed);
-                        *this.rest = Some(body).filter(|body| !body.is_end_stream());
-                        self.as_mut().ended(ending);
+                    *this.next = answer.observer.finish();
+                    *this.last = pass;
+                    let ending = answer.settle(Outcome::Completed);
+                    *this.complete = !answer.body.is_end_stream();
+                    if !*this.complete {
+                        *this.answer = None;
                     }
+                    self.as_mut().ended(ending);
                 }
                 Poll::Ready(Some(Err(interruption))) => {
                     let outcome = if interruption.is_the_clients() {
@@ -458,7 +457,6 @@ where
             && self.next.is_none()
             && self.last.is_none()
             && self.on_disk.is_none()
-            && self.rest.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -466,7 +464,6 @@ where
             // A stream may lose a chunk or gain a comment.
             Some(answer) if !answer.observer.is_stream() => answer.body.size_hint(),
             Some(_) => SizeHint::default(),
-            None if self.rest.is_some() => SizeHint::default(),
             None => {
                 let left = self.last.iter().chain(&self.next);
                 SizeHint::with_exact(left.map(|bytes| bytes.len() as u64).sum())

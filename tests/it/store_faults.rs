@@ -15,6 +15,9 @@ mod disk;
 /// System calls that fail.
 mod injected;
 
+/// The end of the program while streams are open.
+mod shutdown;
+
 /// As many calls as there are places.
 mod places;
 
