@@ -72,6 +72,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
     };
     Roster {
         models: None,
+        customers: std::collections::BTreeMap::new(),
         plans: vec![PlanSpec {
             id: PlanId::parse("p").unwrap(),
             models: None,
@@ -93,6 +94,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             subscription: None,
             models: None,
             limits: own,
+            email: None,
             opening_credit: None,
         }],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],

@@ -98,7 +98,7 @@ impl Pico {
 
     /// Dollars per million units, as text.
     pub fn per_million(self) -> impl fmt::Display {
-        Decimal(self.0, Self::DECIMALS_PER_MILLION)
+        Decimal(self.0.into(), Self::DECIMALS_PER_MILLION)
     }
 
     fn of(pico: u128) -> Result<Self, InvalidAmount> {
@@ -110,7 +110,7 @@ impl Pico {
 /// Dollars per unit, as few decimals as it takes: `0.04`, `0.00000015`.
 impl fmt::Display for Pico {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Decimal(self.0, Self::DECIMALS).fmt(f)
+        Decimal(self.0.into(), Self::DECIMALS).fmt(f)
     }
 }
 
@@ -160,7 +160,7 @@ impl fmt::Display for Factor {
 }
 
 /// A whole number of units of `10^-places`.
-struct Decimal(u64, u32);
+pub(super) struct Decimal(pub(super) u128, pub(super) u32);
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

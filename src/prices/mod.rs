@@ -4,6 +4,7 @@
 //! factors in millionths, one rounding, up, at the end. Must not know files, accounts or wire formats.
 
 mod amount;
+mod breakdown;
 mod figures;
 mod price;
 mod quote;
@@ -12,6 +13,7 @@ mod table;
 mod terms;
 
 pub use amount::{Factor, Pico};
+pub use breakdown::{Breakdown, Exact, Line};
 pub use figures::{Figures, Service};
 pub use price::Price;
 pub use quote::Quote;

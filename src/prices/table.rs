@@ -124,12 +124,17 @@ impl Rates {
     /// What an item costs, in trillionths of a dollar: its own price, or that of what it is a kind of. A unit that the
     /// table does not know costs nothing beside the tokens.
     pub(super) fn rate(&self, item: Item) -> u128 {
+        self.price(item).get().into()
+    }
+
+    /// What an item costs, as [`Self::rate`] says.
+    pub(super) fn price(&self, item: Item) -> Pico {
         let mut item = item;
         loop {
             match (self.own(item), item.instead()) {
-                (Some(price), _) => return price.get().into(),
+                (Some(price), _) => return price,
                 (None, Some(instead)) => item = instead,
-                (None, None) => return 0,
+                (None, None) => return Pico::ZERO,
             }
         }
     }
@@ -174,6 +179,12 @@ impl Table {
     /// The prices of a call with so many tokens of input.
     pub(super) fn at(&self, input: u64) -> &Rates {
         self.up_to(input).last().unwrap_or(&self.base)
+    }
+
+    /// Above how many tokens of input the prices of a call with so many hold; 0 for those of short inputs.
+    pub(super) fn step(&self, input: u64) -> u64 {
+        let reached = self.tiers().take_while(|(above, _)| *above < input);
+        reached.last().map_or(0, |(above, _)| above)
     }
 
     /// All prices that a call with at most so many tokens of input can have.

@@ -132,12 +132,18 @@ impl Terms {
     ///
     /// Parts of the input and output that come to more than the whole are cut to it, in the order of the record.
     pub fn cost(&self, usage: &Usage) -> NanoUsd {
-        let units = self.table().map_or(0, |table| sum(table, usage));
-        rounded_up(
-            units
-                .saturating_mul(self.scale())
-                .saturating_add(self.fixed()),
-        )
+        rounded_up(self.exact(usage))
+    }
+
+    /// The exact sum, in units of 10^-24 dollars.
+    pub(super) fn exact(&self, usage: &Usage) -> u128 {
+        let units = self.table().map_or(0, |table| {
+            let amounts = parts(table, usage).into_iter().map(|part| part.amount());
+            amounts.fold(0, u128::saturating_add)
+        });
+        units
+            .saturating_mul(self.scale())
+            .saturating_add(self.fixed())
     }
 
     /// The name of the version of the price.
@@ -160,15 +166,20 @@ impl Terms {
         self.per_request
     }
 
+    /// What it asks for beyond plain text.
+    pub const fn extras(&self) -> &Extras {
+        &self.extras
+    }
+
     fn figures(&self) -> Option<&Figures> {
         self.price.as_deref().map(Price::figures)
     }
 
-    fn service(&self) -> Option<&Service> {
+    pub(super) fn service(&self) -> Option<&Service> {
         self.figures()?.services.get(self.service?)
     }
 
-    fn table(&self) -> Option<&Table> {
+    pub(super) fn table(&self) -> Option<&Table> {
         let own = self.service().and_then(|service| service.table.as_ref());
         own.or_else(|| self.figures().map(|figures| &figures.table))
     }
@@ -181,15 +192,26 @@ impl Terms {
 
     /// Prices of the request itself. Three at most of 2^60 each, and one for each feature, are far from the end.
     fn fixed(&self) -> u128 {
-        let mut sum = u128::from(self.per_request.get());
-        if let Some(figures) = self.figures() {
-            let features = self.extras.features.iter();
-            let features = features.filter_map(|feature| figures.feature(feature));
-            let prices = figures.request.into_iter().chain(features);
-            sum += prices.map(|price| u128::from(price.get())).sum::<u128>();
-        }
+        let sum: u128 = self
+            .requests()
+            .map(|(_, price)| u128::from(price.get()))
+            .sum();
         let one = u128::from(Factor::ONE.millionths());
         sum.saturating_mul(u128::from(self.factor.millionths()) * one)
+    }
+
+    /// Prices of the request itself, by name.
+    pub(super) fn requests(&self) -> impl Iterator<Item = (&'static str, Pico)> {
+        let route = Some(self.per_request).filter(|price| *price != Pico::ZERO);
+        let figures = self.figures();
+        let request = figures.and_then(|figures| figures.request);
+        let features = self.extras.features.iter().filter_map(move |feature| {
+            let price = figures?.feature(feature)?;
+            Some((feature.as_str(), price))
+        });
+        let route = route.map(|price| ("price_per_request", price));
+        let request = request.map(|price| ("request", price));
+        route.into_iter().chain(request).chain(features)
     }
 
     /// The most that a token of input can cost.
@@ -231,18 +253,38 @@ impl Terms {
     }
 }
 
-/// The sum over everything that was used, in trillionths of a dollar.
-fn sum(table: &Table, usage: &Usage) -> u128 {
+/// So many units at one price.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) item: Item,
+    pub(super) count: u64,
+    pub(super) rate: Pico,
+}
+
+impl Part {
+    /// What they cost together, in trillionths of a dollar.
+    pub(super) fn amount(&self) -> u128 {
+        u128::from(self.count).saturating_mul(self.rate.get().into())
+    }
+}
+
+/// Everything that was used, each unit once.
+pub(super) fn parts(table: &Table, usage: &Usage) -> [Part; 11] {
     let rates = table.at(usage.input);
     let (mut input, mut output) = (usage.input, usage.output);
+    let part = |item: Item, count: u64| Part {
+        item,
+        count,
+        rate: rates.price(item),
+    };
     let take = |from: &mut u64, wanted: u64, item: Item| {
         let taken = wanted.min(*from);
         *from -= taken;
-        u128::from(taken).saturating_mul(rates.rate(item))
+        part(item, taken)
     };
     let write = usage.cache_write;
     let write_1h = usage.cache_write_1h.min(write);
-    let parts = [
+    [
         take(&mut input, usage.cached_input, Item::CachedInput),
         take(&mut input, write_1h, Item::CacheWrite1h),
         take(&mut input, write - write_1h, Item::CacheWrite),
@@ -251,11 +293,10 @@ fn sum(table: &Table, usage: &Usage) -> u128 {
         take(&mut output, usage.reasoning, Item::Reasoning),
         take(&mut output, usage.audio_output, Item::AudioOutput),
         take(&mut output, u64::MAX, Item::Output),
-        u128::from(usage.images).saturating_mul(rates.rate(Item::Image)),
-        u128::from(usage.seconds).saturating_mul(rates.rate(Item::Second)),
-        u128::from(usage.pages).saturating_mul(rates.rate(Item::Page)),
-    ];
-    parts.into_iter().fold(0, u128::saturating_add)
+        part(Item::Image, usage.images),
+        part(Item::Second, usage.seconds),
+        part(Item::Page, usage.pages),
+    ]
 }
 
 /// Whether the price names everything that a call asks for.

@@ -3,10 +3,13 @@
 mod credit;
 mod export;
 mod faults;
+mod keeping;
 mod ledger;
+mod notifications;
 mod opening;
 mod reading;
 mod recovering;
+mod replay;
 mod roster;
 mod writing;
 
@@ -131,6 +134,7 @@ fn call(number: u64) -> CallRecord {
         held: None,
         cost: None,
         price_version: None,
+        agreed: None,
         end_user: Some("ann".to_owned()),
         idempotency_key: None,
         attempt: 1,

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use crate::{
-    fixture::{CHAT, KEY, file, planned, provider, refused, served, shown},
-    harness::Gateway,
+    fixture::{CHAT, KEY, answer, file, planned, provider, refused, served, shown},
+    harness::{Gate, Gateway, Step, Upstream, within},
 };
 
 #[tokio::test]
@@ -83,5 +83,57 @@ async fn it_needs_a_key_and_nothing_but_a_key() {
             "route_not_found",
         );
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn money_is_shown_exactly_while_it_is_held_and_when_it_is_spent() {
+    let gate = Gate::default();
+    let upstream = {
+        let gate = gate.clone();
+        Upstream::start(move |seen| {
+            let mut steps = vec![Step::Wait(gate.clone())];
+            steps.extend(answer(seen));
+            steps
+        })
+        .await
+    };
+    let rest = "\
+prices: {m: {input: 1, output: 2}}
+plans:
+  p:
+    credit: required
+    models: [m]
+    price_factor: 1.5
+    budgets: [{usd: 5, per: day}, {usd: 0.50, per: hour, mode: shadow}]
+    per_key: {budgets: [{usd: 2, per: month}]}
+  q: {models: [m], budgets: [{usd: 1, per: day}]}
+accounts:
+  - {id: a, plan: p, credit: 0.01, budgets: [{usd: 3, per: week}], keys: [{id: k, key: the-key-of-account-a-0001, budgets: [{usd: 0.75, per: day}]}]}
+  - {id: b, plan: q, keys: [{id: l, key: the-key-of-account-b-0001}]}
+";
+    let gateway = Gateway::start(&file(&upstream, rest)).await;
+    let page = async |key| {
+        let call = gateway.call("GET", "/v1/faregate/limits").bearer(key);
+        shown(&call.send().await)
+    };
+    let body = r#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
+    let call = tokio::spawn(gateway.chat(KEY, body).send());
+    upstream.arrival().await;
+    let held = page(KEY).await;
+    gate.open();
+    served(&within("the answer", call).await.unwrap());
+    gateway.nothing_held(KEY).await;
+    let spent = page(KEY).await;
+    insta::assert_snapshot!(format!("{held}\n{spent}"));
+
+    // Who pays with no credit is shown none, and budgets all the same.
+    let other = gateway.limits("the-key-of-account-b-0001").await;
+    assert_eq!(other["credit"], json!(null));
+    assert_eq!(
+        other["limits"],
+        json!([{"kind": "budget", "scope": "plan", "unit": "usd", "per": "day", "limit": "1.00", "used": "0.00",
+            "held": "0.00", "remaining": "1.00", "currency": "USD", "resets_at": "2026-11-21T00:00:00Z"}])
+    );
     gateway.stop().await;
 }

@@ -64,8 +64,14 @@ mod metering;
 /// Lists of models.
 mod models_list;
 
+/// Prices, budgets and credit: what is refused, held, charged and given back.
+mod money;
+
 /// Who may use which model on which route.
 mod policy;
+
+/// Telling people: webhooks and e-mail.
+mod notifications;
 
 /// What a call would meet: `POST /v1/faregate/preflight`.
 mod preflight;
@@ -126,3 +132,6 @@ mod upstream_faults;
 
 /// Routes of one provider: everything passes as it is.
 mod verbatim;
+
+/// What payment providers tell: signed, in any order, once.
+mod webhooks;

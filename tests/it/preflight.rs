@@ -1,3 +1,5 @@
+/// Credit, budgets and prices.
+mod money;
 /// What is asked about a call, and what it must not be.
 mod question;
 
@@ -57,8 +59,19 @@ async fn met(gateway: &Gateway, upstream: &Upstream, key: &str, path: &str, body
         .header("retry-after")
         .map(|after| json!(after.parse::<u64>().unwrap()));
     assert_eq!(refusal.get("retry_after"), after.as_ref(), "{context}");
-    let limit = &met.value()["billing"]["limit"];
-    assert_eq!(binds, limit, "{context}");
+    let billing = &met.value()["billing"];
+    if binds["kind"] == "credit" {
+        let figures = [
+            ("limit", "balance"),
+            ("held", "held"),
+            ("remaining", "available"),
+        ];
+        for (figure, name) in figures {
+            assert_eq!(binds.get(figure), billing["credit"].get(name), "{context}");
+        }
+    } else {
+        assert_eq!(*binds, billing["limit"], "{context}");
+    }
     assert_eq!(foretold["hold"], Value::Null, "{context}");
     met
 }

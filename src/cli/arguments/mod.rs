@@ -5,8 +5,10 @@ mod credit;
 mod daemon;
 mod keys;
 mod ledger;
+mod notifications;
 pub(super) mod read;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -17,8 +19,10 @@ pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
+pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
+pub(super) use webhooks::WebhooksCommand;
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -67,8 +71,14 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// List and replay events of payment providers
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// List, repeat and try messages to people
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

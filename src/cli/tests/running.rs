@@ -22,9 +22,10 @@ use crate::{
     admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
-    domain::AccountId,
+    domain::{AccountId, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page, Posted,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
         UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
@@ -52,8 +53,30 @@ impl Registry for Serving {
         self.0.calls(filter).await
     }
 
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.0.call(id).await
+    }
+
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         self.0.usage(query).await
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.0.notifications(filter).await
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        self.0.retry_notification(id).await
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(1)
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
@@ -70,6 +93,14 @@ impl Registry for Serving {
 
     async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
         self.0.entries(filter).await
+    }
+
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.0.payment_events(filter).await
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        self.0.replay_payment(id).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {
@@ -89,7 +120,13 @@ impl Daemon {
         let (stop, mut stopped) = oneshot::channel();
         let (started, running) = std::sync::mpsc::channel();
         let work = async move {
-            let offline = Offline::own(config.roster, &config.store, &clock()).unwrap();
+            let offline = Offline::own(
+                config.roster,
+                &config.store,
+                config.gateway.webhooks,
+                &clock(),
+            )
+            .unwrap();
             let metrics = Arc::new(Metrics::new(Vocabulary {
                 dialects: &[],
                 codes: &[],

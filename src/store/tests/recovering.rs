@@ -35,6 +35,7 @@ fn hold(number: u64) -> HoldRecord {
         held: Some(NanoUsd::from_nanos(500)),
         least: NanoUsd::from_nanos(100),
         price_version: None,
+        agreed: None,
         credit: false,
         counters: counters
             .iter()
@@ -66,7 +67,7 @@ fn seen(output: u64) -> Checkpoint {
 
 fn forward(store: &Store, number: u64) -> Slot {
     let mut slot = store.ledger().reserve().unwrap();
-    slot.hold(&hold(number)).unwrap();
+    slot.write_hold(&hold(number)).unwrap();
     slot
 }
 

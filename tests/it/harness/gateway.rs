@@ -92,9 +92,20 @@ impl Gateway {
 
     /// Starts a gateway with a clock.
     pub(crate) async fn start_at(yaml: &str, clock: Clock) -> Self {
+        Self::start_with(yaml, clock, |_| {}).await
+    }
+
+    /// Starts a gateway with a clock, and with what no file says.
+    pub(crate) async fn start_with(
+        yaml: &str,
+        clock: Clock,
+        change: impl FnOnce(&mut config::Config),
+    ) -> Self {
         let records = Records::default();
         let log = telemetry::record_to(records.clone());
-        let app = App::start(compile(yaml), clock.clone(), log.access_log())
+        let mut config = compile(yaml);
+        change(&mut config);
+        let app = App::start(config, clock.clone(), log.access_log())
             .await
             .unwrap();
         let (address, admin) = (app.address(), app.admin_address().unwrap());
@@ -170,16 +181,18 @@ impl Gateway {
         .await
     }
 
-    /// Waits until `key` holds nothing any more: no tokens, no place among the calls at the same time.
+    /// Waits until `key` holds nothing any more: no tokens, no money, no place among the calls at the same time.
     pub(crate) async fn nothing_held(&self, key: &str) {
         within("everything held went back", async {
             loop {
                 let limits = self.limits(key).await;
+                let holds = |held: &Value| *held != 0 && *held != "0.00";
                 let held = |limit: &Value| {
                     let seats = limit["kind"] == "concurrency" && limit["used"] != 0;
-                    limit["held"] != 0 || seats
+                    holds(&limit["held"]) || seats
                 };
-                if !limits["limits"].as_array().unwrap().iter().any(held) {
+                let credit = limits["credit"].get("held").is_some_and(holds);
+                if !credit && !limits["limits"].as_array().unwrap().iter().any(held) {
                     return;
                 }
                 tokio::task::yield_now().await;

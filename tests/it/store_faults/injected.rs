@@ -51,11 +51,11 @@ impl Injected {
         let attached = within("strace attached", attached).await.unwrap();
         if attached.is_none() {
             assert!(
-                std::env::var_os("CI_STRACE").is_none(),
+                std::env::var_os("FAREGATE_TESTS_NEED_STRACE").is_none(),
                 "FAULTS NOT INJECTED: strace cannot be used"
             );
-            eprintln!(
-                "FAULTS NOT INJECTED: strace is missing, or may not be attached to a process"
+            crate::harness::notice(
+                "FAULTS NOT INJECTED: strace is missing, or may not be attached to a process",
             );
         }
         attached
