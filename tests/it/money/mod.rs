@@ -4,8 +4,10 @@
 
 mod burst;
 mod output;
+mod overrun;
 mod refusing;
 mod settling;
+mod unpriced;
 
 use faregate::{domain::NanoUsd, store::Reader};
 use serde_json::Value;
