@@ -21,6 +21,7 @@ mod simulate;
 mod table;
 mod terminal;
 mod usage;
+mod webhooks;
 
 use std::{
     ffi::OsString,
@@ -72,6 +73,9 @@ pub fn run(
         }
         Command::Ledger(command) => {
             loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
+        }
+        Command::Webhooks(command) => {
+            loaded().and_then(|config| block_on(webhooks::run(command, config, clock, terminal)))
         }
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))

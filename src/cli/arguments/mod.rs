@@ -8,6 +8,7 @@ mod ledger;
 mod notifications;
 pub(super) mod read;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
+pub(super) use webhooks::WebhooksCommand;
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -69,6 +71,9 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// List and replay events of payment providers
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
     /// List, repeat and try messages to people
