@@ -189,18 +189,19 @@ impl Dialect {
     }
 }
 
-/// Reads so many chunks and leaves; the request's id.
-async fn leave(call: Call, chunks: usize) -> String {
+/// Reads so many bytes and leaves; the request's id.
+async fn leave(call: Call, bytes: usize) -> String {
     let response = call.open().await;
     assert_eq!(response.status(), 200);
-    let id = response.headers()["x-request-id"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let id = response.headers()["x-request-id"].to_str().unwrap();
+    let id = id.to_owned();
     let mut body = response.into_body();
-    for _ in 0..chunks {
-        within("a chunk", body.frame()).await.unwrap().unwrap();
+    let mut read = 0;
+    while read < bytes {
+        let frame = within("a frame", body.frame()).await.unwrap().unwrap();
+        read += frame.into_data().unwrap().len();
     }
+    assert_eq!(read, bytes);
     id
 }
 
@@ -236,13 +237,16 @@ async fn every_boundary(dialect: &Dialect, policy: &str) {
         .replace("api_key: sk-claude", &options.replace("upstream", "claude"));
     let gateway = Gateway::start(&kept(&yaml, &folder)).await;
     let mut ids = HashMap::new();
+    let sent = (dialect.chunks)();
     let boundaries: Vec<usize> = (0..=CHUNKS).collect();
     for some in boundaries.chunks(AT_ONCE) {
         let mut clients = JoinSet::new();
         for &chunks in some {
             let call = Call::new(gateway.address, "POST", dialect.path).bearer(KEY);
             let call = call.json(&dialect.body(chunks));
-            clients.spawn(async move { (chunks, leave(call, chunks).await) });
+            // A frame of the client's may be part of a chunk; the bytes of all before the gate are not.
+            let bytes = sent[..chunks].iter().map(String::len).sum();
+            clients.spawn(async move { (chunks, leave(call, bytes).await) });
         }
         while let Some(left) = clients.join_next().await {
             let (chunks, id) = left.unwrap();
