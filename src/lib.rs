@@ -26,6 +26,7 @@
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
 //! | 5 | [`admin`] | the administrative API |
+//! | 5 | [`notify`] | telling people: webhooks, e-mail, their queue |
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
@@ -54,6 +55,7 @@ pub mod domain;
 pub mod gateway;
 pub mod listener;
 pub mod metering;
+pub mod notify;
 pub mod prices;
 pub mod providers;
 pub mod refusal;

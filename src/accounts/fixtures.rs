@@ -94,6 +94,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             subscription: None,
             models: None,
             limits: own,
+            email: None,
             opening_credit: None,
         }],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use crate::{
     domain::{
-        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp,
-        Vendor,
+        AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId,
+        Subscription, Timestamp, Vendor,
     },
     prices::Factor,
 };
@@ -75,6 +75,8 @@ pub struct AccountSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
+    /// Where its people are written to.
+    pub email: Option<EmailAddress>,
     /// Credit that the configuration file gives it once, when it is first seen.
     pub opening_credit: Option<NanoUsd>,
 }

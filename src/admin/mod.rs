@@ -34,7 +34,8 @@ use crate::{
     domain::{AccountId, NanoUsd},
     store::{
         CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow, NewEntry,
-        NewTransfer, Page, Posted, Received, UsageQuery, UsageRow,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
+        UsageQuery, UsageRow,
     },
 };
 
@@ -66,6 +67,22 @@ pub trait Registry: Send + Sync {
         &self,
         query: UsageQuery,
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
+
+    /// A page of messages to people, newest first.
+    fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> impl Future<Output = Result<Page<NotificationRow>, Rejection>> + Send;
+
+    /// Has a message sent again; the row as it is then, or `None` when there is none. One that was delivered stays as it
+    /// is.
+    fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> impl Future<Output = Result<Option<NotificationRow>, Rejection>> + Send;
+
+    /// Sends a test to everybody who is told anything; to how many.
+    fn test_notification(&self) -> impl Future<Output = Result<usize, Rejection>> + Send;
 
     /// Posts an entry of credit.
     fn credit_add(&self, entry: NewEntry)

@@ -35,6 +35,12 @@ pub(super) enum Resource<'p> {
     Webhooks,
     /// Looking at a payment event again.
     Replay(Cow<'p, str>),
+    /// Messages to people.
+    Notifications,
+    /// A message to everybody, to see whether it arrives.
+    Test,
+    /// The sending of a message, again.
+    Retry(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -65,6 +71,9 @@ impl<'p> Resource<'p> {
             ("usage", None, None) => Some(Self::Usage),
             ("webhooks", None, None) => Some(Self::Webhooks),
             ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
+            ("notifications", None, None) => Some(Self::Notifications),
+            ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
+            ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
             _ => None,
         }
     }
@@ -76,8 +85,17 @@ impl<'p> Resource<'p> {
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::CreditTransfer | Self::Replay(_) => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Ledger | Self::Webhooks => "GET",
+            Self::Rotation(_)
+            | Self::CreditTransfer
+            | Self::Replay(_)
+            | Self::Retry(_)
+            | Self::Test => "POST",
+            Self::Plans
+            | Self::Calls
+            | Self::Usage
+            | Self::Ledger
+            | Self::Webhooks
+            | Self::Notifications => "GET",
         }
     }
 }

@@ -5,6 +5,7 @@ mod bounds;
 mod credit;
 mod keys;
 mod lists;
+mod notifications;
 mod payments;
 mod transport;
 
@@ -24,7 +25,8 @@ use crate::{
     },
     store::{
         CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow, EventStatus,
-        LotRow, NewEntry, NewTransfer, Page, Posted, Received, UsageQuery, UsageRow,
+        LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow,
+        NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -82,6 +84,42 @@ impl Registry for House {
             cost: Some(NanoUsd::from_nanos(435_000)),
             currency: Some("USD"),
         }])
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:?}"));
+        let data = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(Page {
+            data: data.into(),
+            next_cursor: None,
+        })
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let known = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(known
+            .into_iter()
+            .find(|row| row.id == id)
+            .map(|row| match row.status {
+                NotificationStatus::Delivered => row,
+                _ => NotificationRow {
+                    status: NotificationStatus::Pending,
+                    attempts: 0,
+                    next_at: Some(now()),
+                    finished_at: None,
+                    ..row
+                },
+            }))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(3)
     }
 
     /// An entry whose id begins with `again` was posted before.
@@ -196,6 +234,26 @@ impl House {
     }
 }
 
+/// A message of this status. Its id is the status's own.
+fn message(status: NotificationStatus) -> NotificationRow {
+    let id = format!("msg_019aa8f5-0b6e-7cc1-a6b0-00000000000{}", status as u8);
+    NotificationRow {
+        id: id.parse().unwrap(),
+        event: "quota.exhausted".into(),
+        account: Some("acme".into()),
+        key: None,
+        target: "https://hooks.example.com/faregate".into(),
+        recipient: None,
+        status,
+        attempts: 10,
+        next_at: None,
+        last_error: (status == NotificationStatus::Failed).then(|| "it answered 500".into()),
+        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        finished_at: Some(now()),
+        body: r#"{"type":"quota.exhausted","data":{"account":"acme"}}"#.into(),
+    }
+}
+
 fn model(name: &str) -> ModelName {
     ModelName::parse(name).unwrap()
 }
@@ -226,6 +284,7 @@ fn house() -> House {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        email: None,
         opening_credit: None,
     };
     let key = KeySpec {

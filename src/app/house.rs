@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tokio::sync::Semaphore;
@@ -13,10 +13,11 @@ use crate::{
     domain::{AccountId, NanoUsd, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
+    notify::Notifier,
     store::{
         CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow, NewEntry,
-        NewTransfer, Page, Posted, Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow,
-        WriteError,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
+        Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
     webhooks,
 };
@@ -32,6 +33,8 @@ pub struct House {
     parts: Mutex<Parts>,
     /// Payment events come one at a time.
     paying: Semaphore,
+    /// Set once, when it runs.
+    notifier: OnceLock<Notifier>,
 }
 
 #[derive(Debug, Default)]
@@ -149,7 +152,13 @@ impl House {
             shutdown,
             parts: Mutex::new(parts),
             paying: Semaphore::new(1),
+            notifier: OnceLock::new(),
         }
+    }
+
+    /// Whom to ask for tests, and to tell of messages that are to be sent again. Only the first call counts.
+    pub fn tell_through(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -317,6 +326,32 @@ impl Registry for Arc<House> {
             .usage(query)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        let page = self.store.notifications(filter).await;
+        page.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store.retry_notification(id).await.map_err(unwritten)?;
+        if let Some(notifier) = self.notifier.get() {
+            notifier.look();
+        }
+        Ok(row)
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        match self.notifier.get() {
+            Some(notifier) => notifier.test().await.map_err(unwritten),
+            None => Ok(0),
+        }
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {

@@ -23,6 +23,7 @@ use crate::{
     gateway::{self, Gateway},
     listener::{BindError, Listener, Shutdown, ShutdownHandle, Tasks, Tuning},
     metering::Desk,
+    notify::Notifier,
     providers::Dialect,
     refusal::Code,
     reload::Fixed,
@@ -47,6 +48,7 @@ pub struct App {
     clock: Clock,
     public: SocketAddr,
     tuning: Tuning,
+    notifier: Notifier,
     admin: Option<SocketAddr>,
     fixed: Fixed,
     drain: Mutex<Duration>,
@@ -117,6 +119,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -136,6 +139,7 @@ impl App {
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
         let accounts =
             Arc::new(Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses));
+        let background = Tasks::default();
         let house = Arc::new(House::new(
             Arc::clone(&accounts),
             store.clone(),
@@ -146,7 +150,6 @@ impl App {
         ));
         house.set_file(roster, gateway.webhooks.clone()).await?;
 
-        let background = Tasks::default();
         background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
@@ -161,7 +164,7 @@ impl App {
         let gateway = Arc::new(
             Gateway::new(
                 gateway,
-                accounts,
+                Arc::clone(&accounts),
                 Arc::clone(&desk),
                 store.clone(),
                 log.clone(),
@@ -170,6 +173,13 @@ impl App {
             .with_payments(Arc::new(Arc::clone(&house))),
         );
 
+        let notifier = Notifier::start(
+            notifications,
+            (accounts, store.clone(), Arc::clone(&metrics), clock.clone()),
+            &background,
+            &shutdown_admin,
+        );
+        house.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
         let mut admin_address = None;
         if let Some((listener, token)) = admin {
@@ -199,6 +209,7 @@ impl App {
             clock,
             public,
             tuning,
+            notifier,
             admin: admin_address,
             fixed,
             drain: Mutex::new(drain),
@@ -222,6 +233,11 @@ impl App {
         self.admin
     }
 
+    /// What tells people.
+    pub const fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
     /// What is counted.
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -239,6 +255,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -251,6 +268,7 @@ impl App {
             .set_file(roster, gateway.webhooks.clone())
             .await?;
         self.gateway.publish(gateway);
+        self.notifier.publish(notifications);
         self.tuning.change(listener);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;
         if !waiting.is_empty() {

@@ -173,3 +173,6 @@ fn unposted(error: WriteError, id: Option<&str>) -> Rejection {
         (error, _) => Rejection::unavailable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod csv;
 mod exit;
 mod keys;
 mod ledger;
+mod notifications;
 mod offline;
 mod probe_tls;
 mod show;
@@ -65,6 +66,8 @@ pub fn run(
         Command::Accounts(command) => {
             loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
         }
+        Command::Notifications(command) => loaded()
+            .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
         Command::Credit(command) => {
             loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
         }

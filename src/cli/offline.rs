@@ -13,8 +13,8 @@ use crate::{
     domain::{AccountId, Clock},
     store::{
         self, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
-        NewTransfer, OpenError, Page, Posted, ReadError, Reader, Received, Store, StoredCredit,
-        UsageQuery, UsageRow,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, OpenError, Page, Posted,
+        ReadError, Reader, Received, Store, StoredCredit, UsageQuery, UsageRow,
     },
     webhooks,
 };
@@ -178,6 +178,21 @@ impl Registry for Offline {
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.notifications(filter).await,
+            Files::Watched(reader) => locked(reader).notifications(&filter),
+            Files::None => Ok(Page {
+                data: Vec::new(),
+                next_cursor: None,
+            }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.teller()?.add(entry).await
     }
@@ -236,6 +251,20 @@ impl Registry for Offline {
         };
         // Nobody is served from here, so there is nothing to publish.
         bursar.replay(&id).await.map(|(received, _)| received)
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store()?.retry_notification(id).await;
+        row.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Err(Rejection::unavailable(
+            "Messages are sent by a running daemon, and none is running. Start it with `faregate serve`.",
+        ))
     }
 
     fn ready(&self) -> Result<(), &'static str> {

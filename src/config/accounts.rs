@@ -15,8 +15,8 @@ use super::{
 use crate::{
     accounts::{AccountSpec, KeySpec, Source},
     domain::{
-        AccountId, KeyDigest, KeyId, ModelName, PlanId, Secret, Subscription, SubscriptionStatus,
-        Timestamp, Vendor, Window,
+        AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
+        Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
     },
 };
 
@@ -99,6 +99,7 @@ impl Accounts {
         if let Some((id, _)) = &id {
             self.customers(fields, id, report);
         }
+        let email = address(fields, report);
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
@@ -118,6 +119,7 @@ impl Accounts {
                 subscription,
                 models: own,
                 limits: limits.limits,
+                email,
                 opening_credit: fields.get("credit"),
             });
         }
@@ -220,6 +222,15 @@ fn once<T: Ord + Clone>(
             known.insert(value.clone(), owner.to_owned());
         }
     }
+}
+
+/// Where an account's people are written to.
+fn address(fields: &Fields, report: &mut Report) -> Option<EmailAddress> {
+    let read = fields.text("email")?.parse();
+    let wrong = |error: InvalidEmailAddress| {
+        report.problem(fields.place_of("email"), error.to_string());
+    };
+    read.map_err(wrong).ok()
 }
 
 fn name<'a, T, E: std::fmt::Display>(

@@ -44,8 +44,10 @@ impl Wrong {
 /// Reads a text as its kind. Sections, lists and mappings are not texts; nothing of them gets here.
 pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, Wrong> {
     match kind {
-        Kind::Text if text.is_empty() => Err(Wrong::new("is empty", "remove the key or write one")),
-        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Text | Kind::MoneyOrShare if text.is_empty() => {
+            Err(Wrong::new("is empty", "remove the key or write one"))
+        }
+        Kind::Text | Kind::MoneyOrShare => Ok(Value::Text(text.to_owned())),
         Kind::Name => name(text).map(Value::Text),
         Kind::Secret if text.is_empty() => Err(Wrong::new(
             "is empty",

@@ -118,6 +118,13 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Size { .. } => pattern("^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$"),
         Kind::Price { .. } | Kind::Factor => decimal(true),
         Kind::Money { zero } => decimal(zero),
+        Kind::MoneyOrShare => {
+            let mut either = decimal(true);
+            if let Some(Value::Array(any)) = either.get_mut("anyOf") {
+                any.push(json!({"type": "string", "pattern": "^[1-9][0-9]?%$"}));
+            }
+            either
+        }
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::Url => pattern("^[Hh][Tt][Tt][Pp][Ss]?://[^?#@]+$"),
         Kind::Network => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),

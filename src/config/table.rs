@@ -3,12 +3,14 @@
 //! Reading, unknown keys, hints, defaults and the JSON schema all come from here, so that they cannot differ.
 
 mod billing;
+mod notifications;
 mod prices;
 mod server;
 mod upstream;
 mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
+pub(crate) use notifications::NOTIFICATIONS;
 pub(crate) use prices::PRICE;
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
@@ -95,6 +97,8 @@ pub(crate) enum Kind {
         /// Whether 0 is an amount here.
         zero: bool,
     },
+    /// An exact amount of dollars, or a part of something in percent. Whoever compiles it reads it.
+    MoneyOrShare,
     /// An IP address and a port.
     Address,
     /// Scheme, host and path.
@@ -246,6 +250,11 @@ pub(crate) static ROOT: Section = Section {
             "Where people pay, and how patient the house is.",
         )
         .or(IMPLIED),
+        key(
+            "notifications",
+            Kind::Section(&NOTIFICATIONS),
+            "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+        ),
         key(
             "streaming",
             Kind::Section(&STREAMING),

@@ -4,6 +4,7 @@
 
 mod clock;
 mod digest;
+mod email;
 mod extras;
 mod id;
 mod limit;
@@ -18,6 +19,7 @@ mod window;
 
 pub use clock::Clock;
 pub use digest::{InvalidDigest, KeyDigest};
+pub use email::{EmailAddress, InvalidEmailAddress};
 pub use extras::{Extras, Feature, Features, ServiceTier};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};

@@ -5,6 +5,7 @@
 
 mod draws;
 mod handle;
+mod last;
 mod post;
 mod read;
 

@@ -13,6 +13,7 @@ mod handle;
 mod health;
 mod inflight;
 mod ledger;
+mod notifications;
 mod open;
 mod payments;
 mod posting;
@@ -41,6 +42,10 @@ pub use inflight::{
     read_slot,
 };
 pub use ledger::{Ledger, LedgerBusy, Slot};
+pub use notifications::{
+    Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
+    NotificationId, NotificationRow, NotificationStatus,
+};
 pub use open::OpenError;
 pub use payments::{
     Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,

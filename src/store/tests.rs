@@ -5,6 +5,7 @@ mod export;
 mod faults;
 mod keeping;
 mod ledger;
+mod notifications;
 mod opening;
 mod reading;
 mod recovering;

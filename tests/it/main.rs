@@ -64,6 +64,9 @@ mod models_list;
 /// Who may use which model on which route.
 mod policy;
 
+/// Telling people: webhooks and e-mail.
+mod notifications;
+
 /// What a call would meet: `POST /v1/faregate/preflight`.
 mod preflight;
 

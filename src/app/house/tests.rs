@@ -23,6 +23,7 @@ fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        email: None,
         opening_credit: None,
     }
 }

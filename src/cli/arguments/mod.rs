@@ -5,6 +5,7 @@ mod credit;
 mod daemon;
 mod keys;
 mod ledger;
+mod notifications;
 pub(super) mod read;
 mod usage;
 mod webhooks;
@@ -18,6 +19,7 @@ pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
+pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 pub(super) use webhooks::WebhooksCommand;
@@ -74,6 +76,9 @@ pub(super) enum Command {
     Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// List, repeat and try messages to people
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

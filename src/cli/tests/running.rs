@@ -25,7 +25,8 @@ use crate::{
     domain::AccountId,
     store::{
         CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry, NewTransfer,
-        Page, Posted, Received, UsageQuery, UsageRow,
+        NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received, UsageQuery,
+        UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -54,6 +55,24 @@ impl Registry for Serving {
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
         self.0.usage(query).await
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.0.notifications(filter).await
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        self.0.retry_notification(id).await
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(1)
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {

@@ -255,6 +255,11 @@ pub(crate) static ACCOUNT: Section = Section {
             Kind::Section(&CUSTOMERS),
             "Its customers at other payment providers.",
         ),
+        key(
+            "email",
+            Kind::Text,
+            "Where its people are told what happens; needs notifications.email.accounts.",
+        ),
         key("disabled", Kind::Flag, "Whether all its keys are refused.").or("false"),
     ],
 };

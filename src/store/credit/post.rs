@@ -250,12 +250,15 @@ fn insert_as(
     Ok(())
 }
 
+/// An entry that is there: its number and instant, or why it is another.
+type Found = Result<(i64, Timestamp), NotPosted>;
+
 /// The entry of an id: its number and instant where it says the same, an error where it says something else.
 fn find(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     id: &str,
-) -> Result<Option<Result<(i64, Timestamp), NotPosted>>, RowError> {
+) -> Result<Option<Found>, RowError> {
     let mut select = transaction.prepare_cached("SELECT * FROM credit_entries WHERE id = ?")?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else {
