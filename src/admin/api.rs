@@ -196,22 +196,22 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 self.ledger(filter).await?
             }
-            Resource::Webhooks => {
-                let filter = event_filter(&mut query)?;
-                query.finish()?;
-                self.webhooks(filter).await?
-            }
             Resource::Notifications => {
                 let filter = notification_filter(&mut query)?;
                 query.finish()?;
                 json!(self.registry.notifications(filter).await?)
             }
+            Resource::Webhooks => {
+                let filter = event_filter(&mut query)?;
+                query.finish()?;
+                self.webhooks(filter).await?
+            }
             Resource::Subscription(_)
             | Resource::Rotation(_)
             | Resource::CreditTransfer
-            | Resource::Replay(_)
             | Resource::Retry(_)
-            | Resource::Test => {
+            | Resource::Test
+            | Resource::Replay(_) => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };

@@ -31,16 +31,16 @@ pub(super) enum Resource<'p> {
     Calls,
     /// Sums over calls.
     Usage,
-    /// Payment events.
-    Webhooks,
-    /// Looking at a payment event again.
-    Replay(Cow<'p, str>),
     /// Messages to people.
     Notifications,
     /// A message to everybody, to see whether it arrives.
     Test,
     /// The sending of a message, again.
     Retry(Cow<'p, str>),
+    /// Payment events.
+    Webhooks,
+    /// Looking at a payment event again.
+    Replay(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -69,11 +69,11 @@ impl<'p> Resource<'p> {
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
             ("usage", None, None) => Some(Self::Usage),
-            ("webhooks", None, None) => Some(Self::Webhooks),
-            ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
             ("notifications", None, None) => Some(Self::Notifications),
             ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
             ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
+            ("webhooks", None, None) => Some(Self::Webhooks),
+            ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
             _ => None,
         }
     }
@@ -87,15 +87,15 @@ impl<'p> Resource<'p> {
             Self::Key(_) => "GET, PATCH, DELETE",
             Self::Rotation(_)
             | Self::CreditTransfer
-            | Self::Replay(_)
             | Self::Retry(_)
-            | Self::Test => "POST",
+            | Self::Test
+            | Self::Replay(_) => "POST",
             Self::Plans
             | Self::Calls
             | Self::Usage
             | Self::Ledger
-            | Self::Webhooks
-            | Self::Notifications => "GET",
+            | Self::Notifications
+            | Self::Webhooks => "GET",
         }
     }
 }

@@ -31,10 +31,10 @@ pub struct House {
     store: Store,
     shutdown: Shutdown,
     parts: Mutex<Parts>,
-    /// Payment events come one at a time.
-    paying: Semaphore,
     /// Set once, when it runs.
     notifier: OnceLock<Notifier>,
+    /// Payment events come one at a time.
+    paying: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -151,8 +151,8 @@ impl House {
             store,
             shutdown,
             parts: Mutex::new(parts),
-            paying: Semaphore::new(1),
             notifier: OnceLock::new(),
+            paying: Semaphore::new(1),
         }
     }
 

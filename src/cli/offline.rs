@@ -227,6 +227,20 @@ impl Registry for Offline {
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }
 
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store()?.retry_notification(id).await;
+        row.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Err(Rejection::unavailable(
+            "Messages are sent by a running daemon, and none is running. Start it with `faregate serve`.",
+        ))
+    }
+
     async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
         match &self.files {
             Files::Owned(store, _) => store.payment_events(filter).await,
@@ -251,20 +265,6 @@ impl Registry for Offline {
         };
         // Nobody is served from here, so there is nothing to publish.
         bursar.replay(&id).await.map(|(received, _)| received)
-    }
-
-    async fn retry_notification(
-        &self,
-        id: NotificationId,
-    ) -> Result<Option<NotificationRow>, Rejection> {
-        let row = self.store()?.retry_notification(id).await;
-        row.map_err(|error| Rejection::unavailable(error.to_string()))
-    }
-
-    async fn test_notification(&self) -> Result<usize, Rejection> {
-        Err(Rejection::unavailable(
-            "Messages are sent by a running daemon, and none is running. Start it with `faregate serve`.",
-        ))
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -96,10 +96,10 @@ impl Accounts {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
         };
+        let email = address(fields, report);
         if let Some((id, _)) = &id {
             self.customers(fields, id, report);
         }
-        let email = address(fields, report);
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
