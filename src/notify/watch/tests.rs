@@ -71,7 +71,6 @@ impl House {
             accounts: vec![account],
             customers: std::collections::BTreeMap::new(),
             models: None,
-            customers: std::collections::BTreeMap::new(),
         };
         let accounts = Accounts::new(clock.clone(), Vec::new());
         accounts.publish(roster.clone());
