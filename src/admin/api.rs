@@ -181,6 +181,10 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 json!(self.registry.calls(filter).await?)
             }
+            Resource::Call(id) => {
+                query.finish()?;
+                self.call_of(id).await?
+            }
             Resource::Usage => {
                 let asked = usage_query(&mut query)?;
                 query.finish()?;
@@ -216,6 +220,20 @@ impl<R: Registry> Api<R> {
             }
         };
         Ok(body.into())
+    }
+
+    async fn call_of(&self, id: &str) -> Result<Value, Rejection> {
+        let none = || {
+            let words = format!(
+                "There is no record of a call {id:?}. A refused request leaves none, because a flood of them must not \
+                 fill the disk: the access log has one line for every request, with its status and code. A call under \
+                 way has none yet, and one older than `store.retention` has none any more."
+            );
+            Rejection::new(Reason::NotFound, words)
+        };
+        let id = id.parse().map_err(|()| none())?;
+        let call = self.registry.call(id).await?;
+        call.map(|call| json!(call)).ok_or_else(none)
     }
 
     async fn create_account(&self, mut members: Members) -> Result<Done, Rejection> {

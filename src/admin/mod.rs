@@ -31,11 +31,11 @@ pub use service::Admin;
 
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    domain::{AccountId, NanoUsd},
+    domain::{AccountId, NanoUsd, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow, NewEntry,
-        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
-        UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
+        Received, UsageQuery, UsageRow,
     },
 };
 
@@ -61,6 +61,12 @@ pub trait Registry: Send + Sync {
         &self,
         filter: CallFilter,
     ) -> impl Future<Output = Result<Page<CallRow>, Rejection>> + Send;
+
+    /// One call; `None` where none of this id was forwarded, or its record is no longer kept.
+    fn call(
+        &self,
+        id: RequestId,
+    ) -> impl Future<Output = Result<Option<CallDetails>, Rejection>> + Send;
 
     /// Sums over calls.
     fn usage(

@@ -29,6 +29,8 @@ pub(super) enum Resource<'p> {
     Plans,
     /// Records of calls.
     Calls,
+    /// One call.
+    Call(Cow<'p, str>),
     /// Sums over calls.
     Usage,
     /// Messages to people.
@@ -68,6 +70,7 @@ impl<'p> Resource<'p> {
             ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
+            ("calls", Some(id), None) => Some(Self::Call(id)),
             ("usage", None, None) => Some(Self::Usage),
             ("notifications", None, None) => Some(Self::Notifications),
             ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
@@ -92,6 +95,7 @@ impl<'p> Resource<'p> {
             | Self::Replay(_) => "POST",
             Self::Plans
             | Self::Calls
+            | Self::Call(_)
             | Self::Usage
             | Self::Ledger
             | Self::Notifications

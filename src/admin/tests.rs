@@ -20,13 +20,13 @@ use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
     accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
     domain::{
-        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Secret, Timestamp,
-        Usage,
+        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
+        Timestamp, Usage,
     },
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow, EventStatus,
-        LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow,
-        NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
+        EventStatus, LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId,
+        NotificationRow, NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -68,6 +68,11 @@ impl Registry for House {
             data: Vec::new(),
             next_cursor: None,
         })
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{id}"));
+        Ok(None)
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {

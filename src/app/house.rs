@@ -10,14 +10,14 @@ use tokio::sync::Semaphore;
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster},
     admin::{CreditSheet, Reason, Registry, Rejection, misfits},
-    domain::{AccountId, NanoUsd, SubscriptionStatus, Timestamp},
+    domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
     notify::Notifier,
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow, NewEntry,
-        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
-        Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
+        Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
     webhooks,
 };
@@ -317,6 +317,13 @@ impl Registry for Arc<House> {
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         self.store
             .calls(filter)
+            .await
+            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.store
+            .call(id)
             .await
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
     }

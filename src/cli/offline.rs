@@ -10,11 +10,11 @@ use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster},
     admin::{CreditSheet, Registry, Rejection},
     app::{Bursar, Declared, Teller, merged},
-    domain::{AccountId, Clock},
+    domain::{AccountId, Clock, RequestId},
     store::{
-        self, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
-        NewTransfer, NotificationFilter, NotificationId, NotificationRow, OpenError, Page, Posted,
-        ReadError, Reader, Received, Store, StoredCredit, UsageQuery, UsageRow,
+        self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, OpenError,
+        Page, Posted, ReadError, Reader, Received, Store, StoredCredit, UsageQuery, UsageRow,
     },
     webhooks,
 };
@@ -165,6 +165,15 @@ impl Registry for Offline {
                 data: Vec::new(),
                 next_cursor: None,
             }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.call(id).await,
+            Files::Watched(reader) => locked(reader).call(id),
+            Files::None => Ok(None),
         }
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }

@@ -144,7 +144,14 @@ impl Gateway {
             Place::Open(place) => return self.open(&place, snapshot, manner),
             Place::Limits => return self.limits(snapshot, seen, head),
             Place::Webhook(vendor) => return self.webhook(vendor, snapshot, head, unread).await,
-            Place::Preflight => return self.preflight(snapshot, seen, head, unread).await,
+            Place::Preflight => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "questions are rare; the box keeps theirs out of every call's future"
+                )]
+                let foretold = Box::pin(self.preflight(snapshot, seen, head, unread));
+                return foretold.await;
+            }
             Place::Listing(destination) | Place::Remote(destination) => destination,
         };
         seen.goes_to(&destination);

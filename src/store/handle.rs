@@ -13,10 +13,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow},
-    domain::{AccountId, Clock, Timestamp},
+    domain::{AccountId, Clock, RequestId, Timestamp},
 };
 
 use super::{
+    call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
     counters, credit,
@@ -218,6 +219,15 @@ impl Store {
     /// The store cannot be read.
     pub async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, ReadError> {
         self.read(move |connection| calls::page(connection, &filter))
+            .await
+    }
+
+    /// One call, with all that is known of it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, ReadError> {
+        self.read(move |connection| call::find(connection, id))
             .await
     }
 

@@ -4,10 +4,12 @@
 //! before it is forwarded (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). One
 //! thread writes, group by group; reads go through connections of their own.
 
+mod call;
 mod calls;
 mod columns;
 mod counters;
 mod credit;
+mod details;
 mod export;
 mod handle;
 mod health;
@@ -29,6 +31,7 @@ mod usage;
 mod verify;
 mod writer;
 
+pub use call::{CallDetails, Charged, ChargedLot};
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
 pub use credit::{
     EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Posted, StoredCredit,
@@ -51,7 +54,9 @@ pub use payments::{
     Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
 };
 pub use reader::{ReadError, Reader};
-pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
+pub use record::{
+    Agreed, CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting,
+};
 pub use settings::{Durability, IN_FLIGHT, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use verify::{Problem, Verified};

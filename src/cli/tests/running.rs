@@ -22,11 +22,11 @@ use crate::{
     admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
-    domain::AccountId,
+    domain::{AccountId, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry, NewTransfer,
-        NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received, UsageQuery,
-        UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
+        UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -51,6 +51,10 @@ impl Registry for Serving {
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         self.0.calls(filter).await
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.0.call(id).await
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
