@@ -9,6 +9,7 @@ mod mistakes;
 mod mutated;
 mod notifications;
 mod pem;
+mod prices;
 mod scalars;
 mod settings;
 mod shipped;
