@@ -19,6 +19,7 @@
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //! | 2 | [`simulate`] | a provider that needs no account |
+//! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
@@ -63,3 +64,4 @@ pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhooks;

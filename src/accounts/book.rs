@@ -147,6 +147,16 @@ impl Book {
         draws
     }
 
+    /// Takes what is left of some lots and no call holds.
+    pub(super) fn empty(&self, lots: &[i64], now: Timestamp) -> Draws {
+        let pages = &mut *self.pages();
+        pages.purse.roll(now);
+        pages.purse.set_aside(NanoUsd::ZERO);
+        let mut draws = Draws::new();
+        pages.purse.empty(lots, &mut draws);
+        draws
+    }
+
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub(super) fn give_back(&self, amount: NanoUsd, draws: &Draws) {
         let pages = &mut *self.pages();

@@ -156,6 +156,22 @@ impl Purse {
         self.debt = self.debt.saturating_add(uncovered);
     }
 
+    /// Takes what is left of some lots, except what calls in flight were promised.
+    pub(super) fn empty(&mut self, entries: &[i64], draws: &mut Draws) {
+        let mut free = self.credit().available().max(NanoUsd::ZERO);
+        for lot in &mut self.lots {
+            if entries.contains(&lot.entry) {
+                let amount = lot.remaining.min(free);
+                lot.remaining = lot.remaining.saturating_sub(amount);
+                free = free.saturating_sub(amount);
+                draws.push(Draw {
+                    entry: lot.entry,
+                    amount,
+                });
+            }
+        }
+    }
+
     /// Gives back what [`Self::draw`] took.
     pub(super) fn give_back(&mut self, amount: NanoUsd, draws: &Draws) {
         let mut covered = NanoUsd::ZERO;

@@ -72,6 +72,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
     };
     Roster {
         models: None,
+        customers: std::collections::BTreeMap::new(),
         plans: vec![PlanSpec {
             id: PlanId::parse("p").unwrap(),
             models: None,

@@ -78,6 +78,13 @@ impl Accounts {
         self.book(account).draw(amount, self.clock.now())
     }
 
+    /// Takes what is left of some lots and no call holds, for an entry that is on its way to the store. It ends as
+    /// [`Self::draw`] does.
+    #[must_use = "an entry that could not be written gives it back"]
+    pub fn empty(&self, account: &AccountId, lots: &[i64]) -> Draws {
+        self.book(account).empty(lots, self.clock.now())
+    }
+
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub fn give_back(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
         self.book(account).give_back(amount, draws);

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::{
     domain::{
         AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId,
-        Subscription, Timestamp,
+        Subscription, Timestamp, Vendor,
     },
     prices::Factor,
 };
@@ -121,6 +121,8 @@ pub struct Roster {
     pub keys: Vec<KeySpec>,
     /// The models that plans, accounts and keys may name; `None` where the file lists none and every name is taken.
     pub models: Option<BTreeMap<ModelName, Extent>>,
+    /// Customers of payment providers, and whose they are.
+    pub customers: BTreeMap<(Vendor, String), AccountId>,
 }
 
 /// What is known of a model that limits need to know.

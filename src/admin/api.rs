@@ -14,6 +14,7 @@ use super::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
+    payments::event_filter,
     problem::{Reason, Rejection},
     query::{Query, call_filter, notification_filter, page, usage_query},
     route::Resource,
@@ -121,6 +122,7 @@ impl<R: Registry> Api<R> {
             }
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
+            ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -179,6 +181,10 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 json!(self.registry.calls(filter).await?)
             }
+            Resource::Call(id) => {
+                query.finish()?;
+                self.call_of(id).await?
+            }
             Resource::Usage => {
                 let asked = usage_query(&mut query)?;
                 query.finish()?;
@@ -199,15 +205,35 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 json!(self.registry.notifications(filter).await?)
             }
+            Resource::Webhooks => {
+                let filter = event_filter(&mut query)?;
+                query.finish()?;
+                self.webhooks(filter).await?
+            }
             Resource::Subscription(_)
             | Resource::Rotation(_)
             | Resource::CreditTransfer
             | Resource::Retry(_)
-            | Resource::Test => {
+            | Resource::Test
+            | Resource::Replay(_) => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };
         Ok(body.into())
+    }
+
+    async fn call_of(&self, id: &str) -> Result<Value, Rejection> {
+        let none = || {
+            let words = format!(
+                "There is no record of a call {id:?}. A refused request leaves none, because a flood of them must not \
+                 fill the disk: the access log has one line for every request, with its status and code. A call under \
+                 way has none yet, and one older than `store.retention` has none any more."
+            );
+            Rejection::new(Reason::NotFound, words)
+        };
+        let id = id.parse().map_err(|()| none())?;
+        let call = self.registry.call(id).await?;
+        call.map(|call| json!(call)).ok_or_else(none)
     }
 
     async fn create_account(&self, mut members: Members) -> Result<Done, Rejection> {

@@ -10,6 +10,7 @@ mod api;
 mod credit;
 mod input;
 mod operations;
+mod payments;
 mod problem;
 mod query;
 mod route;
@@ -30,10 +31,11 @@ pub use service::Admin;
 
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
-    domain::{AccountId, NanoUsd},
+    domain::{AccountId, NanoUsd, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer,
-        NotificationFilter, NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
+        Received, UsageQuery, UsageRow,
     },
 };
 
@@ -59,6 +61,12 @@ pub trait Registry: Send + Sync {
         &self,
         filter: CallFilter,
     ) -> impl Future<Output = Result<Page<CallRow>, Rejection>> + Send;
+
+    /// One call; `None` where none of this id was forwarded, or its record is no longer kept.
+    fn call(
+        &self,
+        id: RequestId,
+    ) -> impl Future<Output = Result<Option<CallDetails>, Rejection>> + Send;
 
     /// Sums over calls.
     fn usage(
@@ -103,6 +111,18 @@ pub trait Registry: Send + Sync {
         &self,
         filter: EntryFilter,
     ) -> impl Future<Output = Result<Page<EntryRow, i64>, Rejection>> + Send;
+
+    /// A page of payment events, newest first.
+    fn payment_events(
+        &self,
+        filter: EventFilter,
+    ) -> impl Future<Output = Result<Page<EventRow, i64>, Rejection>> + Send;
+
+    /// Looks at a payment event again. One that was applied stays as it is.
+    fn replay_payment(
+        &self,
+        id: String,
+    ) -> impl Future<Output = Result<Received, Rejection>> + Send;
 
     /// Whether requests are taken; `Err` says in a few words why not.
     fn ready(&self) -> Result<(), &'static str>;

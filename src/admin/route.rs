@@ -29,6 +29,8 @@ pub(super) enum Resource<'p> {
     Plans,
     /// Records of calls.
     Calls,
+    /// One call.
+    Call(Cow<'p, str>),
     /// Sums over calls.
     Usage,
     /// Messages to people.
@@ -37,6 +39,10 @@ pub(super) enum Resource<'p> {
     Test,
     /// The sending of a message, again.
     Retry(Cow<'p, str>),
+    /// Payment events.
+    Webhooks,
+    /// Looking at a payment event again.
+    Replay(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -64,10 +70,13 @@ impl<'p> Resource<'p> {
             ("keys", Some(id), Some("rotate")) => Some(Self::Rotation(id)),
             ("plans", None, None) => Some(Self::Plans),
             ("calls", None, None) => Some(Self::Calls),
+            ("calls", Some(id), None) => Some(Self::Call(id)),
             ("usage", None, None) => Some(Self::Usage),
             ("notifications", None, None) => Some(Self::Notifications),
             ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
             ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
+            ("webhooks", None, None) => Some(Self::Webhooks),
+            ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
             _ => None,
         }
     }
@@ -79,8 +88,18 @@ impl<'p> Resource<'p> {
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::CreditTransfer | Self::Retry(_) | Self::Test => "POST",
-            Self::Plans | Self::Calls | Self::Usage | Self::Ledger | Self::Notifications => "GET",
+            Self::Rotation(_)
+            | Self::CreditTransfer
+            | Self::Retry(_)
+            | Self::Test
+            | Self::Replay(_) => "POST",
+            Self::Plans
+            | Self::Calls
+            | Self::Call(_)
+            | Self::Usage
+            | Self::Ledger
+            | Self::Notifications
+            | Self::Webhooks => "GET",
         }
     }
 }

@@ -6,6 +6,7 @@ mod credit;
 mod keys;
 mod lists;
 mod notifications;
+mod payments;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -19,13 +20,13 @@ use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
     accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
     domain::{
-        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Secret, Timestamp,
-        Usage,
+        AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
+        Timestamp, Usage,
     },
     store::{
-        CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer,
-        NotificationFilter, NotificationId, NotificationRow, NotificationStatus, Page, Posted,
-        UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
+        EventStatus, LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId,
+        NotificationRow, NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -67,6 +68,11 @@ impl Registry for House {
             data: Vec::new(),
             next_cursor: None,
         })
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{id}"));
+        Ok(None)
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
@@ -167,6 +173,39 @@ impl Registry for House {
                 related: None,
             }],
             next_cursor: Some(7),
+        })
+    }
+
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:#?}"));
+        Ok(Page {
+            data: vec![EventRow {
+                number: 3,
+                id: "stripe:evt_3".to_owned(),
+                vendor: "stripe".to_owned(),
+                kind: "charge.refunded".to_owned(),
+                created_at: now(),
+                received_at: now(),
+                status: EventStatus::Parked,
+                account: None,
+                words: Some("no top-up has come yet".to_owned()),
+                attempts: 2,
+            }],
+            next_cursor: Some(3),
+        })
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        if self.broken {
+            return Err(Rejection::unavailable("The store is full."));
+        }
+        Ok(Received {
+            duplicate: id.ends_with("applied"),
+            id,
+            status: EventStatus::Applied,
+            account: AccountId::parse("bob").ok(),
+            words: Some("25.00 USD added, entry 7".to_owned()),
+            effects: Vec::new(),
         })
     }
 
@@ -281,6 +320,7 @@ fn house() -> House {
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
         keys: vec![key],
         models: Some(models.into()),
+        customers: std::collections::BTreeMap::new(),
     };
     House {
         roster: Arc::new(Mutex::new(Arc::new(roster))),

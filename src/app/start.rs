@@ -146,8 +146,9 @@ impl App {
             shutdown.clone(),
             (loaded.accounts, loaded.keys),
             loaded.first_seen,
+            loaded.standings,
         ));
-        house.set_file(roster).await?;
+        house.set_file(roster, gateway.webhooks.clone()).await?;
 
         background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
@@ -160,14 +161,17 @@ impl App {
             clock.clone(),
             Arc::clone(&metrics),
         ));
-        let gateway = Arc::new(Gateway::new(
-            gateway,
-            Arc::clone(&accounts),
-            Arc::clone(&desk),
-            store.clone(),
-            log.clone(),
-            shutdown.clone(),
-        ));
+        let gateway = Arc::new(
+            Gateway::new(
+                gateway,
+                Arc::clone(&accounts),
+                Arc::clone(&desk),
+                store.clone(),
+                log.clone(),
+                shutdown.clone(),
+            )
+            .with_payments(Arc::new(Arc::clone(&house))),
+        );
 
         let notifier = Notifier::start(
             notifications,
@@ -260,7 +264,9 @@ impl App {
             .start(&simulated, &mut gateway, &self.background, shutdown)
             .await?;
         reachable(&mut gateway, configured, self.public);
-        self.house.set_file(roster).await?;
+        self.house
+            .set_file(roster, gateway.webhooks.clone())
+            .await?;
         self.gateway.publish(gateway);
         self.notifier.publish(notifications);
         self.tuning.change(listener);

@@ -22,6 +22,7 @@ mod simulate;
 mod table;
 mod terminal;
 mod usage;
+mod webhooks;
 
 use std::{
     ffi::OsString,
@@ -76,6 +77,9 @@ pub fn run(
         }
         Command::Prices(flags) => {
             loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))
+        }
+        Command::Webhooks(command) => {
+            loaded().and_then(|config| block_on(webhooks::run(command, config, clock, terminal)))
         }
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))

@@ -16,7 +16,7 @@ use crate::{
     accounts::{AccountSpec, KeySpec, Source},
     domain::{
         AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
-        Subscription, SubscriptionStatus, Timestamp, Window,
+        Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Accounts {
     pub(crate) accounts: Vec<AccountSpec>,
     pub(crate) keys: Vec<KeySpec>,
     pub(crate) demo_keys: Vec<DemoKey>,
+    pub(crate) customers: BTreeMap<(Vendor, String), AccountId>,
     demo_places: Vec<Place>,
     account_paths: BTreeMap<AccountId, String>,
     key_paths: BTreeMap<KeyId, String>,
@@ -96,6 +97,9 @@ impl Accounts {
             None => Some(None),
         };
         let email = address(fields, report);
+        if let Some((id, _)) = &id {
+            self.customers(fields, id, report);
+        }
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
@@ -118,6 +122,31 @@ impl Accounts {
                 email,
                 opening_credit: fields.get("credit"),
             });
+        }
+    }
+
+    /// Notes which customers an account is.
+    fn customers(&mut self, fields: &Fields, id: &AccountId, report: &mut Report) {
+        let others = fields.section("customers");
+        let of = |fields: Option<&Fields>, name: &str| {
+            let (customer, place) = fields?.located::<String>(name)?;
+            Some((customer, place.clone()))
+        };
+        let named = [
+            (Vendor::Stripe, of(Some(fields), "stripe_customer")),
+            (Vendor::Paddle, of(others, "paddle")),
+            (Vendor::LemonSqueezy, of(others, "lemonsqueezy")),
+        ];
+        for (vendor, customer) in named {
+            let Some((customer, place)) = customer else {
+                continue;
+            };
+            let other = self.customers.insert((vendor, customer), id.clone());
+            if let Some(other) = other {
+                let text = format!("is the customer of account {other} too");
+                let problem = report.problem(&place, text);
+                problem.hint("a customer belongs to one account");
+            }
         }
     }
 

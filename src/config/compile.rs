@@ -13,7 +13,7 @@ use super::{
     secret::Environment,
     server,
     tls::Clients,
-    tree,
+    tree, webhooks,
 };
 use crate::{accounts::Roster, gateway};
 
@@ -97,6 +97,7 @@ fn compile(
     }
     let routes = routes::routes(root, &providers, &accounts::names(root), report);
     let plans = plans::plans(root.named("plans"), &models, report);
+    let webhooks = webhooks::webhooks(payment, &plans, report);
     let accounts = accounts::accounts(root, &plans, &models, report);
     if public.is_some_and(|public: SocketAddr| !public.ip().is_loopback()) {
         accounts.warn_of_demo_keys(report);
@@ -128,6 +129,7 @@ fn compile(
             trusted_proxies: server.trusted_proxies,
             heartbeat: root.section("streaming")?.get("heartbeat")?,
             cors: server.cors,
+            webhooks,
         },
         listener: server.listener,
         admin: admin?,
@@ -139,6 +141,7 @@ fn compile(
             accounts: accounts.accounts,
             keys: accounts.keys,
             models: known,
+            customers: accounts.customers,
         },
         notifications: notifications?,
         drain: server.drain,

@@ -35,6 +35,7 @@ mod server;
 mod table;
 mod tls;
 mod tree;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

@@ -53,7 +53,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
             "is empty",
             "remove the key, or check the variable it is taken from",
         )),
-        Kind::Secret => Ok(Value::Secret(Secret::new(text.to_owned()))),
+        Kind::Secret | Kind::MaybeSecret => Ok(Value::Secret(Secret::new(text.to_owned()))),
         Kind::Path if text.is_empty() => Err(Wrong::new("is empty", "write the path of a file")),
         Kind::Path => Ok(Value::Path(directory.join(text))),
         Kind::Flag => match text {
@@ -81,7 +81,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money { zero } => money(text, zero).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
-        Kind::Section(_) | Kind::Named(_) | Kind::NamedAnd { .. } | Kind::List(_) => {
+        Kind::Section(_) | Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs | Kind::List(_) => {
             Err(Wrong::new("is a single value", "write a mapping or a list"))
         }
     }

@@ -85,14 +85,18 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             let each = reference(each, definitions);
             json!({"type": "object", "properties": properties, "additionalProperties": each})
         }
+        Kind::Pairs => {
+            let name = self::kind(Kind::Name, definitions);
+            json!({"type": "object", "additionalProperties": name})
+        }
         Kind::List(item) => {
             let item = self::kind(*item, definitions);
             json!({"type": "array", "items": item})
         }
         Kind::Text | Kind::Path | Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
         Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,128}$"),
-        Kind::Secret => json!({"anyOf": [
-            {"type": "string", "minLength": 1},
+        Kind::Secret | Kind::MaybeSecret => json!({"anyOf": [
+            {"type": "string", "minLength": u8::from(matches!(kind, Kind::Secret))},
             {"type": "object", "additionalProperties": false, "required": ["file"],
              "properties": {"file": {"type": "string", "description": "A file with the secret; a line break at its end is cut."}}},
         ]}),

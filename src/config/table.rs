@@ -7,6 +7,7 @@ mod notifications;
 mod prices;
 mod server;
 mod upstream;
+mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
 pub(crate) use notifications::NOTIFICATIONS;
@@ -70,6 +71,10 @@ pub(crate) enum Kind {
     Name,
     /// A text that is never shown, or `{file: path}`.
     Secret,
+    /// The same, and it may be empty.
+    MaybeSecret,
+    /// A mapping from texts that others chose to names.
+    Pairs,
     /// A file, from the directory of the YAML file.
     Path,
     /// `true` or `false`.

@@ -8,6 +8,7 @@ mod cross;
 mod mistakes;
 mod mutated;
 mod notifications;
+mod payments;
 mod pem;
 mod prices;
 mod scalars;

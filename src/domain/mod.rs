@@ -14,6 +14,7 @@ mod secret;
 mod subscription;
 mod timestamp;
 mod tokens;
+mod vendor;
 mod window;
 
 pub use clock::Clock;
@@ -28,4 +29,5 @@ pub use secret::Secret;
 pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::Usage;
+pub use vendor::Vendor;
 pub use window::{Anchor, Per, Window};

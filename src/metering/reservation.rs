@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
-    domain::{NanoUsd, ProviderId, RequestId, Timestamp, Usage},
+    domain::{Features, NanoUsd, ProviderId, RequestId, Timestamp, Usage},
     metering::Desk,
-    prices::Terms,
+    prices::{Factor, Pico, Terms},
     providers::{Endpoint, Observed},
     refusal::Code,
     store::{
-        CallRecord, Checkpoint, Durability, HeldCounter, HoldRecord, Outcome, Posting, Slot,
-        Unwritten, Whose,
+        Agreed, CallRecord, Checkpoint, Durability, HeldCounter, HoldRecord, Outcome, Posting,
+        Slot, Unwritten, Whose,
     },
     telemetry::ProviderMetrics,
 };
@@ -39,6 +39,8 @@ pub struct Draft {
     pub model: Option<Arc<Model>>,
     /// What it is charged by, as agreed when it was admitted; `None` where nothing of it has a price.
     pub terms: Option<Terms>,
+    /// Whether the output limit is ours, and goes into the forwarded body.
+    pub limited: bool,
     /// What it asks for.
     pub endpoint: Endpoint,
     /// Whether a stream is asked for.
@@ -237,6 +239,11 @@ impl Reservation {
         }
     }
 
+    /// Takes it out of its place, where one that is settled already stays.
+    pub(super) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// Replaces the hold by what was used, and records the call.
     pub fn settle(mut self, outcome: Outcome, status: u16, charge: Charge) -> Option<Ending> {
         self.0
@@ -309,6 +316,7 @@ impl Open {
             held: terms.map(|_| self.taken.money()),
             least: terms.map(|terms| terms.cost(&least)).unwrap_or_default(),
             price_version: terms.and_then(Terms::version).cloned(),
+            agreed: Some(agreed(draft, &self.taken)),
             credit: self.taken.is_charged(),
             counters: counters.collect(),
         })
@@ -355,6 +363,7 @@ impl Open {
         let held_tokens = taken.tokens();
         let held = terms.map(|_| taken.money());
         let price_version = terms.and_then(Terms::version).cloned();
+        let agreed = agreed(&draft, &taken);
         let Moved { counters, credit } = draft.key.account.book.settle(taken, settled, &desk.clock);
         let now = desk.clock.elapsed();
         let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
@@ -389,6 +398,7 @@ impl Open {
             held,
             cost,
             price_version,
+            agreed: Some(agreed),
             end_user: draft.end_user,
             idempotency_key: draft.idempotency_key,
             attempt: attempts,
@@ -417,6 +427,21 @@ impl Open {
             first_byte,
         };
         Ending { receipt, on_disk }
+    }
+}
+
+/// What was agreed besides the version of the price.
+fn agreed(draft: &Draft, taken: &Taken) -> Agreed {
+    let terms = draft.terms.as_ref();
+    let extras = terms.map(Terms::extras);
+    Agreed {
+        output_limit: taken.output,
+        written: draft.limited,
+        answers: taken.answers(),
+        factor: terms.map_or(Factor::ONE, Terms::factor),
+        per_request: terms.map_or(Pico::ZERO, Terms::per_request),
+        service_tier: extras.and_then(|extras| extras.service_tier),
+        features: extras.map_or(Features::NONE, |extras| extras.features),
     }
 }
 

@@ -4,10 +4,12 @@
 //! before it is forwarded (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). One
 //! thread writes, group by group; reads go through connections of their own.
 
+mod call;
 mod calls;
 mod columns;
 mod counters;
 mod credit;
+mod details;
 mod export;
 mod handle;
 mod health;
@@ -15,6 +17,7 @@ mod inflight;
 mod ledger;
 mod notifications;
 mod open;
+mod payments;
 mod posting;
 mod reader;
 mod record;
@@ -28,6 +31,7 @@ mod usage;
 mod verify;
 mod writer;
 
+pub use call::{CallDetails, Charged, ChargedLot};
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
 pub use credit::{
     EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Posted, StoredCredit,
@@ -46,8 +50,13 @@ pub use notifications::{
     NotificationId, NotificationRow, NotificationStatus,
 };
 pub use open::OpenError;
+pub use payments::{
+    Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
+};
 pub use reader::{ReadError, Reader};
-pub use record::{CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting};
+pub use record::{
+    Agreed, CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting,
+};
 pub use settings::{Durability, IN_FLIGHT, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use verify::{Problem, Verified};

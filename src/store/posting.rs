@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     columns::{instant, number, tokens},
-    credit,
+    credit, details,
     record::{CallRecord, CounterName, Owner, Posting},
 };
 
@@ -108,9 +108,9 @@ const INSERT_CALL: &str = "INSERT INTO calls (id, request_id, at, account, key, 
         cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd,
         cost_nano_usd, price_version, currency, credit_charged, credit_draws, end_user, idempotency_key, attempt,
         queue_ms, first_byte_ms, total_ms, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens, images,
-        seconds, pages)
+        seconds, pages, details)
     VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-        ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)
+        ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40)
     ON CONFLICT DO NOTHING";
 
 // A sum that overflowed would turn into a floating-point number; it stops at the column's end instead.
@@ -148,6 +148,7 @@ fn insert_call(
         held,
         cost: _,
         price_version,
+        agreed: _,
         end_user,
         idempotency_key,
         attempt,
@@ -198,5 +199,6 @@ fn insert_call(
         tokens(usage.images),
         tokens(usage.seconds),
         tokens(usage.pages),
+        details::text(posting),
     ])
 }

@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::accounts::{AccountSpec, KeySpec};
+use crate::{
+    accounts::{AccountSpec, KeySpec},
+    domain::RequestId,
+};
 
 use super::{
+    call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
     open::{self, OpenError},
@@ -64,6 +68,14 @@ impl Reader {
     /// The file cannot be read.
     pub fn calls(&self, filter: &CallFilter) -> Result<Page<CallRow>, ReadError> {
         self.look(|connection| calls::page(connection, filter))
+    }
+
+    /// One call, with all that is known of it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn call(&self, id: RequestId) -> Result<Option<CallDetails>, ReadError> {
+        self.look(|connection| call::find(connection, id))
     }
 
     /// Sums over calls.

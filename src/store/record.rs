@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use super::details::Agreed;
 use crate::accounts::Draws;
 pub use crate::accounts::{CounterChange, CounterName, CounterRow, Owner};
 use crate::domain::{
@@ -94,6 +95,8 @@ pub struct CallRecord {
     pub cost: Option<NanoUsd>,
     /// Which version of the price.
     pub price_version: Option<Arc<str>>,
+    /// What else was agreed when it was admitted; `None` where that is not known any more.
+    pub agreed: Option<Agreed>,
     /// The end user the call names (`user`, `metadata.user_id`), at most 256 bytes.
     pub end_user: Option<String>,
     /// The client's idempotency key, at most 255 bytes.

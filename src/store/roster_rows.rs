@@ -223,7 +223,8 @@ fn digests(connection: &Connection) -> Result<HashMap<String, Digests>, RowError
     Ok(digests)
 }
 
-fn subscription(columns: &Columns<'_>) -> Result<Option<Subscription>, RowError> {
+/// The columns of a subscription; `None` where there is none.
+pub(super) fn subscription(columns: &Columns<'_>) -> Result<Option<Subscription>, RowError> {
     let Some(status) = columns.optional("subscription_status", SubscriptionStatus::parse)? else {
         return Ok(None);
     };

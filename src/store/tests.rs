@@ -134,6 +134,7 @@ fn call(number: u64) -> CallRecord {
         held: None,
         cost: None,
         price_version: None,
+        agreed: None,
         end_user: Some("ann".to_owned()),
         idempotency_key: None,
         attempt: 1,

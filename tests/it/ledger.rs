@@ -1,11 +1,6 @@
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
-
 use serde_json::{Value, json};
 
-use crate::harness::{Call, Daemon, TOKEN, Upstream};
+use crate::harness::{Call, Daemon, TOKEN, Upstream, faregate, replayed, verified};
 
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
@@ -34,59 +29,6 @@ accounts:
     )
 }
 
-/// Runs the program beside the daemon.
-fn faregate(folder: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faregate"));
-    command
-        .arg("--config")
-        .arg(folder.join("faregate.yaml"))
-        .args(line.split_whitespace());
-    command.output().unwrap()
-}
-
-fn verified(folder: &Path) -> Value {
-    let output = faregate(folder, "ledger verify --json");
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(output.status.success(), "{said:#}");
-    assert_eq!(said["difference_nano_usd"], 0);
-    said
-}
-
-/// The second replay, in another language, with the usage that the program tells. It needs Python 3.10 or newer; where
-/// there is none, that is said, and `.ci/run` requires it.
-fn replayed(folder: &Path) -> Option<Value> {
-    let newer = "import sys; sys.exit(sys.version_info < (3, 10))";
-    let python = ["python3", "python3.11"].into_iter().find(|python| {
-        let tried = Command::new(python).args(["-c", newer]).status();
-        tried.is_ok_and(|status| status.success())
-    });
-    let Some(python) = python else {
-        assert!(
-            std::env::var_os("FAREGATE_TESTS_NEED_PYTHON").is_none(),
-            "PYTHON REPLAY NOT RUN: there is no Python 3.10"
-        );
-        #[expect(clippy::print_stderr, reason = "a test that did not run has to say so")]
-        {
-            eprintln!("PYTHON REPLAY NOT RUN: there is no Python 3.10 or newer");
-        }
-        return None;
-    };
-    let output = Command::new(python)
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/ledger/replay.py"
-        ))
-        .arg(folder.join("faregate.db"))
-        .args(["--faregate", env!("CARGO_BIN_EXE_faregate"), "--config"])
-        .arg(folder.join("faregate.yaml"))
-        .output()
-        .unwrap();
-    let notes = String::from_utf8_lossy(&output.stderr);
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{notes}"));
-    assert!(output.status.success(), "{said}\n{notes}");
-    Some(said)
-}
-
 async fn credit(daemon: &Daemon) -> Value {
     let ask = Call::new(daemon.admin, "GET", "/admin/v1/accounts/a/credit");
     ask.bearer(TOKEN).send().await.value()
@@ -98,25 +40,14 @@ async fn what_is_posted_adds_up_in_two_languages_and_outlives_a_kill() {
     let daemon = Daemon::start(&yaml(&upstream)).await;
     assert_eq!(credit(&daemon).await["balance"], "2.50");
     let folder = daemon.folder.path().to_owned();
-    let of_a = "/admin/v1/accounts/a/credit";
-    for (path, body) in [
-        (of_a, json!({"amount": "10.00", "id": "first"})),
-        (
-            of_a,
-            json!({"amount": "-0.25", "kind": "adjustment", "id": "second"}),
-        ),
-        (
-            of_a,
-            json!({"amount": "0.5", "kind": "grant", "expires_at": "2999-01-01T00:00:00Z", "priority": 1}),
-        ),
-        (
-            "/admin/v1/credit/transfer",
-            json!({"from": "a", "to": "b", "amount": "1.75"}),
-        ),
+    for line in [
+        "credit add a 10.00 --id first",
+        "credit add a -0.25 --kind adjustment --id second",
+        "credit add a 0.5 --kind grant --expires 2999-01-01 --priority 1 --id third",
+        "credit transfer a b 1.75 --id fourth",
     ] {
-        let call = Call::new(daemon.admin, "POST", path).bearer(TOKEN);
-        let answer = call.json(&body.to_string()).send().await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        let output = faregate(&folder, line);
+        assert!(output.status.success(), "{line}: {output:?}");
     }
     assert_eq!(credit(&daemon).await["balance"], "11.00");
     for _ in 0..5 {

@@ -199,6 +199,11 @@ impl Taken {
         self.holds.iter().map(|hold| hold.counted)
     }
 
+    /// How many answers are held for.
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
     /// Output tokens that are held for, over all answers.
     pub fn output_of_all(&self) -> u64 {
         self.output.saturating_mul(self.answers)

@@ -9,6 +9,7 @@ mod notifications;
 mod prices;
 pub(super) mod read;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub(super) use notifications::NotificationsCommand;
 pub(super) use prices::PricesFlags;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
+pub(super) use webhooks::WebhooksCommand;
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -73,6 +75,9 @@ pub(super) enum Command {
     Ledger(LedgerCommand),
     /// Show what models cost, and where each figure comes from
     Prices(PricesFlags),
+    /// List and replay events of payment providers
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
     /// List, repeat and try messages to people

@@ -22,10 +22,11 @@ use crate::{
     admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
-    domain::AccountId,
+    domain::{AccountId, RequestId},
     store::{
-        CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, NotificationFilter,
-        NotificationId, NotificationRow, Page, Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
+        UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -50,6 +51,10 @@ impl Registry for Serving {
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
         self.0.calls(filter).await
+    }
+
+    async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
+        self.0.call(id).await
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
@@ -90,6 +95,14 @@ impl Registry for Serving {
         self.0.entries(filter).await
     }
 
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.0.payment_events(filter).await
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        self.0.replay_payment(id).await
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         Ok(())
     }
@@ -107,7 +120,13 @@ impl Daemon {
         let (stop, mut stopped) = oneshot::channel();
         let (started, running) = std::sync::mpsc::channel();
         let work = async move {
-            let offline = Offline::own(config.roster, &config.store, &clock()).unwrap();
+            let offline = Offline::own(
+                config.roster,
+                &config.store,
+                config.gateway.webhooks,
+                &clock(),
+            )
+            .unwrap();
             let metrics = Arc::new(Metrics::new(Vocabulary {
                 dialects: &[],
                 codes: &[],

@@ -69,6 +69,7 @@ impl House {
             plans: vec![plan],
             keys: ["one", "two"].map(|id| key(id, &account.id)).into(),
             accounts: vec![account],
+            customers: std::collections::BTreeMap::new(),
             models: None,
         };
         let accounts = Accounts::new(clock.clone(), Vec::new());

@@ -11,7 +11,7 @@ use crate::{
 
 /// Why an entry was not posted though the store takes everything. Nothing was written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotPosted {
+pub(in crate::store) enum NotPosted {
     /// Another entry has its id.
     IdTaken,
     /// The balance would not fit its column.
@@ -19,7 +19,7 @@ pub(super) enum NotPosted {
 }
 
 /// Whether an entry was posted, and how it stands.
-pub(super) type Outcome = Result<Posted, NotPosted>;
+pub(in crate::store) type Outcome = Result<Posted, NotPosted>;
 
 /// A new row of `credit_entries`.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub(in crate::store) struct EntryWords<'a> {
 }
 
 /// Posts an entry; one below zero takes `draws` from lots, and what they do not cover is debt.
-pub(super) fn post(
+pub(in crate::store) fn post(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     drawn: &[Draw],

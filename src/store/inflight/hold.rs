@@ -5,8 +5,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::{
-    domain::{AccountId, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId, Timestamp},
+    domain::{
+        AccountId, Feature, Features, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId,
+        ServiceTier, Timestamp,
+    },
+    prices::{Factor, Pico},
     providers::Endpoint,
+    store::record::Agreed,
 };
 
 use super::{
@@ -55,6 +60,8 @@ pub struct HoldRecord {
     pub least: NanoUsd,
     /// Which version of the price.
     pub price_version: Option<Arc<str>>,
+    /// What else was agreed; left out where names are so long that it has no room.
+    pub agreed: Option<Agreed>,
     /// Whether it is charged to prepaid credit.
     pub credit: bool,
     /// The counters that it moves when it ends, in the order in which they were held.
@@ -63,6 +70,8 @@ pub struct HoldRecord {
 
 /// Bytes of fixed width.
 const FIXED: usize = 38;
+/// Bytes of what else was agreed, at most.
+const AGREEMENT: usize = 38;
 /// A length and the longest id.
 const ID: usize = 1 + 64;
 /// A counter with a start of its own.
@@ -74,6 +83,7 @@ const _: () = assert!(BEGINNING + FIXED + 4 * ID + 1 + 30 * COUNTER + 4 <= HOLD.
 const STREAM: u8 = 1;
 const CREDIT: u8 = 2;
 const HELD: u8 = 4;
+const WRITTEN: u8 = 8;
 
 /// Writes a hold into `area`; what of it is to be written to the file.
 pub(super) fn seal<'a>(
@@ -93,6 +103,11 @@ pub(super) fn seal<'a>(
     let sealed = frame::seal(area, Kind::Hold, stay, |pen| {
         write_fixed(pen, record);
         counted = tail::write(pen, &names(record), &counters);
+        // It explains the call and decides nothing, so it comes last.
+        let agreed = record.agreed.as_ref();
+        if let Some(agreed) = agreed.filter(|_| pen.room() >= AGREEMENT) {
+            write_agreed(pen, agreed);
+        }
     });
     let counters = Unwritten::Counters(record.counters.len());
     sealed.filter(|_| counted).ok_or(counters)
@@ -122,6 +137,8 @@ fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
     let mut flags = if record.stream { STREAM } else { 0 };
     flags |= if record.credit { CREDIT } else { 0 };
     flags |= if record.held.is_some() { HELD } else { 0 };
+    let written = record.agreed.is_some_and(|agreed| agreed.written);
+    flags |= if written { WRITTEN } else { 0 };
     pen.byte(flags);
     pen.byte(endpoint_code(record.endpoint));
     pen.count(record.held_tokens);
@@ -129,6 +146,54 @@ fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
     pen.amount(record.held.unwrap_or_default());
     pen.amount(record.least);
     pen.millis(record.queue_ms);
+}
+
+fn write_agreed(pen: &mut Pen<'_>, agreed: &Agreed) {
+    pen.count(agreed.output_limit);
+    let answers = u16::try_from(agreed.answers).unwrap_or(u16::MAX);
+    pen.put(&answers.to_le_bytes());
+    pen.put(&agreed.factor.millionths().to_le_bytes());
+    pen.put(&agreed.per_request.get().to_le_bytes());
+    let features = agreed.features.iter();
+    let features = features.fold(0, |all, feature| all | bit(feature));
+    pen.put(&features.to_le_bytes());
+    let tier = agreed.service_tier.as_ref();
+    let tier = tier.map_or("", ServiceTier::as_str);
+    pen.byte(u8::try_from(tier.len()).unwrap_or_default());
+    pen.put(tier.as_bytes());
+}
+
+fn read_agreed(eye: &mut Eye<'_>, written: bool) -> Option<Agreed> {
+    let output_limit = eye.count()?;
+    let answers = eye.u16()?.into();
+    let factor = Factor::from_millionths(eye.u32()?)?;
+    let per_request = Pico::new(eye.u64()?)?;
+    let bits = eye.u16()?;
+    let mut features = Features::NONE;
+    for feature in Feature::ALL.into_iter().chain([Feature::Other]) {
+        if bits & bit(feature) != 0 {
+            features.insert(feature);
+        }
+    }
+    let length = usize::from(eye.byte()?);
+    let service_tier = match std::str::from_utf8(eye.slice(length)?).ok()? {
+        "" => None,
+        // What is no word of a provider's was kept as none.
+        word => Some(ServiceTier::parse(word).unwrap_or(ServiceTier::UNKNOWN)),
+    };
+    Some(Agreed {
+        output_limit,
+        written,
+        answers,
+        factor,
+        per_request,
+        service_tier,
+        features,
+    })
+}
+
+const fn bit(feature: Feature) -> u16 {
+    1 << feature as u16
 }
 
 fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
@@ -142,6 +207,7 @@ fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
     let queue_ms = eye.u32()?.into();
     let tail = tail::read(eye)?;
     let counters = tail.counters?;
+    let agreed = read_agreed(eye, flags & WRITTEN != 0);
     Some(HoldRecord {
         id,
         at,
@@ -160,6 +226,7 @@ fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
         held: (flags & HELD != 0).then_some(held),
         least,
         price_version: tail.price_version,
+        agreed,
         credit: flags & CREDIT != 0,
         counters: counters.into_iter().map(|moved| moved.counter).collect(),
     })

@@ -138,6 +138,7 @@ fn indeterminate(hold: HoldRecord, seen: Checkpoint) -> Posting {
         held: hold.held,
         cost,
         price_version: hold.price_version,
+        agreed: hold.agreed,
         end_user: None,
         idempotency_key: None,
         attempt: 1,

@@ -256,6 +256,7 @@ impl Settlement {
             price_version: tail
                 .price_version
                 .or_else(|| held.and_then(|hold| hold.price_version.clone())),
+            agreed: held.and_then(|hold| hold.agreed),
             account: tail.account,
             key: tail.key,
             endpoint: endpoint.as_str(),

@@ -1,5 +1,6 @@
 //! A call's life in its slot, and what is found when it is broken off. What the tests write stands here.
 
+mod agreed;
 mod damage;
 mod files;
 mod life;
@@ -90,6 +91,7 @@ fn hold(number: u64) -> HoldRecord {
         held: Some(NanoUsd::from_nanos(3_000_000)),
         least: NanoUsd::from_nanos(125_000),
         price_version: Some("2026-11-01".into()),
+        agreed: None,
         credit: true,
         counters: smallvec![
             HeldCounter {
@@ -173,6 +175,7 @@ fn posting_of(hold: &HoldRecord) -> Posting {
             held: hold.held,
             cost: Some(NanoUsd::from_nanos(255_001)),
             price_version: hold.price_version.clone(),
+            agreed: hold.agreed,
             end_user: None,
             idempotency_key: None,
             attempt: 2,

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 use crate::{
-    domain::ModelName,
+    accounts::{Draw, Draws},
+    domain::{Feature, Features, ModelName, NanoUsd, ServiceTier},
+    prices::{Factor, Pico},
     store::{
-        CallFilter, Cursor, GroupBy, LONGEST_PAGE, Outcome, Store, UsageQuery, UsageRow,
+        Agreed, CallFilter, Cursor, EntryKind, GroupBy, LONGEST_PAGE, NewEntry, Outcome, Reader,
+        Store, USUAL_PRIORITY, UsageQuery, UsageRow,
         tests::{Bench, START, account_id, call_id, flushed, in_memory, key_id, post, posting},
     },
 };
@@ -223,5 +226,58 @@ async fn an_absurd_usage_spoils_no_sum() {
     }
     let rows = store.usage(UsageQuery::by(GroupBy::Account)).await.unwrap();
     assert_eq!(rows[0].tokens.input, 3 * ((1 << 53) - 1));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn one_call_is_read_with_all_that_explains_it() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let top_up = NewEntry {
+        id: Some("first".to_owned()),
+        account: account_id("acme"),
+        kind: EntryKind::TopUp,
+        amount: NanoUsd::from_nanos(300),
+        author: "cli".to_owned(),
+        reason: None,
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+        related: None,
+    };
+    let lot = store.post_entry(top_up, Draws::new()).await.unwrap().number;
+    let plain = posting(1);
+    let mut priced = posting(2);
+    let mut features = Features::NONE;
+    features.insert(Feature::WebSearch);
+    priced.call.agreed = Some(Agreed {
+        output_limit: 500,
+        written: true,
+        answers: 3,
+        factor: Factor::parse("1.2").unwrap(),
+        per_request: Pico::parse("0.005").unwrap(),
+        service_tier: ServiceTier::parse("flex"),
+        features,
+    });
+    priced.call.cost = Some(NanoUsd::from_nanos(350));
+    priced.credit = Some(
+        [Draw {
+            entry: lot,
+            amount: NanoUsd::from_nanos(300),
+        }]
+        .into_iter()
+        .collect(),
+    );
+    post(&store, [plain, priced]);
+    flushed(&store).await;
+    assert_eq!(store.call(call_id(7)).await, Ok(None));
+    let shown = async |number| {
+        let call = store.call(call_id(number)).await.unwrap().unwrap();
+        serde_json::to_string_pretty(&call).unwrap()
+    };
+    let (plain, priced) = (shown(1).await, shown(2).await);
+    insta::assert_snapshot!(format!("{plain}\n{priced}"));
+    let reader = Reader::open(&bench.file()).unwrap();
+    let read = reader.call(call_id(2)).unwrap();
+    assert_eq!(read, store.call(call_id(2)).await.unwrap());
     store.close().await;
 }

@@ -35,6 +35,7 @@ fn hold(number: u64) -> HoldRecord {
         held: Some(NanoUsd::from_nanos(500)),
         least: NanoUsd::from_nanos(100),
         price_version: None,
+        agreed: None,
         credit: false,
         counters: counters
             .iter()

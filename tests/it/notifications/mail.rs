@@ -69,16 +69,14 @@ async fn serve(
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.test ready\r\n").await?;
-    let (mut line, mut recipient) = (String::new(), String::new());
+    let (mut read, mut recipient) = (String::new(), String::new());
     loop {
-        line.clear();
-        if stream.read_line(&mut line).await? == 0 {
+        read.clear();
+        if stream.read_line(&mut read).await? == 0 {
             return Ok(());
         }
-        let (verb, rest) = line
-            .trim_end()
-            .split_once([' ', ':'])
-            .unwrap_or((line.trim_end(), ""));
+        let line = read.trim_end();
+        let (verb, rest) = line.split_once([' ', ':']).unwrap_or((line, ""));
         let reply = match verb.to_ascii_uppercase().as_str() {
             "EHLO" => "250-mail.test\r\n250 8BITMIME".to_owned(),
             "RCPT" => {

@@ -191,3 +191,43 @@ async fn a_reload_changes_who_is_told() {
     assert_eq!(old.seen().len(), 1);
     old.seen().iter().for_each(|seen| drop(verified(seen)));
 }
+
+#[tokio::test]
+async fn budgets_and_credit_are_told_in_exact_dollars() {
+    let (upstream, receiver) = (provider().await, receiver(&["200 OK"]).await);
+    let rest = format!(
+        "prices: {{m: {{input: 0, output: 0}}}}\n\
+         routes: [{{path: /, price_per_request: 0.01}}]\n\
+         plans: {{p: {{credit: required, models: [m]}}}}\n\
+         accounts: [{{id: a, plan: p, credit: 0.05, keys: [{{id: k, key: {KEY}, budgets: [{{usd: 0.05, per: day}}]}}]}}]\n"
+    );
+    let hooks = hooks(&[webhook(&receiver, "")]);
+    let gateway = Gateway::start(&format!("{}{PAY}{hooks}", file(&upstream, &rest))).await;
+    let told = async |count| {
+        gateway.app().notifier().look();
+        let mut bodies = arrived(&receiver, count).await.split_off(count - 2);
+        // One look finds both; which of them arrives first is nobody's promise.
+        bodies.sort_by_key(|body| body["type"].to_string());
+        bodies
+    };
+    for _ in 0..4 {
+        chat(&gateway).await;
+    }
+    let low = told(2).await;
+    assert_eq!(types(&low), ["budget.warning", "credit.low"]);
+    let limit = json!({"kind": "budget", "scope": "key", "unit": "usd", "per": "day", "limit": "0.05",
+        "used": "0.04", "resets_at": "2026-11-21T00:00:00Z"});
+    assert_eq!(
+        (&low[0]["data"]["key"], &low[0]["data"]["limit"]),
+        (&json!("k"), &limit)
+    );
+    let credit = json!({"balance": "0.01", "currency": "USD"});
+    assert_eq!(low[1]["data"]["credit"], credit);
+    let top_up = json!([{"rel": "top_up", "href": "https://pay.example.com/?account=a"}]);
+    assert_eq!(low[1]["data"]["actions"], top_up);
+    chat(&gateway).await;
+    let used = told(4).await;
+    assert_eq!(types(&used), ["budget.exhausted", "credit.exhausted"]);
+    assert_eq!(used[1]["data"]["credit"]["balance"], "0.00");
+    gateway.stop().await;
+}

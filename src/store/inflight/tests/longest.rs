@@ -19,7 +19,7 @@ fn name(letter: &str, length: usize) -> String {
 }
 
 /// A call whose names are as long as they may be.
-fn longest() -> HoldRecord {
+pub(super) fn longest() -> HoldRecord {
     let id = |letter| name(letter, 64);
     let mut record = hold(1);
     record.account = AccountId::parse(&id("a")).unwrap();
@@ -51,7 +51,7 @@ fn longest() -> HoldRecord {
 }
 
 /// What is found of a call that was held and, where asked for, settled; with its hold, and without.
-fn found(record: &HoldRecord, settle: bool) -> [Option<Recovered>; 2] {
+pub(super) fn found(record: &HoldRecord, settle: bool) -> [Option<Recovered>; 2] {
     let bench = Bench::new();
     let mut place = bench.start().take().unwrap();
     place.write_hold(record).unwrap();

@@ -1,0 +1,13 @@
+-- What explains a call's hold and its cost, where the row alone does not: JSON, for people and `faregate explain`.
+--
+--     {"terms": {"output_limit": 16384,      -- tokens that were held for, for each answer
+--                "written": true,            -- that limit was ours, and went into the forwarded body
+--                "answers": 2,               -- 1 where it is left out
+--                "price_factor": "1.2",      -- of the plan; 1
+--                "price_per_request": "0.5", -- of the route; none
+--                "service_tier": "flex",     -- that the call asked for; the usual one
+--                "features": ["web_search"]},-- that it asked for; none
+--      "counted": {"account": ["requests/day"], "key": ["usd/month"]}}
+--
+-- Calls of earlier versions have none.
+ALTER TABLE calls ADD COLUMN details TEXT;
