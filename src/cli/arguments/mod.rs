@@ -3,6 +3,7 @@
 mod accounts;
 mod credit;
 mod daemon;
+mod explain;
 mod keys;
 mod ledger;
 pub(super) mod read;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
 pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
+pub(super) use explain::ExplainFlags;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use read::Moment;
@@ -69,6 +71,8 @@ pub(super) enum Command {
     Ledger(LedgerCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// Explain one call: its checks, its hold, its price and what it was charged
+    Explain(ExplainFlags),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\
