@@ -19,12 +19,14 @@
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //! | 2 | [`simulate`] | a provider that needs no account |
+//! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
 //! | 5 | [`admin`] | the administrative API |
+//! | 5 | [`notify`] | telling people: webhooks, e-mail, their queue |
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
@@ -53,6 +55,7 @@ pub mod domain;
 pub mod gateway;
 pub mod listener;
 pub mod metering;
+pub mod notify;
 pub mod prices;
 pub mod providers;
 pub mod refusal;
@@ -61,3 +64,4 @@ pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhooks;

@@ -142,12 +142,31 @@ impl Book {
         pages.purse.roll(now);
         let mut draws = Draws::new();
         pages.purse.draw(amount, &mut draws);
+        // It holds nothing, but a lot that is empty now has to be found again when it is given back.
+        pages.purse.set_aside(NanoUsd::ZERO);
+        draws
+    }
+
+    /// Takes what is left of some lots and no call holds.
+    pub(super) fn empty(&self, lots: &[i64], now: Timestamp) -> Draws {
+        let pages = &mut *self.pages();
+        pages.purse.roll(now);
+        pages.purse.set_aside(NanoUsd::ZERO);
+        let mut draws = Draws::new();
+        pages.purse.empty(lots, &mut draws);
         draws
     }
 
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub(super) fn give_back(&self, amount: NanoUsd, draws: &Draws) {
-        self.pages().purse.give_back(amount, draws);
+        let pages = &mut *self.pages();
+        pages.purse.give_back(amount, draws);
+        pages.purse.release(NanoUsd::ZERO);
+    }
+
+    /// Says that the entry of what [`Self::draw`] took is in the store: it will not be given back.
+    pub(super) fn drawn(&self) {
+        self.pages().purse.release(NanoUsd::ZERO);
     }
 
     /// Credit that was lost by `now` and is not in the store yet; whoever asks sees to that.

@@ -55,11 +55,11 @@ pub struct Credit {
 /// The lots of an account, its debt and what is held.
 #[derive(Debug, Default)]
 pub(super) struct Purse {
-    /// In the order of drawing. Empty ones stay while calls in flight may give back to them.
+    /// In the order of drawing. Empty ones stay while something that was drawn may be given back to them.
     lots: Vec<Lot>,
     debt: NanoUsd,
     held: NanoUsd,
-    /// Charges that may yet be given back.
+    /// Charges and entries that may yet be given back.
     open: u32,
     /// What was lost and is not recorded yet.
     expired: Vec<Draw>,
@@ -154,6 +154,22 @@ impl Purse {
     pub(super) fn draw(&mut self, amount: NanoUsd, draws: &mut Draws) {
         let uncovered = self.take(amount, draws);
         self.debt = self.debt.saturating_add(uncovered);
+    }
+
+    /// Takes what is left of some lots, except what calls in flight were promised.
+    pub(super) fn empty(&mut self, entries: &[i64], draws: &mut Draws) {
+        let mut free = self.credit().available().max(NanoUsd::ZERO);
+        for lot in &mut self.lots {
+            if entries.contains(&lot.entry) {
+                let amount = lot.remaining.min(free);
+                lot.remaining = lot.remaining.saturating_sub(amount);
+                free = free.saturating_sub(amount);
+                draws.push(Draw {
+                    entry: lot.entry,
+                    amount,
+                });
+            }
+        }
     }
 
     /// Gives back what [`Self::draw`] took.

@@ -94,4 +94,9 @@ impl Directory {
     pub fn lookup(&self, digest: &KeyDigest) -> Option<&Lookup> {
         self.keys.get(digest)
     }
+
+    /// All keys; one with several secrets comes several times.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.values().map(|lookup| &lookup.key)
+    }
 }

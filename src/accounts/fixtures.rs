@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
-    AccountSpec, Accounts, Key, KeySpec, LowCredit, Output, PlanSpec, Roster, Settled, Source,
+    AccountSpec, Accounts, Key, KeySpec, Lot, LowCredit, Output, PlanSpec, Roster, Settled, Source,
     Wanted,
 };
 use crate::domain::{
-    AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId, Quota,
-    RateLimits, Timestamp, Unit,
+    AccountId, Clock, Extras, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId,
+    Quota, RateLimits, Timestamp, Unit,
 };
-use crate::prices::Quote;
+use crate::prices::{Bound, Factor, Figures, Item, Pico, Price, Quote, Rates, Table, Terms};
 
 pub(super) const START: &str = "2026-11-20T12:00:00Z";
 
@@ -72,6 +72,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
     };
     Roster {
         models: None,
+        customers: std::collections::BTreeMap::new(),
         plans: vec![PlanSpec {
             id: PlanId::parse("p").unwrap(),
             models: None,
@@ -81,7 +82,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             limits: plan,
             per_key,
             default_max_output_tokens: 16_384,
-            price_factor: crate::prices::Factor::ONE,
+            price_factor: Factor::ONE,
             redact_amounts: false,
         }],
         accounts: vec![AccountSpec {
@@ -93,6 +94,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             subscription: None,
             models: None,
             limits: own,
+            email: None,
             opening_credit: None,
         }],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],
@@ -130,4 +132,54 @@ pub(super) fn counted(tokens: u64) -> Settled {
         tokens,
         cost: NanoUsd::ZERO,
     }
+}
+
+/// Terms in billionths of a dollar: for the request, for a token of input, for a token of output.
+pub(super) fn terms(request: u64, input: u64, output: u64) -> Terms {
+    let nanos = |nanos: u64| Pico::new(nanos * 1000).unwrap();
+    let mut rates = Rates::default();
+    rates.set(Item::Input, nanos(input));
+    rates.set(Item::Output, nanos(output));
+    let figures = Figures {
+        table: Table::new(rates, []),
+        request: Some(nanos(request)),
+        ..Figures::default()
+    };
+    let price = Arc::new(Price::new(figures, None, "a test"));
+    Terms::new(Some(price), Factor::ONE, None, &Extras::PLAIN).unwrap()
+}
+
+/// `call` at these terms.
+pub(super) fn priced(call: Wanted, terms: &Terms) -> Wanted {
+    let bound = Bound {
+        input: call.input,
+        answers: call.answers,
+    };
+    Wanted {
+        quote: terms.quote(&bound),
+        ..call
+    }
+}
+
+/// So much money, and no tokens.
+pub(super) fn cost(nanos: i64) -> Settled {
+    Settled::Used {
+        tokens: 0,
+        cost: NanoUsd::from_nanos(nanos),
+    }
+}
+
+/// A lot that never expires.
+pub(super) fn lot(entry: i64, nanos: i64) -> Lot {
+    Lot {
+        entry,
+        remaining: NanoUsd::from_nanos(nanos),
+        priority: 50,
+        expires_at: None,
+    }
+}
+
+/// The one account.
+pub(super) fn account() -> AccountId {
+    AccountId::parse("a").unwrap()
 }

@@ -71,15 +71,28 @@ impl Accounts {
         self.book(account).add_lot(lot);
     }
 
-    /// Takes credit away, for an entry that is on its way to the store: nobody spends it meanwhile.
+    /// Takes credit away, for an entry that is on its way to the store: nobody spends it meanwhile. It ends with
+    /// [`Self::drawn`] or [`Self::give_back`].
     #[must_use = "an entry that could not be written gives it back"]
     pub fn draw(&self, account: &AccountId, amount: NanoUsd) -> Draws {
         self.book(account).draw(amount, self.clock.now())
     }
 
+    /// Takes what is left of some lots and no call holds, for an entry that is on its way to the store. It ends as
+    /// [`Self::draw`] does.
+    #[must_use = "an entry that could not be written gives it back"]
+    pub fn empty(&self, account: &AccountId, lots: &[i64]) -> Draws {
+        self.book(account).empty(lots, self.clock.now())
+    }
+
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub fn give_back(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
         self.book(account).give_back(amount, draws);
+    }
+
+    /// Says that the entry of what [`Self::draw`] took is in the store: it will not be given back.
+    pub fn drawn(&self, account: &AccountId) {
+        self.book(account).drawn();
     }
 
     /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back.

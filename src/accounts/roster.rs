@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use crate::{
     domain::{
-        AccountId, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, Subscription, Timestamp,
+        AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId,
+        Subscription, Timestamp, Vendor,
     },
     prices::Factor,
 };
@@ -74,6 +75,8 @@ pub struct AccountSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
+    /// Where its people are written to.
+    pub email: Option<EmailAddress>,
     /// Credit that the configuration file gives it once, when it is first seen.
     pub opening_credit: Option<NanoUsd>,
 }
@@ -118,6 +121,8 @@ pub struct Roster {
     pub keys: Vec<KeySpec>,
     /// The models that plans, accounts and keys may name; `None` where the file lists none and every name is taken.
     pub models: Option<BTreeMap<ModelName, Extent>>,
+    /// Customers of payment providers, and whose they are.
+    pub customers: BTreeMap<(Vendor, String), AccountId>,
 }
 
 /// What is known of a model that limits need to know.

@@ -14,14 +14,16 @@ use super::{
         self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
+    payments::event_filter,
     problem::{Reason, Rejection},
-    query::{Query, call_filter, page, usage_query},
+    query::{Query, call_filter, notification_filter, page, usage_query},
     route::Resource,
     view,
 };
 use crate::{
     accounts::{AccountSpec, KeySpec},
     domain::{Clock, Limits, Subscription, Timestamp},
+    store::NotificationStatus,
 };
 
 /// How long an old secret works when nobody says.
@@ -109,8 +111,18 @@ impl<R: Registry> Api<R> {
                 self.put_key(spec, "key_revoked").await
             }
             ("POST", Resource::Rotation(id)) => self.rotate(id, members).await,
+            ("POST", Resource::Retry(id)) => {
+                members.finish()?;
+                self.retry(id).await
+            }
+            ("POST", Resource::Test) => {
+                members.finish()?;
+                let messages = self.registry.test_notification().await?;
+                Ok(json!({ "messages": messages }).into())
+            }
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
+            ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, &resource)),
         }
     }
@@ -188,7 +200,22 @@ impl<R: Registry> Api<R> {
                 query.finish()?;
                 self.ledger(filter).await?
             }
-            Resource::Subscription(_) | Resource::Rotation(_) | Resource::CreditTransfer => {
+            Resource::Notifications => {
+                let filter = notification_filter(&mut query)?;
+                query.finish()?;
+                json!(self.registry.notifications(filter).await?)
+            }
+            Resource::Webhooks => {
+                let filter = event_filter(&mut query)?;
+                query.finish()?;
+                self.webhooks(filter).await?
+            }
+            Resource::Subscription(_)
+            | Resource::Rotation(_)
+            | Resource::CreditTransfer
+            | Resource::Retry(_)
+            | Resource::Test
+            | Resource::Replay(_) => {
                 return Err(not_allowed(&Method::GET, resource));
             }
         };
@@ -213,6 +240,7 @@ impl<R: Registry> Api<R> {
         let id = members.require("id", input::account_id)?;
         let plan = members.require("plan", input::plan_id)?;
         let subscription = members.take("subscription", input::nested_subscription)?;
+        let email = members.take("email", input::email)?;
         let common = common(&mut members)?;
         members.finish()?;
         let mut new = NewAccount {
@@ -222,6 +250,7 @@ impl<R: Registry> Api<R> {
             subscription,
             models: None,
             limits: Limits::default(),
+            email,
         };
         common.apply(&mut new.disabled, &mut new.models, &mut new.limits);
         let spec = create_account(&self.registry.roster(), new, self.clock.now())?;
@@ -233,6 +262,7 @@ impl<R: Registry> Api<R> {
         let change = AccountChange {
             plan: members.take("plan", input::plan_id)?,
             subscription: members.change("subscription", input::nested_subscription)?,
+            email: members.change("email", input::email)?,
             common: common(&mut members)?,
         };
         members.finish()?;
@@ -298,6 +328,25 @@ impl<R: Registry> Api<R> {
         let overlap = Duration::from_secs(overlap.unwrap_or(OVERLAP_SECONDS));
         let made = rotate_key(&self.registry.roster(), id, overlap, self.clock.now())?;
         self.put_made(made, "key_rotated").await
+    }
+
+    /// Has a message sent again, from the start of its schedule.
+    async fn retry(&self, id: &str) -> Result<Done, Rejection> {
+        let none = || {
+            let words = format!(
+                "There is no message {id:?}; `faregate notifications list` shows all that are kept."
+            );
+            Rejection::new(Reason::NotFound, words)
+        };
+        let read = id.parse().map_err(|()| none())?;
+        let row = self.registry.retry_notification(read).await?;
+        let row = row.ok_or_else(none)?;
+        if row.status == NotificationStatus::Delivered {
+            let words = format!("Message {id:?} was delivered; its receiver has it.");
+            return Err(Rejection::new(Reason::Conflict, words));
+        }
+        tracing::info!(target: "faregate::admin", action = "notification_retried", %id, "message queued again");
+        Ok(json!(row).into())
     }
 
     async fn put_account(

@@ -10,6 +10,7 @@ mod api;
 mod credit;
 mod input;
 mod operations;
+mod payments;
 mod problem;
 mod query;
 mod route;
@@ -32,8 +33,9 @@ use crate::{
     accounts::{AccountSpec, KeySpec, Roster},
     domain::{AccountId, NanoUsd, RequestId},
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, LotRow, NewEntry, NewTransfer,
-        Page, Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
+        Received, UsageQuery, UsageRow,
     },
 };
 
@@ -72,6 +74,22 @@ pub trait Registry: Send + Sync {
         query: UsageQuery,
     ) -> impl Future<Output = Result<Vec<UsageRow>, Rejection>> + Send;
 
+    /// A page of messages to people, newest first.
+    fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> impl Future<Output = Result<Page<NotificationRow>, Rejection>> + Send;
+
+    /// Has a message sent again; the row as it is then, or `None` when there is none. One that was delivered stays as it
+    /// is.
+    fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> impl Future<Output = Result<Option<NotificationRow>, Rejection>> + Send;
+
+    /// Sends a test to everybody who is told anything; to how many.
+    fn test_notification(&self) -> impl Future<Output = Result<usize, Rejection>> + Send;
+
     /// Posts an entry of credit.
     fn credit_add(&self, entry: NewEntry)
     -> impl Future<Output = Result<Posted, Rejection>> + Send;
@@ -93,6 +111,18 @@ pub trait Registry: Send + Sync {
         &self,
         filter: EntryFilter,
     ) -> impl Future<Output = Result<Page<EntryRow, i64>, Rejection>> + Send;
+
+    /// A page of payment events, newest first.
+    fn payment_events(
+        &self,
+        filter: EventFilter,
+    ) -> impl Future<Output = Result<Page<EventRow, i64>, Rejection>> + Send;
+
+    /// Looks at a payment event again. One that was applied stays as it is.
+    fn replay_payment(
+        &self,
+        id: String,
+    ) -> impl Future<Output = Result<Received, Rejection>> + Send;
 
     /// Whether requests are taken; `Err` says in a few words why not.
     fn ready(&self) -> Result<(), &'static str>;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::problem::Rejection;
 use crate::{
     domain::{AccountId, KeyId, ModelName},
-    store::{CallFilter, GroupBy, Outcome, UsageQuery},
+    store::{CallFilter, GroupBy, NotificationFilter, NotificationStatus, Outcome, UsageQuery},
 };
 
 /// Items of a page when nobody says how many.
@@ -127,6 +127,22 @@ pub(super) fn call_filter(query: &mut Query) -> Result<CallFilter, Rejection> {
         outcome: query.take("outcome", outcome)?,
         since: query.parsed("since")?,
         until: query.parsed("until")?,
+        limit: query.limit()?,
+        cursor: query.parsed("cursor")?,
+    })
+}
+
+/// Which messages a query asks for.
+pub(super) fn notification_filter(query: &mut Query) -> Result<NotificationFilter, Rejection> {
+    let status = |word: &str| {
+        NotificationStatus::parse(word).ok_or_else(|| {
+            let known = NotificationStatus::ALL.map(NotificationStatus::as_str);
+            format!("must be one of {}", known.join(", "))
+        })
+    };
+    Ok(NotificationFilter {
+        status: query.take("status", status)?,
+        account: query.take("account", id(AccountId::parse))?,
         limit: query.limit()?,
         cursor: query.parsed("cursor")?,
     })

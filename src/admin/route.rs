@@ -33,6 +33,16 @@ pub(super) enum Resource<'p> {
     Call(Cow<'p, str>),
     /// Sums over calls.
     Usage,
+    /// Messages to people.
+    Notifications,
+    /// A message to everybody, to see whether it arrives.
+    Test,
+    /// The sending of a message, again.
+    Retry(Cow<'p, str>),
+    /// Payment events.
+    Webhooks,
+    /// Looking at a payment event again.
+    Replay(Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -62,6 +72,11 @@ impl<'p> Resource<'p> {
             ("calls", None, None) => Some(Self::Calls),
             ("calls", Some(id), None) => Some(Self::Call(id)),
             ("usage", None, None) => Some(Self::Usage),
+            ("notifications", None, None) => Some(Self::Notifications),
+            ("notifications", Some(id), None) if id == "test" => Some(Self::Test),
+            ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
+            ("webhooks", None, None) => Some(Self::Webhooks),
+            ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
             _ => None,
         }
     }
@@ -73,8 +88,18 @@ impl<'p> Resource<'p> {
             Self::Account(_) => "GET, PATCH",
             Self::Subscription(_) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
-            Self::Rotation(_) | Self::CreditTransfer => "POST",
-            Self::Plans | Self::Calls | Self::Call(_) | Self::Usage | Self::Ledger => "GET",
+            Self::Rotation(_)
+            | Self::CreditTransfer
+            | Self::Retry(_)
+            | Self::Test
+            | Self::Replay(_) => "POST",
+            Self::Plans
+            | Self::Calls
+            | Self::Call(_)
+            | Self::Usage
+            | Self::Ledger
+            | Self::Notifications
+            | Self::Webhooks => "GET",
         }
     }
 }

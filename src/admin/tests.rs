@@ -5,6 +5,8 @@ mod bounds;
 mod credit;
 mod keys;
 mod lists;
+mod notifications;
+mod payments;
 mod transport;
 
 use std::sync::{Arc, Mutex};
@@ -22,8 +24,9 @@ use crate::{
         Timestamp, Usage,
     },
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, LotRow, NewEntry,
-        NewTransfer, Page, Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
+        EventStatus, LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId,
+        NotificationRow, NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -88,6 +91,42 @@ impl Registry for House {
         }])
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:?}"));
+        let data = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(Page {
+            data: data.into(),
+            next_cursor: None,
+        })
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let known = [NotificationStatus::Failed, NotificationStatus::Delivered].map(message);
+        Ok(known
+            .into_iter()
+            .find(|row| row.id == id)
+            .map(|row| match row.status {
+                NotificationStatus::Delivered => row,
+                _ => NotificationRow {
+                    status: NotificationStatus::Pending,
+                    attempts: 0,
+                    next_at: Some(now()),
+                    finished_at: None,
+                    ..row
+                },
+            }))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(3)
+    }
+
     /// An entry whose id begins with `again` was posted before.
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.asked.lock().unwrap().push(format!("{entry:#?}"));
@@ -137,6 +176,39 @@ impl Registry for House {
         })
     }
 
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:#?}"));
+        Ok(Page {
+            data: vec![EventRow {
+                number: 3,
+                id: "stripe:evt_3".to_owned(),
+                vendor: "stripe".to_owned(),
+                kind: "charge.refunded".to_owned(),
+                created_at: now(),
+                received_at: now(),
+                status: EventStatus::Parked,
+                account: None,
+                words: Some("no top-up has come yet".to_owned()),
+                attempts: 2,
+            }],
+            next_cursor: Some(3),
+        })
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        if self.broken {
+            return Err(Rejection::unavailable("The store is full."));
+        }
+        Ok(Received {
+            duplicate: id.ends_with("applied"),
+            id,
+            status: EventStatus::Applied,
+            account: AccountId::parse("bob").ok(),
+            words: Some("25.00 USD added, entry 7".to_owned()),
+            effects: Vec::new(),
+        })
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         self.ready
     }
@@ -164,6 +236,26 @@ impl House {
         let mut roster = self.roster.lock().unwrap();
         change(Arc::make_mut(&mut roster));
         Ok(())
+    }
+}
+
+/// A message of this status. Its id is the status's own.
+fn message(status: NotificationStatus) -> NotificationRow {
+    let id = format!("msg_019aa8f5-0b6e-7cc1-a6b0-00000000000{}", status as u8);
+    NotificationRow {
+        id: id.parse().unwrap(),
+        event: "quota.exhausted".into(),
+        account: Some("acme".into()),
+        key: None,
+        target: "https://hooks.example.com/faregate".into(),
+        recipient: None,
+        status,
+        attempts: 10,
+        next_at: None,
+        last_error: (status == NotificationStatus::Failed).then(|| "it answered 500".into()),
+        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+        finished_at: Some(now()),
+        body: r#"{"type":"quota.exhausted","data":{"account":"acme"}}"#.into(),
     }
 }
 
@@ -197,6 +289,7 @@ fn house() -> House {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        email: None,
         opening_credit: None,
     };
     let key = KeySpec {
@@ -227,6 +320,7 @@ fn house() -> House {
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
         keys: vec![key],
         models: Some(models.into()),
+        customers: std::collections::BTreeMap::new(),
     };
     House {
         roster: Arc::new(Mutex::new(Arc::new(roster))),

@@ -18,6 +18,7 @@ pub(super) fn account(spec: &AccountSpec) -> Value {
         "created_at": created(spec.created_at),
         "disabled": spec.disabled,
         "subscription": spec.subscription.as_ref().map(subscription),
+        "email": spec.email,
         "models": models(spec.models.as_ref()),
     }));
     limits(&mut view, &spec.limits);

@@ -57,10 +57,9 @@ pub async fn preflight(
     )?;
     let Weighed { wanted, found, .. } = weigh(&permitted, &request, desk, Book::weigh).await?;
     let levels = &permitted.caller().key().levels;
-    let ours = output_limit(&wanted, levels, found.lowered);
     Ok(Foretold {
         tokens: found.tokens(),
         money: permitted.terms().map(|_| found.money()),
-        output_limit: ours.then_some(found.output),
+        output_limit: output_limit(&wanted, request.ask, levels, found.output),
     })
 }

@@ -20,9 +20,9 @@ use crate::{
 pub struct Held {
     /// What it holds.
     pub reservation: Reservation,
-    /// The output limit to write into the body, where limits need one and the client named none.
+    /// The output limit to write into the body, where limits need one and the client named none or more.
     pub output_limit: Option<u64>,
-    /// The same, where limits made it less than it would have been.
+    /// The same, where it is less than the client named, or than it would be without limits.
     pub clamped: Option<u64>,
     /// What to tell beside the answer.
     pub notice: Option<Notice>,
@@ -53,9 +53,10 @@ pub async fn reserve(
     let caller = admitted.caller();
     tell_shadow(&taken, caller.account().id.as_str());
 
-    let output_limit =
-        output_limit(&wanted, &caller.key().levels, taken.lowered).then_some(taken.output);
-    let clamped = output_limit.filter(|_| taken.lowered);
+    let levels = &caller.key().levels;
+    let output_limit = output_limit(&wanted, request.ask, levels, taken.output);
+    let named = request.ask.is_some_and(|ask| ask.output_limit.is_some());
+    let clamped = output_limit.filter(|_| taken.lowered || named);
     let key = Arc::clone(caller.key());
     let (subscriber, seat) = admitted.into_parts();
     let draft = Draft {

@@ -26,6 +26,9 @@ const FLOOR: u64 = 256;
 /// A body is counted by a tokenizer only up to this size; beyond it, its bytes are the bound.
 const COUNTED: usize = 64 << 10;
 
+/// Bytes by which a body that names no output limit grows when it names one: `,"max_completion_tokens":` and its digits.
+const OWN_LIMIT: u64 = 48;
+
 /// What is asked, beside the permission.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -83,21 +86,34 @@ pub(super) async fn weigh<T>(
         .map_err(|busy| Refusal::new(code(busy)).about(caller.subject()))?;
 
     let model = model.map(Arc::as_ref);
-    let wanted = want(request, model, terms, &caller.account().plan);
+    let mut wanted = want(request, model, terms, &caller.account().plan);
     let (account, levels) = (caller.account(), &caller.key().levels);
-    let take = |wanted: Wanted| {
-        let found = take(&account.book, levels, &wanted, &desk.clock, account.anchor)?;
-        Ok((wanted, found))
-    };
-    let found = match take(wanted) {
+    let take = |wanted: &Wanted| take(&account.book, levels, wanted, &desk.clock, account.anchor);
+    let found = match take(&wanted) {
         Err(bound) if counting_may_help(&bound) => match count(request, model).await {
-            Some(input) if input < wanted.input => take(Wanted { input, ..wanted }.priced(terms)),
+            Some(input) if input < wanted.input => {
+                wanted = Wanted { input, ..wanted }.priced(terms);
+                take(&wanted)
+            }
             _ => Err(bound),
         },
         found => found,
     };
-    let (wanted, found) =
-        found.map_err(|bound| binding::refuse(&bound, caller.subject(), desk.clock.now()))?;
+    let found = found.map_err(|bound| {
+        let now = desk.clock.now();
+        let affordable = bound.affordable.map(|affordable| {
+            match wanted.with_own_limit(request, model, terms) {
+                // A retry that says so has a longer body than this one.
+                Some(named) => account.book.affordable(levels, &named, now, account.anchor),
+                None => affordable,
+            }
+        });
+        let bound = Binding {
+            affordable,
+            ..bound
+        };
+        binding::refuse(&bound, caller.subject(), now)
+    })?;
     Ok(Weighed {
         slot,
         provider,
@@ -106,13 +122,19 @@ pub(super) async fn weigh<T>(
     })
 }
 
-/// Whether the output limit is ours to write into the body: the client named none, or more than its credit affords.
-pub(super) fn output_limit(wanted: &Wanted, levels: &Levels, lowered: bool) -> bool {
-    match wanted.output {
-        Output::Fixed(_) => false,
-        Output::UpTo { .. } => levels.limits_output(),
-        Output::Clamp(_) => lowered,
-    }
+/// The output limit to write into the body, where what is limited grows with it: the client named none, or more than
+/// `held`, the most that is held for. Then that is all the provider may do.
+pub(super) fn output_limit(
+    wanted: &Wanted,
+    asked: Option<&Ask>,
+    levels: &Levels,
+    held: u64,
+) -> Option<u64> {
+    let ours = match asked.and_then(|ask| ask.output_limit) {
+        Some(own) => own > held,
+        None => matches!(wanted.output, Output::UpTo { .. }),
+    };
+    (ours && levels.limits_output()).then_some(held)
 }
 
 /// What the call may use at most, by what can be seen without counting.
@@ -182,6 +204,25 @@ impl Wanted {
         };
         let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
         Self { quote, ..self }
+    }
+}
+
+impl Wanted {
+    /// The same call once it names its output limit itself; `None` where it does.
+    fn with_own_limit(
+        self,
+        request: &Request<'_>,
+        model: Option<&Model>,
+        terms: Option<&Terms>,
+    ) -> Option<Self> {
+        let ask = request.ask.filter(|ask| ask.output_limit.is_none())?;
+        let window = model.and_then(|model| model.context_window);
+        let input = match ask.opaque_input {
+            true => self.input,
+            false => self.input.saturating_add(OWN_LIMIT),
+        };
+        let input = input.min(window.unwrap_or(u64::MAX));
+        Some(Self { input, ..self }.priced(terms))
     }
 }
 

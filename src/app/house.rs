@@ -2,22 +2,27 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, Lot, Roster},
+    accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster},
     admin::{CreditSheet, Reason, Registry, Rejection, misfits},
     domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
+    notify::Notifier,
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, NewEntry, NewTransfer,
-        Page, Posted, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
+        Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
+    webhooks,
 };
 
-use super::Teller;
+use super::{Bursar, Declared, Teller};
 
 /// Everything that may be published.
 #[derive(Debug)]
@@ -26,6 +31,10 @@ pub struct House {
     store: Store,
     shutdown: Shutdown,
     parts: Mutex<Parts>,
+    /// Set once, when it runs.
+    notifier: OnceLock<Notifier>,
+    /// Payment events come one at a time.
+    paying: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -36,18 +45,35 @@ struct Parts {
     first_seen: HashMap<AccountId, Timestamp>,
     /// Opening credit of the file that has been posted, or found to be posted.
     opened: HashMap<AccountId, NanoUsd>,
+    /// What payment events say of accounts.
+    standings: Standings,
+    declared: Arc<Declared>,
+    webhooks: Arc<webhooks::Settings>,
 }
 
+/// What payment events say, by account.
+pub type Standings = HashMap<AccountId, PaymentStanding>;
+
 /// One roster of what the file and the store say. Where both name the same id or secret the file wins, and the other is
-/// named in the log. An account of the file that `first_seen` does not have keeps its dates as they are.
+/// named in the log. An account of the file that `first_seen` does not have keeps its dates as they are. What payment
+/// events say holds in place of what was declared when they said it.
 pub fn merged(
     file: &Roster,
     accounts: &[AccountSpec],
     keys: &[KeySpec],
     first_seen: &HashMap<AccountId, Timestamp>,
+    standings: &Standings,
 ) -> Roster {
     let mut roster = file.clone();
+    let pay = |account: &mut AccountSpec| {
+        if let Some(standing) = standings.get(&account.id) {
+            standing.overlay(account, |plan| {
+                file.plans.iter().any(|known| known.id == *plan)
+            });
+        }
+    };
     for account in &mut roster.accounts {
+        pay(account);
         if let Some(seen) = first_seen.get(&account.id) {
             account.created_at = *seen;
             date(account);
@@ -59,6 +85,7 @@ pub fn merged(
             tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
         } else {
             let mut account = account.clone();
+            pay(&mut account);
             date(&mut account);
             roster.accounts.push(account);
         }
@@ -105,33 +132,48 @@ impl House {
         shutdown: Shutdown,
         created: (Vec<AccountSpec>, Vec<KeySpec>),
         first_seen: HashMap<AccountId, Timestamp>,
+        standings: Vec<PaymentStanding>,
     ) -> Self {
         let (created, keys) = created;
+        let of_account = |standing: PaymentStanding| (standing.account.clone(), standing);
         let parts = Parts {
             file: Roster::default(),
             accounts: created,
             keys,
             first_seen,
             opened: HashMap::new(),
+            standings: standings.into_iter().map(of_account).collect(),
+            declared: Arc::default(),
+            webhooks: Arc::default(),
         };
         Self {
             accounts,
             store,
             shutdown,
             parts: Mutex::new(parts),
+            notifier: OnceLock::new(),
+            paying: Semaphore::new(1),
         }
+    }
+
+    /// Whom to ask for tests, and to tell of messages that are to be sent again. Only the first call counts.
+    pub fn tell_through(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, parts: &Parts) {
+    fn publish(&self, parts: &mut Parts) {
+        let declared = parts.file.accounts.iter().chain(&parts.accounts);
+        parts.declared = Arc::new(Declared::of(declared, &parts.file.customers));
         self.accounts.publish(merged(
             &parts.file,
             &parts.accounts,
             &parts.keys,
             &parts.first_seen,
+            &parts.standings,
         ));
     }
 
@@ -142,11 +184,15 @@ impl House {
         }
     }
 
-    /// Puts the file's plans, accounts and keys in force, beside what was created.
+    /// Puts the file's plans, accounts and keys in force, beside what was created, and how payment events are read.
     ///
     /// # Errors
     /// When the accounts were first seen, or their opening credit, could not be written.
-    pub async fn set_file(&self, file: Roster) -> Result<(), WriteError> {
+    pub async fn set_file(
+        &self,
+        file: Roster,
+        webhooks: webhooks::Settings,
+    ) -> Result<(), WriteError> {
         let new: Vec<AccountId> = {
             let parts = self.parts();
             let ids = file.accounts.iter().map(|account| &account.id);
@@ -163,7 +209,8 @@ impl House {
         let mut parts = self.parts();
         parts.first_seen.extend(first_seen);
         parts.file = file;
-        self.publish(&parts);
+        parts.webhooks = Arc::new(webhooks);
+        self.publish(&mut parts);
         self.warn_of_misfits();
         Ok(())
     }
@@ -252,7 +299,7 @@ impl Registry for Arc<House> {
             Some(other) => *other = account,
             None => parts.accounts.push(account),
         }
-        self.publish(&parts);
+        self.publish(&mut parts);
         Ok(())
     }
 
@@ -263,7 +310,7 @@ impl Registry for Arc<House> {
             Some(other) => *other = key,
             None => parts.keys.push(key),
         }
-        self.publish(&parts);
+        self.publish(&mut parts);
         Ok(())
     }
 
@@ -288,6 +335,32 @@ impl Registry for Arc<House> {
             .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        let page = self.store.notifications(filter).await;
+        page.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store.retry_notification(id).await.map_err(unwritten)?;
+        if let Some(notifier) = self.notifier.get() {
+            notifier.look();
+        }
+        Ok(row)
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        match self.notifier.get() {
+            Some(notifier) => notifier.test().await.map_err(unwritten),
+            None => Ok(0),
+        }
+    }
+
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.teller().add(entry).await
     }
@@ -307,6 +380,17 @@ impl Registry for Arc<House> {
             .map_err(|error| Rejection::unavailable(error.to_string()))
     }
 
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.store
+            .payment_events(filter)
+            .await
+            .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        self.replay(&id).await
+    }
+
     fn ready(&self) -> Result<(), &'static str> {
         gateway::ready(&self.shutdown, &self.store)
     }
@@ -321,5 +405,6 @@ fn unwritten(error: WriteError) -> Rejection {
     Rejection::new(reason, error.to_string())
 }
 
+mod payments;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Rank 9. The only place that sees everything. Must not know the command line.
 
+mod bursar;
 mod demo;
 mod descriptors;
 mod house;
@@ -9,9 +10,12 @@ mod run;
 mod simulators;
 mod start;
 mod teller;
+mod till;
 
+pub use bursar::{Booked, Bursar};
 pub use demo::commands as demo_commands;
-pub use house::{House, merged};
+pub use house::{House, Standings, merged};
 pub use run::{ServeError, ServeOptions, serve};
 pub use start::{App, StartError};
 pub use teller::Teller;
+pub use till::{Declared, Drawer, Till};

@@ -23,6 +23,7 @@ use crate::{
     gateway::{self, Gateway},
     listener::{BindError, Listener, Shutdown, ShutdownHandle, Tasks, Tuning},
     metering::Desk,
+    notify::Notifier,
     providers::Dialect,
     refusal::Code,
     reload::Fixed,
@@ -47,6 +48,7 @@ pub struct App {
     clock: Clock,
     public: SocketAddr,
     tuning: Tuning,
+    notifier: Notifier,
     admin: Option<SocketAddr>,
     fixed: Fixed,
     drain: Mutex<Duration>,
@@ -117,6 +119,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -136,16 +139,17 @@ impl App {
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
         let accounts =
             Arc::new(Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses));
+        let background = Tasks::default();
         let house = Arc::new(House::new(
             Arc::clone(&accounts),
             store.clone(),
             shutdown.clone(),
             (loaded.accounts, loaded.keys),
             loaded.first_seen,
+            loaded.standings,
         ));
-        house.set_file(roster).await?;
+        house.set_file(roster, gateway.webhooks.clone()).await?;
 
-        let background = Tasks::default();
         background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
@@ -157,15 +161,25 @@ impl App {
             clock.clone(),
             Arc::clone(&metrics),
         ));
-        let gateway = Arc::new(Gateway::new(
-            gateway,
-            accounts,
-            Arc::clone(&desk),
-            store.clone(),
-            log.clone(),
-            shutdown.clone(),
-        ));
+        let gateway = Arc::new(
+            Gateway::new(
+                gateway,
+                Arc::clone(&accounts),
+                Arc::clone(&desk),
+                store.clone(),
+                log.clone(),
+                shutdown.clone(),
+            )
+            .with_payments(Arc::new(Arc::clone(&house))),
+        );
 
+        let notifier = Notifier::start(
+            notifications,
+            (accounts, store.clone(), Arc::clone(&metrics), clock.clone()),
+            &background,
+            &shutdown_admin,
+        );
+        house.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
         let mut admin_address = None;
         if let Some((listener, token)) = admin {
@@ -195,6 +209,7 @@ impl App {
             clock,
             public,
             tuning,
+            notifier,
             admin: admin_address,
             fixed,
             drain: Mutex::new(drain),
@@ -218,6 +233,11 @@ impl App {
         self.admin
     }
 
+    /// What tells people.
+    pub const fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
     /// What is counted.
     pub const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -235,6 +255,7 @@ impl App {
             mut gateway,
             simulated,
             roster,
+            notifications,
             drain,
             ..
         } = config;
@@ -243,8 +264,11 @@ impl App {
             .start(&simulated, &mut gateway, &self.background, shutdown)
             .await?;
         reachable(&mut gateway, configured, self.public);
-        self.house.set_file(roster).await?;
+        self.house
+            .set_file(roster, gateway.webhooks.clone())
+            .await?;
         self.gateway.publish(gateway);
+        self.notifier.publish(notifications);
         self.tuning.change(listener);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;
         if !waiting.is_empty() {

@@ -51,10 +51,9 @@ impl Teller<'_> {
         };
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.post_entry(entry, taken).await;
-        if let Some(draws) = draws
-            && posted.as_ref().map_or(true, |posted| posted.existed)
-        {
-            self.accounts.give_back(&account, amount, &draws);
+        if let Some(draws) = draws {
+            let written = posted.as_ref().is_ok_and(|posted| !posted.existed);
+            self.conclude(&account, amount, &draws, written);
         }
         posted.map_err(refused)
     }
@@ -79,10 +78,9 @@ impl Teller<'_> {
         };
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.transfer(wanted, taken).await;
-        if let Some(draws) = draws
-            && posted.as_ref().map_or(true, |[given, _]| given.existed)
-        {
-            self.accounts.give_back(&from, amount, &draws);
+        if let Some(draws) = draws {
+            let written = posted.as_ref().is_ok_and(|[given, _]| !given.existed);
+            self.conclude(&from, amount, &draws, written);
         }
         let [given, got] = posted.map_err(|error| unposted(error, id.as_deref()))?;
         if !got.existed {
@@ -95,6 +93,15 @@ impl Teller<'_> {
             self.accounts.add_lot(&to, lot);
         }
         Ok([given, got])
+    }
+
+    /// Ends what was drawn in memory: it is in the store now, or it goes back.
+    fn conclude(self, account: &AccountId, amount: NanoUsd, draws: &Draws, written: bool) {
+        if written {
+            self.accounts.drawn(account);
+        } else {
+            self.accounts.give_back(account, amount, draws);
+        }
     }
 
     /// Takes credit that no call holds. It is taken first and looked at then, because calls go on meanwhile.
@@ -166,3 +173,6 @@ fn unposted(error: WriteError, id: Option<&str>) -> Rejection {
         (error, _) => Rejection::unavailable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

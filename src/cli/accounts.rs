@@ -139,6 +139,7 @@ fn created(flags: &CreateAccount) -> Value {
         id,
         plan,
         subscription,
+        email,
         limits,
         json: _,
     } = flags;
@@ -147,6 +148,9 @@ fn created(flags: &CreateAccount) -> Value {
     body.insert("plan".to_owned(), json!(plan));
     if let Some(status) = subscription {
         body.insert("subscription".to_owned(), json!({ "status": status }));
+    }
+    if let Some(email) = email {
+        body.insert("email".to_owned(), json!(email));
     }
     keys::limited(&mut body, limits);
     body.into()
@@ -190,6 +194,7 @@ fn sheet(account: &Value) -> String {
         ("state", state(account).to_owned()),
         ("created", keys::created(account)),
         ("subscription", subscription(account)),
+        ("email", show::text(&account["email"])),
         ("models", show::text(&account["models"])),
         ("limits", show::limits(account)),
     ];

@@ -38,7 +38,7 @@ impl Backend {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
         };
-        match Offline::own(config.roster, &config.store, clock) {
+        match Offline::own(config.roster, &config.store, config.gateway.webhooks, clock) {
             Ok(offline) => Ok(Self::Here(Api::new(offline, clock.clone()))),
             Err(OpenError::Locked { .. }) => match daemon {
                 Some(daemon) => reach(daemon, &file).await,

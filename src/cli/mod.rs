@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod keys;
 mod ledger;
+mod notifications;
 mod offline;
 mod probe_tls;
 mod show;
@@ -21,6 +22,7 @@ mod simulate;
 mod table;
 mod terminal;
 mod usage;
+mod webhooks;
 
 use std::{
     ffi::OsString,
@@ -65,11 +67,16 @@ pub fn run(
         Command::Accounts(command) => {
             loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
         }
+        Command::Notifications(command) => loaded()
+            .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
         Command::Credit(command) => {
             loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
         }
         Command::Ledger(command) => {
             loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
+        }
+        Command::Webhooks(command) => {
+            loaded().and_then(|config| block_on(webhooks::run(command, config, clock, terminal)))
         }
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))

@@ -7,14 +7,16 @@ use std::{
 };
 
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, Roster},
+    accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster},
     admin::{CreditSheet, Registry, Rejection},
-    app::{Teller, merged},
+    app::{Bursar, Declared, Teller, merged},
     domain::{AccountId, Clock, RequestId},
     store::{
-        self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer,
-        OpenError, Page, Posted, ReadError, Reader, Store, StoredCredit, UsageQuery, UsageRow,
+        self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow,
+        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, OpenError,
+        Page, Posted, ReadError, Reader, Received, Store, StoredCredit, UsageQuery, UsageRow,
     },
+    webhooks,
 };
 
 /// What the configuration and the store say together, and the store.
@@ -27,11 +29,26 @@ pub(super) struct Offline {
 #[derive(Debug)]
 enum Files {
     /// Ours alone while we hold it, with the credit that is in it.
-    Owned(Store, Box<Accounts>),
+    Owned(Store, Books),
     /// Looked into; a daemon may be writing.
     Watched(Mutex<Reader>),
     /// There is no store yet.
     None,
+}
+
+/// What belongs to the store of a stopped daemon.
+#[derive(Debug)]
+struct Books {
+    accounts: Arc<Accounts>,
+    declared: Arc<Declared>,
+    webhooks: webhooks::Settings,
+}
+
+fn by_account(standings: Vec<PaymentStanding>) -> HashMap<AccountId, PaymentStanding> {
+    let pairs = standings
+        .into_iter()
+        .map(|standing| (standing.account.clone(), standing));
+    pairs.collect()
 }
 
 impl Offline {
@@ -39,6 +56,7 @@ impl Offline {
     pub(super) fn own(
         declared: Roster,
         settings: &store::Settings,
+        webhooks: webhooks::Settings,
         clock: &Clock,
     ) -> Result<Self, OpenError> {
         let (store, loaded) = Store::open(settings, clock.clone())?;
@@ -47,9 +65,17 @@ impl Offline {
             &loaded.accounts,
             &loaded.keys,
             &loaded.first_seen,
+            &by_account(loaded.standings),
         );
-        let accounts = Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses);
-        Ok(Self::over(roster, Files::Owned(store, Box::new(accounts))))
+        let of = declared.accounts.iter().chain(&loaded.accounts);
+        let books = Books {
+            declared: Arc::new(Declared::of(of, &declared.customers)),
+            accounts: Arc::new(
+                Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses),
+            ),
+            webhooks,
+        };
+        Ok(Self::over(roster, Files::Owned(store, books)))
     }
 
     /// Looks into the store; one that was never made is empty.
@@ -63,7 +89,8 @@ impl Offline {
             reader.accounts().map_err(words)?,
             reader.keys().map_err(words)?,
         );
-        let roster = merged(&declared, &accounts, &keys, &HashMap::new());
+        let standings = by_account(reader.standings().map_err(words)?);
+        let roster = merged(&declared, &accounts, &keys, &HashMap::new(), &standings);
         Ok(Self::over(roster, Files::Watched(Mutex::new(reader))))
     }
 
@@ -90,7 +117,10 @@ impl Offline {
 
     fn teller(&self) -> Result<Teller<'_>, Rejection> {
         match &self.files {
-            Files::Owned(store, accounts) => Ok(Teller { accounts, store }),
+            Files::Owned(store, books) => Ok(Teller {
+                accounts: &books.accounts,
+                store,
+            }),
             Files::Watched(_) | Files::None => Err(only_read()),
         }
     }
@@ -157,6 +187,21 @@ impl Registry for Offline {
         .map_err(|error| Rejection::unavailable(error.to_string()))
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.notifications(filter).await,
+            Files::Watched(reader) => locked(reader).notifications(&filter),
+            Files::None => Ok(Page {
+                data: Vec::new(),
+                next_cursor: None,
+            }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.teller()?.add(entry).await
     }
@@ -189,6 +234,46 @@ impl Registry for Offline {
             }),
         }
         .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        let row = self.store()?.retry_notification(id).await;
+        row.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Err(Rejection::unavailable(
+            "Messages are sent by a running daemon, and none is running. Start it with `faregate serve`.",
+        ))
+    }
+
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        match &self.files {
+            Files::Owned(store, _) => store.payment_events(filter).await,
+            Files::Watched(reader) => locked(reader).payment_events(&filter),
+            Files::None => Ok(Page {
+                data: Vec::new(),
+                next_cursor: None,
+            }),
+        }
+        .map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        let Files::Owned(store, books) = &self.files else {
+            return Err(only_read());
+        };
+        let bursar = Bursar {
+            accounts: &books.accounts,
+            store,
+            settings: &books.webhooks,
+            declared: Arc::clone(&books.declared),
+        };
+        // Nobody is served from here, so there is nothing to publish.
+        bursar.replay(&id).await.map(|(received, _)| received)
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -2,6 +2,7 @@
 
 mod credit;
 mod help;
+mod notifications;
 mod running;
 mod stopped;
 mod tables;

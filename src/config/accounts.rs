@@ -15,8 +15,8 @@ use super::{
 use crate::{
     accounts::{AccountSpec, KeySpec, Source},
     domain::{
-        AccountId, KeyDigest, KeyId, ModelName, PlanId, Secret, Subscription, SubscriptionStatus,
-        Timestamp, Window,
+        AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
+        Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Accounts {
     pub(crate) accounts: Vec<AccountSpec>,
     pub(crate) keys: Vec<KeySpec>,
     pub(crate) demo_keys: Vec<DemoKey>,
+    pub(crate) customers: BTreeMap<(Vendor, String), AccountId>,
     demo_places: Vec<Place>,
     account_paths: BTreeMap<AccountId, String>,
     key_paths: BTreeMap<KeyId, String>,
@@ -95,6 +96,10 @@ impl Accounts {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
         };
+        let email = address(fields, report);
+        if let Some((id, _)) = &id {
+            self.customers(fields, id, report);
+        }
         let owner = Owner {
             account: id.as_ref().map(|(id, _)| id.clone()),
             plan_models,
@@ -114,8 +119,34 @@ impl Accounts {
                 subscription,
                 models: own,
                 limits: limits.limits,
+                email,
                 opening_credit: fields.get("credit"),
             });
+        }
+    }
+
+    /// Notes which customers an account is.
+    fn customers(&mut self, fields: &Fields, id: &AccountId, report: &mut Report) {
+        let others = fields.section("customers");
+        let of = |fields: Option<&Fields>, name: &str| {
+            let (customer, place) = fields?.located::<String>(name)?;
+            Some((customer, place.clone()))
+        };
+        let named = [
+            (Vendor::Stripe, of(Some(fields), "stripe_customer")),
+            (Vendor::Paddle, of(others, "paddle")),
+            (Vendor::LemonSqueezy, of(others, "lemonsqueezy")),
+        ];
+        for (vendor, customer) in named {
+            let Some((customer, place)) = customer else {
+                continue;
+            };
+            let other = self.customers.insert((vendor, customer), id.clone());
+            if let Some(other) = other {
+                let text = format!("is the customer of account {other} too");
+                let problem = report.problem(&place, text);
+                problem.hint("a customer belongs to one account");
+            }
         }
     }
 
@@ -191,6 +222,15 @@ fn once<T: Ord + Clone>(
             known.insert(value.clone(), owner.to_owned());
         }
     }
+}
+
+/// Where an account's people are written to.
+fn address(fields: &Fields, report: &mut Report) -> Option<EmailAddress> {
+    let read = fields.text("email")?.parse();
+    let wrong = |error: InvalidEmailAddress| {
+        report.problem(fields.place_of("email"), error.to_string());
+    };
+    read.map_err(wrong).ok()
 }
 
 fn name<'a, T, E: std::fmt::Display>(

@@ -5,7 +5,7 @@ use std::{fs, io, net::SocketAddr, path::Path};
 use super::{
     Config, accounts,
     fields::Fields,
-    models, payment, plans, prices,
+    models, notifications, payment, plans, prices,
     problem::{Place, Problems, Report},
     providers,
     read::Reader,
@@ -13,7 +13,7 @@ use super::{
     secret::Environment,
     server,
     tls::Clients,
-    tree,
+    tree, webhooks,
 };
 use crate::{accounts::Roster, gateway};
 
@@ -88,8 +88,8 @@ fn compile(
     let server = server::server(server, report);
     let admin = server::admin(root.section("admin"), public, report);
     let store = server::store(root.section("store")?, directory, report);
-    let providers =
-        providers::providers(root.named("providers"), Clients::new(environment), report);
+    let mut clients = Clients::new(environment);
+    let providers = providers::providers(root.named("providers"), &mut clients, report);
     let mut models = models::models(root, &providers, report);
     prices::prices(root, &mut models, report);
     if !models.listed {
@@ -97,11 +97,21 @@ fn compile(
     }
     let routes = routes::routes(root, &providers, &accounts::names(root), report);
     let plans = plans::plans(root.named("plans"), &models, report);
+    let webhooks = webhooks::webhooks(payment, &plans, report);
     let accounts = accounts::accounts(root, &plans, &models, report);
     if public.is_some_and(|public: SocketAddr| !public.ip().is_loopback()) {
         accounts.warn_of_demo_keys(report);
     }
     let known = models.listed.then(|| models.extents());
+    let subscriptions = payment::patience(payment)?;
+    let links = |public_url| payment::links(payment, public_url);
+    let notifications = notifications::notifications(
+        root,
+        (links(String::new()), subscriptions),
+        &mut clients,
+        environment,
+        report,
+    );
     let (server, store) = (server?, store?);
     let providers::Providers {
         settings,
@@ -114,11 +124,12 @@ fn compile(
             models: models.listed.then_some(models.settings),
             routes,
             limits: server.limits,
-            links: payment::links(payment, server.public_url),
-            subscriptions: payment::patience(payment)?,
+            links: links(server.public_url),
+            subscriptions,
             trusted_proxies: server.trusted_proxies,
             heartbeat: root.section("streaming")?.get("heartbeat")?,
             cors: server.cors,
+            webhooks,
         },
         listener: server.listener,
         admin: admin?,
@@ -130,7 +141,9 @@ fn compile(
             accounts: accounts.accounts,
             keys: accounts.keys,
             models: known,
+            customers: accounts.customers,
         },
+        notifications: notifications?,
         drain: server.drain,
         log: server::log(root.section("log")?)?,
         warnings: Vec::new(),

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) enum Value {
     Section(Fields),
     Named(Vec<Named>),
+    /// Texts and the names they stand for.
+    Pairs(Vec<(String, Entry)>),
     List(Vec<Entry>),
     Text(String),
     Secret(Secret),
@@ -131,6 +133,18 @@ impl Fields {
             Some(Value::Named(named)) => named,
             _ => &[],
         }
+    }
+
+    /// The texts of a mapping and the names they stand for, each with its place; empty where the key was left out.
+    pub(crate) fn pairs(&self, name: &str) -> impl Iterator<Item = (&str, &str, &Place)> {
+        let pairs = match self.entry(name).map(|entry| &entry.value) {
+            Some(Value::Pairs(pairs)) => pairs.as_slice(),
+            _ => &[],
+        };
+        pairs.iter().filter_map(|(text, entry)| match &entry.value {
+            Value::Text(name) => Some((text.as_str(), name.as_str(), &entry.place)),
+            _ => None,
+        })
     }
 
     /// The items of a list; `None` where the key was left out.

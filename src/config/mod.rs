@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::{
     accounts::Roster,
     domain::{AccountId, KeyId, ProviderId, Secret},
-    gateway, listener, store,
+    gateway, listener, notify, store,
     telemetry::LogFormat,
 };
 
@@ -20,6 +20,7 @@ mod limits;
 mod locate;
 mod models;
 mod nearest;
+mod notifications;
 mod payment;
 mod plans;
 mod prices;
@@ -34,6 +35,7 @@ mod server;
 mod table;
 mod tls;
 mod tree;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,8 @@ pub struct Config {
     pub demo_keys: Vec<DemoKey>,
     /// Plans, accounts and keys. `created_at` is 0 in all of them: a file does not know when it was first read.
     pub roster: Roster,
+    /// Who is told what happens; `None` tells nobody.
+    pub notifications: Option<notify::Settings>,
     /// How long calls under way may take after a stop signal.
     pub drain: Duration,
     /// How the log looks.

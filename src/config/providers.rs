@@ -84,7 +84,7 @@ impl Providers {
 /// Compiles `providers`.
 pub(crate) fn providers(
     named: &[Named],
-    mut clients: Clients<'_>,
+    clients: &mut Clients<'_>,
     report: &mut Report,
 ) -> Providers {
     let mut providers = Providers::default();
@@ -107,7 +107,7 @@ pub(crate) fn providers(
         if kind == ProviderKind::Simulated {
             providers.simulated.extend(simulated(&id, fields));
         }
-        let settings = settings(id, kind, fields, &mut clients, report);
+        let settings = settings(id, kind, fields, clients, report);
         providers.settings.extend(settings);
     }
     providers

@@ -129,7 +129,7 @@ impl Reader<'_> {
         let problem = self.report.problem(place, "has no value");
         problem.hint(match kind {
             Kind::List(_) => "remove the key, or write [] for an empty list",
-            Kind::Named(_) => "remove the key, or write {} for none",
+            Kind::Named(_) | Kind::Pairs => "remove the key, or write {} for none",
             _ => "remove the key, or write a value",
         });
     }
@@ -154,6 +154,23 @@ impl Reader<'_> {
                 problem.hint("write each below it as `name: {…}`");
                 None
             }
+            (Kind::Pairs, Data::Mapping(pairs)) => {
+                let mut named = Vec::with_capacity(pairs.len());
+                for (key, node) in pairs {
+                    let place = place.below(&key.name, key.at);
+                    if node.is_null() {
+                        self.nothing(Kind::Name, &place);
+                    } else if let Some(value) = self.value(Kind::Name, hint, node, &place) {
+                        named.push((key.name.clone(), Entry { place, value }));
+                    }
+                }
+                Some(Value::Pairs(named))
+            }
+            (Kind::Pairs, _) => {
+                let problem = self.report.problem(place, "must be a mapping");
+                problem.hint("write each below it as `theirs: ours`");
+                None
+            }
             (Kind::List(item), Data::Sequence(nodes)) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for (index, node) in nodes.iter().enumerate() {
@@ -171,7 +188,9 @@ impl Reader<'_> {
                 problem.hint("write each item below it after `- `, or all within [ ]");
                 None
             }
-            (Kind::Secret, Data::Mapping(pairs)) => self.secret_file(pairs, place),
+            (Kind::Secret | Kind::MaybeSecret, Data::Mapping(pairs)) => {
+                self.secret_file(pairs, place)
+            }
             (kind, Data::Scalar { text, .. }) => self.scalar(kind, hint, text, place),
             (_, Data::Sequence(_) | Data::Mapping(_)) => {
                 let problem = self.report.problem(place, "must be a single value");

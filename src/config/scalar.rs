@@ -44,14 +44,16 @@ impl Wrong {
 /// Reads a text as its kind. Sections, lists and mappings are not texts; nothing of them gets here.
 pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, Wrong> {
     match kind {
-        Kind::Text if text.is_empty() => Err(Wrong::new("is empty", "remove the key or write one")),
-        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Text | Kind::MoneyOrShare if text.is_empty() => {
+            Err(Wrong::new("is empty", "remove the key or write one"))
+        }
+        Kind::Text | Kind::MoneyOrShare => Ok(Value::Text(text.to_owned())),
         Kind::Name => name(text).map(Value::Text),
         Kind::Secret if text.is_empty() => Err(Wrong::new(
             "is empty",
             "remove the key, or check the variable it is taken from",
         )),
-        Kind::Secret => Ok(Value::Secret(Secret::new(text.to_owned()))),
+        Kind::Secret | Kind::MaybeSecret => Ok(Value::Secret(Secret::new(text.to_owned()))),
         Kind::Path if text.is_empty() => Err(Wrong::new("is empty", "write the path of a file")),
         Kind::Path => Ok(Value::Path(directory.join(text))),
         Kind::Flag => match text {
@@ -79,7 +81,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money { zero } => money(text, zero).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
-        Kind::Section(_) | Kind::Named(_) | Kind::List(_) => {
+        Kind::Section(_) | Kind::Named(_) | Kind::Pairs | Kind::List(_) => {
             Err(Wrong::new("is a single value", "write a mapping or a list"))
         }
     }

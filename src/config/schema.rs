@@ -79,14 +79,18 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             let each = reference(section, definitions);
             json!({"type": "object", "additionalProperties": each})
         }
+        Kind::Pairs => {
+            let name = self::kind(Kind::Name, definitions);
+            json!({"type": "object", "additionalProperties": name})
+        }
         Kind::List(item) => {
             let item = self::kind(*item, definitions);
             json!({"type": "array", "items": item})
         }
         Kind::Text | Kind::Path | Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
         Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,128}$"),
-        Kind::Secret => json!({"anyOf": [
-            {"type": "string", "minLength": 1},
+        Kind::Secret | Kind::MaybeSecret => json!({"anyOf": [
+            {"type": "string", "minLength": u8::from(matches!(kind, Kind::Secret))},
             {"type": "object", "additionalProperties": false, "required": ["file"],
              "properties": {"file": {"type": "string", "description": "A file with the secret; a line break at its end is cut."}}},
         ]}),
@@ -114,6 +118,13 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Size { .. } => pattern("^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$"),
         Kind::Price { .. } | Kind::Factor => decimal(true),
         Kind::Money { zero } => decimal(zero),
+        Kind::MoneyOrShare => {
+            let mut either = decimal(true);
+            if let Some(Value::Array(any)) = either.get_mut("anyOf") {
+                any.push(json!({"type": "string", "pattern": "^[1-9][0-9]?%$"}));
+            }
+            either
+        }
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::Url => pattern("^[Hh][Tt][Tt][Pp][Ss]?://[^?#@]+$"),
         Kind::Network => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),

@@ -3,11 +3,14 @@
 //! Reading, unknown keys, hints, defaults and the JSON schema all come from here, so that they cannot differ.
 
 mod billing;
+mod notifications;
 mod prices;
 mod server;
 mod upstream;
+mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
+pub(crate) use notifications::NOTIFICATIONS;
 pub(crate) use prices::PRICE;
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
@@ -63,6 +66,10 @@ pub(crate) enum Kind {
     Name,
     /// A text that is never shown, or `{file: path}`.
     Secret,
+    /// The same, and it may be empty.
+    MaybeSecret,
+    /// A mapping from texts that others chose to names.
+    Pairs,
     /// A file, from the directory of the YAML file.
     Path,
     /// `true` or `false`.
@@ -90,6 +97,8 @@ pub(crate) enum Kind {
         /// Whether 0 is an amount here.
         zero: bool,
     },
+    /// An exact amount of dollars, or a part of something in percent. Whoever compiles it reads it.
+    MoneyOrShare,
     /// An IP address and a port.
     Address,
     /// Scheme, host and path.
@@ -241,6 +250,11 @@ pub(crate) static ROOT: Section = Section {
             "Where people pay, and how patient the house is.",
         )
         .or(IMPLIED),
+        key(
+            "notifications",
+            Kind::Section(&NOTIFICATIONS),
+            "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+        ),
         key(
             "streaming",
             Kind::Section(&STREAMING),

@@ -7,6 +7,8 @@ use super::{Config, Environment, Problems, parse};
 mod cross;
 mod mistakes;
 mod mutated;
+mod notifications;
+mod payments;
 mod pem;
 mod scalars;
 mod settings;

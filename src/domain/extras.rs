@@ -95,12 +95,19 @@ impl ServiceTier {
             .unwrap_or_default()
     }
 
-    /// Whether calls are served in this way when they ask for nothing: `auto` and `default` (OpenAI), `standard` and
-    /// `standard_only` (Anthropic), `on_demand` (Groq).
+    /// Whether calls are served in this way when they ask for nothing: `auto` and `default` (OpenAI), `standard`,
+    /// `standard_only` and, for where it is computed, `global` (Anthropic), `on_demand` (Groq).
     ///
     /// `auto` leaves the choice to a setting at the provider, which is the house's own and part of its price.
     pub fn is_usual(&self) -> bool {
-        let usual = ["auto", "default", "standard", "standard_only", "on_demand"];
+        let usual = [
+            "auto",
+            "default",
+            "standard",
+            "standard_only",
+            "on_demand",
+            "global",
+        ];
         usual.contains(&self.as_str())
     }
 }

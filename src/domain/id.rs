@@ -75,6 +75,13 @@ macro_rules! name {
                 serializer.serialize_str(&self.0)
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let name = std::borrow::Cow::<'de, str>::deserialize(from)?;
+                Self::parse(&name).map_err(serde::de::Error::custom)
+            }
+        }
     };
 }
 

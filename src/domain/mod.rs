@@ -4,6 +4,7 @@
 
 mod clock;
 mod digest;
+mod email;
 mod extras;
 mod id;
 mod limit;
@@ -13,10 +14,12 @@ mod secret;
 mod subscription;
 mod timestamp;
 mod tokens;
+mod vendor;
 mod window;
 
 pub use clock::Clock;
 pub use digest::{InvalidDigest, KeyDigest};
+pub use email::{EmailAddress, InvalidEmailAddress};
 pub use extras::{Extras, Feature, Features, ServiceTier};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
@@ -26,4 +29,5 @@ pub use secret::Secret;
 pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::Usage;
+pub use vendor::Vendor;
 pub use window::{Anchor, Per, Window};

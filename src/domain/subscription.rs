@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{Anchor, Timestamp, Window};
 
 /// The payment provider's word for a subscription (Stripe's names, which the others map to).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
     /// In a trial.
     Trialing,

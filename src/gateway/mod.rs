@@ -20,6 +20,7 @@ mod settings;
 mod snapshot;
 mod stack;
 mod vet;
+mod webhook;
 mod words;
 
 pub use reply::ReplyBody;
@@ -28,3 +29,4 @@ pub use settings::{
 };
 pub use snapshot::Snapshot;
 pub use stack::{Gateway, ready};
+pub use webhook::{Boxed, Payments, Signed, Taken, Untaken};

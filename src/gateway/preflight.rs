@@ -164,7 +164,9 @@ fn call(head: &Parts) -> Result<Parts, Refusal> {
 fn destination(snapshot: &Snapshot, call: &Parts) -> Result<Destination, Refusal> {
     match route::route(snapshot, call)? {
         Place::Remote(destination) | Place::Listing(destination) => Ok(destination),
-        Place::Open(_) | Place::Limits | Place::Preflight => Err(Code::RouteNotFound.into()),
+        Place::Open(_) | Place::Limits | Place::Preflight | Place::Webhook(_) => {
+            Err(Code::RouteNotFound.into())
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use http::{Method, request::Parts};
 use super::{RouteDialect, Snapshot, snapshot::Prefix};
 use crate::{
     call::Destination,
+    domain::Vendor,
     providers::{Dialect, Endpoint},
     refusal::{Code, Detail, Refusal},
 };
@@ -18,6 +19,8 @@ pub(super) enum Place {
     Open(Open),
     /// Answered here, about the key.
     Limits,
+    /// A payment provider's event.
+    Webhook(Vendor),
     /// Answered here, about a call that the key could make.
     Preflight,
     /// A list of the models that the key may use, or one of them.
@@ -43,6 +46,9 @@ pub(super) enum Open {
 /// 404 for a path that nothing serves, 405 for a known endpoint with another method.
 pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal> {
     let path = head.uri.path();
+    if let Some(place) = webhook(snapshot, path, &head.method)? {
+        return Ok(place);
+    }
     if let Some(place) = reserved(path, &head.method)? {
         return Ok(place);
     }
@@ -102,6 +108,19 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
 /// The dialect that a refusal is written in before, or without, a place.
 pub(super) fn dialect_of(path: &str) -> Dialect {
     Endpoint::classify(path).0
+}
+
+/// The endpoint of a payment provider; one without a usable secret does not exist.
+fn webhook(snapshot: &Snapshot, path: &str, method: &Method) -> Result<Option<Place>, Refusal> {
+    let vendor = path
+        .strip_prefix("/faregate/webhooks/")
+        .and_then(Vendor::parse)
+        .filter(|vendor| snapshot.webhooks.endpoint(*vendor).is_some());
+    match vendor {
+        Some(vendor) if *method == Method::POST => Ok(Some(Place::Webhook(vendor))),
+        Some(_) => Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow("POST"))),
+        None => Ok(None),
+    }
 }
 
 fn reserved(path: &str, method: &Method) -> Result<Option<Place>, Refusal> {

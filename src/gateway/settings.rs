@@ -9,7 +9,7 @@ use crate::{
     prices::{Pico, Schedule},
     providers::Dialect,
     refusal::Links,
-    upstream,
+    upstream, webhooks,
 };
 
 /// Everything the gateway needs to know. A reload replaces it whole.
@@ -33,6 +33,8 @@ pub struct Settings {
     pub heartbeat: Option<Duration>,
     /// Which web pages may call.
     pub cors: Cors,
+    /// Where payment providers tell of payments.
+    pub webhooks: webhooks::Settings,
 }
 
 /// A public model and where it is served.

@@ -10,6 +10,7 @@ use crate::{
     providers::{Dialect, ProviderKind},
     refusal::Links,
     upstream::{self, Upstream},
+    webhooks,
 };
 
 /// What requests read. A reload publishes another one; requests under way keep theirs.
@@ -24,6 +25,7 @@ pub struct Snapshot {
     pub(super) subscriptions: crate::domain::SubscriptionPolicy,
     pub(super) trusted_proxies: Vec<ipnet::IpNet>,
     pub(super) heartbeat: Option<std::time::Duration>,
+    pub(super) webhooks: webhooks::Settings,
 }
 
 /// A route and how its prefix is read.
@@ -57,6 +59,7 @@ impl Snapshot {
             trusted_proxies,
             heartbeat,
             cors,
+            webhooks,
         } = settings;
         let kinds: HashMap<ProviderId, ProviderKind> = providers
             .iter()
@@ -139,6 +142,7 @@ impl Snapshot {
             subscriptions,
             trusted_proxies,
             heartbeat,
+            webhooks,
         }
     }
 }

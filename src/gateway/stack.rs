@@ -19,11 +19,13 @@ use super::{
     read::read,
     route::{self, Open, Place},
     vet,
+    webhook::{self, Payments},
 };
 use crate::{
     accounts::Accounts,
     admission::{self, Admitted, authenticate, policy, rate, reserve, standing},
     call::{Destination, Toll},
+    domain::Vendor,
     listener::{InFlight, Peer, Shutdown},
     metering::Desk,
     refusal::{Code, Refusal},
@@ -40,6 +42,7 @@ pub struct Gateway {
     store: Store,
     observer: Arc<Observer>,
     shutdown: Shutdown,
+    payments: Option<Arc<dyn Payments>>,
 }
 
 impl Gateway {
@@ -64,6 +67,16 @@ impl Gateway {
                 clock,
             }),
             shutdown,
+            payments: None,
+        }
+    }
+
+    /// Who is told of payments; without one there are no endpoints for them.
+    #[must_use]
+    pub fn with_payments(self, payments: Arc<dyn Payments>) -> Self {
+        Self {
+            payments: Some(payments),
+            ..self
         }
     }
 
@@ -130,6 +143,7 @@ impl Gateway {
         let destination = match route::route(snapshot, head)? {
             Place::Open(place) => return self.open(&place, snapshot, manner),
             Place::Limits => return self.limits(snapshot, seen, head),
+            Place::Webhook(vendor) => return self.webhook(vendor, snapshot, head, unread).await,
             Place::Preflight => {
                 #[expect(
                     clippy::disallowed_methods,
@@ -239,6 +253,23 @@ impl Gateway {
             &mut fields,
         )?;
         Ok(Reply::Ours(local, fields))
+    }
+
+    async fn webhook(
+        &self,
+        vendor: Vendor,
+        snapshot: &Snapshot,
+        head: &Parts,
+        unread: &mut Option<Incoming>,
+    ) -> Result<Reply, Refusal> {
+        if self.shutdown.is_draining() {
+            return Err(Code::Draining.into());
+        }
+        let payments = self.payments.as_ref().ok_or(Code::RouteNotFound)?;
+        let signed = webhook::read((vendor, snapshot), head, unread, self.desk.clock.now()).await?;
+        let mut fields = HeaderMap::new();
+        let told = webhook::take(payments, signed, &self.desk.tasks).await?;
+        Ok(Reply::Ours(Local::json(told, &mut fields), fields))
     }
 
     fn limits(

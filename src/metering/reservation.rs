@@ -293,7 +293,7 @@ impl Open {
         });
         let now = self.desk.clock.elapsed();
         let model = draft.model.as_ref();
-        self.slot.hold(&HoldRecord {
+        self.slot.write_hold(&HoldRecord {
             id: draft.id,
             at: draft.at,
             account: key.account.id.clone(),

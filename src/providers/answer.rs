@@ -31,6 +31,14 @@ const WRITTEN: [&str; 16] = [
     "code",
 ];
 
+/// What a model wrote or drew.
+#[derive(Debug, Clone, Copy, Default)]
+struct Made {
+    /// Bytes of text.
+    text: u64,
+    images: u64,
+}
+
 /// What one document says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Seen {
@@ -58,7 +66,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
     let mut seen = Seen::default();
     let (mut usage, mut no_choices) = (false, false);
     let mut kind = None;
-    let mut delta = 0;
+    let (mut made, mut delta) = (Made::default(), Made::default());
     reader.members(|reader, name| {
         if name.is("usage") {
             usage |= tally.read(reader)?;
@@ -66,16 +74,21 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             no_choices = reader.kind()? == Kind::Array;
             reader.elements(|reader| {
                 no_choices = false;
-                choice(reader, &mut seen.text)
+                choice(reader, &mut made)
             })?;
         } else if name.is("delta") {
             // Of responses (a string) and messages (an object); which deltas are text, the type says.
-            delta += written(reader, 0)?;
+            written(reader, 0, &mut delta)?;
         } else if name.is("message") || name.is("response") {
             // Messages' first event, and responses' events of their whole.
             reader.members(|reader, name| {
                 if name.is("usage") {
                     tally.read(reader)?;
+                } else if name.is("output") {
+                    // Its text came before, in deltas of its own.
+                    let mut whole = Made::default();
+                    written(reader, 0, &mut whole)?;
+                    made.images += whole.images;
                 } else {
                     reader.skip()?;
                 }
@@ -83,7 +96,10 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             })?;
         } else if name.is("content") || name.is("output") {
             // The answers of messages and responses that are no stream.
-            seen.text += written(reader, 0)?;
+            written(reader, 0, &mut made)?;
+        } else if name.is("usage_info") {
+            // Mistral's, of documents.
+            tally.read(reader)?;
         } else {
             let value = reader.skip()?;
             if name.is("type") {
@@ -97,8 +113,10 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
     reader.end()?;
     let is = |wanted: &str| kind.is_some_and(|kind| kind.is(wanted));
     if !is("response.audio.delta") {
-        seen.text += delta;
+        made.text += delta.text;
     }
+    seen.text = made.text;
+    tally.made_images(made.images + delta.images);
     seen.usage_chunk = usage && no_choices;
     seen.final_usage = seen.usage_chunk || (usage && is("message_delta"));
     seen.ends = is("message_stop")
@@ -109,41 +127,49 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
     Ok(seen)
 }
 
-/// Adds the text of one of `choices`.
-fn choice(reader: &mut Reader<'_>, text: &mut u64) -> Result<(), Fault> {
+/// Adds what is in one of `choices`.
+fn choice(reader: &mut Reader<'_>, made: &mut Made) -> Result<(), Fault> {
     reader.members(|reader, name| {
         if name.is("delta") || name.is("message") || name.is("text") {
-            *text += written(reader, 0)?;
+            written(reader, 0, made)
         } else {
             reader.skip()?;
+            Ok(())
         }
-        Ok(())
     })
 }
 
-/// Bytes of text in a value that the model wrote.
-fn written(reader: &mut Reader<'_>, level: usize) -> Result<u64, Fault> {
-    let mut bytes = 0;
+/// Adds what is in a value that the model wrote.
+///
+/// Pictures are items of OpenAI's image tool in responses, and `images` beside the text of a chat, as models that
+/// draw by themselves have it (OpenRouter, Gemini).
+fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(), Fault> {
     match reader.kind()? {
-        Kind::Array if level < NESTED => reader.elements(|reader| {
-            bytes += written(reader, level + 1)?;
-            Ok::<(), Fault>(())
-        })?,
+        Kind::Array if level < NESTED => {
+            reader.elements(|reader| written(reader, level + 1, made))?;
+        }
         Kind::Object if level < NESTED => reader.members(|reader, name| {
             if name.is("input") {
                 // A tool's input, as JSON and not as text.
                 let span = reader.skip()?.span;
-                bytes += (span.end - span.start) as u64;
+                made.text += (span.end - span.start) as u64;
+            } else if name.is("images") {
+                reader.elements(|reader| {
+                    made.images += 1;
+                    reader.skip().map(drop)
+                })?;
             } else if WRITTEN.iter().any(|known| name.is(known)) {
-                bytes += written(reader, level + 1)?;
+                written(reader, level + 1, made)?;
             } else {
-                reader.skip()?;
+                let value = reader.skip()?;
+                let drawn = |kind: Text<'_>| kind.is("image_generation_call");
+                made.images += u64::from(name.is("type") && value.text().is_some_and(drawn));
             }
             Ok::<(), Fault>(())
         })?,
-        _ => bytes = reader.skip()?.text().map_or(0, Text::len),
+        _ => made.text += reader.skip()?.text().map_or(0, Text::len),
     }
-    Ok(bytes)
+    Ok(())
 }
 
 #[cfg(test)]

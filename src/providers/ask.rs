@@ -3,6 +3,7 @@
 //! Owns which members of a body decide about money and limits, and refuses a body in which two readers could
 //! see two different values for one of them. Must not know plans, accounts or what a model costs.
 
+mod extras;
 mod input;
 mod members;
 
@@ -14,7 +15,7 @@ use super::{
     Endpoint,
     json::{DEPTH, Fault, Kind, Reader, Text, Value},
 };
-use crate::domain::{Extras, InvalidId, ModelName};
+use crate::domain::{Extras, Feature, InvalidId, ModelName};
 
 /// Longest end user's name that is kept, in bytes.
 const END_USER: usize = 256;
@@ -128,6 +129,9 @@ impl Ask {
         reader.members(|reader, name| ask.member(reader, name, &mut seen))?;
         reader.end()?;
         ask.output_limit = ask.largest_limit();
+        // Anthropic reads neither sound nor anything else that costs more than text.
+        ask.extras.unseen_input =
+            ask.opaque_input && !matches!(endpoint, Endpoint::Messages | Endpoint::CountTokens);
         Ok(ask)
     }
 
@@ -154,6 +158,12 @@ impl Ask {
     }
 
     const fn nothing(endpoint: Endpoint, input_bytes: u64) -> Self {
+        let mut extras = Extras::PLAIN;
+        // Caches of OpenAI and its imitators are written to unasked.
+        extras.cache_write = matches!(
+            endpoint,
+            Endpoint::ChatCompletions | Endpoint::Completions | Endpoint::Responses
+        );
         Self {
             model: None,
             stream: false,
@@ -161,7 +171,7 @@ impl Ask {
             answers: 1,
             tools: false,
             opaque_input: false,
-            extras: Extras::PLAIN,
+            extras,
             include_usage: None,
             end_user: None,
             input_bytes,
@@ -187,6 +197,8 @@ impl Ask {
             Member::Tools => self.tools(reader)?,
             Member::StreamOptions => self.stream_options(reader)?,
             Member::Metadata => self.metadata(reader)?,
+            Member::Modalities => self.modalities(reader)?,
+            Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
             other => {
                 let value = reader.skip()?;
                 self.value(other, &value)?;
@@ -227,6 +239,18 @@ impl Ask {
                 self.opaque_input |= value.kind == Kind::Object;
             }
             Member::StoredInput => self.opaque_input |= !null,
+            Member::WebSearch if !null => self.server_tool(Feature::WebSearch),
+            Member::McpServers if !null => self.server_tool(Feature::Mcp),
+            Member::Background if self.endpoint == Endpoint::Responses => {
+                if boolean("background", value)?.unwrap_or(false) {
+                    self.extras.features.insert(Feature::Background);
+                }
+            }
+            Member::ServiceTier if !null => self.served(value),
+            Member::Speed if !null && self.endpoint == Endpoint::Messages => self.served(value),
+            Member::Audio if !null && self.endpoint == Endpoint::ChatCompletions => {
+                self.extras.audio_output = true;
+            }
             Member::User | Member::SafetyIdentifier => self.named(value),
             _ => {}
         }

@@ -207,6 +207,7 @@ impl Sight {
             usage,
             suspect,
             partial: usage.is_some() && !whole,
+            images: self.tally.images(),
             ..self.observed
         }
     }

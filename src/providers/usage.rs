@@ -26,6 +26,8 @@ pub struct Observed {
     pub output_bytes: u64,
     /// Events of a stream that carried such text.
     pub output_events: u64,
+    /// Pictures in the answer.
+    pub images: u64,
     /// Whether the stream told of an error after its head.
     pub error_event: bool,
 }
@@ -39,6 +41,13 @@ pub(super) struct Tally {
     cached: Option<u64>,
     cache_write: Option<u64>,
     reasoning: Option<u64>,
+    cache_write_5m: Option<u64>,
+    cache_write_1h: Option<u64>,
+    audio_input: Option<u64>,
+    audio_output: Option<u64>,
+    seconds: Option<u64>,
+    pages: Option<u64>,
+    images: u64,
     seen: bool,
     suspect: bool,
 }
@@ -76,6 +85,7 @@ impl Observed {
                 let usage = Usage {
                     input: input_tokens,
                     output: counted,
+                    images: self.images,
                     ..Usage::default()
                 };
                 (usage, true)
@@ -88,8 +98,9 @@ impl Tally {
     /// Reads a usage object; `null` says nothing. Returns whether it was an object.
     ///
     /// The names are OpenAI's for chat and completions (`prompt_tokens`), OpenAI's for responses
-    /// (`input_tokens`) and Anthropic's (`cache_read_input_tokens`); no two APIs use one name for two things but
-    /// for whether `input_tokens` includes the cache, which [`Tally::usage`] knows.
+    /// (`input_tokens`), Anthropic's (`cache_read_input_tokens`) and Mistral's (`prompt_audio_seconds`,
+    /// `pages_processed`); no two APIs use one name for two things but for whether `input_tokens` includes the cache,
+    /// which [`Tally::usage`] knows.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
         match reader.kind()? {
             Kind::Object => {}
@@ -118,6 +129,20 @@ impl Tally {
                 &mut self.cached
             } else if is(&["cache_creation_input_tokens"]) {
                 &mut self.cache_write
+            } else if is(&["prompt_audio_seconds"]) {
+                &mut self.seconds
+            } else if is(&["pages_processed"]) {
+                &mut self.pages
+            } else if is(&["cache_creation"]) {
+                return reader.members(|reader, name| {
+                    let value = reader.skip()?;
+                    if name.is("ephemeral_5m_input_tokens") {
+                        put(&mut self.cache_write_5m, &value, suspect);
+                    } else if name.is("ephemeral_1h_input_tokens") {
+                        put(&mut self.cache_write_1h, &value, suspect);
+                    }
+                    Ok(())
+                });
             } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
                 return reader.members(|reader, name| {
                     let value = reader.skip()?;
@@ -125,6 +150,8 @@ impl Tally {
                         put(&mut self.cached, &value, suspect);
                     } else if name.is("cache_write_tokens") {
                         put(&mut self.cache_write, &value, suspect);
+                    } else if name.is("audio_tokens") {
+                        put(&mut self.audio_input, &value, suspect);
                     }
                     Ok(())
                 });
@@ -133,6 +160,8 @@ impl Tally {
                     let value = reader.skip()?;
                     if name.is("reasoning_tokens") || name.is("thinking_tokens") {
                         put(&mut self.reasoning, &value, suspect);
+                    } else if name.is("audio_tokens") {
+                        put(&mut self.audio_output, &value, suspect);
                     }
                     Ok(())
                 });
@@ -146,6 +175,16 @@ impl Tally {
         Ok(true)
     }
 
+    /// Counts pictures, each of which comes once.
+    pub(super) const fn made_images(&mut self, images: u64) {
+        self.images = self.images.saturating_add(images);
+    }
+
+    /// Pictures in the answer.
+    pub(super) const fn images(&self) -> u64 {
+        self.images
+    }
+
     /// What was used, and whether the figures are suspect.
     pub(super) fn usage(&self, endpoint: Endpoint) -> (Option<Usage>, bool) {
         let no_output = matches!(endpoint, Endpoint::Embeddings).then_some(0);
@@ -153,7 +192,10 @@ impl Tally {
             return (None, self.suspect || self.seen);
         };
         let cached = self.cached.unwrap_or(0);
-        let write = self.cache_write.unwrap_or(0);
+        let hour = self.cache_write_1h.unwrap_or(0);
+        // The parts by how long they are kept may come without the whole.
+        let parts = hour + self.cache_write_5m.unwrap_or(0);
+        let write = self.cache_write.unwrap_or(0).max(parts);
         let reasoning = self.reasoning.unwrap_or(0);
         let mut suspect = self.suspect;
         let mut usage = Usage {
@@ -162,7 +204,12 @@ impl Tally {
             cache_write: write,
             output,
             reasoning,
-            ..Usage::default()
+            cache_write_1h: hour,
+            audio_input: self.audio_input.unwrap_or(0),
+            audio_output: self.audio_output.unwrap_or(0),
+            images: self.images,
+            seconds: self.seconds.unwrap_or(0),
+            pages: self.pages.unwrap_or(0),
         };
         if endpoint == Endpoint::Messages {
             // Anthropic counts what it reads from and writes to its cache beside the input. None is above 2^40.
@@ -171,6 +218,7 @@ impl Tally {
             suspect = true;
             usage.cached_input = cached.min(input);
             usage.cache_write = write.min(input - usage.cached_input);
+            usage.cache_write_1h = hour.min(usage.cache_write);
         }
         let beside = Some(input + output + reasoning) == self.total;
         if reasoning > 0 && beside {
@@ -179,6 +227,13 @@ impl Tally {
         } else if reasoning > output {
             suspect = true;
             usage.reasoning = output;
+        }
+        for (part, whole) in [
+            (&mut usage.audio_input, usage.input),
+            (&mut usage.audio_output, usage.output),
+        ] {
+            suspect |= *part > whole;
+            *part = whole.min(*part);
         }
         (Some(usage), suspect)
     }

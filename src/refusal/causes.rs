@@ -100,6 +100,10 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "The model is served in another dialect than this path's",
             "call it at the path of its own dialect",
         ),
+        Code::InvalidSignature => (
+            "The signature does not belong to this body and a secret of this endpoint, or it is too old",
+            "check the secret and the clock, and send the event again",
+        ),
         Code::RequestTimeout => (
             "The request did not arrive in time",
             "send it again over a faster or steadier connection",

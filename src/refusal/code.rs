@@ -71,6 +71,8 @@ pub enum Code {
     AmbiguousJson,
     /// 400: endpoint not in this dialect.
     EndpointNotInDialect,
+    /// 400: invalid signature.
+    InvalidSignature,
     /// 408: request timeout.
     RequestTimeout,
     /// 413: body too large.
@@ -113,7 +115,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::InvalidApiKey,
         Self::AmbiguousCredentials,
         Self::PermissionDenied,
@@ -147,6 +149,7 @@ impl Code {
         Self::InvalidJson,
         Self::AmbiguousJson,
         Self::EndpointNotInDialect,
+        Self::InvalidSignature,
         Self::RequestTimeout,
         Self::BodyTooLarge,
         Self::TargetTooLong,
@@ -204,6 +207,7 @@ impl Code {
             Self::InvalidJson => "invalid_json",
             Self::AmbiguousJson => "ambiguous_json",
             Self::EndpointNotInDialect => "endpoint_not_in_dialect",
+            Self::InvalidSignature => "invalid_signature",
             Self::RequestTimeout => "request_timeout",
             Self::BodyTooLarge => "body_too_large",
             Self::TargetTooLong => "target_too_long",
@@ -262,6 +266,7 @@ impl Code {
             Self::InvalidJson => "Invalid JSON",
             Self::AmbiguousJson => "Ambiguous JSON",
             Self::EndpointNotInDialect => "Endpoint not in this dialect",
+            Self::InvalidSignature => "Invalid signature",
             Self::RequestTimeout => "Request timeout",
             Self::BodyTooLarge => "Body too large",
             Self::TargetTooLong => "Target too long",
@@ -296,6 +301,7 @@ impl Code {
             | Self::InvalidJson
             | Self::AmbiguousJson
             | Self::EndpointNotInDialect
+            | Self::InvalidSignature
             | Self::ModelNotPriced => StatusCode::BAD_REQUEST,
             Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
             Self::PlanUpgradeRequired

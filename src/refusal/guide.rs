@@ -241,6 +241,14 @@ check here could look at another value than the provider.",
             "Call the path that the message names, with the SDK of that provider.",
             "Keep the model and the SDK together in configuration.",
         ),
+        Code::InvalidSignature => Guide::new(
+            "A payment event came without a signature that belongs to its body and to a secret of the endpoint, or \
+its time was more than five minutes away. For safety the answer does not say which.",
+            "Compare the secret in the payment provider's dashboard with the one in the configuration, look into the \
+gateway's log, which says what was wrong, and send the event again from the dashboard. Nothing between the provider \
+and the gateway may change the body by a single byte.",
+            "While you change a secret, list the old and the new one, and keep the machine's clock right.",
+        ),
         Code::RequestTimeout => Guide::new(
             "The request did not arrive whole in time.",
             "Send it again; over a slow connection, send less at once.",

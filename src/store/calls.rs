@@ -61,11 +61,11 @@ pub struct Page<T, C = Cursor> {
     pub next_cursor: Option<C>,
 }
 
-/// A place in the list of calls: after one of them. To be passed back as it was given.
+/// A place in a list that is ordered by time: after one of its items. To be passed back as it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    at: Timestamp,
-    id: RequestId,
+    pub(super) at: Timestamp,
+    pub(super) id: RequestId,
 }
 
 /// A text that is no [`Cursor`].
@@ -264,7 +264,8 @@ impl Conditions {
         }
     }
 
-    fn add<const N: usize>(&mut self, clause: &str, values: [String; N]) {
+    /// One more clause; `values` fill its places.
+    pub(super) fn add<const N: usize>(&mut self, clause: &str, values: [String; N]) {
         self.clauses.push(clause.to_owned());
         self.values.extend(values.into_iter().map(Value::Text));
     }

@@ -5,6 +5,7 @@
 
 mod draws;
 mod handle;
+mod last;
 mod post;
 mod read;
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::domain::{AccountId, NanoUsd, Timestamp};
 
 pub(super) use draws::{Sums, cover, text, uncovered, unpack};
-pub(super) use post::{EntryWords, insert};
+pub(super) use post::{EntryWords, NotPosted, insert, post};
 pub(super) use read::{entry, purses};
 
 /// What an entry is.

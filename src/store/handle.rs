@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, PurseRow},
+    accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow},
     domain::{AccountId, Clock, RequestId, Timestamp},
 };
 
@@ -25,6 +25,7 @@ use super::{
     inflight::Inflight,
     ledger::Ledger,
     open::{self, OpenError, Opened},
+    payments,
     reader::{self, ReadError, Reader},
     record::CounterRow,
     recovery, roster_rows,
@@ -78,6 +79,8 @@ pub struct Loaded {
     pub counters: Vec<CounterRow>,
     /// The credit of every account that ever had any.
     pub purses: Vec<PurseRow>,
+    /// The standing of accounts as payment events tell it.
+    pub standings: Vec<PaymentStanding>,
     /// When accounts, those of the configuration file included, were first seen.
     pub first_seen: HashMap<AccountId, Timestamp>,
 }
@@ -338,6 +341,7 @@ fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
         keys: roster_rows::keys(connection)?,
         counters: counters::current(connection, now)?,
         purses: credit::purses(connection)?,
+        standings: payments::standings(connection)?,
         first_seen: roster_rows::first_seen(connection)?,
     })
 }

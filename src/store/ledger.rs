@@ -116,8 +116,8 @@ impl Slot {
     ///
     /// # Errors
     /// It could not be written, and the call must be refused: dropping the slot is all that is left to do.
-    pub fn hold(&mut self, hold: &HoldRecord) -> Result<(), Unwritten> {
-        self.place.hold(hold)
+    pub fn write_hold(&mut self, hold: &HoldRecord) -> Result<(), Unwritten> {
+        self.place.write_hold(hold)
     }
 
     /// Waits until the hold is on the disk, where the store is strict; else it is ready at once.

@@ -15,7 +15,9 @@ mod handle;
 mod health;
 mod inflight;
 mod ledger;
+mod notifications;
 mod open;
+mod payments;
 mod posting;
 mod reader;
 mod record;
@@ -43,7 +45,14 @@ pub use inflight::{
     read_slot,
 };
 pub use ledger::{Ledger, LedgerBusy, Slot};
+pub use notifications::{
+    Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
+    NotificationId, NotificationRow, NotificationStatus,
+};
 pub use open::OpenError;
+pub use payments::{
+    Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
+};
 pub use reader::{ReadError, Reader};
 pub use record::{
     Agreed, CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting,

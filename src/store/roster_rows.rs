@@ -7,7 +7,8 @@ use rusqlite::{Connection, Transaction, params};
 use crate::{
     accounts::{AccountSpec, KeySpec, Source, limits_from_json, limits_to_json},
     domain::{
-        AccountId, KeyDigest, KeyId, PlanId, Subscription, SubscriptionStatus, Timestamp, Window,
+        AccountId, EmailAddress, KeyDigest, KeyId, PlanId, Subscription, SubscriptionStatus,
+        Timestamp, Window,
     },
 };
 
@@ -27,6 +28,7 @@ pub(super) fn put_account(
         subscription,
         models,
         limits,
+        email,
         // Only an account of the file has one, and it stands in an entry.
         opening_credit: _,
     } = spec;
@@ -37,8 +39,8 @@ pub(super) fn put_account(
         .prepare_cached(
             "INSERT OR REPLACE INTO accounts (id, plan, source, created_at, disabled,
                 subscription_status, current_period_start, current_period_end, past_due_since,
-                trial_end, cancel_at, cancel_at_period_end, ends_at, models, limits)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                trial_end, cancel_at, cancel_at_period_end, ends_at, models, limits, email)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id.as_str(),
@@ -56,6 +58,7 @@ pub(super) fn put_account(
             date(|subscription| subscription.ends_at),
             models.as_ref().map(list),
             limits_to_json(limits).to_string(),
+            email.as_ref().map(EmailAddress::as_str),
         ])?;
     Ok(())
 }
@@ -170,6 +173,7 @@ pub(super) fn accounts(connection: &Connection) -> Result<Vec<AccountSpec>, RowE
             subscription: subscription(&columns)?,
             models: columns.models("models")?,
             limits: columns.json("limits", limits_from_json)?,
+            email: columns.optional("email", |text| text.parse().ok())?,
             opening_credit: None,
         });
     }
@@ -219,7 +223,8 @@ fn digests(connection: &Connection) -> Result<HashMap<String, Digests>, RowError
     Ok(digests)
 }
 
-fn subscription(columns: &Columns<'_>) -> Result<Option<Subscription>, RowError> {
+/// The columns of a subscription; `None` where there is none.
+pub(super) fn subscription(columns: &Columns<'_>) -> Result<Option<Subscription>, RowError> {
     let Some(status) = columns.optional("subscription_status", SubscriptionStatus::parse)? else {
         return Ok(None);
     };

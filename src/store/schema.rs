@@ -6,9 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i32 = 0x4641_5245;
 
 /// What leads from each version to the next; the first makes version 1 of nothing.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_money.sql"),
+    include_str!("../../migrations/sqlite/0003_payments.sql"),
+    include_str!("../../migrations/sqlite/0004_notifications.sql"),
     include_str!("../../migrations/sqlite/0005_explain.sql"),
 ];
 

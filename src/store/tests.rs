@@ -3,10 +3,13 @@
 mod credit;
 mod export;
 mod faults;
+mod keeping;
 mod ledger;
+mod notifications;
 mod opening;
 mod reading;
 mod recovering;
+mod replay;
 mod roster;
 mod writing;
 

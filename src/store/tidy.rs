@@ -9,6 +9,7 @@ use crate::domain::{Clock, NanoUsd, RequestId, Timestamp};
 use super::{
     columns::{Columns, RowError, instant},
     credit::{self, EntryKind, EntryWords, USUAL_PRIORITY},
+    notifications,
 };
 
 /// How often is looked for what is old.
@@ -20,6 +21,8 @@ const BATCH: u32 = 1000;
 /// For how long the windows of counters are kept that a newer one has followed: a year and a month.
 const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
 
+/// For how long messages are kept that were delivered or given up: a month, so that the last invoice's are there.
+const KEEP_NOTIFICATIONS: Duration = Duration::from_secs(32 * 86_400);
 const DAY: i64 = 86_400_000;
 
 /// What is kept how long, and when is looked next.
@@ -65,6 +68,8 @@ impl Tidy {
             .prepare_cached(DELETE_WINDOWS)?
             .execute((instant(Timestamp::from_millis(before(KEEP_WINDOWS))), BATCH))?;
         deleted = deleted.max(windows);
+        let old = instant(Timestamp::from_millis(before(KEEP_NOTIFICATIONS)));
+        deleted = deleted.max(notifications::delete_old(connection, &old, BATCH)?);
         if deleted >= BATCH as usize {
             self.next = Duration::ZERO;
         }

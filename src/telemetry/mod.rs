@@ -15,7 +15,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 pub use access::{ACCESS_TARGET, AccessLog, AccessRecord};
-pub use metrics::{Metrics, ProviderMetrics, Vocabulary};
+pub use metrics::{Metrics, NotificationResult, ProviderMetrics, Vocabulary};
 
 use self::{
     format::{Style, Writer},

@@ -1,11 +1,6 @@
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
-
 use serde_json::{Value, json};
 
-use crate::harness::{Call, Daemon, TOKEN, Upstream};
+use crate::harness::{Call, Daemon, TOKEN, Upstream, faregate, replayed, verified};
 
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
@@ -32,56 +27,6 @@ accounts:
 "#,
         upstream.url()
     )
-}
-
-/// Runs the program beside the daemon.
-fn faregate(folder: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faregate"));
-    command
-        .arg("--config")
-        .arg(folder.join("faregate.yaml"))
-        .args(line.split_whitespace());
-    command.output().unwrap()
-}
-
-fn verified(folder: &Path) -> Value {
-    let output = faregate(folder, "ledger verify --json");
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(output.status.success(), "{said:#}");
-    assert_eq!(said["difference_nano_usd"], 0);
-    said
-}
-
-/// The second replay, in another language, with the usage that the program tells. It needs Python 3.10 or newer; where
-/// there is none, that is said, and `.ci/run` requires it.
-fn replayed(folder: &Path) -> Option<Value> {
-    let newer = "import sys; sys.exit(sys.version_info < (3, 10))";
-    let python = ["python3", "python3.11"].into_iter().find(|python| {
-        let tried = Command::new(python).args(["-c", newer]).status();
-        tried.is_ok_and(|status| status.success())
-    });
-    let Some(python) = python else {
-        assert!(
-            std::env::var_os("CI_PYTHON").is_none(),
-            "PYTHON REPLAY NOT RUN: there is no Python 3.10"
-        );
-        eprintln!("PYTHON REPLAY NOT RUN: there is no Python 3.10 or newer");
-        return None;
-    };
-    let output = Command::new(python)
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/ledger/replay.py"
-        ))
-        .arg(folder.join("faregate.db"))
-        .args(["--faregate", env!("CARGO_BIN_EXE_faregate"), "--config"])
-        .arg(folder.join("faregate.yaml"))
-        .output()
-        .unwrap();
-    let notes = String::from_utf8_lossy(&output.stderr);
-    let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{notes}"));
-    assert!(output.status.success(), "{said}\n{notes}");
-    Some(said)
 }
 
 async fn credit(daemon: &Daemon) -> Value {

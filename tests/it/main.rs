@@ -49,6 +49,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// The program is killed at any moment, and nothing is lost.
+mod kill;
+
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
@@ -64,8 +67,14 @@ mod metering;
 /// Lists of models.
 mod models_list;
 
+/// Prices, budgets and credit: what is refused, held, charged and given back.
+mod money;
+
 /// Who may use which model on which route.
 mod policy;
+
+/// Telling people: webhooks and e-mail.
+mod notifications;
 
 /// What a call would meet: `POST /v1/faregate/preflight`.
 mod preflight;
@@ -106,6 +115,9 @@ mod shipped;
 /// The whole way: a call, a stream, refusals.
 mod smoke;
 
+/// A store whose disk is full, fails, is slow, or has no more places.
+mod store_faults;
+
 /// Streams pass frame by frame.
 mod streaming;
 
@@ -123,3 +135,6 @@ mod upstream_faults;
 
 /// Routes of one provider: everything passes as it is.
 mod verbatim;
+
+/// What payment providers tell: signed, in any order, once.
+mod webhooks;

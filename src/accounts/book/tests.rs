@@ -18,6 +18,9 @@ use crate::{
     domain::{Clock, Limits, Mode, Per, Scope, Unit},
 };
 
+mod bursts;
+mod model;
+mod money;
 mod rates;
 
 fn hold(key: &Key, wanted: &Wanted, clock: &Clock) -> Result<Taken, Binding> {

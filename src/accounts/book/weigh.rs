@@ -6,7 +6,7 @@ use crate::{
         Binding, Levels, Output, QuotaLevel, Reason, Wanted,
         binding::{binding, indebted, timed},
     },
-    domain::{Anchor, Clock, Mode, NanoUsd, Unit},
+    domain::{Anchor, Clock, Mode, NanoUsd, Timestamp, Unit},
     prices::Quote,
 };
 
@@ -47,6 +47,25 @@ impl Book {
         anchor: Anchor,
     ) -> Result<Weighed, Binding> {
         self.pages().weigh(levels, wanted, clock, anchor)
+    }
+
+    /// The output limit, for each answer, with which a call would fit every quota, every budget and the credit now; 0 where
+    /// its input alone does not.
+    pub(crate) fn affordable(
+        &self,
+        levels: &Levels,
+        wanted: &Wanted,
+        now: Timestamp,
+        anchor: Anchor,
+    ) -> u64 {
+        let pages = &mut *self.pages();
+        let quotas = wanted.quotas_of(levels);
+        for level in quotas {
+            pages.counters[level.slot].roll(now, anchor);
+        }
+        pages.purse.roll(now);
+        let room = pages.room(quotas, levels.credit && wanted.quotas, wanted);
+        room.unwrap_or(0).min(wanted.output.most())
     }
 }
 
@@ -154,7 +173,7 @@ impl Pages {
         }
         if charged {
             let available = self.purse.credit().available();
-            least = least.min(afford(&wanted.quote, whole(available))?);
+            least = least.min(wanted.quote.affordable(available)?);
         }
         Some(least)
     }

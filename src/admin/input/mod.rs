@@ -14,7 +14,7 @@ use crate::{
 use whole::Whole;
 
 pub(super) use value::{
-    account_id, amount, flag, key_id, list, model_name, network, plan_id, priority, seconds,
+    account_id, amount, email, flag, key_id, list, model_name, network, plan_id, priority, seconds,
     sentence, status, timestamp, word,
 };
 

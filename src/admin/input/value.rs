@@ -4,7 +4,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::domain::{
-    AccountId, InvalidId, KeyId, ModelName, NanoUsd, PlanId, SubscriptionStatus, Timestamp,
+    AccountId, EmailAddress, InvalidEmailAddress, InvalidId, KeyId, ModelName, NanoUsd, PlanId,
+    SubscriptionStatus, Timestamp,
 };
 
 /// What a value is, in words.
@@ -54,6 +55,11 @@ pub(in crate::admin) fn flag(value: &Value) -> Result<bool, String> {
 pub(in crate::admin) fn timestamp(value: &Value) -> Result<Timestamp, String> {
     let read = text(value)?.parse();
     read.map_err(|wrong: crate::domain::InvalidTimestamp| wrong.to_string())
+}
+
+pub(in crate::admin) fn email(value: &Value) -> Result<EmailAddress, String> {
+    let read = text(value)?.parse();
+    read.map_err(|wrong: InvalidEmailAddress| wrong.to_string())
 }
 
 pub(in crate::admin) fn status(value: &Value) -> Result<SubscriptionStatus, String> {

@@ -9,7 +9,10 @@ use crate::{
         input::Change,
         problem::{Reason, Rejection},
     },
-    domain::{AccountId, Limits, ModelName, PlanId, Subscription, SubscriptionStatus, Timestamp},
+    domain::{
+        AccountId, EmailAddress, Limits, ModelName, PlanId, Subscription, SubscriptionStatus,
+        Timestamp,
+    },
 };
 
 /// An account to be created.
@@ -27,6 +30,8 @@ pub struct NewAccount {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
+    /// Where its people are written to.
+    pub email: Option<EmailAddress>,
 }
 
 /// What changes about an account.
@@ -36,6 +41,8 @@ pub struct AccountChange {
     pub plan: Option<PlanId>,
     /// The new standing, whole.
     pub subscription: Change<Subscription>,
+    /// Where its people are written to.
+    pub email: Change<EmailAddress>,
     /// The rest.
     pub common: CommonChange,
 }
@@ -64,6 +71,7 @@ pub fn create_account(
         subscription,
         models: new.models,
         limits: new.limits,
+        email: new.email,
         opening_credit: None,
     };
     check_account(roster, &spec)?;
@@ -94,6 +102,7 @@ pub fn change_account(
         other => other,
     };
     stated.apply(&mut spec.subscription);
+    change.email.apply(&mut spec.email);
     change
         .common
         .apply(&mut spec.disabled, &mut spec.models, &mut spec.limits);

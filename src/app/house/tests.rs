@@ -23,6 +23,7 @@ fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
         subscription: None,
         models: None,
         limits: Limits::default(),
+        email: None,
         opening_credit: None,
     }
 }
@@ -64,7 +65,7 @@ fn the_file_wins_where_both_name_the_same() {
         key("of-the-files-account", "a", "third", Source::Api),
         key("own", "b", "fourth", Source::Api),
     ];
-    let all = merged(&file(), &accounts, &keys, &HashMap::new());
+    let all = merged(&file(), &accounts, &keys, &HashMap::new(), &HashMap::new());
     let plans: Vec<_> = all
         .accounts
         .iter()
@@ -87,7 +88,7 @@ fn an_account_of_the_file_counts_from_when_it_was_first_seen() {
     let first = at("2026-01-31T00:00:00Z");
     let seen = HashMap::from([(AccountId::parse("a").unwrap(), first)]);
     assert_eq!(
-        merged(&file(), &[], &[], &seen).accounts[0].created_at,
+        merged(&file(), &[], &[], &seen, &HashMap::new()).accounts[0].created_at,
         first
     );
 }
@@ -99,7 +100,7 @@ fn a_due_payment_without_a_date_gets_one() {
     let since = |stated: Subscription| {
         let mut roster = file();
         roster.accounts[0].subscription = Some(stated);
-        let merged = merged(&roster, &[], &[], &seen);
+        let merged = merged(&roster, &[], &[], &seen, &HashMap::new());
         merged.accounts[0]
             .subscription
             .clone()
@@ -133,6 +134,6 @@ fn an_account_that_was_never_seen_is_not_dated() {
     let mut roster = file();
     let due = Subscription::with_status(SubscriptionStatus::PastDue);
     roster.accounts[0].subscription = Some(due.clone());
-    let merged = merged(&roster, &[], &[], &HashMap::new());
+    let merged = merged(&roster, &[], &[], &HashMap::new(), &HashMap::new());
     assert_eq!(merged.accounts[0].subscription, Some(due));
 }

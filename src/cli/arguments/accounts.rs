@@ -9,7 +9,7 @@ use crate::domain::{SubscriptionStatus, Timestamp};
 pub(in crate::cli) enum AccountsCommand {
     /// Create an account
     #[command(after_help = "Examples:\n  \
-        faregate accounts create acme --plan pro\n  \
+        faregate accounts create acme --plan pro --email billing@acme.example\n  \
         faregate accounts create acme --plan pro --subscription active --quota requests=1000/month")]
     Create(CreateAccount),
     /// List accounts
@@ -63,6 +63,9 @@ pub(in crate::cli) struct CreateAccount {
     /// The status of its subscription [default: none]
     #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub(in crate::cli) subscription: Option<String>,
+    /// Where its people are told what happens
+    #[arg(long, value_name = "ADDRESS")]
+    pub(in crate::cli) email: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) limits: LimitFlags,
     /// Print JSON

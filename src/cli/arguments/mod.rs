@@ -6,8 +6,10 @@ mod daemon;
 mod explain;
 mod keys;
 mod ledger;
+mod notifications;
 pub(super) mod read;
 mod usage;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -19,8 +21,10 @@ pub(super) use daemon::Simulate;
 pub(super) use explain::ExplainFlags;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
+pub(super) use notifications::NotificationsCommand;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
+pub(super) use webhooks::WebhooksCommand;
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -69,10 +73,16 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// List and replay events of payment providers
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
     /// Explain one call: its checks, its hold, its price and what it was charged
     Explain(ExplainFlags),
+    /// List, repeat and try messages to people
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

@@ -24,8 +24,9 @@ use crate::{
     config,
     domain::{AccountId, RequestId},
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, NewEntry, NewTransfer, Page,
-        Posted, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
+        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
+        UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -60,6 +61,24 @@ impl Registry for Serving {
         self.0.usage(query).await
     }
 
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+    ) -> Result<Page<NotificationRow>, Rejection> {
+        self.0.notifications(filter).await
+    }
+
+    async fn retry_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<NotificationRow>, Rejection> {
+        self.0.retry_notification(id).await
+    }
+
+    async fn test_notification(&self) -> Result<usize, Rejection> {
+        Ok(1)
+    }
+
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.0.credit_add(entry).await
     }
@@ -74,6 +93,14 @@ impl Registry for Serving {
 
     async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
         self.0.entries(filter).await
+    }
+
+    async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
+        self.0.payment_events(filter).await
+    }
+
+    async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
+        self.0.replay_payment(id).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {
@@ -93,7 +120,13 @@ impl Daemon {
         let (stop, mut stopped) = oneshot::channel();
         let (started, running) = std::sync::mpsc::channel();
         let work = async move {
-            let offline = Offline::own(config.roster, &config.store, &clock()).unwrap();
+            let offline = Offline::own(
+                config.roster,
+                &config.store,
+                config.gateway.webhooks,
+                &clock(),
+            )
+            .unwrap();
             let metrics = Arc::new(Metrics::new(Vocabulary {
                 dialects: &[],
                 codes: &[],

@@ -131,7 +131,13 @@ fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
         .build()
         .unwrap();
     let _inside = runtime.enter();
-    let daemon = Offline::own(config.roster, &config.store, &Clock::system()).unwrap();
+    let daemon = Offline::own(
+        config.roster,
+        &config.store,
+        config.gateway.webhooks,
+        &Clock::system(),
+    )
+    .unwrap();
     let said = type_in(&file, "accounts create bob --plan free", &clock());
     assert_eq!(said.exit, Exit::Failed);
     insta::assert_snapshot!("held", settled(&said.notes, directory.path()));

@@ -1,6 +1,6 @@
 //! Keys about who pays and how much is allowed.
 
-use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key};
+use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key, webhooks::WEBHOOKS};
 
 /// What to do about a rate limit of 0.
 const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
@@ -245,9 +245,20 @@ pub(crate) static ACCOUNT: Section = Section {
             Kind::Money { zero: false },
             "Prepaid US dollars that it is given once, when it is first seen; `faregate credit add` gives more.",
         ),
-        deferred(
+        key(
             "stripe_customer",
-            "payment events come with a later version",
+            Kind::Text,
+            "Its customer at Stripe, `cus_…`, by which payment events find it.",
+        ),
+        key(
+            "customers",
+            Kind::Section(&CUSTOMERS),
+            "Its customers at other payment providers.",
+        ),
+        key(
+            "email",
+            Kind::Text,
+            "Where its people are told what happens; needs notifications.email.accounts.",
         ),
         key("disabled", Kind::Flag, "Whether all its keys are refused.").or("false"),
     ],
@@ -345,6 +356,19 @@ static KEY: Section = Section {
     ],
 };
 
+static CUSTOMERS: Section = Section {
+    name: "customers",
+    doc: "An account's customers at payment providers.",
+    keys: &[
+        key("paddle", Kind::Text, "Its customer at Paddle, `ctm_…`."),
+        key(
+            "lemonsqueezy",
+            Kind::Text,
+            "Its customer at Lemon Squeezy, a number.",
+        ),
+    ],
+};
+
 pub(crate) static PAYMENT: Section = Section {
     name: "payment",
     doc: "Where people pay, and how patient the house is.",
@@ -377,6 +401,10 @@ pub(crate) static PAYMENT: Section = Section {
             "How long after its end a subscription is still served, for the renewal to arrive.",
         )
         .or("24h"),
-        deferred("webhooks", "payment events come with a later version"),
+        key(
+            "webhooks",
+            Kind::Section(&WEBHOOKS),
+            "Where payment providers tell of payments: POST /faregate/webhooks/<provider>.",
+        ),
     ],
 };

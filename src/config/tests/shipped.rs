@@ -61,8 +61,15 @@ fn the_sdk_suites_file_compiles() {
 #[test]
 fn full_yaml_needs_no_variable() {
     let config = load(&folder().join("full.yaml"), &Fixed::default()).unwrap();
+    // A secret that everybody could read here would be none, so the endpoints of payment events do not exist.
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
-    assert!(warnings.is_empty(), "{}", warnings.join("\n"));
+    let of_endpoint = |warning: &&String| warning.contains("so /faregate/webhooks/");
+    let others: Vec<&String> = warnings
+        .iter()
+        .filter(|warning| !of_endpoint(warning))
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+    assert_eq!(warnings.len(), 4, "{warnings:#?}");
 }
 
 #[test]

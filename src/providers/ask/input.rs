@@ -3,8 +3,11 @@
 //! A part counts as text only if its type is known to be; whatever is new or unknown counts as opaque, because a
 //! hold that is too large costs nobody money and one that is too small does.
 
-use super::{Ask, AskError};
-use crate::providers::json::{Kind, Reader, Text};
+use super::{Ask, AskError, extras::cache_control};
+use crate::{
+    domain::Extras,
+    providers::json::{Kind, Reader, Text},
+};
 
 /// Types of messages, items and parts whose tokens all stand in the body (OpenAI's and Anthropic's API references).
 const SHOWN: [&str; 25] = [
@@ -49,7 +52,10 @@ const CLIENT_TOOLS: [&str; 9] = [
 ];
 
 /// Members of a part without a type that are text alone.
-const PLAIN: [&str; 5] = ["role", "content", "text", "name", "cache_control"];
+const PLAIN: [&str; 4] = ["role", "content", "text", "name"];
+
+/// Types of parts that are sound (OpenAI's API reference, and vLLM's).
+const AUDIO: [&str; 3] = ["input_audio", "audio", "audio_url"];
 
 /// Deepest parts within parts that are looked into: a message's content, a tool result's, a document's, one spare.
 const NESTED: usize = 4;
@@ -57,7 +63,7 @@ const NESTED: usize = 4;
 impl Ask {
     /// Reads messages, items, system blocks or texts.
     pub(super) fn input(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
-        self.opaque_input |= opaque(reader, 0)?;
+        self.opaque_input |= opaque(reader, 0, &mut self.extras)?;
         Ok(())
     }
 
@@ -69,10 +75,15 @@ impl Ask {
         reader.elements(|reader| {
             self.tools = true;
             reader.members(|reader, name| {
+                if name.is("cache_control") {
+                    return cache_control(reader, &mut self.extras);
+                }
                 let value = reader.skip()?;
                 if name.folds_to("type") {
                     let kind = value.text().and_then(Text::decode).unwrap_or_default();
-                    self.opaque_input |= !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool));
+                    if !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool)) {
+                        self.server_tool_of(&kind);
+                    }
                 }
                 Ok(())
             })
@@ -81,13 +92,13 @@ impl Ask {
 }
 
 /// Whether a value that is input, or holds parts that are, hides how large it is.
-fn opaque(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+fn opaque(reader: &mut Reader<'_>, level: usize, extras: &mut Extras) -> Result<bool, AskError> {
     match reader.kind()? {
         Kind::Array => {
             let mut found = false;
             reader.elements(|reader| {
                 found |= match reader.kind()? {
-                    Kind::Object => part(reader, level)?,
+                    Kind::Object => part(reader, level, extras)?,
                     _ => {
                         reader.skip()?;
                         false
@@ -97,7 +108,7 @@ fn opaque(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
             })?;
             Ok(found)
         }
-        Kind::Object => part(reader, level),
+        Kind::Object => part(reader, level, extras),
         _ => {
             reader.skip()?;
             Ok(false)
@@ -106,9 +117,10 @@ fn opaque(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
 }
 
 /// Whether a message, an item or a part hides how large it is.
-fn part(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+fn part(reader: &mut Reader<'_>, level: usize, extras: &mut Extras) -> Result<bool, AskError> {
     if level >= NESTED {
         reader.skip()?;
+        (extras.cache_write, extras.cache_write_1h) = (true, true);
         return Ok(true);
     }
     let (mut typed, mut shown, mut plain, mut hidden) = (false, true, true, false);
@@ -117,13 +129,16 @@ fn part(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
     let (mut document, mut source_shown) = (false, false);
     reader.members(|reader, name| {
         if name.is("content") || name.is("output") {
-            hidden |= opaque(reader, level + 1)?;
+            hidden |= opaque(reader, level + 1, extras)?;
             return Ok(());
         }
         if name.is("source") {
             plain = false;
             source_shown = text_source(reader)?;
             return Ok(());
+        }
+        if name.is("cache_control") {
+            return cache_control(reader, extras);
         }
         let value = reader.skip()?;
         role |= name.is("role");
@@ -132,9 +147,11 @@ fn part(reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
             let is = |wanted: &str| value.text().is_some_and(|kind| kind.is(wanted));
             document |= is("document");
             shown &= SHOWN.into_iter().any(is) || is("document");
+            extras.audio_input |= AUDIO.into_iter().any(is);
         } else if name.is("audio") {
             // An assistant's earlier answer in sound, by its id.
             hidden |= value.kind != Kind::Null;
+            extras.audio_input |= value.kind != Kind::Null;
         } else {
             plain &= PLAIN.iter().any(|known| name.is(known)) || value.kind == Kind::Null;
         }

@@ -25,6 +25,17 @@ pub(in crate::providers) enum Member {
     Functions,
     /// One of those that name input kept elsewhere.
     StoredInput,
+    /// Searching the web, as chat completions ask for it.
+    WebSearch,
+    McpServers,
+    Background,
+    /// One of those that choose how a call is served.
+    ServiceTier,
+    /// The same, of Anthropic alone.
+    Speed,
+    Modalities,
+    Audio,
+    CacheControl,
     User,
     SafetyIdentifier,
     Metadata,
@@ -46,7 +57,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 13] = [
+const LOOSE: [(&str, Member); 20] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -55,8 +66,15 @@ const LOOSE: [(&str, Member); 13] = [
     ("cached_content", Member::StoredInput),
     ("cachedcontent", Member::StoredInput),
     ("container", Member::StoredInput),
-    ("mcp_servers", Member::StoredInput),
-    ("web_search_options", Member::StoredInput),
+    ("mcp_servers", Member::McpServers),
+    ("web_search_options", Member::WebSearch),
+    ("background", Member::Background),
+    ("service_tier", Member::ServiceTier),
+    ("speed", Member::Speed),
+    ("inference_geo", Member::Speed),
+    ("modalities", Member::Modalities),
+    ("audio", Member::Audio),
+    ("cache_control", Member::CacheControl),
     ("user", Member::User),
     ("safety_identifier", Member::SafetyIdentifier),
     ("metadata", Member::Metadata),

@@ -105,6 +105,7 @@ impl AnswerMeter {
             Some(seen) => {
                 (observed.usage, observed.suspect) = tally.usage(self.endpoint);
                 observed.output_bytes = seen.text;
+                observed.images = tally.images();
                 observed.error_event = seen.error;
             }
             None if self.endpoint == Endpoint::Embeddings => {}

@@ -11,7 +11,7 @@ use crate::{
 
 /// Why an entry was not posted though the store takes everything. Nothing was written then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotPosted {
+pub(in crate::store) enum NotPosted {
     /// Another entry has its id.
     IdTaken,
     /// The balance would not fit its column.
@@ -19,7 +19,7 @@ pub(super) enum NotPosted {
 }
 
 /// Whether an entry was posted, and how it stands.
-pub(super) type Outcome = Result<Posted, NotPosted>;
+pub(in crate::store) type Outcome = Result<Posted, NotPosted>;
 
 /// A new row of `credit_entries`.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub(in crate::store) struct EntryWords<'a> {
 }
 
 /// Posts an entry; one below zero takes `draws` from lots, and what they do not cover is debt.
-pub(super) fn post(
+pub(in crate::store) fn post(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     drawn: &[Draw],
@@ -250,12 +250,15 @@ fn insert_as(
     Ok(())
 }
 
+/// An entry that is there: its number and instant, or why it is another.
+type Found = Result<(i64, Timestamp), NotPosted>;
+
 /// The entry of an id: its number and instant where it says the same, an error where it says something else.
 fn find(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     id: &str,
-) -> Result<Option<Result<(i64, Timestamp), NotPosted>>, RowError> {
+) -> Result<Option<Found>, RowError> {
     let mut select = transaction.prepare_cached("SELECT * FROM credit_entries WHERE id = ?")?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else {

@@ -107,22 +107,18 @@ pub(super) fn csv(item: &Item, out: &mut dyn Write) -> io::Result<()> {
 /// Each column's name, and the part of `tokens` that it has.
 fn columns() -> impl Iterator<Item = (String, Option<&'static str>)> {
     let of_calls = OF_CALLS.into_iter().chain([LAST_OF_CALLS]);
-    let named = of_calls.chain(OF_ENTRIES).flat_map(|name| {
+    of_calls.chain(OF_ENTRIES).flat_map(|name| {
         let parts: &[&str] = if name == "tokens" { &TOKENS } else { &[] };
         let alone = parts.is_empty().then(|| (name.to_owned(), None));
         let parts = parts
             .iter()
             .map(|part| (format!("{part}_tokens"), Some(*part)));
         alone.into_iter().chain(parts)
-    });
-    named
+    })
 }
 
 /// RFC 4180 §2: lines end with CR LF, and what has a comma, a quote or a break stands in quotes.
-pub(in crate::store) fn line(
-    out: &mut dyn Write,
-    cells: impl Iterator<Item = String>,
-) -> io::Result<()> {
+fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             out.write_all(b",")?;

@@ -3,11 +3,11 @@
 //! Owns the file, its slots and what is read from it after a crash. Must not know HTTP, prices, accounts' state or how
 //! the store writes its rows.
 //!
-//! A call takes a slot before it is forwarded ([`Inflight::take`]), writes there what it holds ([`Place::hold`]), from
-//! time to time how far its answer is ([`Place::checkpoint`]), and what it came to before its last byte goes out
-//! ([`Place::settle`]). The place then waits beside the posting, and is given back only when the transaction with the
-//! call has been synced ([`Place::release`]). So whatever the process was doing when it was killed, each call that a
-//! client has read whole is either in the database or in this file, and [`scan`] finds it.
+//! A call takes a slot before it is forwarded ([`Inflight::take`]), writes there what it holds
+//! ([`Place::write_hold`]), from time to time how far its answer is ([`Place::checkpoint`]), and what it came to before
+//! its last byte goes out ([`Place::settle`]). The place then waits beside the posting, and is given back only when the
+//! transaction with the call has been synced ([`Place::release`]). So whatever the process was doing when it was killed,
+//! each call that a client has read whole is either in the database or in this file, and [`scan`] finds it.
 //!
 //! # The file
 //!
@@ -57,9 +57,9 @@
 //! # Why this may be done on the threads that serve requests
 //!
 //! A write goes into pages that are in memory and on blocks that the file has already: it copies a few hundred bytes
-//! and takes about a microsecond, less than handing it to another thread would. Nothing is synced here. The system may
-//! make a write wait where memory is full of changes that the disk is too slow for, and then every other write of the
-//! machine waits too.
+//! and takes a microsecond or two, less than handing it to another thread and waiting for that would. Nothing is synced
+//! here. Writers of one file take turns in the system, for as long as such a copy takes. The system may make a write wait
+//! where memory is full of changes that the disk is too slow for; then every other write of the machine waits too.
 
 mod checkpoint;
 mod cursor;

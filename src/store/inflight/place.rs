@@ -185,7 +185,7 @@ impl Place {
     ///
     /// # Errors
     /// It is not written, and the call must be refused.
-    pub fn hold(&mut self, record: &HoldRecord) -> Result<(), Unwritten> {
+    pub fn write_hold(&mut self, record: &HoldRecord) -> Result<(), Unwritten> {
         if self.shared.medium.is_none() {
             return Ok(());
         }

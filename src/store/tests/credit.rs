@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 use crate::{
     accounts::{Draw, Draws, Lot},
     domain::NanoUsd,
@@ -65,7 +63,7 @@ pub(super) async fn balance(store: &Store) -> i64 {
 }
 
 /// The lots of the account: number and what is left.
-async fn lots(store: &Store) -> Vec<(i64, i64)> {
+pub(super) async fn lots(store: &Store) -> Vec<(i64, i64)> {
     let credit = store.credit(account_id("acme")).await.unwrap();
     let lots = credit.lots.iter();
     lots.map(|lot| (lot.entry, lot.remaining.nanos())).collect()
@@ -387,35 +385,6 @@ async fn a_balance_stays_within_its_column() {
 }
 
 #[tokio::test]
-async fn no_entry_and_no_call_is_ever_changed() {
-    let store = in_memory();
-    store
-        .post_entry(entry(EntryKind::Grant, 5), Draws::new())
-        .await
-        .unwrap();
-    post(&store, [charged(1, 1, &[(1, 1)])]);
-    let tries = store.look(|connection: &Connection| {
-        [
-            "UPDATE credit_entries SET amount_nano_usd = 6",
-            "DELETE FROM credit_entries",
-            "INSERT OR REPLACE INTO credit_entries SELECT number, id, account, kind, 6, currency, at, author,
-                reason, expires_at, priority, related, draws FROM credit_entries",
-            "UPDATE calls SET cost_nano_usd = 0",
-        ]
-        .map(|sql| connection.execute_batch(sql).unwrap_err().to_string())
-    });
-    let words = tries.await.unwrap();
-    for words in &words {
-        assert!(
-            words.contains("never") || words.contains("exists"),
-            "{words}"
-        );
-    }
-    assert!(verified(&store).await.is_right());
-    store.close().await;
-}
-
-#[tokio::test]
 async fn entries_come_page_by_page_newest_first() {
     let store = in_memory();
     for number in 1..=5 {
@@ -445,82 +414,6 @@ async fn entries_come_page_by_page_newest_first() {
     assert_eq!(numbers(EntryFilter { kind, ..all() }).await.0, [2]);
     let since = Some(START.plus(Duration::from_millis(1)));
     assert!(numbers(EntryFilter { since, ..all() }).await.0.is_empty());
-    store.close().await;
-}
-
-#[tokio::test]
-async fn old_calls_leave_their_cost_behind() {
-    let day = Duration::from_secs(86_400);
-    let mut bench = Bench::new();
-    bench.keep_calls = Some(day);
-    let (store, _) = bench.open();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
-        .await
-        .unwrap();
-    // More than a batch of acme's, one of bob's, and some that no credit paid for.
-    post(
-        &store,
-        (0..1_500).map(|number| charged(number, 3, &[(1, 3)])),
-    );
-    let mut bobs = charged(2_000, 10, &[]);
-    bobs.call.account = account_id("bob");
-    post(&store, [bobs]);
-    post(&store, (3_000..3_010).map(posting));
-    flushed(&store).await;
-    let before = (balance(&store).await, lots(&store).await);
-    assert_eq!(before.0, 1_000_000 - 4_500);
-
-    // Before the day has ended, nothing goes.
-    bench.clock.advance(day);
-    flushed(&store).await;
-    flushed(&store).await;
-    assert_eq!(verified(&store).await.calls, 1_511);
-    bench.clock.advance(day);
-    for _ in 0..4 {
-        flushed(&store).await;
-    }
-    let after = verified(&store).await;
-    assert!(after.is_right(), "{after:?}");
-    assert_eq!(after.calls, 0);
-    assert_eq!((balance(&store).await, lots(&store).await), before);
-    let kind = Some(EntryKind::UsageCarried);
-    let page = store
-        .entries(EntryFilter {
-            kind,
-            ..EntryFilter::default()
-        })
-        .await
-        .unwrap();
-    let carried: Vec<_> = page
-        .data
-        .iter()
-        .map(|entry| (entry.account.as_str(), entry.amount.nanos()))
-        .collect();
-    // Two batches, and one account in the second.
-    assert_eq!(carried, [("bob", -10), ("acme", -1_500), ("acme", -3_000)]);
-    store.close().await;
-}
-
-#[tokio::test]
-async fn a_store_of_the_first_version_is_brought_along() {
-    let bench = Bench::new();
-    let connection = Connection::open(bench.file()).unwrap();
-    connection
-        .execute_batch(include_str!("../../../migrations/sqlite/0001_initial.sql"))
-        .unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA application_id = 1178686021; PRAGMA user_version = 1;
-             INSERT INTO counters VALUES ('account', 'acme', 'tokens', 'day', '2026-11-20T00:00:00.000Z', 99);
-             INSERT INTO counters VALUES ('account', 'acme', 'tokens', 'month', '2026-11-01T00:00:00.000Z', 99);",
-        )
-        .unwrap();
-    drop(connection);
-    let (store, loaded) = bench.open();
-    assert_eq!(loaded.counters.len(), 2);
-    // What was counted before cannot be compared: its calls may have been deleted without a note.
-    assert!(verified(&store).await.is_right());
     store.close().await;
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
+use proptest::{
+    collection, option,
+    prelude::{Just, ProptestConfig, Strategy},
+    prop_oneof, proptest,
+};
 use rusqlite::Connection;
 
 use crate::{
@@ -21,7 +25,7 @@ use crate::{
 
 /// Something that happens to the credit of two accounts.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// A lot, which ends after so many hours.
     Give {
         account: usize,
@@ -49,13 +53,13 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let account = 0..2_usize;
     prop_oneof![
-        3 => (account.clone(), 1..1_000_i64, prop::option::of(1..100_u64), 0..3_u8).prop_map(
+        3 => (account.clone(), 1..1_000_i64, option::of(1..100_u64), 0..3_u8).prop_map(
             |(account, amount, hours, priority)| Step::Give { account, amount, hours, priority }),
         1 => (account.clone(), 1..600_i64).prop_map(|(account, amount)| Step::Take { account, amount }),
-        6 => (account.clone(), 0..400_i64, prop::bool::weighted(0.8)).prop_map(
+        6 => (account.clone(), 0..400_i64, proptest::bool::weighted(0.8)).prop_map(
             |(account, cost, charged)| Step::Call { account, cost, charged }),
         1 => (account, 1..500_i64).prop_map(|(from, amount)| Step::Move { from, amount }),
         2 => (1..60_u64).prop_map(|hours| Step::Pass { hours }),
@@ -64,15 +68,15 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A store and the memory that goes with it.
-struct Town {
-    bench: Bench,
-    store: Store,
+pub(super) struct Town {
+    pub(super) bench: Bench,
+    pub(super) store: Store,
     accounts: Accounts,
     calls: u64,
 }
 
 impl Town {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut bench = Bench::new();
         bench.keep_calls = Some(Duration::from_secs(3 * 86_400));
         let (store, accounts) = Self::open(&bench);
@@ -108,7 +112,7 @@ impl Town {
         self.accounts.add_lot(&account, lot);
     }
 
-    async fn take(&mut self, step: &Step) {
+    pub(super) async fn take(&mut self, step: &Step) {
         match *step {
             Step::Give {
                 account,
@@ -190,7 +194,7 @@ impl Town {
 }
 
 /// Every figure that money depends on, as what spoils it.
-const FIGURES: [&str; 6] = [
+pub(super) const FIGURES: [&str; 6] = [
     "SELECT 'UPDATE credit_entries SET amount_nano_usd = amount_nano_usd + ' || iif(amount_nano_usd = -1, -1, 1)
         || ' WHERE number = ' || number FROM credit_entries",
     "SELECT 'UPDATE credit_lots SET remaining_nano_usd = remaining_nano_usd - 1 WHERE entry = ' || entry
@@ -233,7 +237,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_adds_up_and_whatever_is_spoilt_is_found(
-        steps in prop::collection::vec(step(), 1..40),
+        steps in collection::vec(step(), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -67,7 +67,7 @@ fn seen(output: u64) -> Checkpoint {
 
 fn forward(store: &Store, number: u64) -> Slot {
     let mut slot = store.ledger().reserve().unwrap();
-    slot.hold(&hold(number)).unwrap();
+    slot.write_hold(&hold(number)).unwrap();
     slot
 }
 

@@ -56,6 +56,7 @@ fn account(id: &str) -> AccountSpec {
         }),
         models: models(),
         limits: limits(),
+        email: Some("billing@acme.example".parse().unwrap()),
         opening_credit: None,
     }
 }

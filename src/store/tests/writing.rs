@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::{
     domain::{Clock, Per},
     store::{
-        CallFilter, CounterRow, LedgerBusy, Store, WriteError,
+        CallFilter, CounterRow, LedgerBusy, Store, WriteError, schema,
         tests::{Bench, START, TODAY, account_id, flushed, in_memory, post, posting, tokens_today},
         tidy::{self, Tidy},
     },
@@ -182,9 +182,7 @@ fn what_is_old_is_looked_for_once_a_minute() {
     let clock = Clock::manual(START);
     let mut tidy = Tidy::new(None);
     let mut connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch(include_str!("../../../migrations/sqlite/0001_initial.sql"))
-        .unwrap();
+    schema::migrate(&mut connection).unwrap();
     assert!(tidy.is_due(&clock));
     tidy.step(&mut connection, &clock).unwrap();
     assert!(!tidy.is_due(&clock));

@@ -4,6 +4,7 @@
 //! configuration. So the number of series is known when the configuration is.
 
 mod histogram;
+mod notification;
 mod provider;
 mod series;
 
@@ -15,6 +16,7 @@ use std::{
 
 use metrics::{Counter, Gauge};
 
+pub use notification::NotificationResult;
 pub use provider::ProviderMetrics;
 
 use self::{histogram::Histogram, series::Series};
@@ -47,6 +49,8 @@ pub struct Metrics {
     restart_pending: Gauge,
     draining: Gauge,
     log_lines_dropped: Counter,
+    notifications: [Counter; NotificationResult::ALL.len()],
+    notifications_pending: Gauge,
     providers: Mutex<Vec<Arc<ProviderMetrics>>>,
     refresh: OnceLock<Refresh>,
 }
@@ -99,6 +103,11 @@ impl Metrics {
             restart_pending: series.gauge("faregate_restart_pending", &[]),
             draining: series.gauge("faregate_draining", &[]),
             log_lines_dropped: series.counter("faregate_log_lines_dropped_total", &[]),
+            notifications: NotificationResult::ALL.map(|result| {
+                let labels = [("result", result.as_str())];
+                series.counter("faregate_notifications_total", &labels)
+            }),
+            notifications_pending: series.gauge("faregate_notifications_pending", &[]),
             providers: Mutex::default(),
             refresh: OnceLock::new(),
             series,
@@ -181,6 +190,16 @@ impl Metrics {
     /// How many log lines found no room since the start.
     pub fn log_lines_dropped(&self, total: u64) {
         self.log_lines_dropped.absolute(total);
+    }
+
+    /// A message was tried once.
+    pub fn notification_tried(&self, result: NotificationResult) {
+        self.notifications[result as usize].increment(1);
+    }
+
+    /// How many messages wait to be sent.
+    pub fn notifications_pending(&self, waiting: u64) {
+        self.notifications_pending.set(waiting as f64);
     }
 
     /// The series of a provider. Resolve it when the provider is built, at start or reload, and keep the handle; the

@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 /// What each metric means, in the words of its `# HELP` line.
-const HELP: [(&str, &str); 16] = [
+const HELP: [(&str, &str); 18] = [
     (
         "faregate_requests_total",
         "Requests answered, by dialect and class of status.",
@@ -65,6 +65,14 @@ const HELP: [(&str, &str); 16] = [
     (
         "faregate_log_lines_dropped_total",
         "Log lines that found no room.",
+    ),
+    (
+        "faregate_notifications_total",
+        "Tries to send a message, by what came of them.",
+    ),
+    (
+        "faregate_notifications_pending",
+        "Messages that wait to be sent, now or again.",
     ),
 ];
 

@@ -16,9 +16,9 @@ const LONGEST: usize = 500;
 /// What takes from a limit or proves that it was taken, and the one place that may call it. From outside the crate
 /// visibility keeps it; inside, only this.
 const EVIDENCE: [(&str, &str); 4] = [
-    ("book.hold(", "src/admission/reserve.rs"),
+    ("Book::hold)", "src/admission/reserve.rs"),
     (".enter(", "src/admission/rate.rs"),
-    ("ledger.reserve(", "src/admission/reserve.rs"),
+    ("ledger.reserve(", "src/admission/weigh.rs"),
     ("Reservation::open(", "src/admission/reserve.rs"),
 ];
 

@@ -84,6 +84,18 @@ impl Call {
             .unwrap()
     }
 
+    /// Sends it, to a server that may go away meanwhile; the answer's status, where one came.
+    pub(crate) async fn try_send(self) -> Option<StatusCode> {
+        let stream = TcpStream::connect(self.address).await.ok()?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .ok()?;
+        tokio::spawn(connection);
+        let request = self.request.body(Full::new(self.body)).unwrap();
+        let answer = within("an answer or an end", sender.send_request(request)).await;
+        answer.ok().map(|answer| answer.status())
+    }
+
     /// Sends it and reads the answer to its end.
     pub(crate) async fn send(self) -> Answer {
         let (parts, mut body) = self.open().await.into_parts();

@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -131,6 +132,22 @@ impl Daemon {
         assert!(told.unwrap().success());
     }
 
+    /// Kills it at once, as `kill -9` does, and gives its folder back.
+    pub(crate) fn killed(mut self) -> TempDir {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
+    }
+
+    /// Starts it on the file that is in the folder, and kills it after so long, wherever it is then.
+    pub(crate) async fn killed_while_it_starts(folder: &Path, after: Duration) {
+        let mut child = command(folder).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(after).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Waits for its end, and gives its folder back.
     pub(crate) async fn ended(mut self) -> (ExitStatus, TempDir) {
         let mut child = self.child.take().unwrap();
@@ -156,6 +173,11 @@ impl Daemon {
 
     fn process(&self) -> &Child {
         self.child.as_ref().unwrap()
+    }
+
+    /// Its number for the system.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process().id()
     }
 
     /// A chat completion with this key.

@@ -92,9 +92,20 @@ impl Gateway {
 
     /// Starts a gateway with a clock.
     pub(crate) async fn start_at(yaml: &str, clock: Clock) -> Self {
+        Self::start_with(yaml, clock, |_| {}).await
+    }
+
+    /// Starts a gateway with a clock, and with what no file says.
+    pub(crate) async fn start_with(
+        yaml: &str,
+        clock: Clock,
+        change: impl FnOnce(&mut config::Config),
+    ) -> Self {
         let records = Records::default();
         let log = telemetry::record_to(records.clone());
-        let app = App::start(compile(yaml), clock.clone(), log.access_log())
+        let mut config = compile(yaml);
+        change(&mut config);
+        let app = App::start(config, clock.clone(), log.access_log())
             .await
             .unwrap();
         let (address, admin) = (app.address(), app.admin_address().unwrap());

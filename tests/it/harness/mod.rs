@@ -5,6 +5,7 @@ mod client;
 mod daemon;
 mod gateway;
 mod house;
+mod replay;
 mod upstream;
 
 pub(crate) use checks::Checks;
@@ -12,6 +13,7 @@ pub(crate) use client::{Answer, Call, raw, raw_until_close};
 pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
+pub(crate) use replay::{faregate, replayed, verified};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;

@@ -41,7 +41,7 @@ const fn seen(output: u64) -> Usage {
 fn written(bench: &Bench, inflight: &Inflight, settle: bool) -> (Vec<u8>, Vec<u8>) {
     let slot = || bench.bytes()[HEAD..HEAD + SLOT].to_vec();
     let mut place = inflight.take().unwrap();
-    place.hold(&hold(1)).unwrap();
+    place.write_hold(&hold(1)).unwrap();
     assert!(place.checkpoint(Duration::ZERO, 1500, || FIRST));
     let mut before = slot();
     assert!(place.checkpoint(Duration::ZERO, 2600, || SECOND));
@@ -131,7 +131,7 @@ fn what_an_earlier_use_of_the_slot_left_is_told_apart() {
         // The second number starts again from zero.
         let (_, old) = written(&bench, &inflight, true);
         let mut place = inflight.take().unwrap();
-        place.hold(&hold(2)).unwrap();
+        place.write_hold(&hold(2)).unwrap();
         let new_hold = bench.bytes()[HEAD..][HOLD].to_vec();
         place.settle(&posting_of(&hold(2))).unwrap();
         let new_settlement = bench.bytes()[HEAD..][SETTLEMENT].to_vec();
@@ -181,7 +181,7 @@ proptest! {
         let inflight = bench.start();
         let (_, one) = written(&bench, &inflight, true);
         let mut place = inflight.take().unwrap();
-        place.hold(&hold(2)).unwrap();
+        place.write_hold(&hold(2)).unwrap();
         place.settle(&posting_of(&hold(2))).unwrap();
         let two = bench.bytes()[HEAD..HEAD + SLOT].to_vec();
         drop(place);

@@ -17,9 +17,9 @@ use crate::store::{
 fn left_behind(bench: &Bench) -> [Recovered; 2] {
     let inflight = bench.start();
     let mut first = inflight.take().unwrap();
-    first.hold(&hold(1)).unwrap();
+    first.write_hold(&hold(1)).unwrap();
     let mut second = inflight.take().unwrap();
-    second.hold(&hold(2)).unwrap();
+    second.write_hold(&hold(2)).unwrap();
     second.settle(&posting_of(&hold(2))).unwrap();
     let open = Recovered::Open(Box::new(hold(1)), None);
     [open, settled(posting_of(&hold(2)))]

@@ -36,7 +36,7 @@ fn a_kill_at_any_point_of_a_call_finds_it_as_far_as_it_was() {
 
     let mut place = inflight.take().unwrap();
     assert_eq!(bench.found(), []);
-    place.hold(&hold(1)).unwrap();
+    place.write_hold(&hold(1)).unwrap();
     assert_eq!(bench.found(), [open(1, None)]);
     // The clock of checkpoints starts with the first piece.
     assert!(!place.checkpoint(SECOND, 1, || seen(1)));
@@ -123,7 +123,7 @@ fn counters_move_as_they_were_settled_whatever_the_rule_is() {
     odd.counters[2].add = u64::MAX;
     for (number, posting) in [(1, &void), (2, &odd)] {
         let mut place = inflight.take().unwrap();
-        place.hold(&hold(number)).unwrap();
+        place.write_hold(&hold(number)).unwrap();
         place.settle(posting).unwrap();
         drop(place);
     }
@@ -136,7 +136,7 @@ fn all_slots_can_be_taken_and_each_is_its_own() {
     let inflight = bench.start();
     let places = (0..u64::from(SLOTS)).map(|number| {
         let mut place = inflight.take().unwrap();
-        place.hold(&hold(number)).unwrap();
+        place.write_hold(&hold(number)).unwrap();
         place
     });
     let mut places: Vec<_> = places.collect();
@@ -166,7 +166,7 @@ fn a_place_that_is_dropped_with_a_call_in_it_is_kept_for_the_next_start() {
     assert_eq!(inflight.taken(), 0);
 
     let mut place = inflight.take().unwrap();
-    place.hold(&hold(1)).unwrap();
+    place.write_hold(&hold(1)).unwrap();
     drop(place);
     assert_eq!(inflight.taken(), 1);
     assert_eq!(bench.found(), [open(1, None)]);
@@ -191,7 +191,7 @@ fn in_memory_there_are_as_many_slots_and_nothing_is_kept() {
     let mut first = inflight.take().unwrap();
     let second = inflight.take().unwrap();
     assert!(inflight.take().is_none());
-    first.hold(&hold(1)).unwrap();
+    first.write_hold(&hold(1)).unwrap();
     assert!(!first.checkpoint(SECOND, 5000, || seen(5000)));
     first.settle(&posting_of(&hold(1))).unwrap();
     drop(first);
@@ -206,7 +206,7 @@ fn what_the_disk_does_not_take_is_said_where_it_matters() {
     let file = OpenOptions::new().read(true).open(bench.file()).unwrap();
     let inflight = Inflight::in_file(file, bench.file(), SLOTS, false).unwrap();
     let mut place = inflight.take().unwrap();
-    let refused = place.hold(&hold(1)).unwrap_err();
+    let refused = place.write_hold(&hold(1)).unwrap_err();
     assert!(matches!(refused, Unwritten::Disk { .. }), "{refused}");
     // Nobody knows what is in the slot, and it cannot be emptied.
     drop(place);
@@ -227,7 +227,7 @@ async fn a_strict_place_waits_for_the_disk_and_a_grouped_one_does_not() {
     let (file, path) = super::scan(bench.file()).unwrap().renew(SLOTS).unwrap();
     let strict = Inflight::in_file(file, path, SLOTS, true).unwrap();
     let mut place = strict.take().unwrap();
-    place.hold(&hold(1)).unwrap();
+    place.write_hold(&hold(1)).unwrap();
     let mut waiting = std::pin::pin!(place.on_disk());
     waiting.as_mut().await.unwrap();
     place.release();

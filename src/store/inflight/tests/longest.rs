@@ -54,7 +54,7 @@ pub(super) fn longest() -> HoldRecord {
 pub(super) fn found(record: &HoldRecord, settle: bool) -> [Option<Recovered>; 2] {
     let bench = Bench::new();
     let mut place = bench.start().take().unwrap();
-    place.hold(record).unwrap();
+    place.write_hold(record).unwrap();
     if settle {
         place.settle(&posting_of(record)).unwrap();
     }
@@ -141,7 +141,7 @@ fn every_counter_that_there_can_be_has_room_beside_the_longest_ids() {
     record.counters = vec![one; 500].into();
     let bench = Bench::new();
     let mut place = bench.start().take().unwrap();
-    let refused = place.hold(&record).unwrap_err().to_string();
+    let refused = place.write_hold(&record).unwrap_err().to_string();
     assert!(refused.contains("500 counters"), "{refused}");
     drop(place);
     assert_eq!(bench.found(), []);

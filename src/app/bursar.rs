@@ -1,0 +1,115 @@
+//! Payment events, from what was signed to what holds: in the store first, then in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::till::{Declared, Till};
+use crate::{
+    accounts::{Accounts, PaymentStanding},
+    admin::{Reason, Rejection},
+    domain::Vendor,
+    store::{Arrived, Effect, EventStatus, KeptEvent, Received, Store, Story, WriteError},
+    webhooks::{self, Verified},
+};
+
+/// Who applies payment events. They come to it one at a time: what is published must be what was written last.
+#[derive(Debug, Clone)]
+pub struct Bursar<'a> {
+    /// Credit in memory.
+    pub accounts: &'a Arc<Accounts>,
+    /// What is on the disk.
+    pub store: &'a Store,
+    /// How events are read.
+    pub settings: &'a webhooks::Settings,
+    /// What is declared.
+    pub declared: Arc<Declared>,
+}
+
+/// An event that was applied, and the standings that whoever asked has to publish.
+pub type Booked = (Received, Vec<PaymentStanding>);
+
+impl Bursar<'_> {
+    /// Applies an event. It is durable, and its credit can be spent, when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be written; nothing has moved.
+    pub async fn book(&self, arrived: Arrived) -> Result<Booked, WriteError> {
+        let (till, drawer) = Till::open(self.accounts, Arc::clone(&self.declared));
+        let mut received = self.store.receive_payment(arrived, drawer).await?;
+        till.keep();
+        let mut standings = Vec::new();
+        for effect in received.effects.drain(..) {
+            match effect {
+                Effect::Standing(standing) => standings.push(standing),
+                Effect::Lot { account, lot } => self.accounts.add_lot(&account, lot),
+            }
+        }
+        tell(&received);
+        Ok((received, standings))
+    }
+
+    /// Looks at an event again that is in the store.
+    ///
+    /// # Errors
+    /// There is none of that id, its body was not kept, or the store cannot be used.
+    pub async fn replay(&self, id: &str) -> Result<Booked, Rejection> {
+        let found = self.store.payment_event(id.to_owned()).await;
+        let found = found.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        let Some(KeptEvent { row, payload }) = found else {
+            let words = format!("There is no event {id:?}; `faregate webhooks list` shows all.");
+            return Err(Rejection::new(Reason::NotFound, words));
+        };
+        let vendor = Vendor::parse(&row.vendor);
+        let (Some(vendor), Some(payload)) = (vendor, payload) else {
+            let words = format!(
+                "The body of event {id:?} was too large to be kept; send it again from the payment provider's \
+                 dashboard."
+            );
+            return Err(Rejection::new(Reason::Conflict, words));
+        };
+        let payload = Bytes::from(payload);
+        let read = webhooks::read(&Verified::kept(vendor, id, &payload), self.settings);
+        let story = Story::of(vendor, read).map_err(|words| {
+            Rejection::new(
+                Reason::Conflict,
+                format!("Event {id:?} cannot be read: {words}."),
+            )
+        })?;
+        let arrived = Arrived {
+            story,
+            payload,
+            replayed: true,
+        };
+        let booked = self.book(arrived).await;
+        booked.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+}
+
+fn tell(received: &Received) {
+    let Received {
+        id,
+        status,
+        duplicate,
+        account,
+        words,
+        effects: _,
+    } = received;
+    let account = account.as_ref().map(tracing::field::display);
+    let words = words.as_deref();
+    match status {
+        _ if *duplicate => {
+            tracing::debug!(event = %id, %status, "a payment event came again");
+        }
+        EventStatus::Applied => {
+            tracing::info!(event = %id, account, words, "a payment event was applied");
+        }
+        EventStatus::Ignored => {
+            tracing::debug!(event = %id, words, "a payment event changes nothing");
+        }
+        EventStatus::Parked | EventStatus::Failed => tracing::warn!(
+            event = %id, %status, account, words,
+            "a payment event waits for somebody to look at it; `faregate webhooks list` shows it"
+        ),
+    }
+}

@@ -1,0 +1,185 @@
+use std::time::Duration;
+
+use super::Teller;
+use crate::{
+    accounts::Accounts,
+    admin::Reason,
+    domain::{AccountId, Clock, NanoUsd, Timestamp},
+    store::{
+        Durability, EntryFilter, EntryKind, Location, NewEntry, NewTransfer, Settings, Store,
+        USUAL_PRIORITY,
+    },
+};
+
+fn account(id: &str) -> AccountId {
+    AccountId::parse(id).unwrap()
+}
+
+fn entry(amount: i64, id: Option<&str>) -> NewEntry {
+    NewEntry {
+        id: id.map(str::to_owned),
+        account: account("a"),
+        kind: EntryKind::Adjustment,
+        amount: NanoUsd::from_nanos(amount),
+        author: "cli".to_owned(),
+        reason: None,
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+        related: None,
+    }
+}
+
+fn transfer(amount: i64, id: Option<&str>) -> NewTransfer {
+    NewTransfer {
+        id: id.map(str::to_owned),
+        from: account("a"),
+        to: account("b"),
+        amount: NanoUsd::from_nanos(amount),
+        author: "cli".to_owned(),
+        reason: None,
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+    }
+}
+
+fn opened() -> (Store, Accounts, Clock) {
+    let settings = Settings {
+        location: Location::Memory,
+        keep_calls: None,
+        durability: Durability::Grouped,
+        in_flight: 16,
+    };
+    let clock = Clock::manual(Timestamp::from_millis(1_795_162_530_000));
+    let (store, loaded) = Store::open(&settings, clock.clone()).unwrap();
+    let accounts = Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses);
+    (store, accounts, clock)
+}
+
+/// What memory and the store have of an account, which has to be the same.
+async fn balance(teller: Teller<'_>, id: &str) -> i64 {
+    let (memory, stored) = (
+        teller.accounts.credit(&account(id)).balance,
+        teller.store.credit(account(id)).await.unwrap().balance,
+    );
+    assert_eq!(memory, stored);
+    memory.nanos()
+}
+
+#[tokio::test]
+async fn memory_and_store_move_together_and_once() {
+    let (store, accounts, _) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    for _ in 0..2 {
+        teller.add(entry(100, Some("more"))).await.unwrap();
+        teller.add(entry(-30, Some("less"))).await.unwrap();
+        teller.transfer(transfer(20, Some("move"))).await.unwrap();
+    }
+    assert_eq!(
+        (balance(teller, "a").await, balance(teller, "b").await),
+        (50, 20)
+    );
+    // The same ids with other words move nothing, in memory either.
+    for refused in [
+        teller.add(entry(101, Some("more"))).await.unwrap_err(),
+        teller.add(entry(-31, Some("less"))).await.unwrap_err(),
+        teller
+            .transfer(transfer(21, Some("move")))
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(refused.reason, Reason::Conflict);
+    }
+    assert_eq!(
+        (balance(teller, "a").await, balance(teller, "b").await),
+        (50, 20)
+    );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_transfer_leaves_what_calls_hold() {
+    let (store, accounts, _) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    teller.add(entry(100, None)).await.unwrap();
+    let refused = teller.transfer(transfer(101, None)).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Conflict);
+    assert!(refused.detail.contains("0.0000001"), "{refused}");
+    assert_eq!(balance(teller, "a").await, 100);
+    // A correction may go below zero; nothing can be given then.
+    teller.add(entry(-150, None)).await.unwrap();
+    assert_eq!(balance(teller, "a").await, -50);
+    teller.transfer(transfer(1, None)).await.unwrap_err();
+    assert_eq!(
+        (balance(teller, "a").await, balance(teller, "b").await),
+        (-50, 0)
+    );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_take_moves_nothing() {
+    let (store, accounts, clock) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    teller.add(entry(100, None)).await.unwrap();
+    let mut short = entry(40, None);
+    short.expires_at = Some(clock.now().plus(Duration::from_secs(60)));
+    teller.add(short).await.unwrap();
+    store.close().await;
+    let before = accounts.credit(&account("a"));
+    for refused in [
+        teller.add(entry(7, None)).await.unwrap_err(),
+        teller.add(entry(-7, None)).await.unwrap_err(),
+        teller.transfer(transfer(7, None)).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.reason, Reason::Unavailable);
+    }
+    assert_eq!(accounts.credit(&account("a")), before);
+    // What has expired is lost at its instant, and waits to be recorded.
+    clock.advance(Duration::from_secs(60));
+    teller.post_expired().await;
+    assert_eq!(accounts.credit(&account("a")).balance.nanos(), 100);
+    let waiting = accounts.take_expired();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].1[0].amount.nanos(), 40);
+}
+
+#[tokio::test]
+async fn expired_credit_is_recorded_once() {
+    let (store, accounts, clock) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    let mut short = entry(40, None);
+    short.expires_at = Some(clock.now().plus(Duration::from_secs(60)));
+    teller.add(short).await.unwrap();
+    teller.add(entry(100, None)).await.unwrap();
+    teller.add(entry(-15, None)).await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    for _ in 0..2 {
+        teller.post_expired().await;
+    }
+    assert_eq!(balance(teller, "a").await, 100);
+    let kind = Some(EntryKind::Expiry);
+    let filter = EntryFilter {
+        kind,
+        ..EntryFilter::default()
+    };
+    let page = store.entries(filter).await.unwrap();
+    let lost: Vec<_> = page
+        .data
+        .iter()
+        .map(|entry| (entry.amount.nanos(), entry.related.as_deref()))
+        .collect();
+    assert_eq!(lost, [(-25, Some("1"))]);
+    store.close().await;
+}

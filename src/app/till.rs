@@ -1,0 +1,139 @@
+//! What the store asks while it applies a payment event: what is declared, and credit that is taken in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    accounts::{AccountSpec, Accounts, Declaration, Draws},
+    domain::{AccountId, NanoUsd, Vendor},
+    store::Around,
+};
+
+/// What is declared, by a file or through the API.
+#[derive(Debug, Default)]
+pub struct Declared {
+    /// Every account.
+    pub accounts: BTreeMap<AccountId, Declaration>,
+    /// Customers of vendors, and whose they are.
+    pub customers: BTreeMap<(Vendor, String), AccountId>,
+}
+
+/// Credit that is taken for entries that are on their way to the store. What is taken goes back unless it is kept.
+#[derive(Debug)]
+pub struct Till<'a> {
+    accounts: &'a Accounts,
+    taken: TakenDraws,
+}
+
+type TakenDraws = Arc<Mutex<Vec<(AccountId, NanoUsd, Draws)>>>;
+
+/// The end of a till that the store has.
+#[derive(Debug)]
+pub struct Drawer {
+    accounts: Arc<Accounts>,
+    declared: Arc<Declared>,
+    taken: TakenDraws,
+}
+
+impl Declared {
+    /// What the file and the administrator say; `customers` are the file's.
+    pub fn of<'s>(
+        accounts: impl IntoIterator<Item = &'s AccountSpec>,
+        customers: &BTreeMap<(Vendor, String), AccountId>,
+    ) -> Self {
+        let mut declared = BTreeMap::new();
+        for spec in accounts {
+            // The file's come first, and hold.
+            declared
+                .entry(spec.id.clone())
+                .or_insert_with(|| Declaration::of(spec));
+        }
+        Self {
+            accounts: declared,
+            customers: customers.clone(),
+        }
+    }
+}
+
+impl<'a> Till<'a> {
+    /// A till over `accounts`, and what the store is given of it.
+    pub fn open(accounts: &'a Arc<Accounts>, declared: Arc<Declared>) -> (Self, Box<Drawer>) {
+        let taken = TakenDraws::default();
+        let drawer = Drawer {
+            accounts: Arc::clone(accounts),
+            declared,
+            taken: Arc::clone(&taken),
+        };
+        (Self { accounts, taken }, Box::new(drawer))
+    }
+
+    /// The store has the entries.
+    pub fn keep(self) {
+        for (account, ..) in self.taken().drain(..) {
+            self.accounts.drawn(&account);
+        }
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, Vec<(AccountId, NanoUsd, Draws)>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Till<'_> {
+    fn drop(&mut self) {
+        for (account, amount, draws) in self.taken().drain(..) {
+            self.accounts.give_back(&account, amount, &draws);
+        }
+    }
+}
+
+impl Drawer {
+    fn note(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.push((account.clone(), amount, draws.clone()));
+    }
+}
+
+impl Around for Drawer {
+    fn declared(&self, account: &AccountId) -> Option<Declaration> {
+        self.declared.accounts.get(account).cloned()
+    }
+
+    fn account_of(&self, vendor: Vendor, customer: &str) -> Option<AccountId> {
+        let key = (vendor, customer.to_owned());
+        self.declared.customers.get(&key).cloned()
+    }
+
+    fn customer_of(&self, vendor: Vendor, account: &AccountId) -> Option<String> {
+        let mut customers = self.declared.customers.iter();
+        customers
+            .find(|((of, _), owner)| *of == vendor && *owner == account)
+            .map(|((_, customer), _)| customer.clone())
+    }
+
+    fn draw(&mut self, account: &AccountId, amount: NanoUsd) -> Draws {
+        let draws = self.accounts.draw(account, amount);
+        self.note(account, amount, &draws);
+        draws
+    }
+
+    fn empty(&mut self, account: &AccountId, lots: &[i64]) -> Draws {
+        let draws = self.accounts.empty(account, lots);
+        let amount = draws
+            .iter()
+            .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
+        self.note(account, amount, &draws);
+        draws
+    }
+
+    fn give_back(&mut self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = |(of, _, had): &(AccountId, NanoUsd, Draws)| of == account && had == draws;
+        if let Some(at) = taken.iter().position(noted) {
+            taken.remove(at);
+        }
+        self.accounts.give_back(account, amount, draws);
+    }
+}

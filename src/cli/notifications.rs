@@ -1,0 +1,107 @@
+//! `faregate notifications …`.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{
+    Failure, Terminal,
+    arguments::NotificationsCommand,
+    backend::{Backend, listed, path},
+    show,
+    table::Table,
+};
+use crate::{config::Config, domain::Clock};
+
+pub(super) async fn run(
+    command: NotificationsCommand,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    match command {
+        NotificationsCommand::List {
+            status,
+            account,
+            json,
+        } => {
+            let asked: Vec<(&str, &str)> = [("status", &status), ("account", &account)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+                .collect();
+            let backend = Backend::to_read(config, clock).await?;
+            let list =
+                async |backend: &Backend| backend.all(&path(&["notifications"]), &asked).await;
+            let messages = backend.during(list).await?;
+            if json {
+                return show::json(terminal, &listed(&messages));
+            }
+            if messages.is_empty() {
+                terminal.note("No messages.");
+                return Ok(());
+            }
+            terminal.result(table(&messages, terminal.bold()))
+        }
+        NotificationsCommand::Retry { id, json } => {
+            let target = path(&["notifications", &id, "retry"]);
+            let message = post(&target, config, clock).await?;
+            if json {
+                return show::json(terminal, &message);
+            }
+            terminal.result(format_args!("Message {id} is sent again.\n"))
+        }
+        NotificationsCommand::Test { json } => {
+            let target = path(&["notifications", "test"]);
+            let sent = post(&target, config, clock).await?;
+            if json {
+                return show::json(terminal, &sent);
+            }
+            let words = match sent["messages"].as_u64() {
+                Some(0) | None => {
+                    "Nobody is told anything: `notifications` names neither webhooks nor addresses."
+                        .to_owned()
+                }
+                Some(1) => "1 test message is on its way.".to_owned(),
+                Some(count) => format!("{count} test messages are on their way."),
+            };
+            terminal.result(format_args!("{words}\n"))
+        }
+    }
+}
+
+async fn post(target: &str, config: Config, clock: &Clock) -> Result<Value, Failure> {
+    let backend = Backend::to_write(config, clock).await?;
+    let send = async |backend: &Backend| backend.call(Method::POST, target, None).await;
+    backend.during(send).await
+}
+
+/// Messages for people.
+pub(super) fn table(messages: &[Value], bold: bool) -> Table {
+    let columns = [
+        "ID",
+        "TYPE",
+        "ACCOUNT",
+        "STATUS",
+        ">TRIES",
+        "NEXT",
+        "TARGET",
+        "LAST ERROR",
+    ];
+    let mut table = Table::new(&columns, bold);
+    for message in messages {
+        let target = match message["recipient"].as_str() {
+            Some(recipient) => recipient.to_owned(),
+            None => show::text(&message["target"]),
+        };
+        table.row([
+            show::text(&message["id"]),
+            show::text(&message["type"]),
+            show::text(&message["account"]),
+            show::text(&message["status"]),
+            show::text(&message["attempts"]),
+            show::instant(&message["next_at"]),
+            target,
+            show::text(&message["last_error"]),
+        ]);
+    }
+    table
+}

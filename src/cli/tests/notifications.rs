@@ -1,0 +1,86 @@
+//! `faregate notifications …` beside a stopped daemon.
+
+use serde_json::json;
+
+use super::{
+    super::notifications,
+    Exit, clock,
+    stopped::{CONFIG, house},
+    type_in,
+};
+use crate::{
+    config,
+    store::{Attempted, NewNotification, NotificationId, Store},
+};
+
+/// A store with a message that was given up; its name.
+async fn given_up(file: &std::path::Path) -> String {
+    let config = config::load(file, &super::Variables::default()).unwrap();
+    let (store, _) = Store::open(&config.store, clock()).unwrap();
+    let id = NotificationId::new(clock().now());
+    let message = NewNotification {
+        id,
+        event: "payment.failed",
+        account: None,
+        key: None,
+        target: "https://example.com/hooks".to_owned(),
+        recipient: None,
+        body: json!({"type": "payment.failed"}).to_string(),
+    };
+    store
+        .enqueue_notifications(vec![message], Vec::new())
+        .await
+        .unwrap();
+    let error = "it answered 500 Internal Server Error".to_owned();
+    store
+        .attempted_notification(id, Attempted::Failed { error })
+        .await
+        .unwrap();
+    store.close().await;
+    id.to_string()
+}
+
+#[test]
+fn messages_are_listed_and_sent_again() {
+    let (_directory, file) = house(CONFIG);
+    let clock = clock();
+    assert_eq!(
+        type_in(&file, "notifications list", &clock).notes,
+        "No messages.\n"
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let id = runtime.block_on(given_up(&file));
+    let mut page = String::new();
+    let retry = format!("notifications retry {id}");
+    for line in [
+        "notifications list",
+        "notifications list --status delivered",
+        &retry,
+        "notifications list --status pending",
+        "notifications list --account nobody --json",
+        "notifications retry msg_1",
+        "notifications test",
+    ] {
+        page += &format!("$ faregate {line}\n{}\n", type_in(&file, line, &clock));
+    }
+    insta::assert_snapshot!("messages", page.replace(&id, "msg_<id>"));
+    let json = type_in(&file, &format!("{retry} --json"), &clock);
+    assert_eq!(json.exit, Exit::Done);
+    assert!(json.out.contains("\"status\": \"pending\""), "{}", json.out);
+}
+
+#[test]
+fn a_table_names_the_address_of_an_e_mail() {
+    let row = |target: &str, recipient| {
+        json!({
+            "id": "msg_1", "type": "credit.low", "account": "acme", "status": "pending", "attempts": 2,
+            "next_at": "2026-11-20T12:05:00.25Z", "target": target, "recipient": recipient,
+            "last_error": "connection refused",
+        })
+    };
+    let rows = [
+        row("email", json!("ops@example.com")),
+        row("https://example.com/hooks", json!(null)),
+    ];
+    insta::assert_snapshot!("table_of_messages", notifications::table(&rows, false));
+}

@@ -1,0 +1,103 @@
+//! `faregate webhooks …`.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{
+    Failure, Terminal,
+    arguments::WebhooksCommand,
+    backend::{Backend, path, target},
+    show,
+    table::Table,
+};
+use crate::{config::Config, domain::Clock};
+
+pub(super) async fn run(
+    command: WebhooksCommand,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    match command {
+        WebhooksCommand::List {
+            status,
+            vendor,
+            account,
+            limit,
+            json,
+        } => {
+            let limit = limit.to_string();
+            let asked = [
+                ("status", status.as_deref()),
+                ("vendor", vendor.as_deref()),
+                ("account", account.as_deref()),
+                ("limit", Some(limit.as_str())),
+            ];
+            let asked: Vec<(&str, &str)> = asked
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            let target = target(&path(&["webhooks"]), &asked);
+            let backend = Backend::to_read(config, clock).await?;
+            let page = backend
+                .during(async |backend: &Backend| backend.get(&target).await)
+                .await?;
+            if json {
+                return show::json(terminal, &page);
+            }
+            list(&page, terminal)
+        }
+        WebhooksCommand::Replay { id, json } => {
+            let backend = Backend::to_write(config, clock).await?;
+            let target = path(&["webhooks", &id, "replay"]);
+            let replay = async |backend: &Backend| backend.call(Method::POST, &target, None).await;
+            let replayed = backend.during(replay).await?;
+            if json {
+                show::json(terminal, &replayed)?;
+            } else {
+                terminal.result(said(&id, &replayed))?;
+            }
+            match replayed["status"].as_str() {
+                Some("applied" | "ignored") => Ok(()),
+                _ => Err(Failure::failed(format!("event {id} still waits"))),
+            }
+        }
+    }
+}
+
+fn said(id: &str, replayed: &Value) -> String {
+    let status = show::text(&replayed["status"]);
+    let verb = if replayed["replayed"] == true {
+        format!("is {status}")
+    } else {
+        format!("was {status} before, and is left as it is")
+    };
+    match show::text(&replayed["words"]) {
+        words if words.is_empty() => format!("Event {id} {verb}.\n"),
+        words => format!("Event {id} {verb}: {words}.\n"),
+    }
+}
+
+fn list(page: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let events = page["data"].as_array().cloned().unwrap_or_default();
+    if events.is_empty() {
+        return terminal.result("no payment events\n");
+    }
+    let columns = ["RECEIVED", "EVENT", "TYPE", "STATUS", "ACCOUNT", "WHY"];
+    let mut table = Table::new(&columns, terminal.bold());
+    for event in &events {
+        table.row([
+            show::instant(&event["received_at"]),
+            show::text(&event["id"]),
+            show::text(&event["type"]),
+            show::text(&event["status"]),
+            show::text(&event["account"]),
+            show::text(&event["words"]),
+        ]);
+    }
+    terminal.result(table)?;
+    if page["next_cursor"].is_string() {
+        terminal.note("There are older events; --limit shows more.");
+    }
+    Ok(())
+}

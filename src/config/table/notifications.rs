@@ -1,0 +1,90 @@
+//! Keys about who is told what happens.
+
+use super::{Kind, Section, key};
+
+pub(crate) static NOTIFICATIONS: Section = Section {
+    name: "notifications",
+    doc: "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+    keys: &[
+        key(
+            "webhooks",
+            Kind::List(&Kind::Section(&WEBHOOK)),
+            "Programs that are told, by signed messages (Standard Webhooks).",
+        ),
+        key("email", Kind::Section(&EMAIL), "People who are told by e-mail."),
+        key(
+            "low_credit",
+            Kind::MoneyOrShare,
+            "When credit is low: at an amount in US dollars such as 5.00, or at a part of the last top-up such as 20%.",
+        )
+        .or("20%"),
+        key(
+            "renewal_notice",
+            Kind::Duration {
+                zero: true,
+                never: Some("off"),
+            },
+            "How long before its renewal a subscription is spoken of.",
+        )
+        .or("3d"),
+        key(
+            "allow_private_targets",
+            Kind::List(&Kind::Network),
+            "Networks that are not the public internet and that webhooks may lead to all the same, http:// included. Default: none.",
+        ),
+    ],
+};
+
+static WEBHOOK: Section = Section {
+    name: "webhook",
+    doc: "A program that is told.",
+    keys: &[
+        key(
+            "url",
+            Kind::Text,
+            "Where messages are sent, by https:// and POST.",
+        )
+        .required(),
+        key(
+            "secrets",
+            Kind::List(&Kind::Secret),
+            "What messages are signed with: whsec_ and 24 to 64 bytes in base64. Several while you change it: each signs.",
+        )
+        .required(),
+        key(
+            "events",
+            Kind::List(&Kind::Text),
+            "What it wants to know, such as credit.low or budget.*. Default: everything.",
+        ),
+    ],
+};
+
+static EMAIL: Section = Section {
+    name: "email",
+    doc: "People who are told by e-mail.",
+    keys: &[
+        key(
+            "smtp",
+            Kind::Secret,
+            "The server that takes mail: smtps://user:password@host:465, or smtp://user:password@host:587?tls=required.",
+        )
+        .required(),
+        key(
+            "from",
+            Kind::Text,
+            "The sender, such as Faregate <billing@example.com>.",
+        )
+        .required(),
+        key(
+            "to",
+            Kind::List(&Kind::Text),
+            "Addresses that are told about every account.",
+        ),
+        key(
+            "accounts",
+            Kind::Flag,
+            "Whether each account's own address is told about that account.",
+        )
+        .or("false"),
+    ],
+};

@@ -1,0 +1,39 @@
+//! Who collects the money of a subscription or a top-up.
+
+/// A payment provider that tells of payments by webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Vendor {
+    /// Stripe.
+    Stripe,
+    /// Paddle Billing.
+    Paddle,
+    /// Lemon Squeezy.
+    LemonSqueezy,
+    /// Everybody else, by Standard Webhooks and our own vocabulary.
+    Standard,
+}
+
+impl Vendor {
+    /// Every vendor, in the order of the documentation.
+    pub const ALL: [Self; 4] = [
+        Self::Stripe,
+        Self::Paddle,
+        Self::LemonSqueezy,
+        Self::Standard,
+    ];
+
+    /// The word in paths, the configuration and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::Paddle => "paddle",
+            Self::LemonSqueezy => "lemonsqueezy",
+            Self::Standard => "standard",
+        }
+    }
+
+    /// Reads the word of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|vendor| vendor.as_str() == word)
+    }
+}

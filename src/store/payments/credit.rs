@@ -1,0 +1,205 @@
+//! Credit from payments and grants: what an object is worth, less what was posted for it before, becomes an entry.
+
+use rusqlite::{OptionalExtension, Transaction};
+
+use super::{
+    Effect, EventStatus,
+    receive::{Desk, Verdict},
+};
+use crate::{
+    accounts::{Draws, Lot},
+    domain::{AccountId, NanoUsd},
+    store::{
+        EntryKind, NewEntry, USUAL_PRIORITY,
+        columns::RowError,
+        credit::{self, NotPosted},
+    },
+    webhooks::{Dated, Fact, News, PaymentEvent, Worth, worth},
+};
+
+/// Whether money of an object went back, and no payment is known yet.
+pub(super) fn is_unpaid(facts: &[Dated]) -> bool {
+    worth(facts) == Some(Worth::Unpaid)
+}
+
+/// Posts what an object is worth beyond what was posted for it; `None` where it is not about money.
+pub(super) fn settle(
+    desk: &mut Desk<'_>,
+    event: &PaymentEvent,
+    (object, facts): (&str, &[Dated]),
+    account: &AccountId,
+) -> Result<Option<Verdict>, RowError> {
+    let Some(worth) = worth(facts) else {
+        return Ok(None);
+    };
+    let (amount, mut entry) = match worth {
+        Worth::Unpaid => {
+            let words = "the payment has not come yet";
+            return Ok(Some(Verdict::new(EventStatus::Parked, words)));
+        }
+        Worth::Void => return void(desk, event, object, account).map(Some),
+        Worth::Credit {
+            amount,
+            given,
+            expires_at,
+            priority,
+            reason,
+        } => {
+            let entry = NewEntry {
+                kind: if given {
+                    EntryKind::Grant
+                } else {
+                    EntryKind::TopUp
+                },
+                reason: reason.or_else(|| Some(event.kind.clone())),
+                expires_at,
+                priority: priority.unwrap_or(USUAL_PRIORITY),
+                ..blank(event, object, account)
+            };
+            (amount, entry)
+        }
+    };
+    let before = posted(desk.transaction, object)?;
+    let Some(difference) = amount.checked_sub(before) else {
+        return Ok(Some(too_large()));
+    };
+    if difference == NanoUsd::ZERO {
+        let words = match amount {
+            NanoUsd::ZERO => "all of it went back".to_owned(),
+            _ => format!("its {amount} USD were added before"),
+        };
+        return Ok(Some(Verdict::applied(Some(words))));
+    }
+    entry.amount = difference;
+    if difference.is_negative() || before != NanoUsd::ZERO {
+        entry.kind = moved(event);
+        entry.expires_at = None;
+    }
+    let draws = if difference.is_negative() {
+        let taken = NanoUsd::ZERO.saturating_sub(difference);
+        desk.around.draw(account, taken)
+    } else {
+        Draws::new()
+    };
+    post(desk, entry, &draws).map(Some)
+}
+
+/// What is left of a grant goes; what was spent of it is spent.
+fn void(
+    desk: &mut Desk<'_>,
+    event: &PaymentEvent,
+    object: &str,
+    account: &AccountId,
+) -> Result<Verdict, RowError> {
+    let lots: Vec<i64> = {
+        let mut select = desk.transaction.prepare_cached(
+            "SELECT number FROM credit_entries JOIN credit_lots ON entry = number
+             WHERE related = ? AND author LIKE 'webhook:%' AND remaining_nano_usd > 0 ORDER BY number",
+        )?;
+        let lots = select.query_map([object], |row| row.get(0))?;
+        lots.collect::<Result<_, _>>()?
+    };
+    let draws = desk.around.empty(account, &lots);
+    let left = draws
+        .iter()
+        .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
+    if left == NanoUsd::ZERO {
+        let words = "nothing is left of the grant".to_owned();
+        return Ok(Verdict::applied(Some(words)));
+    }
+    let entry = NewEntry {
+        kind: EntryKind::Adjustment,
+        amount: NanoUsd::ZERO.saturating_sub(left),
+        reason: Some("the grant was withdrawn".to_owned()),
+        ..blank(event, object, account)
+    };
+    post(desk, entry, &draws)
+}
+
+fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, RowError> {
+    let posted = match credit::post(desk.transaction, &entry, draws, desk.now)? {
+        Ok(posted) => posted,
+        Err(refused) => {
+            if entry.amount.is_negative() {
+                let taken = NanoUsd::ZERO.saturating_sub(entry.amount);
+                desk.around.give_back(&entry.account, taken, draws);
+            }
+            if refused == NotPosted::TooLarge {
+                return Ok(too_large());
+            }
+            let words = "another entry has its id, and says something else";
+            return Ok(Verdict::new(EventStatus::Failed, words));
+        }
+    };
+    if entry.amount > NanoUsd::ZERO && !posted.existed {
+        desk.effects.push(Effect::Lot {
+            account: entry.account.clone(),
+            lot: Lot {
+                entry: posted.number,
+                remaining: entry.amount,
+                priority: entry.priority,
+                expires_at: entry.expires_at,
+            },
+        });
+    }
+    let words = match entry.amount.is_negative() {
+        true => format!(
+            "{} USD taken, entry {}",
+            NanoUsd::ZERO.saturating_sub(entry.amount),
+            posted.number
+        ),
+        false => format!("{} USD added, entry {}", entry.amount, posted.number),
+    };
+    Ok(Verdict::applied(Some(words)))
+}
+
+fn too_large() -> Verdict {
+    Verdict::new(
+        EventStatus::Failed,
+        "the balance would be larger than can be kept",
+    )
+}
+
+fn blank(event: &PaymentEvent, object: &str, account: &AccountId) -> NewEntry {
+    // An event may settle what waited for it, so its id alone is not an entry's.
+    let own = matches!(&event.news, News::Fact { object: own, .. } if own == object);
+    let id = if own {
+        event.id.clone()
+    } else {
+        format!("{} {object}", event.id)
+    };
+    NewEntry {
+        id: Some(id),
+        account: account.clone(),
+        kind: EntryKind::Adjustment,
+        amount: NanoUsd::ZERO,
+        author: format!("webhook:{}", event.vendor.as_str()),
+        reason: None,
+        expires_at: None,
+        priority: USUAL_PRIORITY,
+        related: Some(object.to_owned()),
+    }
+}
+
+/// What moved credit that was there, or that goes below nothing.
+fn moved(event: &PaymentEvent) -> EntryKind {
+    match &event.news {
+        News::Fact {
+            fact: Fact::RefundedInAll { .. } | Fact::Refund { .. } | Fact::Taken { .. },
+            ..
+        } => EntryKind::Refund,
+        _ => EntryKind::Adjustment,
+    }
+}
+
+/// What was posted for an object, in all.
+fn posted(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<NanoUsd> {
+    let sum: Option<Option<i64>> = transaction
+        .prepare_cached(
+            "SELECT sum(amount_nano_usd) FROM credit_entries
+             WHERE related = ? AND author LIKE 'webhook:%'",
+        )?
+        .query_row([object], |row| row.get(0))
+        .optional()?;
+    Ok(NanoUsd::from_nanos(sum.flatten().unwrap_or(0)))
+}

@@ -1,0 +1,62 @@
+//! What the handle of the store does with payment events.
+
+use super::{Around, Arrived, EventFilter, EventRow, KeptEvent, Received, read, receive};
+use crate::store::{Page, ReadError, Reader, Store, WriteError};
+
+impl Store {
+    /// Applies an event, once. It and all that follows from it are on the disk when this returns; the effects are left
+    /// to whoever asks. What `around` was asked to take has to be given back where this fails.
+    ///
+    /// # Errors
+    /// The store cannot be written; nothing was written then.
+    pub async fn receive_payment(
+        &self,
+        arrived: Arrived,
+        mut around: Box<dyn Around>,
+    ) -> Result<Received, WriteError> {
+        let now = self.now();
+        self.change(move |transaction| {
+            receive::receive(transaction, &arrived, around.as_mut(), now)
+        })
+        .await
+    }
+
+    /// A page of events, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn payment_events(
+        &self,
+        filter: EventFilter,
+    ) -> Result<Page<EventRow, i64>, ReadError> {
+        self.read(move |connection| read::page(connection, &filter))
+            .await
+    }
+
+    /// An event and its body, which is not kept where it is too large.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn payment_event(&self, id: String) -> Result<Option<KeptEvent>, ReadError> {
+        self.read(move |connection| read::one(connection, &id))
+            .await
+    }
+}
+
+impl Reader {
+    /// A page of events, newest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn payment_events(&self, filter: &EventFilter) -> Result<Page<EventRow, i64>, ReadError> {
+        self.look(|connection| read::page(connection, filter))
+    }
+
+    /// The standing of every account of which events tell one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn standings(&self) -> Result<Vec<crate::accounts::PaymentStanding>, ReadError> {
+        self.look(super::standings)
+    }
+}

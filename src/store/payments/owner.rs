@@ -1,0 +1,179 @@
+//! Whose an event is.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{EventStatus, receive::Desk};
+use crate::{
+    domain::{AccountId, Vendor},
+    store::columns::{RowError, instant},
+    webhooks::PaymentEvent,
+};
+
+/// The account that an event is about, or why that cannot be told. What was found for the object before, what the
+/// customer belongs to and what the event names must be the same.
+pub(super) fn of(
+    desk: &Desk<'_>,
+    event: &PaymentEvent,
+    object: Option<&str>,
+) -> Result<Result<AccountId, String>, RowError> {
+    let (vendor, party) = (event.vendor, &event.party);
+    let named = match party.account.as_deref().map(AccountId::parse) {
+        Some(Ok(account)) => Some(account),
+        Some(Err(wrong)) => return Ok(Err(format!("the account that it names {wrong}"))),
+        None => None,
+    };
+    let found = match object {
+        Some(object) => assigned(desk, object)?,
+        None => None,
+    };
+    let belongs = match &party.customer {
+        Some(customer) => match desk.around.account_of(vendor, customer) {
+            Some(account) => Some(account),
+            None => desk.linked(vendor, customer)?,
+        },
+        None => None,
+    };
+    let customer = party.customer.as_deref().unwrap_or_default();
+    let (names, belonging, earlier) = (
+        "it names account",
+        "its customer belongs to account",
+        "an earlier event about the same is of account",
+    );
+    let agreed = [
+        (&named, names, &belongs, belonging),
+        (&belongs, belonging, &found, earlier),
+        (&named, names, &found, earlier),
+    ];
+    for (one, of_one, other, of_other) in agreed {
+        if let (Some(one), Some(other)) = (one, other)
+            && one != other
+        {
+            return Ok(Err(format!("{of_one} {one}, and {of_other} {other}")));
+        }
+    }
+    let Some(account) = found.or(belongs).or(named) else {
+        return Ok(Err(if customer.is_empty() {
+            "it names neither a customer nor an account".to_owned()
+        } else {
+            format!(
+                "customer {customer} belongs to no account; write it into the file ({}), then replay the event",
+                key(vendor)
+            )
+        }));
+    };
+    if desk.around.declared(&account).is_none() {
+        return Ok(Err(format!(
+            "there is no account {account}; create it, then replay the event"
+        )));
+    }
+    if let Some(other) = desk.around.customer_of(vendor, &account)
+        && !customer.is_empty()
+        && other != customer
+    {
+        return Ok(Err(format!(
+            "it is of customer {customer}, and account {account} is customer {other}"
+        )));
+    }
+    Ok(Ok(account))
+}
+
+/// Where the file says which customer an account is.
+const fn key(vendor: Vendor) -> &'static str {
+    match vendor {
+        Vendor::Stripe => "accounts[].stripe_customer",
+        Vendor::Paddle => "accounts[].customers.paddle",
+        Vendor::LemonSqueezy => "accounts[].customers.lemonsqueezy",
+        Vendor::Standard => "data.account",
+    }
+}
+
+/// Whether an account is known as another customer of a vendor.
+pub(super) fn has_another(
+    desk: &Desk<'_>,
+    vendor: Vendor,
+    customer: &str,
+    account: &AccountId,
+) -> Result<bool, RowError> {
+    let other = desk
+        .transaction
+        .prepare_cached(
+            "SELECT 1 FROM payment_customers WHERE account = ? AND vendor = ? AND customer <> ?",
+        )?
+        .query_row((account.as_str(), vendor.as_str(), customer), |_| Ok(()))
+        .optional()?;
+    Ok(other.is_some())
+}
+
+/// Remembers that the customer of an event is the account's, and applies what waited for that; whether it was news.
+///
+/// A customer is taken at the word of whoever sells (metadata). At the word of whoever pays it is taken only by an event
+/// that is about nothing else (`links`).
+pub(super) fn adopt(
+    desk: &mut Desk<'_>,
+    event: &PaymentEvent,
+    account: &AccountId,
+    links: bool,
+) -> Result<bool, RowError> {
+    let Some(customer) = &event.party.customer else {
+        return Ok(false);
+    };
+    let vendor = event.vendor;
+    let declared = desk.around.account_of(vendor, customer).is_some();
+    let told = event.party.account.is_some() && (links || !event.party.claimed);
+    if !declared && desk.linked(vendor, customer)?.is_none() && !told {
+        return Ok(false);
+    }
+    let mut news = false;
+    if !declared {
+        let inserted = desk
+            .transaction
+            .prepare_cached(
+                "INSERT INTO payment_customers (vendor, customer, account, since) VALUES (?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                vendor.as_str(),
+                customer,
+                account.as_str(),
+                instant(desk.now)
+            ])?;
+        news = inserted > 0;
+    }
+    for object in waiting(desk, vendor, customer, account)? {
+        desk.assign(&object, account)?;
+        let verdict = desk.settle(event, &object, account)?;
+        if verdict.status == EventStatus::Applied {
+            desk.release(event, &object, account)?;
+        }
+    }
+    Ok(news)
+}
+
+/// Objects of a customer that wait for their account. One of another account's name waits for a person.
+fn waiting(
+    desk: &Desk<'_>,
+    vendor: Vendor,
+    customer: &str,
+    account: &AccountId,
+) -> Result<Vec<String>, RowError> {
+    let mut select = desk.transaction.prepare_cached(
+        "SELECT DISTINCT object FROM payment_facts
+         WHERE vendor = ?1 AND customer = ?2 AND account IS NULL AND object NOT IN (
+            SELECT object FROM payment_facts WHERE account IS NOT NULL OR named <> ?3)
+         ORDER BY object",
+    )?;
+    let of = (vendor.as_str(), customer, account.as_str());
+    let objects = select.query_map(of, |row| row.get(0))?;
+    Ok(objects.collect::<Result<_, _>>()?)
+}
+
+fn assigned(desk: &Desk<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
+    let account: Option<String> = desk
+        .transaction
+        .prepare_cached(
+            "SELECT account FROM payment_facts WHERE object = ? AND account IS NOT NULL LIMIT 1",
+        )?
+        .query_row([object], |row| row.get(0))
+        .optional()?;
+    Ok(account.and_then(|id| AccountId::parse(&id).ok()))
+}

@@ -1,0 +1,172 @@
+//! Lemon Squeezy's events.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Endpoint, Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
+    event::named,
+    members::{Node, Wrong},
+};
+use crate::domain::{SubscriptionStatus, Vendor};
+
+/// Reads an event. It has no id of its own; a repeated one has the same bytes, so their digest is its id.
+pub(super) fn read(
+    verified: &Verified<'_>,
+    endpoint: Option<&Endpoint>,
+) -> Result<PaymentEvent, Illegible> {
+    let value: Value = serde_json::from_slice(verified.body())
+        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))?;
+    let root = Node::root(&value);
+    let digest = Sha256::digest(verified.body());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = named(Vendor::LemonSqueezy, &digits);
+    let odd = |words: Wrong| Illegible::Odd {
+        id: id.clone(),
+        kind: root
+            .at("meta.event_name")
+            .text()
+            .unwrap_or_default()
+            .to_owned(),
+        words,
+    };
+    let kind = root.at("meta.event_name").require().map_err(odd)?;
+    let (meta, data) = (root.at("meta"), root.at("data"));
+    let attributes = data.at("attributes");
+    let updated = attributes.at("updated_at");
+    let created = updated
+        .instant()
+        .and_then(|at| at.ok_or_else(|| updated.not("a date and time")))
+        .map_err(odd)?;
+    let news = match kind {
+        "order_created" => bought(&meta, &data),
+        "order_refunded" => refunded(&data),
+        kind if kind.starts_with("subscription_")
+            && data.at("type").text() == Some("subscriptions") =>
+        {
+            subscription(kind, &data, endpoint)
+        }
+        kind if kind.starts_with("subscription_payment_") => Ok(News::Ignored(
+            "the subscription's own events tell its standing".to_owned(),
+        )),
+        _ => Ok(News::Ignored(
+            "it changes no standing, no credit and no plan".to_owned(),
+        )),
+    };
+    let account = meta.at("custom_data.faregate_account").text();
+    Ok(PaymentEvent {
+        kind: kind.to_owned(),
+        vendor: Vendor::LemonSqueezy,
+        created,
+        party: Party {
+            customer: attributes.at("customer_id").id(),
+            account: account.map(str::to_owned),
+            claimed: false,
+        },
+        news: news.map_err(odd)?,
+        id,
+    })
+}
+
+/// Its `cancelled` is paid until it ends, and may be resumed; only `expired` has ended.
+fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Result<News, Wrong> {
+    let attributes = data.at("attributes");
+    let status = attributes.at("status");
+    let status = match status.require()? {
+        "on_trial" => SubscriptionStatus::Trialing,
+        "active" | "cancelled" => SubscriptionStatus::Active,
+        "past_due" => SubscriptionStatus::PastDue,
+        "unpaid" => SubscriptionStatus::Unpaid,
+        "paused" => SubscriptionStatus::Paused,
+        "expired" => SubscriptionStatus::Canceled,
+        _ => return Err(status.not("a status that is known")),
+    };
+    let ends = attributes.at("ends_at").instant()?;
+    let prices = [
+        attributes.at("variant_id").id(),
+        attributes.at("product_id").id(),
+    ];
+    let plan =
+        endpoint.and_then(|endpoint| endpoint.plan(prices.iter().flatten().map(String::as_str)));
+    let snapshot = Snapshot {
+        first: kind == "subscription_created",
+        trial_end: attributes.at("trial_ends_at").instant()?,
+        ends_at: ends,
+        plan,
+        ..Snapshot::with_status(status)
+    };
+    let id = data
+        .at("id")
+        .id()
+        .ok_or_else(|| data.at("id").not("an id"))?;
+    Ok(fact("subscription", &id, Fact::Subscription(snapshot)))
+}
+
+/// An order does not say whether it began a subscription, so it is credit only where whoever made it says so.
+fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
+    let said = meta.at("custom_data.faregate_credit");
+    if said.text() != Some("true") && said.flag() != Some(true) {
+        let words = "the order is not marked as credit (custom_data.faregate_credit: \"true\")";
+        return Ok(News::Ignored(words.to_owned()));
+    }
+    let attributes = data.at("attributes");
+    if attributes.at("status").text() != Some("paid") {
+        return Ok(News::Ignored("nothing is paid yet".to_owned()));
+    }
+    if let Some(parked) = foreign(&attributes) {
+        return Ok(parked);
+    }
+    let order = data
+        .at("id")
+        .id()
+        .ok_or_else(|| data.at("id").not("an id"))?;
+    let nano_usd = attributes.at("total").cents()?;
+    if nano_usd == 0 {
+        return Ok(News::Ignored("nothing was to be paid".to_owned()));
+    }
+    Ok(fact(
+        "order",
+        &order,
+        Fact::Paid {
+            order: order.clone(),
+            nano_usd,
+        },
+    ))
+}
+
+fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
+    let attributes = data.at("attributes");
+    if let Some(parked) = foreign(&attributes) {
+        return Ok(parked);
+    }
+    let order = data
+        .at("id")
+        .id()
+        .ok_or_else(|| data.at("id").not("an id"))?;
+    let part = attributes.at("refunded_amount");
+    let all = attributes.at("total");
+    let nano_usd = if part.is_null() {
+        all.cents()?
+    } else {
+        part.cents()?
+    };
+    Ok(fact("order", &order, Fact::RefundedInAll { nano_usd }))
+}
+
+fn foreign(attributes: &Node<'_>) -> Option<News> {
+    let currency = attributes.at("currency").text().unwrap_or("no currency");
+    (currency != "USD").then(|| {
+        News::Parked(format!(
+            "it is in {currency}, and credit is in USD; post what it is worth with `faregate credit add`"
+        ))
+    })
+}
+
+/// Its ids are numbers, and the same number may be an order and a subscription.
+fn fact(of: &str, id: &str, fact: Fact) -> News {
+    News::Fact {
+        object: named(Vendor::LemonSqueezy, &format!("{of}:{id}")),
+        fact,
+        remark: None,
+    }
+}

@@ -1,0 +1,63 @@
+//! Which endpoints there are, and how their events are read.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::SigningKey;
+use crate::domain::{PlanId, Vendor};
+
+/// How far the clock of a signature may be from ours, either way (Stripe's and Standard Webhooks' own default).
+pub const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// The endpoints that exist. A vendor without a usable secret has none: what nobody can have signed is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    endpoints: BTreeMap<Vendor, Endpoint>,
+}
+
+/// An endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What signs: one secret, or several while a rotation overlaps. Never empty.
+    pub keys: Vec<SigningKey>,
+    /// The vendor's price, product variant or plan → our plan.
+    pub plans: BTreeMap<String, PlanId>,
+    /// How old, or how far ahead, a signature may be.
+    pub tolerance: Duration,
+    /// Whether events must be live ones or test ones; `None` takes both. Only Stripe says which they are.
+    pub livemode: Option<bool>,
+    /// Whether what is bought once is credit, unless its metadata says otherwise.
+    pub top_up: bool,
+}
+
+impl Endpoint {
+    /// An endpoint that these keys sign for.
+    pub const fn new(keys: Vec<SigningKey>) -> Self {
+        Self {
+            keys,
+            plans: BTreeMap::new(),
+            tolerance: TOLERANCE,
+            livemode: None,
+            top_up: true,
+        }
+    }
+
+    /// The plan of the first price that has one.
+    pub(super) fn plan<'p>(&self, prices: impl IntoIterator<Item = &'p str>) -> Option<PlanId> {
+        let mut prices = prices.into_iter();
+        prices.find_map(|price| self.plans.get(price).cloned())
+    }
+}
+
+impl Settings {
+    /// Adds an endpoint; one without a key does not exist.
+    pub fn insert(&mut self, vendor: Vendor, endpoint: Endpoint) {
+        if !endpoint.keys.is_empty() {
+            self.endpoints.insert(vendor, endpoint);
+        }
+    }
+
+    /// The endpoint of a vendor, where there is one.
+    pub fn endpoint(&self, vendor: Vendor) -> Option<&Endpoint> {
+        self.endpoints.get(&vendor)
+    }
+}

@@ -1,0 +1,87 @@
+//! Prices, budgets and credit through the wire: who is refused, what is held, what is charged.
+//!
+//! Amounts are billionths of a dollar here: a dollar for a million tokens is a thousand of them for one.
+
+mod burst;
+mod output;
+mod refusing;
+mod settling;
+
+use faregate::{domain::NanoUsd, store::Reader};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    fixture::{KEY, answer, file},
+    harness::{Gate, Gateway, Step, Upstream},
+};
+
+/// Models `m` and `big` cost a thousand for a token of input and four for one of output, `c` three and fifteen.
+const PRICES: &str = "
+prices:
+  m: {input: 1, output: 4}
+  big: {input: 1, output: 4}
+  c: {input: 3, output: 15}
+";
+
+/// Account `a` with one key.
+const ACCOUNT: &str = "id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}]";
+
+/// A file with prices, plan `p`, and account `a` on it, each with more of its own: `credit: 1`.
+fn priced(upstream: &Upstream, plan: &str, account: &str) -> String {
+    let gap = if account.is_empty() { "" } else { ", " };
+    let rest =
+        format!("{PRICES}plans: {{p: {{{plan}}}}}\naccounts: [{{{ACCOUNT}{gap}{account}}}]\n");
+    file(upstream, &rest)
+}
+
+/// The same with a store in a folder of its own.
+fn kept(yaml: &str, folder: &TempDir) -> String {
+    let path = folder.path().join("faregate.db");
+    format!("{yaml}store: {{url: \"sqlite:{}\"}}\n", path.display())
+}
+
+/// What the store in a folder comes to when every row is added up again: so many calls, and no difference.
+#[track_caller]
+fn adds_up(folder: &TempDir, calls: u64) {
+    let reader = Reader::open(&folder.path().join("faregate.db")).unwrap();
+    let verified = reader.verify(|_| ()).unwrap();
+    assert!(verified.is_right(), "{verified:?}");
+    assert_eq!(verified.calls, calls);
+}
+
+/// An amount as answers have it: dollars, as a decimal string.
+#[track_caller]
+fn nanos(amount: &Value) -> i64 {
+    let text = amount.as_str().unwrap_or_else(|| panic!("{amount}"));
+    NanoUsd::parse(text).unwrap().nanos()
+}
+
+/// (balance, held) of the credit of account `a`, as its key reads it.
+async fn credit(gateway: &Gateway) -> (i64, i64) {
+    let credit = &gateway.limits(KEY).await["credit"];
+    (nanos(&credit["balance"]), nanos(&credit["held"]))
+}
+
+/// (scope, used, held) of the budgets of account `a`'s key.
+async fn budgets(gateway: &Gateway) -> Vec<(String, i64, i64)> {
+    let limits = gateway.limits(KEY).await;
+    let budgets = limits["limits"].as_array().unwrap().iter();
+    let budgets = budgets.filter(|limit| limit["kind"] == "budget");
+    let figures = |limit: &Value| {
+        let scope = limit["scope"].as_str().unwrap().to_owned();
+        (scope, nanos(&limit["used"]), nanos(&limit["held"]))
+    };
+    budgets.map(figures).collect()
+}
+
+/// A provider that answers when the gate is opened: 9 tokens in, 2 out.
+async fn gated(gate: &Gate) -> Upstream {
+    let gate = gate.clone();
+    Upstream::start(move |seen| {
+        let mut steps = vec![Step::Wait(gate.clone())];
+        steps.extend(answer(seen));
+        steps
+    })
+    .await
+}

@@ -1,0 +1,146 @@
+//! Output limits that make no sense, and what is held for those that do.
+
+use serde_json::Value;
+
+use super::{credit, gated, priced};
+use crate::{
+    fixture::{KEY, refused, served},
+    harness::{Gate, Gateway, within},
+};
+
+const ENDPOINTS: [(&str, &str, &str); 5] = [
+    ("/v1/chat/completions", "m", "max_tokens"),
+    ("/v1/chat/completions", "m", "max_completion_tokens"),
+    ("/v1/completions", "m", "max_tokens"),
+    ("/v1/responses", "m", "max_output_tokens"),
+    ("/v1/messages", "c", "max_tokens"),
+];
+
+#[tokio::test]
+async fn an_output_limit_is_a_number_of_tokens_or_the_body_is_refused() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let gateway = Gateway::start(&priced(&upstream, "credit: required", "credit: 10")).await;
+    for (path, model, field) in ENDPOINTS {
+        for wrong in [
+            "-1", "-0", "\"5\"", "1.5", "5.0", "5e2", "1e400", "true", "[5]", "{}", "NaN",
+        ] {
+            let body = format!(r#"{{"model":"{model}","{field}":{wrong}}}"#);
+            let answer = gateway.call("POST", path).bearer(KEY).json(&body);
+            let answer = answer.send().await;
+            refused(&answer, 400, "invalid_json");
+        }
+    }
+    assert!(upstream.seen().is_empty());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_held_is_what_the_provider_may_do() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let gateway = Gateway::start(&priced(&upstream, "credit: required", "credit: 10")).await;
+    for (path, model, field) in ENDPOINTS {
+        let prices = match path {
+            "/v1/messages" => (3000, 15_000),
+            _ => (1000, 4000),
+        };
+        // The model says at most 500, whatever is asked of it.
+        for (asked, held, sent) in [
+            ("1", 1, 1),
+            ("499", 499, 499),
+            ("501", 500, 500),
+            ("2147483648", 500, 500),
+            ("9223372036854775808", 500, 500),
+            ("99999999999999999999999999", 500, 500),
+            ("null", 500, 500),
+            ("", 500, 500),
+        ] {
+            let member = match asked {
+                "" => String::new(),
+                asked => format!(r#","{field}":{asked}"#),
+            };
+            let body = format!(r#"{{"model":"{model}"{member}}}"#);
+            let (balance, nothing) = credit(&gateway).await;
+            assert_eq!(nothing, 0);
+            let call = gateway.call("POST", path).bearer(KEY).json(&body);
+            let call = tokio::spawn(call.send());
+            upstream.arrival().await;
+            let expected = body.len() as i64 * prices.0 + held * prices.1;
+            assert_eq!(credit(&gateway).await, (balance, expected), "{path} {body}");
+            gate.open();
+            served(&within("the answer", call).await.unwrap());
+            let forwarded = upstream.seen().pop().unwrap().json();
+            let limits: Vec<&Value> = ["max_tokens", "max_completion_tokens", "max_output_tokens"]
+                .iter()
+                .filter_map(|field| forwarded.get(field))
+                .filter(|limit| !limit.is_null())
+                .collect();
+            assert_eq!(limits, [sent], "{path} {body}");
+            let after = balance - 9 * prices.0 - 2 * prices.1;
+            assert_eq!(credit(&gateway).await, (after, 0));
+        }
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_body_asks_beyond_one_answer_is_held_for() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let gateway = Gateway::start(&priced(&upstream, "credit: required", "credit: 100")).await;
+    let window = 100_000;
+    for (path, body, input, outputs) in [
+        (
+            "/v1/chat/completions",
+            r#"{"model":"m","max_tokens":100,"n":3}"#,
+            0,
+            300,
+        ),
+        (
+            "/v1/completions",
+            r#"{"model":"m","max_tokens":100,"n":2,"best_of":4}"#,
+            0,
+            400,
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"m","max_tokens":7,"max_completion_tokens":100}"#,
+            0,
+            100,
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"m","max_tokens":1,"tools":[{"type":"function","function":{"name":"f"}}]}"#,
+            1024,
+            1,
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}"#,
+            window,
+            1,
+        ),
+        (
+            "/v1/responses",
+            r#"{"model":"m","max_output_tokens":1,"previous_response_id":"resp_1"}"#,
+            window,
+            1,
+        ),
+        ("/v1/embeddings", r#"{"model":"m","input":"hi"}"#, 0, 0),
+    ] {
+        let call = gateway.call("POST", path).bearer(KEY).json(body);
+        let call = tokio::spawn(call.send());
+        upstream.arrival().await;
+        let input = match input {
+            0 => body.len() as i64,
+            1024 => body.len() as i64 + 1024,
+            window => window,
+        };
+        let (_, held) = credit(&gateway).await;
+        assert_eq!(held, input * 1000 + outputs * 4000, "{path} {body}");
+        gate.open();
+        served(&within("the answer", call).await.unwrap());
+    }
+    gateway.stop().await;
+}

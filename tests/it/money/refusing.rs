@@ -1,0 +1,286 @@
+//! Who is refused, by what, with which figures, and what a retry may ask for.
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::{budgets, credit, gated, nanos, priced};
+use crate::{
+    fixture::{KEY, provider, refused, served},
+    harness::{Answer, Call, Gate, Gateway, within},
+};
+
+/// A call to the endpoint of either dialect, with or without a limit of its own.
+fn body(path: &str, limit: Option<u64>, text: &str) -> String {
+    let messages = path == "/v1/messages";
+    let mut body = json!({
+        "model": if messages { "c" } else { "m" },
+        "messages": [{"role": "user", "content": text}],
+    });
+    if let Some(limit) = limit {
+        body["max_tokens"] = limit.into();
+    }
+    body.to_string()
+}
+
+fn begin(gateway: &Gateway, path: &str, body: &str) -> JoinHandle<Answer> {
+    let call = Call::new(gateway.address, "POST", path);
+    tokio::spawn(call.bearer(KEY).json(body).send())
+}
+
+async fn post(gateway: &Gateway, path: &str, body: &str) -> Answer {
+    within("an answer", begin(gateway, path, body))
+        .await
+        .unwrap()
+}
+
+fn affordable(answer: &Answer) -> u64 {
+    let value = answer.value();
+    let most = value["max_affordable_tokens"].as_u64();
+    most.unwrap_or_else(|| panic!("{value}"))
+}
+
+const PATHS: [&str; 2] = ["/v1/chat/completions", "/v1/messages"];
+
+#[tokio::test]
+async fn a_retry_with_what_is_affordable_succeeds_in_both_dialects() {
+    let upstream = provider().await;
+    let words = "the fare is paid before the gate opens ".repeat(20);
+    // More than is counted by a tokenizer: its bytes are the bound.
+    let long = "fare ".repeat(14_000);
+    let mut refusals = 0;
+    for (path, text, usd) in [
+        (PATHS[0], "hi", "0.0009"),
+        (PATHS[0], &words, "0.0015"),
+        (PATHS[0], &long, "0.071"),
+        (PATHS[1], "hi", "0.003"),
+        (PATHS[1], &words, "0.004"),
+        (PATHS[1], &long, "0.213"),
+    ] {
+        for asked in [Some(400), Some(u64::MAX), None] {
+            let plan = "credit: required, default_max_output_tokens: 500";
+            let gateway = Gateway::start(&priced(&upstream, plan, &format!("credit: {usd}"))).await;
+            let before = upstream.seen().len();
+            let first = post(&gateway, path, &body(path, asked, text)).await;
+            if first.status == 200 {
+                // Ours was made to fit.
+                assert_eq!(asked, None, "{path} {usd}");
+                gateway.stop().await;
+                continue;
+            }
+            refused(&first, 402, "insufficient_credit_for_request");
+            assert_eq!(first.header("x-should-retry"), Some("false"));
+            assert_eq!(upstream.seen().len(), before);
+            let most = affordable(&first);
+            refusals += 1;
+            assert!(
+                first.text().contains("\"rel\":\"top_up\""),
+                "{}",
+                first.text()
+            );
+            assert!((1..400).contains(&most), "{}", first.text());
+            let more = post(&gateway, path, &body(path, Some(most + 60), text)).await;
+            refused(&more, 402, "insufficient_credit_for_request");
+            let retry = post(&gateway, path, &body(path, Some(most), text)).await;
+            assert_eq!(
+                retry.status,
+                200,
+                "{path} {usd} {asked:?}: {most}: {}",
+                retry.text()
+            );
+            assert_eq!(upstream.seen()[before].json()["max_tokens"], most);
+            gateway.stop().await;
+        }
+    }
+    assert_eq!(refusals, 17);
+}
+
+#[tokio::test]
+async fn a_clamped_limit_is_told_and_forwarded_in_both_dialects() {
+    let upstream = provider().await;
+    let plan = "credit: required, on_low_credit: clamp";
+    for path in [
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/messages",
+    ] {
+        let (model, input, output) = match path {
+            "/v1/messages" => ("c", 3000, 15_000),
+            _ => ("m", 1000, 4000),
+        };
+        let field = match path {
+            "/v1/responses" => "max_output_tokens",
+            _ => "max_tokens",
+        };
+        let asked = json!({"model": model, "prompt": "hi", "input": "hi", "messages": [], field: 400, "kept": 2.50});
+        let asked = asked.to_string();
+        let left = asked.len() as i64 * input + 99 * output + output / 2;
+        let usd = faregate::domain::NanoUsd::from_nanos(left);
+        let gateway = Gateway::start(&priced(&upstream, plan, &format!("credit: {usd}"))).await;
+        let answer = post(&gateway, path, &asked).await;
+        served(&answer);
+        assert_eq!(answer.header("faregate-max-output-tokens"), Some("99"));
+        let sent = upstream.seen().pop().unwrap().json();
+        let mut expected: Value = serde_json::from_str(&asked).unwrap();
+        expected[field] = 99.into();
+        expected["model"] = sent["model"].clone();
+        assert_eq!(sent, expected);
+        assert_eq!(credit(&gateway).await, (left - 9 * input - 2 * output, 0));
+        // Nothing is said where nothing was lowered.
+        let small =
+            json!({"model": model, "prompt": "hi", "input": "hi", "messages": [], field: 3});
+        let answer = post(&gateway, path, &small.to_string()).await;
+        served(&answer);
+        assert_eq!(answer.header("faregate-max-output-tokens"), None);
+        gateway.stop().await;
+    }
+    // Not even one token.
+    let gateway = Gateway::start(&priced(&upstream, plan, "credit: 0.000001")).await;
+    for path in PATHS {
+        let refusal = post(&gateway, path, &body(path, Some(400), "hi")).await;
+        refused(&refusal, 402, "insufficient_credit_for_request");
+        assert_eq!(affordable(&refusal), 0);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_only_holds_stand_in_the_way_of_is_tried_again() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let chat = body(PATHS[0], Some(100), "hi");
+    let bound = chat.len() as i64 * 1000 + 100 * 4000;
+    let usd = faregate::domain::NanoUsd::from_nanos(bound + bound / 2);
+    let gateway = Gateway::start(&priced(
+        &upstream,
+        "credit: required",
+        &format!("credit: {usd}"),
+    ))
+    .await;
+    let first = begin(&gateway, PATHS[0], &chat);
+    upstream.arrival().await;
+    assert_eq!(credit(&gateway).await, (bound + bound / 2, bound));
+    let refusal = post(&gateway, PATHS[0], &chat).await;
+    refused(&refusal, 429, "credit_on_hold");
+    let wait: u64 = refusal.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
+    assert_eq!(refusal.header("x-should-retry"), None);
+    assert_eq!(refusal.header("link"), None);
+    let stands = &refusal.value()["billing"]["credit"];
+    assert_eq!(
+        (nanos(&stands["balance"]), nanos(&stands["held"])),
+        (bound + bound / 2, bound)
+    );
+    let message = post(&gateway, PATHS[1], &body(PATHS[1], Some(100), "hi")).await;
+    refused(&message, 402, "insufficient_credit_for_request");
+    gate.open();
+    served(&within("the answer", first).await.unwrap());
+    let again = begin(&gateway, PATHS[0], &chat);
+    upstream.arrival().await;
+    gate.open();
+    served(&within("the answer", again).await.unwrap());
+    gateway.stop().await;
+
+    // The same with a budget.
+    let budget = format!("budgets: [{{usd: {usd}, per: day}}]");
+    let gateway = Gateway::start(&priced(&upstream, &budget, "")).await;
+    let first = begin(&gateway, PATHS[0], &chat);
+    upstream.arrival().await;
+    assert_eq!(budgets(&gateway).await, [("plan".to_owned(), 0, bound)]);
+    let refusal = post(&gateway, PATHS[0], &chat).await;
+    refused(&refusal, 429, "limit_on_hold");
+    let limit = &refusal.value()["billing"]["limit"];
+    assert_eq!(
+        (&limit["kind"], &limit["currency"]),
+        (&json!("budget"), &json!("USD"))
+    );
+    assert_eq!(nanos(&limit["held"]), bound);
+    gate.open();
+    served(&within("the answer", first).await.unwrap());
+    assert_eq!(
+        budgets(&gateway).await,
+        [("plan".to_owned(), 9 * 1000 + 2 * 4000, 0)]
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_spent_budget_is_refused_before_the_body_is_read_and_a_small_one_behind() {
+    let upstream = provider().await;
+    for (status, expected) in [("402", 402), ("403", 403), ("429", 429)] {
+        let own = format!("budgets: [{{usd: 0.00003, per: day, status: {status}}}]");
+        let plan = "default_max_output_tokens: 2, budgets: [{usd: 1, per: month}]";
+        let gateway = Gateway::start(&priced(&upstream, plan, &own)).await;
+        let refusal = post(&gateway, PATHS[0], &body(PATHS[0], Some(400), "hi")).await;
+        refused(&refusal, expected, "request_exceeds_limit");
+        let limit = &refusal.value()["billing"]["limit"];
+        assert_eq!(
+            (&limit["scope"], &limit["per"]),
+            (&json!("account"), &json!("day"))
+        );
+        assert!(
+            !refusal.text().contains("\"rel\":\"wait\""),
+            "{}",
+            refusal.text()
+        );
+        // What is smaller passes.
+        let embeddings = r#"{"model":"m","input":"h"}"#;
+        assert_eq!(embeddings.len(), 25);
+        let refusal = post(&gateway, "/v1/embeddings", embeddings).await;
+        served(&refusal);
+        assert_eq!(budgets(&gateway).await[0], ("account".to_owned(), 9000, 0));
+        gateway.stop().await;
+    }
+    let own = "budgets: [{usd: 0.000009, per: day}]";
+    let yaml = priced(&upstream, "", own).replace(
+        "  m: {input: 1, output: 4}",
+        "  m: {input: 0, output: 0, request: 0.000009}",
+    );
+    let gateway = Gateway::start(&yaml).await;
+    served(&post(&gateway, "/v1/embeddings", r#"{"model":"m","input":"h"}"#).await);
+    let sent = upstream.seen().len();
+    for path in PATHS {
+        let refusal = post(&gateway, path, "no JSON at all").await;
+        refused(&refusal, 402, "budget_exceeded");
+        let link = refusal.header("link");
+        assert_eq!(link, None, "there is no address to pay at");
+        let limit = refusal.value()["billing"]["limit"].clone();
+        assert_eq!(
+            limit,
+            json!({"kind": "budget", "scope": "account", "unit": "usd", "per": "day", "limit": "0.000009",
+                "used": "0.000009", "held": "0.00", "remaining": "0.00", "currency": "USD",
+                "resets_at": "2026-11-21T00:00:00Z"})
+        );
+    }
+    assert_eq!(upstream.seen().len(), sent);
+    gateway.pass(std::time::Duration::from_secs(12 * 3600));
+    served(&post(&gateway, "/v1/embeddings", r#"{"model":"m","input":"h"}"#).await);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn above_four_fifths_of_a_budget_a_notice_is_given() {
+    let upstream = provider().await;
+    let plan = "default_max_output_tokens: 2, budgets: [{usd: 0.0003, per: day}]";
+    let gateway = Gateway::start(&priced(&upstream, plan, "")).await;
+    let small = r#"{"model":"m","max_tokens":2}"#;
+    let mut told = Vec::new();
+    for _ in 0..16 {
+        let answer = post(&gateway, PATHS[0], small).await;
+        served(&answer);
+        told.push(answer.header("faregate-notice").map(str::to_owned));
+    }
+    assert!(told[..15].iter().all(Option::is_none), "{told:?}");
+    assert_eq!(
+        told[15].as_deref(),
+        Some("budget; scope=plan; unit=usd; per=day; used=0.000255; limit=0.0003"),
+        "{told:?}"
+    );
+    let limits = gateway.limits(KEY).await;
+    assert_eq!(
+        limits["limits"],
+        json!([{"kind": "budget", "scope": "plan", "unit": "usd", "per": "day", "limit": "0.0003", "used": "0.000272",
+            "held": "0.00", "remaining": "0.000028", "currency": "USD", "resets_at": "2026-11-21T00:00:00Z"}])
+    );
+    gateway.stop().await;
+}

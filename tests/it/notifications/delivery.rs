@@ -1,0 +1,283 @@
+use std::time::Duration;
+
+use faregate::domain::{Clock, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    TOKEN, arrived, gateway, hooks, listed, message, metric, receiver, test, verified, webhook,
+};
+use crate::harness::{Daemon, Gateway, Upstream, write};
+
+/// The usual times from each try to the next.
+const SCHEDULE: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+fn is(status: &'static str) -> impl Fn(&Value) -> bool {
+    move |message| message["status"] == status
+}
+
+fn tried(times: u64) -> impl Fn(&Value) -> bool {
+    move |message| message["attempts"] == times
+}
+
+/// How long until the next try.
+fn wait(gateway: &Gateway, message: &Value) -> Duration {
+    let next: Timestamp = message["next_at"].as_str().unwrap().parse().unwrap();
+    gateway.clock.now().until(next)
+}
+
+#[tokio::test]
+async fn a_message_is_signed_with_every_secret_and_delivered_once() {
+    let receiver = receiver(&["204 No Content"]).await;
+    let gateway = gateway(&receiver).await;
+    test(&gateway).await;
+    let bodies = arrived(&receiver, 1).await;
+    let body = json!({"type": "notification.test", "timestamp": "2026-11-20T12:00:00Z",
+        "data": {"account": null, "plan": null}});
+    assert_eq!(bodies, [body]);
+    let message = message(&gateway, is("delivered")).await;
+    assert_eq!(
+        message["id"],
+        receiver.seen()[0].headers["webhook-id"].as_str()
+    );
+    assert_eq!(message["finished_at"], "2026-11-20T12:00:00Z");
+    assert_eq!(
+        receiver.seen()[0].headers["webhook-timestamp"],
+        "1795176000"
+    );
+    assert_eq!(
+        metric(
+            &gateway,
+            "faregate_notifications_total{result=\"delivered\"}"
+        )
+        .await,
+        "1"
+    );
+    // What the target is called has no query: that may be a secret.
+    let target = message["target"].as_str().unwrap();
+    assert!(
+        target.starts_with(&format!("{}/hooks#", receiver.url())),
+        "{target}"
+    );
+    gateway.stop().await;
+    receiver.all_closed().await;
+    assert_eq!(receiver.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_takes_is_tried_ten_times_under_one_name() {
+    let receiver = receiver(&["500 Internal Server Error"]).await;
+    let gateway = gateway(&receiver).await;
+    test(&gateway).await;
+    for (times, usual) in (1..).zip(SCHEDULE) {
+        let message = message(&gateway, tried(times)).await;
+        assert_eq!(
+            (&message["status"], &message["last_error"]),
+            (
+                &json!("pending"),
+                &json!("it answered 500 Internal Server Error")
+            )
+        );
+        let (wait, usual) = (wait(&gateway, &message), Duration::from_secs(usual));
+        assert!(
+            wait >= usual && wait <= usual + usual / 10,
+            "{times}: {wait:?}"
+        );
+        gateway.pass(wait);
+        gateway.app().notifier().look();
+        receiver.arrival().await;
+    }
+    let last = message(&gateway, is("failed")).await;
+    assert_eq!(
+        (&last["attempts"], &last["next_at"]),
+        (&json!(10), &json!(null))
+    );
+    arrived(&receiver, 10).await;
+    let seen = receiver.seen();
+    let ids: std::collections::BTreeSet<_> = seen
+        .iter()
+        .map(|seen| &seen.headers["webhook-id"])
+        .collect();
+    assert_eq!(ids.len(), 1);
+    let mut times: Vec<i64> = seen
+        .iter()
+        .map(|seen| seen.headers["webhook-timestamp"].parse().unwrap())
+        .collect();
+    assert!(times.is_sorted());
+    times.dedup();
+    assert_eq!(times.len(), 10, "each try is signed with its own time");
+    assert_eq!(
+        metric(&gateway, "faregate_notifications_total{result=\"retried\"}").await,
+        "9"
+    );
+    assert_eq!(
+        metric(&gateway, "faregate_notifications_total{result=\"failed\"}").await,
+        "1"
+    );
+
+    // Somebody asks for it again, and it begins anew.
+    let retry = format!(
+        "/admin/v1/notifications/{}/retry",
+        last["id"].as_str().unwrap()
+    );
+    let answer = gateway.admin("POST", &retry).send().await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.value()["status"]),
+        (200, &json!("pending"))
+    );
+    arrived(&receiver, 11).await;
+    message(&gateway, tried(1)).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_time_gets_it() {
+    for (status, seconds) in [
+        ("429 Too Many Requests\r\nretry-after: 600", 600),
+        (
+            "503 Service Unavailable\r\nRetry-After: Fri, 20 Nov 2026 13:00:00 GMT",
+            3_600,
+        ),
+    ] {
+        let receiver = Upstream::start(move |_| super::answer(status)).await;
+        let gateway = gateway(&receiver).await;
+        test(&gateway).await;
+        let message = message(&gateway, tried(1)).await;
+        assert_eq!(
+            wait(&gateway, &message),
+            Duration::from_secs(seconds),
+            "{status}"
+        );
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = receiver(&["200 OK"]).await;
+    let location = format!("302 Found\r\nlocation: {}/", elsewhere.url());
+    let receiver = Upstream::start(move |_| super::answer(&location)).await;
+    let gateway = gateway(&receiver).await;
+    test(&gateway).await;
+    let message = message(&gateway, tried(1)).await;
+    assert_eq!(message["status"], "pending");
+    assert_eq!(
+        message["last_error"],
+        "it answered 302 Found, and redirects are not followed"
+    );
+    gateway.stop().await;
+    assert!(elsewhere.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_gets_nothing_until_somebody_asks() {
+    let receiver = receiver(&["410 Gone", "200 OK"]).await;
+    let gateway = gateway(&receiver).await;
+    test(&gateway).await;
+    let gone = message(&gateway, is("disabled")).await;
+    test(&gateway).await;
+    let messages = listed(&gateway).await;
+    assert_eq!(messages.len(), 2);
+    assert!(messages.iter().all(is("disabled")), "{messages:#?}");
+    assert_eq!(
+        metric(
+            &gateway,
+            "faregate_notifications_total{result=\"disabled\"}"
+        )
+        .await,
+        "1"
+    );
+    assert_eq!(
+        metric(&gateway, "faregate_notifications_pending").await,
+        "0"
+    );
+
+    let retry = format!(
+        "/admin/v1/notifications/{}/retry",
+        gone["id"].as_str().unwrap()
+    );
+    assert_eq!(gateway.admin("POST", &retry).send().await.status, 200);
+    arrived(&receiver, 2).await;
+    test(&gateway).await;
+    arrived(&receiver, 3).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_stops_nobody_else() {
+    let (silent, other) = (receiver(&["hang"]).await, receiver(&["200 OK"]).await);
+    let yaml = hooks(&[webhook(&silent, ""), webhook(&other, "")]);
+    let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+    let gateway = Gateway::start_with(&yaml, Clock::manual(start), |config| {
+        config.notifications.as_mut().unwrap().try_time = Duration::from_millis(100);
+    })
+    .await;
+    for count in 1..=10 {
+        test(&gateway).await;
+        arrived(&other, count).await;
+    }
+    let of_silent = || async {
+        let messages = listed(&gateway).await;
+        let target = silent.url();
+        let mut rest = messages
+            .into_iter()
+            .filter(|message| message["target"].as_str().unwrap().starts_with(&target));
+        rest.all(|message| message["last_error"] == "no answer within 100ms")
+    };
+    crate::harness::within("every try ended", async {
+        while !of_silent().await {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_killed_daemon_was_sending_is_sent_again_under_the_same_name() {
+    let receiver = receiver(&["hang", "200 OK"]).await;
+    let hooks = hooks(&[webhook(&receiver, "")]);
+    let yaml = format!(
+        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {}}}\n\
+         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{hooks}",
+        crate::harness::TOKEN
+    );
+    let folder = tempfile::TempDir::new().unwrap();
+    write(folder.path(), &yaml);
+    let daemon = Daemon::start_in(folder).await;
+    let answer = crate::harness::Call::new(daemon.admin, "POST", "/admin/v1/notifications/test")
+        .bearer(crate::harness::TOKEN)
+        .send()
+        .await;
+    assert_eq!(answer.status, 200);
+    receiver.arrival().await;
+    daemon.signal("KILL");
+    let (_, folder) = daemon.ended().await;
+
+    let daemon = Daemon::start_in(folder).await;
+    receiver.arrival().await;
+    let bodies = arrived(&receiver, 2).await;
+    assert_eq!(bodies[0], bodies[1]);
+    let ids: Vec<_> = receiver
+        .seen()
+        .iter()
+        .map(|seen| seen.headers["webhook-id"].clone())
+        .collect();
+    assert_eq!(ids[0], ids[1]);
+    // Delivered now; the next start sends nothing.
+    crate::harness::within("it was noted as delivered", async {
+        loop {
+            let call = crate::harness::Call::new(daemon.admin, "GET", "/admin/v1/notifications");
+            let list = call.bearer(crate::harness::TOKEN).send().await.value();
+            if list["data"][0]["status"] == "delivered" {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    daemon.signal("TERM");
+    let log = daemon.whole_log().await;
+    assert!(!log.contains(TOKEN), "{log}");
+    assert_eq!(receiver.seen().len(), 2);
+    receiver.seen().iter().for_each(|seen| drop(verified(seen)));
+}

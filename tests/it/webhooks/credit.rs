@@ -1,0 +1,200 @@
+use serde_json::{Value, json};
+
+use super::{NOW, balance, bought, event, events, house, posted, refunded, send, taken, told};
+use crate::{fixture::provider, harness::Gateway};
+
+#[tokio::test]
+async fn two_hundred_copies_of_an_event_credit_once() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let top_up = bought("evt_1");
+    let calls = (0..200).map(|_| posted(&gateway, &top_up).send());
+    let answers = futures_util::future::join_all(calls).await;
+    let statuses: Vec<String> = answers.iter().map(taken).collect();
+    let count = |word: &str| statuses.iter().filter(|status| *status == word).count();
+    assert_eq!((count("applied"), count("duplicate")), (1, 199));
+    assert_eq!(balance(&gateway, "b").await, "25.00");
+    assert_eq!(events(&gateway).await.len(), 1);
+    // Another event about the same order adds nothing either.
+    let again = json!({
+        "id": "cs_1", "mode": "payment", "payment_status": "paid", "amount_total": 2500, "currency": "usd",
+        "payment_intent": "pi_1", "client_reference_id": "b",
+    });
+    let again = event(
+        "evt_2",
+        5,
+        "checkout.session.async_payment_succeeded",
+        again,
+    );
+    assert_eq!(send(&gateway, &again).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "25.00");
+    let entries = gateway
+        .admin("GET", "/admin/v1/ledger?account=b")
+        .send()
+        .await
+        .value();
+    assert_eq!(entries["data"].as_array().unwrap().len(), 1);
+    let entry = &entries["data"][0];
+    assert_eq!(
+        (
+            &entry["kind"],
+            &entry["author"],
+            &entry["id"],
+            &entry["related"]
+        ),
+        (
+            &json!("top_up"),
+            &json!("webhook:stripe"),
+            &json!("stripe:evt_1"),
+            &json!("stripe:pi_1")
+        )
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_refund_takes_what_its_payment_gave() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    send(&gateway, &bought("evt_1")).await;
+    assert_eq!(send(&gateway, &refunded("evt_2", 5, 1000)).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "15.00");
+    // The same refund, told once more as itself.
+    let refund = json!({
+        "id": "re_1", "payment_intent": "pi_1", "currency": "usd", "amount": 1000, "status": "succeeded",
+    });
+    assert_eq!(
+        send(&gateway, &event("evt_3", 5, "refund.created", refund)).await,
+        "applied"
+    );
+    assert_eq!(balance(&gateway, "b").await, "15.00");
+    assert_eq!(send(&gateway, &refunded("evt_4", 9, 2500)).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "0.00");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_refund_before_its_payment_waits_for_it() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    assert_eq!(send(&gateway, &refunded("evt_2", 5, 1000)).await, "parked");
+    let (_, words) = told(&gateway, "stripe:evt_2").await;
+    assert!(
+        words.contains("no top-up by stripe:pi_1 has come yet"),
+        "{words}"
+    );
+    assert_eq!(balance(&gateway, "b").await, "0.00");
+    assert_eq!(send(&gateway, &bought("evt_1")).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "15.00");
+    let (status, words) = told(&gateway, "stripe:evt_2").await;
+    assert_eq!(
+        (status.as_str(), words.as_str()),
+        ("applied", "applied with stripe:evt_1")
+    );
+    gateway.stop().await;
+}
+
+fn dispute(id: &str, seconds: i64, status: &str) -> Value {
+    let object = json!({
+        "id": "dp_1", "payment_intent": "pi_1", "currency": "usd", "amount": 2500, "status": status,
+    });
+    event(id, seconds, "charge.dispute.closed", object)
+}
+
+#[tokio::test]
+async fn a_dispute_holds_the_credit_back_until_it_is_won() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    send(&gateway, &bought("evt_1")).await;
+    send(&gateway, &dispute("evt_2", 5, "needs_response")).await;
+    assert_eq!(balance(&gateway, "b").await, "0.00");
+    send(&gateway, &dispute("evt_3", 9, "won")).await;
+    assert_eq!(balance(&gateway, "b").await, "25.00");
+    send(&gateway, &dispute("evt_4", 7, "under_review")).await;
+    assert_eq!(balance(&gateway, "b").await, "25.00", "it is older");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_spent_is_owed_when_the_payment_goes_back() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    send(&gateway, &bought("evt_1")).await;
+    let spent = gateway.admin("POST", "/admin/v1/accounts/b/credit");
+    let spent = spent
+        .json(r#"{"amount":"-20.00","kind":"adjustment"}"#)
+        .send()
+        .await;
+    assert_eq!(spent.status, 201, "{}", spent.text());
+    send(&gateway, &refunded("evt_2", 5, 2500)).await;
+    assert_eq!(balance(&gateway, "b").await, "-20.00");
+    gateway.stop().await;
+}
+
+fn grant(id: &str, seconds: i64, kind: &str, voided: bool) -> Value {
+    let object = json!({
+        "id": "credgr_1", "customer": "cus_a", "category": "promotional", "priority": 10,
+        "amount": {"monetary": {"currency": "usd", "value": 500}},
+        "expires_at": NOW + 1000, "voided_at": voided.then_some(NOW + seconds),
+    });
+    event(id, seconds, kind, object)
+}
+
+#[tokio::test]
+async fn a_grant_is_spent_first_and_what_is_left_can_be_withdrawn() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    send(
+        &gateway,
+        &grant("evt_1", 0, "billing.credit_grant.created", false),
+    )
+    .await;
+    let path = "/admin/v1/accounts/a/credit";
+    let sheet = gateway.admin("GET", path).send().await.value();
+    let lot = &sheet["lots"][0];
+    assert_eq!(
+        (&lot["remaining"], &lot["priority"], &lot["expires_at"]),
+        (&json!("5.00"), &json!(10), &json!("2026-11-20T12:16:40Z"))
+    );
+    let more = gateway
+        .admin("POST", path)
+        .json(r#"{"amount":"10.00"}"#)
+        .send()
+        .await;
+    assert_eq!(more.status, 201);
+    let spent = gateway
+        .admin("POST", path)
+        .json(r#"{"amount":"-3.00","kind":"adjustment"}"#);
+    assert_eq!(spent.send().await.status, 201);
+    send(
+        &gateway,
+        &grant("evt_2", 5, "billing.credit_grant.updated", true),
+    )
+    .await;
+    // Two of its five dollars were left; what was bought stays.
+    assert_eq!(balance(&gateway, "a").await, "10.00");
+    let (_, words) = told(&gateway, "stripe:evt_2").await;
+    assert!(words.starts_with("2.00 USD taken"), "{words}");
+    let sheet = gateway.admin("GET", path).send().await.value();
+    let lots = sheet["lots"].as_array().unwrap();
+    assert_eq!((lots.len(), &lots[0]["remaining"]), (1, &json!("10.00")));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_grant_that_was_withdrawn_before_it_came_adds_nothing() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    send(
+        &gateway,
+        &grant("evt_2", 5, "billing.credit_grant.updated", true),
+    )
+    .await;
+    send(
+        &gateway,
+        &grant("evt_1", 0, "billing.credit_grant.created", false),
+    )
+    .await;
+    assert_eq!(balance(&gateway, "a").await, "0.00");
+    gateway.stop().await;
+}

@@ -1,0 +1,91 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{SECRET, STRIPE, bought, house, posted, signed, subscription};
+use crate::{
+    fixture::{CHAT, KEY, provider, refused, served},
+    harness::{Call, Daemon, Gateway, TOKEN},
+};
+
+#[tokio::test]
+async fn a_standing_outlives_the_daemon() {
+    let upstream = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!(
+        "store: {{url: \"sqlite:{}\"}}\n",
+        folder.path().join("f.db").display()
+    );
+    let yaml = format!("{store}{}", house(&upstream, ""));
+    let gateway = Gateway::start(&yaml).await;
+    let active = super::event(
+        "evt_1",
+        0,
+        "customer.subscription.updated",
+        subscription("active", "price_pro"),
+    );
+    super::send(&gateway, &active).await;
+    super::send(&gateway, &bought("evt_2")).await;
+    gateway.stop().await;
+    let gateway = Gateway::start(&yaml).await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    assert_eq!(super::account(&gateway, "a").await["plan"], "pro");
+    assert_eq!(super::send(&gateway, &active).await, "duplicate");
+    assert_eq!(super::send(&gateway, &bought("evt_2")).await, "duplicate");
+    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_written_is_not_taken() {
+    let upstream = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", house(&upstream, ""))).await;
+    // The daemon must not write into a file that nobody will find again.
+    std::fs::rename(&file, folder.path().join("moved.db")).unwrap();
+    let answer = posted(&gateway, &bought("evt_1")).send().await;
+    refused(&answer, 503, "billing_unavailable");
+    std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
+    assert_eq!(super::send(&gateway, &bought("evt_1")).await, "applied");
+    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_kill_between_copies_of_an_event_credits_once() {
+    let upstream = provider().await;
+    let yaml = format!(
+        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
+         store: {{url: \"sqlite:${{folder}}/f.db\"}}\nlog: {{format: json}}\n{}",
+        house(&upstream, "")
+    );
+    let mut daemon = Daemon::start(&yaml).await;
+    let body = bought("evt_1").to_string();
+    let post = |daemon: &Daemon| {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let header = signed(SECRET, now.cast_signed(), &body);
+        Call::new(daemon.address, "POST", STRIPE)
+            .header("stripe-signature", &header)
+            .json(&body)
+    };
+    for _ in 0..3 {
+        // Killed at some moment while twenty copies are on their way.
+        let calls: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(post(&daemon).try_send()))
+            .collect();
+        tokio::task::yield_now().await;
+        daemon.signal("KILL");
+        for call in calls {
+            let _ = call.await.unwrap();
+        }
+        let (_, folder) = daemon.ended().await;
+        daemon = Daemon::start_in(folder).await;
+    }
+    let answer = post(&daemon).send().await;
+    assert!(["applied", "duplicate"].contains(&super::taken(&answer).as_str()));
+    let sheet = Call::new(daemon.admin, "GET", "/admin/v1/accounts/b/credit").bearer(TOKEN);
+    assert_eq!(sheet.send().await.value()["balance"], "25.00");
+}

@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{NOW, account, event, house, send, subscription, told};
+use crate::{
+    fixture::{CHAT, KEY, provider, refused, served},
+    harness::Gateway,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn updated(id: &str, seconds: i64, object: Value) -> Value {
+    event(id, seconds, "customer.subscription.updated", object)
+}
+
+#[tokio::test]
+async fn a_payment_holds_from_the_next_request_on() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let chat = || gateway.chat(KEY, CHAT).send();
+    refused(&chat().await, 402, "subscription_required");
+    let created = event(
+        "evt_1",
+        0,
+        "customer.subscription.created",
+        subscription("incomplete", "price_basic"),
+    );
+    assert_eq!(send(&gateway, &created).await, "applied");
+    refused(&chat().await, 402, "subscription_incomplete");
+    assert_eq!(
+        send(
+            &gateway,
+            &updated("evt_2", 1, subscription("active", "price_pro"))
+        )
+        .await,
+        "applied"
+    );
+    served(&chat().await);
+    // The price is a plan, and the billing period the subscription's.
+    let paid = account(&gateway, "a").await;
+    assert_eq!(paid["plan"], "pro");
+    assert_eq!(
+        paid["subscription"]["current_period_end"],
+        "2026-11-21T12:00:00Z"
+    );
+    assert_eq!(
+        send(
+            &gateway,
+            &updated("evt_3", 2, subscription("past_due", "price_pro"))
+        )
+        .await,
+        "applied"
+    );
+    let due = chat().await;
+    served(&due);
+    assert_eq!(
+        due.header("faregate-notice"),
+        Some("past_due; grace-until=\"2026-11-27T12:00:02Z\"")
+    );
+    let paid = json!({
+        "id": "in_1", "customer": "cus_a", "billing_reason": "subscription_cycle", "subscription": "sub_1",
+        "lines": {"data": [{"period": {"start": NOW + 86_400, "end": NOW + 172_800}}]},
+    });
+    assert_eq!(
+        send(&gateway, &event("evt_4", 3, "invoice.paid", paid)).await,
+        "applied"
+    );
+    assert_eq!(chat().await.header("faregate-notice"), None);
+    let deleted = event(
+        "evt_5",
+        4,
+        "customer.subscription.deleted",
+        subscription("canceled", "price_pro"),
+    );
+    assert_eq!(send(&gateway, &deleted).await, "applied");
+    refused(&chat().await, 402, "subscription_canceled");
+    // What is older opens nothing again.
+    assert_eq!(
+        send(
+            &gateway,
+            &updated("evt_6", 1, subscription("active", "price_pro"))
+        )
+        .await,
+        "applied"
+    );
+    let (_, words) = told(&gateway, "stripe:evt_6").await;
+    assert_eq!(words, "it changes nothing that holds");
+    refused(&chat().await, 402, "subscription_canceled");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_ends_with_its_period_is_served_until_then() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let mut ending = subscription("active", "price_basic");
+    ending["cancel_at_period_end"] = json!(true);
+    send(&gateway, &updated("evt_1", 0, ending)).await;
+    gateway.pass(2 * DAY - Duration::from_millis(1));
+    served(&gateway.chat(KEY, CHAT).send().await);
+    gateway.pass(Duration::from_millis(1));
+    refused(
+        &gateway.chat(KEY, CHAT).send().await,
+        402,
+        "subscription_expired",
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn events_hold_until_the_file_says_something_else() {
+    let upstream = provider().await;
+    let stated = |status: &str| {
+        house(&upstream, "").replace(
+            "plan: basic, stripe",
+            &format!("plan: basic, subscription: {{status: {status}}}, stripe"),
+        )
+    };
+    let mut gateway = Gateway::start(&stated("incomplete")).await;
+    refused(
+        &gateway.chat(KEY, CHAT).send().await,
+        402,
+        "subscription_incomplete",
+    );
+    send(
+        &gateway,
+        &updated("evt_1", 0, subscription("active", "price_pro")),
+    )
+    .await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    // The same file, read again, changes nothing.
+    gateway.reload(&stated("incomplete")).await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    gateway.reload(&stated("paused")).await;
+    refused(
+        &gateway.chat(KEY, CHAT).send().await,
+        402,
+        "subscription_paused",
+    );
+    // Another standing says nothing of the plan that was bought.
+    assert_eq!(account(&gateway, "a").await["plan"], "pro");
+    send(
+        &gateway,
+        &updated("evt_2", 5, subscription("trialing", "price_basic")),
+    )
+    .await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    assert_eq!(account(&gateway, "a").await["plan"], "basic");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_administrator_may_say_something_else() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let made = gateway
+        .admin("POST", "/admin/v1/accounts")
+        .json(r#"{"id":"c","plan":"basic"}"#);
+    assert_eq!(made.send().await.status, 201);
+    let mut of_c = subscription("active", "price_pro");
+    of_c["customer"] = json!("cus_c");
+    of_c["metadata"] = json!({"faregate_account": "c"});
+    assert_eq!(
+        send(&gateway, &updated("evt_1", 0, of_c.clone())).await,
+        "applied"
+    );
+    let paid = account(&gateway, "c").await;
+    assert_eq!(
+        (&paid["plan"], &paid["subscription"]["status"]),
+        (&json!("pro"), &json!("active"))
+    );
+    let said = gateway.admin("PUT", "/admin/v1/accounts/c/subscription");
+    served(&said.json(r#"{"status":"unpaid"}"#).send().await);
+    let paid = account(&gateway, "c").await;
+    assert_eq!(
+        (&paid["plan"], &paid["subscription"]["status"]),
+        (&json!("pro"), &json!("unpaid"))
+    );
+    // The customer is known now, whether or not its events name the account.
+    of_c["metadata"] = json!({});
+    of_c["status"] = json!("trialing");
+    assert_eq!(send(&gateway, &updated("evt_2", 9, of_c)).await, "applied");
+    assert_eq!(
+        account(&gateway, "c").await["subscription"]["status"],
+        "trialing"
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_subscriptions_the_better_holds() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let mut second = subscription("active", "price_pro");
+    second["id"] = json!("sub_2");
+    send(
+        &gateway,
+        &updated("evt_1", 0, subscription("active", "price_basic")),
+    )
+    .await;
+    send(&gateway, &updated("evt_2", 1, second)).await;
+    assert_eq!(
+        account(&gateway, "a").await["plan"],
+        "pro",
+        "the larger id of two equals"
+    );
+    let deleted = event(
+        "evt_3",
+        2,
+        "customer.subscription.deleted",
+        subscription("canceled", "price_basic"),
+    );
+    send(&gateway, &deleted).await;
+    served(&gateway.chat(KEY, CHAT).send().await);
+    gateway.stop().await;
+}
