@@ -3,9 +3,11 @@
 mod accounts;
 mod credit;
 mod daemon;
+mod explain;
 mod keys;
 mod ledger;
 mod notifications;
+mod prices;
 pub(super) mod read;
 mod usage;
 mod webhooks;
@@ -17,9 +19,11 @@ use clap::{Parser, Subcommand};
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
 pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
+pub(super) use explain::ExplainFlags;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
+pub(super) use prices::PricesFlags;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 pub(super) use webhooks::WebhooksCommand;
@@ -71,11 +75,15 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Show what models cost, and where each figure comes from
+    Prices(PricesFlags),
     /// List and replay events of payment providers
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// Explain one call: its checks, its hold, its price and what it was charged
+    Explain(ExplainFlags),
     /// List, repeat and try messages to people
     #[command(subcommand)]
     Notifications(NotificationsCommand),

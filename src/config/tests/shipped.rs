@@ -121,6 +121,9 @@ fn full_yaml_names_every_key() {
 /// Every key that can be written, as `section.key`.
 fn list(section: &'static Section, known: &mut BTreeSet<String>) {
     for key in section.keys.iter().filter(|key| key.deferred.is_none()) {
+        if let Kind::NamedAnd { one, .. } = key.kind {
+            known.insert(format!("{}.{}", key.name, one.name));
+        }
         if known.insert(format!("{}.{}", section.name, key.name))
             && let Some(below) = below(key.kind)
         {
@@ -131,7 +134,9 @@ fn list(section: &'static Section, known: &mut BTreeSet<String>) {
 
 fn below(kind: Kind) -> Option<&'static Section> {
     match kind {
-        Kind::Section(section) | Kind::Named(section) => Some(section),
+        Kind::Section(section) | Kind::Named(section) | Kind::NamedAnd { each: section, .. } => {
+            Some(section)
+        }
         Kind::List(item) => below(*item),
         _ => None,
     }
@@ -153,6 +158,15 @@ fn note(section: &'static Section, node: &Node, named: &mut BTreeSet<String>) {
                 pairs
                     .iter()
                     .for_each(|(_, node)| note(section, node, named));
+            }
+            (Kind::NamedAnd { one, .. }, Data::Mapping(pairs)) => {
+                for (written, node) in pairs {
+                    if written.name == one.name {
+                        named.insert(format!("{}.{}", key.name, one.name));
+                    } else {
+                        note(section, node, named);
+                    }
+                }
             }
             (_, Data::Sequence(items)) => {
                 items.iter().for_each(|node| note(section, node, named));
