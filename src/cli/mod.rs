@@ -16,6 +16,7 @@ mod keys;
 mod ledger;
 mod notifications;
 mod offline;
+mod prices;
 mod probe_tls;
 mod show;
 mod simulate;
@@ -74,6 +75,9 @@ pub fn run(
         }
         Command::Ledger(command) => {
             loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
+        }
+        Command::Prices(flags) => {
+            loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))
         }
         Command::Webhooks(command) => {
             loaded().and_then(|config| block_on(webhooks::run(command, config, clock, terminal)))

@@ -3,6 +3,7 @@
 mod credit;
 mod help;
 mod notifications;
+mod prices;
 mod running;
 mod stopped;
 mod tables;

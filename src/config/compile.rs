@@ -91,7 +91,7 @@ fn compile(
     let mut clients = Clients::new(environment);
     let providers = providers::providers(root.named("providers"), &mut clients, report);
     let mut models = models::models(root, &providers, report);
-    prices::prices(root, &mut models, report);
+    prices::prices(root, &providers, &mut models, report);
     if !models.listed {
         providers::one_for_each_dialect(&providers, report);
     }

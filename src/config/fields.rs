@@ -16,6 +16,8 @@ use crate::{
 pub(crate) enum Value {
     Section(Fields),
     Named(Vec<Named>),
+    /// Names, and the one key beside them where it was written and right.
+    NamedAnd(Option<Box<Entry>>, Vec<Named>),
     /// Texts and the names they stand for.
     Pairs(Vec<(String, Entry)>),
     List(Vec<Entry>),
@@ -130,8 +132,16 @@ impl Fields {
     /// The sections below that have names; empty where the key was left out.
     pub(crate) fn named(&self, name: &str) -> &[Named] {
         match self.entry(name).map(|entry| &entry.value) {
-            Some(Value::Named(named)) => named,
+            Some(Value::Named(named) | Value::NamedAnd(_, named)) => named,
             _ => &[],
+        }
+    }
+
+    /// The one key beside the names of a key, and its place.
+    pub(crate) fn beside<T: Take>(&self, name: &str) -> Option<(T, &Place)> {
+        match &self.entry(name)?.value {
+            Value::NamedAnd(Some(one), _) => Some((T::take(&one.value)?, &one.place)),
+            _ => None,
         }
     }
 

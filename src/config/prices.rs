@@ -1,19 +1,37 @@
 //! `prices`: what models cost.
 
+use std::path::{Path, PathBuf};
+
 use super::{
     fields::{Fields, Named, Take, Value},
     models::Models,
     nearest::suggestion,
     problem::{Place, Report},
+    providers::Providers,
+    secret,
 };
 use crate::{
     domain::{Feature, ModelName, ServiceTier, Timestamp},
-    prices::{Factor, Figures, Item, Pico, Price, Rates, Schedule, Service, Table},
+    gateway::ModelSettings,
+    prices::{
+        Factor, Figures, Item, Pico, Price, Rates, Schedule, Service, Table,
+        litellm::{self, Imported},
+    },
 };
+
+/// The published file has a few megabytes.
+const LARGEST_FILE: u64 = 64 << 20;
 
 /// Compiles `prices` into the models that they are for. A mistake leaves a model without a price, which no rule about
 /// missing prices is to report again.
-pub(crate) fn prices(root: &Fields, models: &mut Models, report: &mut Report) {
+///
+/// A row of the file itself goes before one in the file that it names.
+pub(crate) fn prices(
+    root: &Fields,
+    providers: &Providers,
+    models: &mut Models,
+    report: &mut Report,
+) {
     for Named { name, fields } in root.named("prices") {
         let known = ModelName::parse(name).is_ok_and(|name| models.knows(&name));
         if !known {
@@ -23,11 +41,66 @@ pub(crate) fn prices(root: &Fields, models: &mut Models, report: &mut Report) {
         let schedule = schedule(fields, report);
         let models = models.settings.iter_mut();
         for model in models.filter(|model| model.name.as_str() == name) {
-            model.prices = schedule
-                .clone()
-                .or_else(|| Some(Schedule::new([Price::new(Figures::default(), None, "")])));
+            model.prices = schedule.clone().or_else(unknown);
         }
     }
+    let Some((path, place)) = root.beside::<PathBuf>("prices") else {
+        return;
+    };
+    let unpriced = |model: &&mut ModelSettings| model.prices.is_none();
+    let unpriced = models.settings.iter_mut().filter(unpriced);
+    match imported(&path) {
+        Ok(file) => unpriced.for_each(|model| {
+            model.prices = from_file(&file, model, providers).unwrap_or_else(|wrong| {
+                let problem = report.problem(place, wrong);
+                let name = &model.name;
+                problem.hint(format!(
+                    "correct it there, or give {name} a row here, which goes before it"
+                ));
+                unknown()
+            });
+        }),
+        Err(wrong) => {
+            let problem = report.problem(place, wrong);
+            problem.hint("name a file in the format of LiteLLM's model_prices_and_context_window.json; a relative path starts at the directory of this one");
+            unpriced.for_each(|model| model.prices = unknown());
+        }
+    }
+}
+
+/// Stands for a price that was written wrong.
+fn unknown() -> Option<Schedule> {
+    Some(Schedule::new([Price::new(Figures::default(), None, "")]))
+}
+
+fn imported(path: &Path) -> Result<Imported, String> {
+    let shown = path.display().to_string();
+    let bytes = secret::read(path, LARGEST_FILE)?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8 text"))?;
+    litellm::read(&text, &shown).map_err(|error| error.to_string())
+}
+
+/// A model's price in a file: by its public name, the provider's name for it, or that behind the provider's kind, as
+/// LiteLLM names what several providers serve.
+fn from_file(
+    file: &Imported,
+    model: &ModelSettings,
+    providers: &Providers,
+) -> Result<Option<Schedule>, String> {
+    let upstream = model.upstream_name.as_str();
+    let provider = providers
+        .known
+        .iter()
+        .find(|known| known.id == model.provider);
+    let kind = provider.and_then(|provider| provider.kind);
+    let qualified = kind.map(|kind| format!("{}/{upstream}", kind.as_str()));
+    let names = [
+        Some(model.name.as_str()),
+        Some(upstream),
+        qualified.as_deref(),
+    ];
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    file.find(&names).map_err(|error| error.to_string())
 }
 
 /// All versions of one model's price.
@@ -122,13 +195,13 @@ impl Models {
         allowed: &[Option<&std::collections::BTreeSet<ModelName>>],
         report: &mut Report,
     ) {
-        let reached = |model: &&crate::gateway::ModelSettings| {
+        let reached = |model: &&ModelSettings| {
             allowed
                 .iter()
                 .flatten()
                 .all(|list| list.contains(&model.name))
         };
-        let names = |lacks: &dyn Fn(&crate::gateway::ModelSettings) -> bool| {
+        let names = |lacks: &dyn Fn(&ModelSettings) -> bool| {
             let reached = self.settings.iter().filter(reached);
             let lacking = reached.filter(|model| lacks(model));
             lacking

@@ -129,7 +129,9 @@ impl Reader<'_> {
         let problem = self.report.problem(place, "has no value");
         problem.hint(match kind {
             Kind::List(_) => "remove the key, or write [] for an empty list",
-            Kind::Named(_) | Kind::Pairs => "remove the key, or write {} for none",
+            Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs => {
+                "remove the key, or write {} for none"
+            }
             _ => "remove the key, or write a value",
         });
     }
@@ -149,7 +151,14 @@ impl Reader<'_> {
             (Kind::Named(section), Data::Mapping(pairs)) => {
                 Some(Value::Named(self.named(section, pairs, place)))
             }
-            (Kind::Named(_), _) => {
+            (Kind::NamedAnd { one, each }, Data::Mapping(pairs)) => {
+                let (beside, pairs): (Vec<_>, Vec<_>) =
+                    pairs.iter().partition(|(key, _)| key.name == one.name);
+                let beside = self.beside(one, &beside, place).map(Box::new);
+                let named = self.named(each, pairs, place);
+                Some(Value::NamedAnd(beside, named))
+            }
+            (Kind::Named(_) | Kind::NamedAnd { .. }, _) => {
                 let problem = self.report.problem(place, "must be a mapping of names");
                 problem.hint("write each below it as `name: {…}`");
                 None
@@ -200,13 +209,36 @@ impl Reader<'_> {
         }
     }
 
-    fn named(
+    /// The one key beside names, as often as it was written.
+    fn beside(
+        &mut self,
+        key: &Key,
+        written: &[&(tree::Key, Node)],
+        place: &Place,
+    ) -> Option<Entry> {
+        let ((at, node), more) = written.split_first()?;
+        for (at, _) in more {
+            let problem = self
+                .report
+                .problem(&place.below(key.name, at.at), "is written twice");
+            problem.hint("keep one of the two");
+        }
+        if node.is_null() {
+            self.nothing(key.kind, &place.below(key.name, at.at));
+            return None;
+        }
+        let place = place.below(key.name, node.at);
+        let value = self.value(key.kind, key.hint, node, &place)?;
+        Some(Entry { place, value })
+    }
+
+    fn named<'a>(
         &mut self,
         section: &'static Section,
-        pairs: &[(tree::Key, Node)],
+        pairs: impl IntoIterator<Item = &'a (tree::Key, Node)>,
         place: &Place,
     ) -> Vec<Named> {
-        let mut named: Vec<Named> = Vec::with_capacity(pairs.len());
+        let mut named: Vec<Named> = Vec::new();
         for (key, node) in pairs {
             let place = place.below(&key.name, key.at);
             if named.iter().any(|known| known.name == key.name) {

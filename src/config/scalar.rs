@@ -81,7 +81,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money { zero } => money(text, zero).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
-        Kind::Section(_) | Kind::Named(_) | Kind::Pairs | Kind::List(_) => {
+        Kind::Section(_) | Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs | Kind::List(_) => {
             Err(Wrong::new("is a single value", "write a mapping or a list"))
         }
     }

@@ -79,6 +79,12 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             let each = reference(section, definitions);
             json!({"type": "object", "additionalProperties": each})
         }
+        Kind::NamedAnd { one, each } => {
+            let one = (one.name.to_owned(), property(one, definitions));
+            let properties: Map<String, Value> = [one].into_iter().collect();
+            let each = reference(each, definitions);
+            json!({"type": "object", "properties": properties, "additionalProperties": each})
+        }
         Kind::Pairs => {
             let name = self::kind(Kind::Name, definitions);
             json!({"type": "object", "additionalProperties": name})

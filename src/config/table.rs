@@ -11,7 +11,7 @@ mod webhooks;
 
 pub(crate) use billing::{ACCOUNT, PAYMENT, PLAN};
 pub(crate) use notifications::NOTIFICATIONS;
-pub(crate) use prices::PRICE;
+pub(crate) use prices::{PRICE, PRICES_FILE};
 pub(crate) use server::{ADMIN, LOG, SERVER, STORE, STREAMING};
 pub(crate) use upstream::{MODEL, PROVIDER, ROUTE};
 
@@ -58,6 +58,11 @@ pub(crate) enum Kind {
     Section(&'static Section),
     /// A mapping from names that people choose to a section each.
     Named(&'static Section),
+    /// Such a mapping, with one known key beside the names.
+    NamedAnd {
+        one: &'static Key,
+        each: &'static Section,
+    },
     /// A list.
     List(&'static Self),
     /// Any text.
@@ -226,8 +231,11 @@ pub(crate) static ROOT: Section = Section {
         ),
         key(
             "prices",
-            Kind::Named(&PRICE),
-            "What models cost, in US dollars per million tokens, by their public name.",
+            Kind::NamedAnd {
+                one: &PRICES_FILE,
+                each: &PRICE,
+            },
+            "What models cost, in US dollars per million tokens, by their public name; and a file with further prices.",
         ),
         key(
             "routes",

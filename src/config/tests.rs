@@ -10,6 +10,7 @@ mod mutated;
 mod notifications;
 mod payments;
 mod pem;
+mod prices;
 mod scalars;
 mod settings;
 mod shipped;

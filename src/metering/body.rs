@@ -95,6 +95,8 @@ pin_project! {
         B::Error: Interruption,
     {
         answer: Option<Answer<B>>,
+        // The stream has said that it is complete: it is settled, and what follows is passed on.
+        complete: bool,
         receipt: Option<Receipt>,
         interrupted: Option<Code>,
         cut: Cut,
@@ -145,8 +147,8 @@ pub struct Answer<B> {
 }
 
 impl<B> Answer<B> {
-    /// How it is charged when it has ended by itself.
-    pub(super) fn settle(mut self, outcome: Outcome) -> Option<Ending> {
+    /// Settles it by what it said so far, once.
+    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
         let observed = self.observer.observed();
         // A provider fails by its status, or in a stream whose status was sent long ago by an event.
         let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
@@ -155,8 +157,8 @@ impl<B> Answer<B> {
             outcome => outcome,
         };
         let charge = Charge::by(self.status, observed);
-        self.reservation
-            .settle(outcome, self.status.as_u16(), charge)
+        let reservation = self.reservation.take();
+        reservation.settle(outcome, self.status.as_u16(), charge)
     }
 
     /// The code that cuts it, where it is longer than what is held for it.
@@ -171,8 +173,8 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     /// The client is gone: the provider is cancelled, or read to its end without a reader.
-    fn leave(self) -> Option<Ending> {
-        if self.observer.ended() || self.body.is_end_stream() {
+    fn leave(mut self) -> Option<Ending> {
+        if self.body.is_end_stream() {
             self.settle(Outcome::Completed)
         } else if self.policy == Policy::Drain {
             drain::drain(self);
@@ -199,6 +201,7 @@ where
         let now = Instant::now();
         Self {
             answer: Some(answer),
+            complete: false,
             receipt: None,
             interrupted: None,
             cut,
@@ -225,7 +228,9 @@ where
     /// Ends an answer whose client has left, as dropping it would, and tells what it used. `None` when it had ended
     /// before, or is read on because the provider bills it anyway.
     pub fn leave(self: Pin<&mut Self>) -> Option<Receipt> {
-        let ending = self.project().answer.take()?.leave();
+        let this = self.project();
+        let answer = this.answer.take().filter(|_| !*this.complete);
+        let ending = answer?.leave();
         ending.map(|ending| ending.receipt)
     }
 
@@ -237,40 +242,29 @@ where
         outcome: Outcome,
     ) -> Option<Result<Frame<Bytes>, Aborted>> {
         let this = self.project();
-        let answer = this.answer.take()?;
+        let mut answer = this.answer.take()?;
         let (events, boundary) = (
             answer.observer.takes_events(),
             answer.observer.at_boundary(),
         );
-        // A stream that said it was complete lost nothing.
-        let complete = answer.observer.ended();
         let now = answer.desk.clock.now();
-        if !complete {
-            *this.interrupted = Some(code);
-            let provider = answer
-                .reservation
-                .draft()
-                .map(|draft| draft.provider.as_str());
-            tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
-        }
-        let ending = answer.settle(if complete {
-            Outcome::Completed
-        } else {
-            outcome
-        });
+        *this.interrupted = Some(code);
+        let provider = answer
+            .reservation
+            .draft()
+            .map(|draft| draft.provider.as_str());
+        tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
+        let ending = answer.settle(outcome);
         *this.receipt = ending.map(|ending| ending.receipt);
-        match (events, complete) {
-            (_, true) => None,
-            (true, false) => {
-                let event = this.cut.event(code, now);
-                Some(Ok(Frame::data(if boundary {
-                    event
-                } else {
-                    [b"\n\n", &event[..]].concat().into()
-                })))
-            }
-            (false, false) => Some(Err(Aborted)),
+        if !events {
+            return Some(Err(Aborted));
         }
+        let event = this.cut.event(code, now);
+        Some(Ok(Frame::data(if boundary {
+            event
+        } else {
+            [b"\n\n", &event[..]].concat().into()
+        })))
     }
 
     /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
@@ -309,6 +303,25 @@ where
             *this.receipt = Some(receipt);
             *this.on_disk = on_disk;
         }
+    }
+
+    /// What follows a complete stream, which is paid for: it is passed on, and however it ends, nothing is lost.
+    fn poll_rest(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        let this = self.project();
+        while let Some(answer) = this.answer.as_mut() {
+            match Pin::new(&mut answer.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+                    return Poll::Ready(Some(frame));
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => *this.answer = None,
+                Poll::Pending => {
+                    ready!(Pin::new(&mut *this.shutdown).poll(cx));
+                    *this.answer = None;
+                }
+            }
+        }
+        Poll::Ready(None)
     }
 
     fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -361,11 +374,15 @@ where
                 if confirmed.is_err() {
                     // The store was closed without the record: nobody may take the answer for a delivered one.
                     (*this.last, *this.next) = (None, None);
+                    *this.answer = None;
                     return Poll::Ready(Some(Err(Aborted)));
                 }
             }
             if let Some(next) = this.last.take().or_else(|| this.next.take()) {
                 return Poll::Ready(Some(Ok(Frame::data(next))));
+            }
+            if *this.complete {
+                return self.poll_rest(cx).map(|frame| frame.map(Ok));
             }
             let Some(answer) = this.answer.as_mut() else {
                 return Poll::Ready(None);
@@ -385,7 +402,9 @@ where
                             None => continue,
                         }
                     }
-                    if !answer.body.is_end_stream() {
+                    // Clients stop reading at the event that completes a stream; when the transfer itself ends may be
+                    // much later.
+                    if !answer.body.is_end_stream() && !answer.observer.ended() {
                         let Answer {
                             reservation,
                             observer,
@@ -398,12 +417,14 @@ where
                         }
                     }
                     // Settled before its last frame is given away: who has read an answer whole finds it recorded.
-                    if let Some(mut answer) = this.answer.take() {
-                        *this.next = answer.observer.finish();
-                        *this.last = pass;
-                        let ending = answer.settle(Outcome::Completed);
-                        self.as_mut().ended(ending);
+                    *this.next = answer.observer.finish();
+                    *this.last = pass;
+                    let ending = answer.settle(Outcome::Completed);
+                    *this.complete = !answer.body.is_end_stream();
+                    if !*this.complete {
+                        *this.answer = None;
                     }
+                    self.as_mut().ended(ending);
                 }
                 Poll::Ready(Some(Err(interruption))) => {
                     let outcome = if interruption.is_the_clients() {

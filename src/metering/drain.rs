@@ -11,7 +11,7 @@ use crate::store::Outcome;
 
 /// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them, or without a free
 /// place, the provider is cancelled and what was observed is charged.
-pub(super) fn drain<B>(answer: Answer<B>)
+pub(super) fn drain<B>(mut answer: Answer<B>)
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {

@@ -239,6 +239,11 @@ impl Reservation {
         }
     }
 
+    /// Takes it out of its place, where one that is settled already stays.
+    pub(super) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// Replaces the hold by what was used, and records the call.
     pub fn settle(mut self, outcome: Outcome, status: u16, charge: Charge) -> Option<Ending> {
         self.0

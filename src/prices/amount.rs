@@ -101,6 +101,21 @@ impl Pico {
         Decimal(self.0.into(), Self::DECIMALS_PER_MILLION)
     }
 
+    /// Dollars per unit times a factor, exactly, as text.
+    pub fn times(self, factor: Factor) -> impl fmt::Display {
+        Decimal(self.scaled(factor), Self::DECIMALS + Factor::DECIMALS)
+    }
+
+    /// Dollars per million units times a factor, exactly, as text.
+    pub fn per_million_times(self, factor: Factor) -> impl fmt::Display {
+        let decimals = Self::DECIMALS_PER_MILLION + Factor::DECIMALS;
+        Decimal(self.scaled(factor), decimals)
+    }
+
+    fn scaled(self, factor: Factor) -> u128 {
+        u128::from(self.0) * u128::from(factor.millionths())
+    }
+
     fn of(pico: u128) -> Result<Self, InvalidAmount> {
         let pico = u64::try_from(pico).ok().and_then(Self::new);
         pico.ok_or(InvalidAmount::TooLarge)

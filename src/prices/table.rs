@@ -129,12 +129,16 @@ impl Rates {
 
     /// What an item costs, as [`Self::rate`] says.
     pub(super) fn price(&self, item: Item) -> Pico {
+        self.known(item).unwrap_or(Pico::ZERO)
+    }
+
+    /// What an item costs: its own price, or that of what it is a kind of; `None` where neither has one.
+    pub fn known(&self, item: Item) -> Option<Pico> {
         let mut item = item;
         loop {
             match (self.own(item), item.instead()) {
-                (Some(price), _) => return price,
                 (None, Some(instead)) => item = instead,
-                (None, None) => return Pico::ZERO,
+                (own, _) => return own,
             }
         }
     }

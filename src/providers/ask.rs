@@ -242,7 +242,8 @@ impl Ask {
             Member::WebSearch if !null => self.server_tool(Feature::WebSearch),
             Member::McpServers if !null => self.server_tool(Feature::Mcp),
             Member::Background if self.endpoint == Endpoint::Responses => {
-                if boolean("background", value)?.unwrap_or(false) {
+                let background = boolean("background", value)?;
+                if background == Some(true) {
                     self.extras.features.insert(Feature::Background);
                 }
             }

@@ -79,6 +79,8 @@ pub(super) struct Progress {
     behind: bool,
     /// How often the group could not be written.
     tries: u32,
+    /// Postings that a failed store does not take any more.
+    given_up: usize,
     /// Rows and groups since the log was last brought into the database.
     in_log: usize,
 }
@@ -89,6 +91,15 @@ pub(super) enum Next {
     Tidy,
     Obey(Command),
     Close,
+}
+
+impl Progress {
+    /// Lets go of the group: its calls stay in the file of calls under way, for the next start to record, and whoever
+    /// waits for one learns that it will not be written.
+    fn give_up(&mut self) {
+        self.given_up += self.group.len();
+        self.group.clear();
+    }
 }
 
 impl Writer {
@@ -125,7 +136,18 @@ impl Writer {
 
     async fn next(&mut self) -> Next {
         if self.monitor.is_fatal() {
-            return told(self.commands.recv().await);
+            self.progress.give_up();
+            return tokio::select! {
+                biased;
+                command = self.commands.recv() => told(command),
+                posting = self.postings.recv() => match posting {
+                    Some(posting) => {
+                        self.progress.group.push(posting);
+                        Next::Write
+                    }
+                    None => Next::Close,
+                },
+            };
         }
         if !self.progress.group.is_empty() {
             // It could not be written; postings wait in the queue meanwhile, where their places are.
@@ -278,14 +300,20 @@ impl Writer {
                 continue;
             }
             if self.monitor.is_fatal() || self.progress.tries >= LAST_TRIES {
-                let calls = self.progress.group.len() + self.postings.len();
-                tracing::error!(
-                    calls,
-                    "the store is closed without the records of some calls"
-                );
-                return;
+                self.progress.given_up += self.postings.len();
+                self.progress.give_up();
+                break;
             }
             tokio::time::sleep(self.retry()).await;
+        }
+        let calls = self.progress.given_up;
+        if calls > 0 {
+            tracing::error!(
+                calls,
+                "the store is closed without the records of some calls, which are in the file of calls under way until \
+                 the next start"
+            );
+            return;
         }
         if !self.monitor.is_fatal() {
             self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");

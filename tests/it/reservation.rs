@@ -147,3 +147,23 @@ async fn a_settlement_counts_once() {
     assert_eq!(account(&checks), [receipt.usage.total(), 0, 1, 0]);
     assert_eq!(records(&checks).await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_panic_on_the_way_settles_the_call() {
+    let checks = checks();
+    let mut reservation = reserved(&checks).await;
+    reservation.forwarding().unwrap();
+    reservation.answered(StatusCode::OK);
+    let panicked = std::thread::spawn(move || {
+        let _held = reservation;
+        panic!("in the middle of an answer");
+    });
+    assert!(panicked.join().is_err());
+    let [used, held, requests, seats] = account(&checks);
+    assert!(used > 0);
+    assert_eq!((held, requests, seats), (0, 1, 0));
+    let call = &records(&checks).await[0];
+    assert_eq!(call.outcome, Outcome::Indeterminate);
+    assert_eq!(call.tokens.input, used);
+    assert_eq!(checks.desk.ledger.waiting(), 0);
+}

@@ -12,11 +12,17 @@ use crate::harness::{
 /// Disks that are full, fail or are slow.
 mod disk;
 
+/// System calls that fail.
+mod injected;
+
+/// The end of the program while streams are open.
+mod shutdown;
+
 /// As many calls as there are places.
 mod places;
 
-/// What is on the disk before anything goes out, where the store is strict.
-mod strict;
+/// What is recorded before the last byte goes out.
+mod last_byte;
 
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;

@@ -52,7 +52,7 @@ fi
 
 # Both run even if the first fails: one run shows everything that is wrong.
 failed=0
-echo "--- Python: openai, anthropic"
+echo "--- Python: openai, anthropic, stripe"
 (cd "$here/python" && "$venv/bin/python" -B -m pytest) || failed=1
 echo "--- Node: openai, @anthropic-ai/sdk"
 (cd "$here/node" && node --test --test-reporter=spec --test-concurrency=1 openai.test.js anthropic.test.js) || failed=1

@@ -79,6 +79,10 @@ impl House {
             drop(parts);
             self.warn_of_misfits();
         }
+        // Who is to hear of it hears now instead of in a few seconds.
+        if let Some(notifier) = self.notifier.get().filter(|_| !received.duplicate) {
+            notifier.look();
+        }
         received
     }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod keys;
 mod ledger;
 mod notifications;
+mod prices;
 pub(super) mod read;
 mod usage;
 mod webhooks;
@@ -22,6 +23,7 @@ pub(super) use explain::ExplainFlags;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
+pub(super) use prices::PricesFlags;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 pub(super) use webhooks::WebhooksCommand;
@@ -73,6 +75,8 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Show what models cost, and where each figure comes from
+    Prices(PricesFlags),
     /// List and replay events of payment providers
     #[command(subcommand)]
     Webhooks(WebhooksCommand),

@@ -1,6 +1,6 @@
 //! Keys about what models cost.
 
-use super::{IMPLIED, Kind, Section, key};
+use super::{IMPLIED, Key, Kind, Section, key};
 
 /// Dollars per million tokens.
 const TOKEN: Kind = Kind::Price { per_million: true };
@@ -30,6 +30,13 @@ macro_rules! prices {
         }
     };
 }
+
+pub(crate) static PRICES_FILE: Key = key(
+    "file",
+    Kind::Path,
+    "Prices in the format of LiteLLM's model_prices_and_context_window.json, for models without a row here: by public name, else by the provider's name for them.",
+)
+.hint("write the path of a JSON file; a model that is called `file` needs another public name to be priced here");
 
 pub(crate) static PRICE: Section = prices!(
     "price",

@@ -11,7 +11,7 @@ use crate::{
         table::{IMPLIED, Kind, ROOT, Section},
         tree::{self, Data, Node},
     },
-    domain::SubscriptionStatus,
+    domain::{SubscriptionStatus, Vendor},
     store::Location,
 };
 
@@ -56,6 +56,15 @@ fn the_sdk_suites_file_compiles() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/faregate.yaml");
     let config = load(&file, &environment).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(config.simulated[0].tokens_per_second, 0);
+    let environment = Fixed::with(&[
+        ("FAREGATE_TEST_PORT", "0"),
+        ("FAREGATE_TEST_ADMIN_PORT", "9"),
+        ("FAREGATE_TEST_STORE", "f.db"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_sdk_suite_0123456789abcdef"),
+    ]);
+    let file = file.with_file_name("payments.yaml");
+    let config = load(&file, &environment).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(config.gateway.webhooks.endpoint(Vendor::Stripe).is_some());
 }
 
 #[test]
@@ -112,6 +121,9 @@ fn full_yaml_names_every_key() {
 /// Every key that can be written, as `section.key`.
 fn list(section: &'static Section, known: &mut BTreeSet<String>) {
     for key in section.keys.iter().filter(|key| key.deferred.is_none()) {
+        if let Kind::NamedAnd { one, .. } = key.kind {
+            known.insert(format!("{}.{}", key.name, one.name));
+        }
         if known.insert(format!("{}.{}", section.name, key.name))
             && let Some(below) = below(key.kind)
         {
@@ -122,7 +134,9 @@ fn list(section: &'static Section, known: &mut BTreeSet<String>) {
 
 fn below(kind: Kind) -> Option<&'static Section> {
     match kind {
-        Kind::Section(section) | Kind::Named(section) => Some(section),
+        Kind::Section(section) | Kind::Named(section) | Kind::NamedAnd { each: section, .. } => {
+            Some(section)
+        }
         Kind::List(item) => below(*item),
         _ => None,
     }
@@ -144,6 +158,15 @@ fn note(section: &'static Section, node: &Node, named: &mut BTreeSet<String>) {
                 pairs
                     .iter()
                     .for_each(|(_, node)| note(section, node, named));
+            }
+            (Kind::NamedAnd { one, .. }, Data::Mapping(pairs)) => {
+                for (written, node) in pairs {
+                    if written.name == one.name {
+                        named.insert(format!("{}.{}", key.name, one.name));
+                    } else {
+                        note(section, node, named);
+                    }
+                }
             }
             (_, Data::Sequence(items)) => {
                 items.iter().for_each(|node| note(section, node, named));

@@ -58,10 +58,10 @@ fn python() -> Option<PathBuf> {
     });
     if python.is_none() {
         assert!(
-            std::env::var_os("CI_PYTHON").is_none(),
+            std::env::var_os("FAREGATE_TESTS_NEED_PYTHON").is_none(),
             "PYTHON REPLAY NOT RUN: there is no Python 3.10"
         );
-        eprintln!("PYTHON REPLAY NOT RUN: there is no Python 3.10 or newer");
+        crate::harness::notice("PYTHON REPLAY NOT RUN: there is no Python 3.10 or newer");
     }
     python
 }

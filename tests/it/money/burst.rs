@@ -293,3 +293,50 @@ async fn tokens_never_cost_more_than_there_is() {
         adds_up(&folder, served as u64);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_paid_in_and_taken_back_meanwhile_is_never_lost() {
+    const TIMES: usize = 40;
+    let folder = TempDir::new().unwrap();
+    let upstream = varying().await;
+    let body = r#"{"model":"m","max_tokens":104}"#;
+    let rest = format!(
+        "{PRICES}plans: {{p: {{credit: required}}}}\naccounts: [{{id: a, plan: p, credit: 0.02, keys: [{{id: k, key: {KEY}}}]}}]\n"
+    );
+    let yaml = kept(&file(&upstream, &rest), &folder);
+    let gateway = Gateway::start(&yaml).await;
+    let post = async |entry: serde_json::Value| {
+        let entry = entry.to_string();
+        let call = gateway.admin("POST", "/admin/v1/accounts/a/credit");
+        let posted = call.json(&entry).send().await;
+        assert!(posted.status.is_success(), "{}", posted.text());
+    };
+    let entries = async {
+        for turn in 0..TIMES {
+            post(json!({"amount": "0.01", "id": format!("in-{turn}")})).await;
+            // The same once more: it is there already.
+            post(json!({"amount": "0.01", "id": format!("in-{turn}")})).await;
+            let back = json!({"amount": "-0.004", "kind": "refund", "reason": "sent back", "id": format!("out-{turn}")});
+            post(back).await;
+        }
+    };
+    let requests = [request("/v1/chat/completions", KEY, body)];
+    let (counted, ()) = tokio::join!(burst(&gateway, &requests), entries);
+    let served = with(&counted, 200);
+    assert_eq!(served, upstream.seen().len());
+    gateway.nothing_held(KEY).await;
+    let balance = nanos(&gateway.limits(KEY).await["credit"]["balance"]);
+    gateway.stop().await;
+    adds_up(&folder, served as u64);
+    // What is stored is what was in memory.
+    let gateway = Gateway::start(&yaml).await;
+    let credit = gateway.limits(KEY).await["credit"].clone();
+    assert_eq!(nanos(&credit["balance"]), balance);
+    let page = gateway
+        .admin("GET", "/admin/v1/ledger?limit=1000")
+        .send()
+        .await;
+    let entries = page.value()["data"].as_array().unwrap().len();
+    assert_eq!(entries, 1 + 2 * TIMES);
+    gateway.stop().await;
+}

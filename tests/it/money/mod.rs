@@ -3,9 +3,12 @@
 //! Amounts are billionths of a dollar here: a dollar for a million tokens is a thousand of them for one.
 
 mod burst;
+mod leaving;
 mod output;
+mod overrun;
 mod refusing;
 mod settling;
+mod unpriced;
 
 use faregate::{domain::NanoUsd, store::Reader};
 use serde_json::Value;

@@ -36,8 +36,8 @@ impl Mounted {
         if done.is_ok_and(|status| status.success()) {
             return Some(Self(folder.to_owned()));
         }
-        eprintln!(
-            "FULL DISK NOT TESTED: mounting a tmpfs is not permitted; a limit of the files' size stands for it"
+        crate::harness::notice(
+            "FULL DISK NOT TESTED: mounting a tmpfs is not permitted; a limit of the files' size stands for it",
         );
         None
     }

@@ -1,0 +1,143 @@
+//! Providers that write more than they were asked for.
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{adds_up, credit, kept, priced};
+use crate::{
+    fixture::{KEY, served},
+    harness::{Gateway, Step, Upstream, sse},
+};
+
+const DOLLAR: i64 = 1_000_000_000;
+/// What a call may write, and events of a token each that the provider writes all the same.
+const ASKED: usize = 10;
+const WRITTEN: usize = 60;
+
+fn chat(text: &str) -> String {
+    format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+}
+
+fn completion(text: &str) -> String {
+    format!("data: {{\"choices\":[{{\"index\":0,\"text\":\"{text}\"}}]}}\n\n")
+}
+
+fn response(text: &str) -> String {
+    format!(
+        "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"delta\":\"{text}\"}}\n\n"
+    )
+}
+
+fn message(text: &str) -> String {
+    format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+    )
+}
+
+const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":50,\"output_tokens\":1}}}\n\n";
+
+type Event = fn(&str) -> String;
+
+/// Endpoint, model, the member of the output limit, an event, and the tokens that the provider says it read.
+const STREAMS: [(&str, &str, &str, Event, Option<i64>); 4] = [
+    ("/v1/chat/completions", "m", "max_tokens", chat, None),
+    ("/v1/completions", "m", "max_tokens", completion, None),
+    ("/v1/responses", "m", "max_output_tokens", response, None),
+    ("/v1/messages", "c", "max_tokens", message, Some(50)),
+];
+
+#[tokio::test]
+async fn a_stream_that_is_longer_than_what_was_held_is_cut_and_charged() {
+    for (path, model, field, event, said) in STREAMS {
+        let start = if said.is_some() {
+            START
+        } else {
+            ": begins\n\n"
+        };
+        let mut frames = vec![start.to_owned()];
+        frames.extend((0..WRITTEN).map(|at| event(&format!("w{at:03}"))));
+        let steps = sse(&frames.iter().map(String::as_str).collect::<Vec<_>>());
+        for (plan, account, code) in [
+            (
+                "credit: required",
+                "credit: 1",
+                "insufficient_credit_for_request",
+            ),
+            ("budgets: [{usd: 1, per: day}]", "", "budget_exceeded"),
+            (
+                "budgets: [{usd: 1, per: day}], quotas: [{tokens: 1000000, per: day}]",
+                "",
+                "request_exceeds_limit",
+            ),
+        ] {
+            let mut steps = steps.clone();
+            // It would go on for ever.
+            *steps.last_mut().unwrap() = Step::Hang;
+            let upstream = Upstream::start(move |_| steps.clone()).await;
+            let folder = TempDir::new().unwrap();
+            let gateway = Gateway::start(&kept(&priced(&upstream, plan, account), &folder)).await;
+            let body = json!({"model": model, field: ASKED, "stream": true}).to_string();
+            let call = gateway.call("POST", path).bearer(KEY).json(&body);
+            let answer = call.send().await;
+            served(&answer);
+            // One event too many at most, then the one that says why, and nothing more.
+            let expected = frames[..=ASKED + 1].concat();
+            let (passed, told) = answer.text().split_at(expected.len());
+            assert_eq!(passed, expected, "{path}");
+            let told = told.strip_suffix("\n\n").unwrap();
+            let (name, data) = told.split_once("data: ").unwrap();
+            let error: serde_json::Value = serde_json::from_str(data).unwrap();
+            if path == "/v1/messages" {
+                assert_eq!((name, &error["type"]), ("event: error\n", &json!("error")));
+                assert_eq!(error["error"]["details"]["error_code"], code, "{error}");
+            } else {
+                assert_eq!(name, "", "{told}");
+                assert_eq!(error["error"]["code"], code, "{error}");
+            }
+            assert!(!told.contains("[DONE]") && !answer.broken);
+            upstream.all_closed().await;
+            let row = gateway.calls(1).await.remove(0);
+            let prices = if said.is_some() { (3, 15) } else { (1, 4) };
+            let input = said.unwrap_or((body.len() as i64 + 3) / 4);
+            let cost = input * prices.0 * 1000 + (ASKED as i64 + 1) * prices.1 * 1000;
+            assert_eq!(row["cost_nano_usd"], cost, "{path}: {row}");
+            assert_eq!(
+                (&row["overrun"], &row["estimated"], &row["outcome"]),
+                (&json!(true), &json!(true), &json!("upstream_failed"))
+            );
+            gateway.nothing_held(KEY).await;
+            if account.contains("credit") {
+                assert_eq!(credit(&gateway).await, (DOLLAR - cost, 0));
+            }
+            gateway.stop().await;
+            adds_up(&folder, 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_while_it_is_written_is_charged_when_it_is_told() {
+    // Reasoning that is not shown: the usage at the end is the first that is heard of it.
+    let hidden = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5000,\"completion_tokens_details\":{\"reasoning_tokens\":4999}}}\n\n";
+    let upstream = Upstream::start(move |_| sse(&[&chat("hi"), hidden, "data: [DONE]\n\n"])).await;
+    let folder = TempDir::new().unwrap();
+    let plan = "credit: required";
+    let yaml = priced(&upstream, plan, "credit: 0.001").replace(
+        "{input: 1, output: 4}",
+        "{input: 1, output: 4, reasoning: 3}",
+    );
+    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
+    let answer = gateway.chat(KEY, &body).send().await;
+    assert_eq!(answer.text(), chat("hi") + "data: [DONE]\n\n");
+    let row = gateway.calls(1).await.remove(0);
+    let cost = 9 * 1000 + 4000 + 4999 * 3000;
+    assert_eq!(row["cost_nano_usd"], cost, "{row}");
+    assert_eq!(
+        (&row["overrun"], &row["estimated"], &row["outcome"]),
+        (&json!(true), &json!(false), &json!("completed"))
+    );
+    assert_eq!(credit(&gateway).await, (DOLLAR / 1000 - cost, 0));
+    gateway.stop().await;
+    adds_up(&folder, 1);
+}
