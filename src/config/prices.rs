@@ -133,6 +133,10 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
         versions.extend(price(fields, effective, report));
     }
     if versions.is_empty() {
+        if fields.list("versions").is_some_and(<[_]>::is_empty) {
+            let problem = report.problem(fields.place_of("versions"), "says no price");
+            problem.hint("write one version at least, such as {input: 0.15, output: 0.60}");
+        }
         return None;
     }
     Some(Schedule::new(versions))
