@@ -56,8 +56,8 @@ async fn an_event_that_cannot_be_written_is_not_taken() {
         503,
         "billing_unavailable",
     );
-    assert_eq!(super::balance(&gateway, "b").await, "25.00");
     std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
+    assert_eq!(super::balance(&gateway, "b").await, "25.00");
     assert_eq!(super::send(&gateway, &back).await, "applied");
     assert_eq!(super::balance(&gateway, "b").await, "15.00");
     gateway.stop().await;
