@@ -11,6 +11,7 @@ mod client;
 mod credit;
 mod csv;
 mod exit;
+mod explain;
 mod keys;
 mod ledger;
 mod notifications;
@@ -52,7 +53,7 @@ pub fn run(
 ) -> Exit {
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
-        Err(other) => return explain(&other, terminal),
+        Err(other) => return parsed_wrongly(&other, terminal),
     };
     let Arguments { config, command } = parsed;
     let located = || located(config.as_deref(), environment);
@@ -84,6 +85,9 @@ pub fn run(
         Command::Usage(flags) => {
             loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
         }
+        Command::Explain(flags) => {
+            loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
+        }
         Command::Health => loaded().and_then(|config| block_on(check::health(&config, terminal))),
         Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
     };
@@ -102,7 +106,7 @@ pub fn run(
 }
 
 /// Help and the version are results; everything else the parser says is a wrong usage.
-fn explain(other: &clap::Error, terminal: &mut Terminal<'_>) -> Exit {
+fn parsed_wrongly(other: &clap::Error, terminal: &mut Terminal<'_>) -> Exit {
     let text = other.render();
     match other.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.result(text) {

@@ -136,11 +136,14 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
         }
         versions.extend(price(fields, effective, report));
     }
-    if fields.list("versions").is_some_and(<[_]>::is_empty) {
-        let problem = report.problem(fields.place_of("versions"), "is empty");
-        problem.hint("write at least one version, or the prices themselves");
+    if versions.is_empty() {
+        if fields.list("versions").is_some_and(<[_]>::is_empty) {
+            let problem = report.problem(fields.place_of("versions"), "says no price");
+            problem.hint("write one version at least, such as {input: 0.15, output: 0.60}");
+        }
+        return None;
     }
-    (!versions.is_empty()).then(|| Schedule::new(versions))
+    Some(Schedule::new(versions))
 }
 
 fn price(fields: &Fields, effective: Option<Timestamp>, report: &mut Report) -> Option<Price> {

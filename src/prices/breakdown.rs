@@ -5,7 +5,7 @@ use std::fmt;
 use super::{
     Factor, Item, Pico, Terms,
     amount::Decimal,
-    quote::rounded_up,
+    quote::{NANO, rounded_up},
     terms::{Part, parts},
 };
 use crate::domain::{NanoUsd, ServiceTier, Usage};
@@ -80,6 +80,13 @@ impl Terms {
             sum: Exact(sum),
             cost: rounded_up(sum),
         }
+    }
+}
+
+impl Exact {
+    /// Whether it is a whole number of billionths of a dollar, so that nothing has to be rounded.
+    pub const fn is_whole(self) -> bool {
+        self.0.is_multiple_of(NANO)
     }
 }
 

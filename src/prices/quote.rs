@@ -5,7 +5,7 @@ use crate::domain::NanoUsd;
 /// A trillionth of a dollar in the units that are counted in: two factors of millionths are not divided out.
 const PICO: u128 = 1_000_000_000_000;
 /// A billionth of a dollar in the units that are counted in.
-const NANO: u128 = 1_000 * PICO;
+pub(super) const NANO: u128 = 1_000 * PICO;
 
 /// What a call can cost at most: a part that is exact, a part for its input, and a price for each output token.
 ///

@@ -37,6 +37,9 @@ mod disconnect;
 /// The end of a gateway.
 mod drain;
 
+/// `faregate explain`.
+mod explain;
+
 /// Calls that are understood: what reaches the provider, byte for byte.
 mod forwarding;
 

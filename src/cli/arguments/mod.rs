@@ -3,6 +3,7 @@
 mod accounts;
 mod credit;
 mod daemon;
+mod explain;
 mod keys;
 mod ledger;
 mod notifications;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
 pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
+pub(super) use explain::ExplainFlags;
 pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
@@ -80,6 +82,8 @@ pub(super) enum Command {
     Webhooks(WebhooksCommand),
     /// Show what was used, and what it cost
     Usage(UsageFlags),
+    /// Explain one call: its checks, its hold, its price and what it was charged
+    Explain(ExplainFlags),
     /// List, repeat and try messages to people
     #[command(subcommand)]
     Notifications(NotificationsCommand),

@@ -1,0 +1,78 @@
+//! `faregate explain`: everything that happened to one call, in plain words.
+
+mod call;
+mod cost;
+mod page;
+mod story;
+
+use serde::Serialize;
+use serde_json::json;
+
+use self::{
+    call::Call,
+    cost::{Costing, costing},
+    page::page,
+    story::{Hold, Outcome, Step, hold, outcome, remarks, steps},
+};
+use super::{
+    Failure, Terminal,
+    arguments::ExplainFlags,
+    backend::{Backend, path},
+    show,
+};
+use crate::{config::Config, domain::Clock};
+
+/// A call, explained.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    call: Call,
+    /// The checks that it passed, in their order.
+    checks: Vec<Step>,
+    hold: Hold,
+    cost: Costing,
+    outcome: Outcome,
+    /// What else has to be said: of flags, of what is not known.
+    remarks: Vec<String>,
+}
+
+pub(super) async fn run(
+    flags: &ExplainFlags,
+    config: Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let (models, routes) = (config.gateway.models.clone(), config.gateway.routes.clone());
+    let plans = config.roster.plans.clone();
+    let backend = Backend::to_read(config, clock).await?;
+    let target = path(&["calls", &flags.request_id]);
+    let answer = backend
+        .during(async |backend: &Backend| backend.get(&target).await)
+        .await?;
+    let call: Call = serde_json::from_value(answer).map_err(|error| {
+        Failure::failed(format!(
+            "the daemon describes the call in a way that this program does not know: {error}\n  hint: use the \
+             faregate that the daemon is"
+        ))
+    })?;
+    let present = cost::Present {
+        models: models.as_deref().unwrap_or_default(),
+        plans: &plans,
+        routes: &routes,
+    };
+    let cost = costing(&call, &present);
+    let explanation = Explanation {
+        checks: steps(&call),
+        hold: hold(&call),
+        outcome: outcome(&call),
+        remarks: remarks(&call),
+        cost,
+        call,
+    };
+    if flags.json {
+        return show::json(terminal, &json!(explanation));
+    }
+    terminal.result(page(&explanation, terminal.bold()))
+}
+
+#[cfg(test)]
+mod tests;
