@@ -89,15 +89,28 @@ pub(super) async fn weigh<T>(
     let mut wanted = want(request, model, terms, &caller.account().plan);
     let (account, levels) = (caller.account(), &caller.key().levels);
     let take = |wanted: &Wanted| take(&account.book, levels, wanted, &desk.clock, account.anchor);
-    let found = match take(&wanted) {
-        Err(bound) if counting_may_help(&bound) => match count(request, model).await {
-            Some(input) if input < wanted.input => {
-                wanted = Wanted { input, ..wanted }.priced(terms);
-                take(&wanted)
-            }
-            _ => Err(bound),
-        },
-        found => found,
+    let bound = match take(&wanted) {
+        Ok(found) => {
+            return Ok(Weighed {
+                slot,
+                provider,
+                wanted,
+                found,
+            });
+        }
+        Err(bound) => bound,
+    };
+    // Only what binds is kept while the input is counted: every call's future has room for this.
+    let counted = match counting_may_help(&bound) {
+        true => count(request, model).await,
+        false => None,
+    };
+    let found = match counted {
+        Some(input) if input < wanted.input => {
+            wanted = Wanted { input, ..wanted }.priced(terms);
+            take(&wanted)
+        }
+        _ => Err(bound),
     };
     let found = found.map_err(|bound| {
         let now = desk.clock.now();

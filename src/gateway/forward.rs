@@ -72,8 +72,8 @@ pub(super) struct Unanswered {
 
 type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send>>;
 
-/// A call under way. When its client leaves before the answer's head, it is cancelled or goes on without a reader.
-struct UnderWay {
+/// A call under way, to be awaited. When its client leaves before the answer's head, it is cancelled or goes on without a reader.
+pub(super) struct UnderWay {
     exchange: Option<Exchange>,
     desk: Arc<Desk>,
     policy: Policy,
@@ -90,11 +90,9 @@ impl Interruption for Failure {
 }
 
 impl Forward {
-    /// Sends the call and waits for the head of its answer.
-    ///
-    /// # Errors
-    /// The provider's failure, as a refusal; the reservation is settled.
-    pub(super) async fn send(self) -> Result<Answered, Unanswered> {
+    /// Sends the call and waits for the head of its answer: a provider's failure comes as a refusal, with the reservation
+    /// settled. What is sent goes into the box, and takes no room in the future of its request.
+    pub(super) fn send(self) -> UnderWay {
         let stream = self.ask.as_ref().is_some_and(|ask| ask.stream);
         let policy = match self.upstream.settings().on_client_disconnect {
             Some(DisconnectPolicy::Cancel) => Policy::Cancel,
@@ -114,7 +112,6 @@ impl Forward {
             desk,
             policy,
         }
-        .await
     }
 
     async fn exchange(self, policy: Policy) -> Result<Answered, Unanswered> {

@@ -46,12 +46,6 @@ async fn what_is_posted_adds_up_in_two_languages_and_outlives_a_kill() {
     write(daemon.folder.path(), &text);
     assert_eq!(credit(&daemon).await["balance"], "2.50");
     let folder = daemon.folder.path().to_owned();
-    // The program finds the daemon by the address in the file.
-    let listening = format!("{}\", token", daemon.admin);
-    let text = yaml(&upstream)
-        .replace("127.0.0.1:0\", token", &listening)
-        .replace("${folder}", folder.to_str().unwrap());
-    std::fs::write(folder.join("faregate.yaml"), text).unwrap();
     for line in [
         "credit add a 10.00 --id first",
         "credit add a -0.25 --kind adjustment --id second",
