@@ -73,7 +73,8 @@ pub async fn reserve(
         stream: request.ask.is_some_and(|ask| ask.stream),
         end_user: request.ask.and_then(|ask| ask.end_user.clone()),
         idempotency_key: request.idempotency_key,
-        input_estimate: estimate_tokens(request.body.len() as u64),
+        // No more than is held for it: a picture has more bytes than a model reads tokens.
+        input_estimate: estimate_tokens(request.body.len() as u64).min(wanted.input),
     };
     let reservation = Reservation::open(desk, taken, seat, slot, draft);
     Ok(Held {

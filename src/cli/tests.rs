@@ -8,6 +8,7 @@ mod running;
 mod stopped;
 mod tables;
 mod values;
+mod webhooks;
 
 use std::{collections::HashMap, ffi::OsString, path::Path};
 

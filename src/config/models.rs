@@ -12,6 +12,7 @@ use crate::{
     accounts::Extent,
     domain::{ModelName, ProviderId},
     gateway::ModelSettings,
+    prices::Schedule,
     providers::ProviderKind,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Models {
     pub(crate) settings: Vec<ModelSettings>,
     /// Names with good and with bad settings.
     known: BTreeSet<ModelName>,
+    /// Models whose prices were written wrong. That was reported, and they are not missing as well.
+    pub(crate) mispriced: BTreeSet<ModelName>,
 }
 
 /// Compiles `models`.
@@ -30,6 +33,7 @@ pub(crate) fn models(root: &Fields, providers: &Providers, report: &mut Report) 
         listed: root.has("models"),
         settings: Vec::new(),
         known: BTreeSet::new(),
+        mispriced: BTreeSet::new(),
     };
     for Named { name, fields } in root.named("models") {
         match ModelName::parse(name) {
@@ -109,7 +113,7 @@ impl Models {
     pub(crate) fn extents(&self) -> BTreeMap<ModelName, Extent> {
         let extent = |model: &ModelSettings| Extent {
             bounded: model.context_window.is_some(),
-            priced: model.prices.is_some(),
+            priced: model.prices.as_ref().is_some_and(Schedule::has_tokens),
         };
         let models = self.settings.iter();
         models

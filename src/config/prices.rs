@@ -39,38 +39,41 @@ pub(crate) fn prices(
             problem.maybe_hint(suggestion(name, models.names()));
         }
         let schedule = schedule(fields, report);
-        let models = models.settings.iter_mut();
-        for model in models.filter(|model| model.name.as_str() == name) {
-            model.prices = schedule.clone().or_else(unknown);
+        let mut settings = models.settings.iter_mut();
+        if let Some(model) = settings.find(|model| model.name.as_str() == name) {
+            if schedule.is_none() {
+                models.mispriced.insert(model.name.clone());
+            }
+            model.prices = schedule;
         }
     }
     let Some((path, place)) = root.beside::<PathBuf>("prices") else {
         return;
     };
-    let unpriced = |model: &&mut ModelSettings| model.prices.is_none();
-    let unpriced = models.settings.iter_mut().filter(unpriced);
-    match imported(&path) {
-        Ok(file) => unpriced.for_each(|model| {
-            model.prices = from_file(&file, model, providers).unwrap_or_else(|wrong| {
+    let file = imported(&path).map_err(|wrong| {
+        let problem = report.problem(place, wrong);
+        problem.hint("name a file in the format of LiteLLM's model_prices_and_context_window.json; a relative path starts at the directory of this one");
+    });
+    for model in &mut models.settings {
+        if model.prices.is_some() || models.mispriced.contains(&model.name) {
+            continue;
+        }
+        let Ok(file) = &file else {
+            models.mispriced.insert(model.name.clone());
+            continue;
+        };
+        match from_file(file, model, providers) {
+            Ok(prices) => model.prices = prices,
+            Err(wrong) => {
                 let problem = report.problem(place, wrong);
                 let name = &model.name;
                 problem.hint(format!(
                     "correct it there, or give {name} a row here, which goes before it"
                 ));
-                unknown()
-            });
-        }),
-        Err(wrong) => {
-            let problem = report.problem(place, wrong);
-            problem.hint("name a file in the format of LiteLLM's model_prices_and_context_window.json; a relative path starts at the directory of this one");
-            unpriced.for_each(|model| model.prices = unknown());
+                models.mispriced.insert(name.clone());
+            }
         }
     }
-}
-
-/// Stands for a price that was written wrong.
-fn unknown() -> Option<Schedule> {
-    Some(Schedule::new([Price::new(Figures::default(), None, "")]))
 }
 
 fn imported(path: &Path) -> Result<Imported, String> {
@@ -132,15 +135,17 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
         }
         versions.extend(price(fields, effective, report));
     }
-    if versions.is_empty() {
-        return None;
+    if fields.list("versions").is_some_and(<[_]>::is_empty) {
+        let problem = report.problem(fields.place_of("versions"), "is empty");
+        problem.hint("write at least one version, or the prices themselves");
     }
-    Some(Schedule::new(versions))
+    (!versions.is_empty()).then(|| Schedule::new(versions))
 }
 
 fn price(fields: &Fields, effective: Option<Timestamp>, report: &mut Report) -> Option<Price> {
     let base = rates(fields);
-    if base.is_empty() && !fields.has("request") {
+    let written = Item::ALL.iter().any(|item| fields.has(item.as_str()));
+    if !written && !fields.has("request") {
         let problem = report.problem(&fields.place, "says no price");
         problem.hint("write {input: 0.15, output: 0.60}, in US dollars per million tokens");
         return None;
@@ -209,7 +214,8 @@ impl Models {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let unpriced = names(&|model| model.prices.is_none());
+        let unpriced =
+            names(&|model| model.prices.is_none() && !self.mispriced.contains(&model.name));
         let boundless = names(&|model| model.context_window.is_none());
         for place in places {
             if !self.listed {

@@ -66,6 +66,11 @@ impl Extras {
         cache_write: false,
         cache_write_1h: false,
     };
+
+    /// Whether pictures can come of it, the model's own or another's.
+    pub const fn makes_images(&self) -> bool {
+        self.image_output || self.features.contains(Feature::ImageGeneration)
+    }
 }
 
 impl ServiceTier {

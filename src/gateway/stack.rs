@@ -143,7 +143,14 @@ impl Gateway {
         let destination = match route::route(snapshot, head)? {
             Place::Open(place) => return self.open(&place, snapshot, manner),
             Place::Limits => return self.limits(snapshot, seen, head),
-            Place::Webhook(vendor) => return self.webhook(vendor, snapshot, head, unread).await,
+            Place::Webhook(vendor) => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "payment events are rare; the box keeps theirs out of every call's future"
+                )]
+                let told = Box::pin(self.webhook(vendor, snapshot, head, unread));
+                return told.await;
+            }
             Place::Preflight => {
                 #[expect(
                     clippy::disallowed_methods,

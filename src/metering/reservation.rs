@@ -337,7 +337,12 @@ impl Open {
         } = *self;
         let (usage, estimated) = match charge {
             Charge::Void => (Usage::default(), false),
-            Charge::Reported(observed) => (observed.usage.unwrap_or_default(), false),
+            Charge::Reported(Observed {
+                suspect: false,
+                usage: Some(usage),
+                ..
+            }) => (usage, false),
+            Charge::Reported(_) => (Usage::default(), false),
             Charge::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
             Charge::Metered(observed) => observed.settle(draft.input_estimate),
             Charge::Overrun(observed) => {

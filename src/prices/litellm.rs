@@ -138,7 +138,7 @@ impl Imported {
         let mut usual = Steps::default();
         let mut services: BTreeMap<&'static str, Steps> = BTreeMap::new();
         let mut figures = Figures::default();
-        let mut unread = false;
+        let (mut unread, mut only_reads) = (false, false);
         for (key, value) in &fields {
             let wrong = |wrong| ImportError::NotPrice {
                 file: self.source.clone(),
@@ -155,6 +155,8 @@ impl Imported {
                     .map(|price| (Feature::WebSearch, price))
                     .into_iter()
                     .collect();
+            } else if key == "mode" {
+                only_reads = value.get() == "\"embedding\"";
             } else if key == "input_cost_per_request" {
                 figures.request = Some(amount(value.get()).map_err(wrong)?);
             } else if let Some(field) = Field::named(key) {
@@ -167,6 +169,9 @@ impl Imported {
             } else if key.contains("cost") {
                 unread |= amount(value.get()).is_ok_and(|price| price != Pico::ZERO);
             }
+        }
+        if only_reads && usual.own(0, Item::Input).is_some() {
+            usual.without_output();
         }
         let says = usual.says_a_price() || figures.request.is_some();
         // Noughts beside a price in another unit are no price: they would make such a model free.
@@ -262,6 +267,14 @@ impl Steps {
     fn set(&mut self, field: Field, price: Pico) {
         let rates = self.0.entry(field.above).or_default();
         rates.set(field.item, price);
+    }
+
+    /// Says that output costs nothing where there is none, and nothing else was said.
+    fn without_output(&mut self) {
+        let base = self.0.entry(0).or_default();
+        if base.own(Item::Output).is_none() {
+            base.set(Item::Output, Pico::ZERO);
+        }
     }
 
     fn own(&self, above: u64, item: Item) -> Option<Pico> {

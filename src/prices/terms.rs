@@ -112,7 +112,7 @@ impl Terms {
         let answers = u128::from(bound.answers.max(1));
         let worst =
             |rate: &dyn Fn(&Rates) -> u128| table.up_to(bound.input).map(rate).max().unwrap_or(0);
-        let image = match self.extras.image_output {
+        let image = match self.extras.makes_images() {
             true => worst(&|rates| rates.rate(Item::Image)),
             false => 0,
         };

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::harness::{Daemon, TOKEN, faregate, replayed, verified, within, write};
+use crate::harness::{Daemon, TOKEN, faregate, notice, replayed, verified, within, write};
 
 mod audit;
 mod load;
@@ -89,7 +89,7 @@ async fn nothing_that_was_delivered_or_acknowledged_is_lost_by_a_kill() {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         u64::from(since.unwrap().subsec_nanos())
     });
-    eprintln!("{kills} kills, FAREGATE_SEED={seed}");
+    notice(&format!("{kills} kills, FAREGATE_SEED={seed}"));
     let mut chance = Chance(seed);
     let known = Known::default();
     let upstream = load::provider(&known).await;
@@ -130,9 +130,9 @@ async fn nothing_that_was_delivered_or_acknowledged_is_lost_by_a_kill() {
     let calls = replay(folder.path());
     assert!(faregate(folder.path(), "ledger verify").status.success());
     let seconds = started.elapsed().as_secs_f64();
-    eprintln!(
+    notice(&format!(
         "{kills} kills in {seconds:.1} s, {calls} calls: {}",
         ledger.summary()
-    );
+    ));
     assert!(ledger.indeterminate() > 0, "no kill met a call under way");
 }

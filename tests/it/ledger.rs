@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::{Call, Daemon, TOKEN, Upstream, faregate, replayed, verified};
+use crate::harness::{Call, Daemon, TOKEN, Upstream, faregate, replayed, verified, write};
 
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
@@ -37,7 +37,13 @@ async fn credit(daemon: &Daemon) -> Value {
 #[tokio::test]
 async fn what_is_posted_adds_up_in_two_languages_and_outlives_a_kill() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let daemon = Daemon::start(&yaml(&upstream)).await;
+    let text = yaml(&upstream);
+    let daemon = Daemon::start(&text).await;
+    // The commands find the daemon by its file.
+    let admin = |address: &str| format!("admin: {{listen: \"{address}\"");
+    let found = admin(&daemon.admin.to_string());
+    let text = text.replace(&admin("127.0.0.1:0"), &found);
+    write(daemon.folder.path(), &text);
     assert_eq!(credit(&daemon).await["balance"], "2.50");
     let folder = daemon.folder.path().to_owned();
     for line in [

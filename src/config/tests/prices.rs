@@ -181,6 +181,25 @@ fn a_file_has_the_prices_of_models_without_a_row() {
 }
 
 #[test]
+fn a_row_of_a_file_without_tokens_is_no_price_of_a_model_that_reads_and_writes() {
+    let json = br#"{
+        "a": {"mode": "embedding", "input_cost_per_token": 2e-8},
+        "b": {"mode": "audio_transcription", "input_cost_per_second": 0.0001},
+        "far": {"mode": "chat", "input_cost_per_token": 1e-6}
+    }"#;
+    let said = beside(
+        json,
+        "prices: {file: prices.json}\nplans: {x: {credit: required}}",
+    );
+    let said = said.unwrap_err();
+    assert!(said.contains("missing for b, c\n"), "{said}");
+    let open = beside(json, "prices: {file: prices.json}\nplans: {x: {}}").unwrap();
+    let models = open.roster.models.unwrap();
+    let priced: Vec<bool> = models.values().map(|extent| extent.priced).collect();
+    assert_eq!(priced, [true, false, false]);
+}
+
+#[test]
 fn mistakes_in_a_file_are_named_once() {
     let mut page = String::new();
     let good: &[u8] = br#"{"a": {"input_cost_per_token": 1, "output_cost_per_token": 1}}"#;

@@ -67,6 +67,47 @@ fn ends_and_errors_are_seen_in_any_order_of_members() {
 }
 
 #[test]
+fn pictures_are_counted_once() {
+    let images = |documents: &[&str]| {
+        let mut tally = Tally::default();
+        for document in documents {
+            read(document.as_bytes(), &mut tally).expect("a document");
+        }
+        tally.images()
+    };
+    let whole = r#"{"output":[{"type":"image_generation_call","result":"QUJD"},{"type":"message","content":[{"type":"output_text","text":"abc"}]}]}"#;
+    assert_eq!((images(&[whole]), text(whole)), (1, 3));
+    let stream = [
+        r#"{"type":"response.image_generation_call.partial_image","partial_image_b64":"QUJD"}"#,
+        r#"{"type":"response.output_item.done","item":{"type":"image_generation_call","result":"QUJD"}}"#,
+        r#"{"type":"response.completed","response":{"output":[{"type":"image_generation_call","result":"QUJD"},
+            {"type":"message","content":[{"type":"output_text","text":"abc"}]}]}}"#,
+    ];
+    assert_eq!(images(&stream), 1);
+    // Text of a stream came in its deltas.
+    assert_eq!(text(stream[2]), 0);
+    let chat = r#"{"choices":[{"message":{"content":"abc","images":[{"type":"image_url"},{"type":"image_url"}]}}]}"#;
+    assert_eq!((images(&[chat]), text(chat)), (2, 3));
+    let chunk = r#"{"choices":[{"delta":{"images":[{"type":"image_url"}]}}]}"#;
+    assert_eq!(images(&[chunk, chunk]), 2);
+    assert_eq!(
+        images(&[r#"{"choices":[{"message":{"content":"images"}}]}"#]),
+        0
+    );
+}
+
+#[test]
+fn documents_that_were_read_have_their_own_figures() {
+    let mut tally = Tally::default();
+    let document = br#"{"pages":[],"usage_info":{"pages_processed":3,"doc_size_bytes":9}}"#;
+    read(document, &mut tally).expect("a document");
+    let tokens = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
+    read(tokens, &mut tally).expect("a document");
+    let (usage, suspect) = tally.usage(crate::providers::Endpoint::ChatCompletions);
+    assert_eq!((usage.map(|usage| usage.pages), suspect), (Some(3), false));
+}
+
+#[test]
 fn what_is_no_document_changes_nothing() {
     let mut tally = Tally::default();
     let cut = br#"{"usage":{"prompt_tokens":5,"completion_tokens":5},"choices":["#;

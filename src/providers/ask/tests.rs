@@ -1,3 +1,4 @@
+mod extras;
 mod inputs;
 
 use bytes::Bytes;

@@ -55,6 +55,71 @@ fn anthropic_counts_the_cache_beside_the_input() {
 }
 
 #[test]
+fn sound_and_cache_writes_of_an_hour_are_told_apart() {
+    let (usage_of, suspect) = chat(
+        r#"{"prompt_tokens":100,"completion_tokens":50,"prompt_audio_seconds":7,
+        "prompt_tokens_details":{"cached_tokens":10,"audio_tokens":30},"completion_tokens_details":{"audio_tokens":40}}"#,
+    );
+    let expected = Usage {
+        input: 100,
+        cached_input: 10,
+        output: 50,
+        audio_input: 30,
+        audio_output: 40,
+        seconds: 7,
+        ..Usage::default()
+    };
+    assert_eq!((usage_of, suspect), (Some(expected), false));
+    // The parts may come without their whole, and never make it smaller.
+    for whole in ["", r#""cache_creation_input_tokens":20,"#] {
+        let object = format!(
+            r#"{{"input_tokens":1,"output_tokens":2,{whole}"cache_creation":{{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":15}}}}"#
+        );
+        let expected = Usage {
+            input: 21,
+            cache_write: 20,
+            cache_write_1h: 15,
+            output: 2,
+            ..Usage::default()
+        };
+        assert_eq!(
+            usage(Endpoint::Messages, &[&object]),
+            (Some(expected), false)
+        );
+    }
+    let pages = r#"{"prompt_tokens":1,"completion_tokens":2,"pages_processed":3}"#;
+    assert_eq!(chat(pages).0.map(|usage| usage.pages), Some(3));
+}
+
+#[test]
+fn more_sound_than_there_is_of_anything_is_suspect() {
+    for object in [
+        r#"{"prompt_tokens":5,"completion_tokens":5,"prompt_tokens_details":{"audio_tokens":9}}"#,
+        r#"{"prompt_tokens":5,"completion_tokens":5,"completion_tokens_details":{"audio_tokens":9}}"#,
+    ] {
+        let (usage, suspect) = chat(object);
+        let usage = usage.expect("usage");
+        assert!(suspect && usage.audio_input <= 5 && usage.audio_output <= 5);
+    }
+}
+
+#[test]
+fn pictures_count_whether_there_are_figures_or_not() {
+    let drawn = Observed {
+        images: 2,
+        ..Observed::default()
+    };
+    assert_eq!(drawn.settle(7).0.images, 2);
+    let mut tally = Tally::default();
+    tally.made_images(1);
+    tally.made_images(1);
+    let object = br#"{"prompt_tokens":5,"completion_tokens":5}"#;
+    tally.read(&mut Reader::new(object)).expect("JSON");
+    let (usage, _) = tally.usage(Endpoint::ChatCompletions);
+    assert_eq!(usage.map(|usage| usage.images), Some(2));
+}
+
+#[test]
 fn embeddings_have_no_output() {
     let (figures, suspect) = usage(
         Endpoint::Embeddings,

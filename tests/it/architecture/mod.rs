@@ -80,16 +80,22 @@ fn files_are_finished() {
 }
 
 #[test]
+fn money_is_whole_numbers() {
+    check(rules::floats);
+}
+
+#[test]
 fn evidence_is_made_by_its_check() {
     check(rules::forged);
-    let sources = Source::all(&["src/admission"]);
+    let mut sources = Source::all(&["src/admission"]);
+    sources.extend(Source::all(&["src/app"]));
     let moved: Vec<Source> = sources
         .iter()
         .map(|source| sample("src/gateway/stack.rs", &source.text))
         .collect();
     let found: Vec<String> = moved.iter().flat_map(rules::forged).collect();
     // Every entry is still called under its name, and would be found in another file.
-    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
 }
 
 fn two_ranks() -> Ranks {
@@ -262,6 +268,31 @@ fn what_is_unfinished_is_found() {
     assert_eq!(find("fn f() { todo!() }"), 1);
     assert_eq!(find("fn f() { std::unimplemented!(\"x\") }"), 1);
     assert_eq!(find("// todo!()\nfn f() { my_dbg!(\"dbg!\") }"), 0);
+}
+
+#[test]
+fn floating_point_where_money_is_is_found() {
+    let find = |path, text| rules::floats(&sample(path, text)).len();
+    for text in [
+        "fn cost(x: f64) {}",
+        "let x = tokens as f32;",
+        "let x = 1f64;",
+        "let x = 1_f64;",
+        "let x = value.as_f64();",
+        "let x = Duration::from_secs_f32(1.);",
+        "let x = y * 0.5;",
+    ] {
+        assert_eq!(find("src/prices/terms.rs", text), 1, "{text}");
+        assert_eq!(find("src/telemetry/format.rs", text), 0, "{text}");
+        assert_eq!(find("src/prices/terms/tests.rs", text), 0, "{text}");
+    }
+    assert_eq!(
+        find(
+            "src/store/a.rs",
+            "// f64 0.5\nlet buf64 = \"f64\"; let f642 = pair.0.1; for i in 0..5 {}"
+        ),
+        0
+    );
 }
 
 #[test]

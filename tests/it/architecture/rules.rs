@@ -15,11 +15,23 @@ const LONGEST: usize = 500;
 
 /// What takes from a limit or proves that it was taken, and the one place that may call it. From outside the crate
 /// visibility keeps it; inside, only this.
-const EVIDENCE: [(&str, &str); 4] = [
+const EVIDENCE: [(&str, &str); 5] = [
     ("Book::hold)", "src/admission/reserve.rs"),
     (".enter(", "src/admission/rate.rs"),
     ("ledger.reserve(", "src/admission/weigh.rs"),
     ("Reservation::open(", "src/admission/reserve.rs"),
+    // What came from outside is verified by its signature; only what was kept needs none.
+    ("Verified::kept(", "src/app/bursar.rs"),
+];
+
+/// Modules that money goes through: what is counted there is whole numbers, and no number is read through a float.
+const MONEY: [&str; 6] = [
+    "domain",
+    "prices",
+    "accounts",
+    "admission",
+    "metering",
+    "store",
 ];
 
 /// A dependency that the ranks forbid and that stands all the same.
@@ -233,4 +245,38 @@ pub(super) fn forged(source: &Source) -> Vec<String> {
         .filter(|(call, place)| source.path != *place && code.contains(call))
         .map(|(call, place)| format!("{}: `{call}` belongs to {place}", source.path))
         .collect()
+}
+
+/// Floating point where money is.
+pub(super) fn floats(source: &Source) -> Vec<String> {
+    if source.is_test() || !MONEY.contains(&source.modules()[0]) {
+        return Vec::new();
+    }
+    let word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let code = source.shipped().0;
+    let mut words = code.split(|letter| !word(letter));
+    let float = |word: &str| {
+        let digits = word.starts_with(|letter: char| letter.is_ascii_digit());
+        let suffixed = digits && (word.ends_with("f32") || word.ends_with("f64"));
+        matches!(word, "f32" | "f64") || word.contains("_f32") || word.contains("_f64") || suffixed
+    };
+    let found = words.find(|word| float(word)).or_else(|| literal(&code));
+    found
+        .map(|word| format!("{}: `{word}` where money is", source.path))
+        .into_iter()
+        .collect()
+}
+
+/// A number with a point, which is a float without a name. `tuple.0.1` is none.
+fn literal(code: &str) -> Option<&str> {
+    let digit = |letter: char| letter.is_ascii_digit() || letter == '_';
+    code.match_indices('.').find_map(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + 1..]);
+        let start = before.trim_end_matches(digit).len();
+        let other = before[..start].chars().next_back();
+        let named = other.is_some_and(|letter| letter.is_alphanumeric() || letter == '.');
+        let number =
+            start < at && !named && after.starts_with(|letter: char| letter.is_ascii_digit());
+        number.then(|| &code[start..=at + 1])
+    })
 }

@@ -179,7 +179,7 @@ impl Dialect {
             true => (Some(SAID.0), SAID.1, false),
             false => (self.seen)(chunks),
         };
-        let input = input.unwrap_or((self.body(chunks).len() as i64 + 3) / 4);
+        let input = input.unwrap_or_else(|| (self.body(chunks).len() as i64 + 3) / 4);
         let cost = input * self.prices.0 + output * self.prices.1;
         let outcome = match chunks {
             CHUNKS => "completed",

@@ -302,3 +302,28 @@ async fn a_price_for_a_later_day_holds_from_then_on() {
     assert_ne!(calls[1]["price_version"], calls[0]["price_version"]);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn our_own_count_of_the_input_is_never_above_what_was_held_for_it() {
+    // A picture of half a million bytes is no more than the model can read, 100,000 tokens.
+    let picture = "A".repeat(500_000);
+    let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{picture}")}});
+    let body =
+        json!({"model": "m", "max_tokens": 10, "messages": [{"role": "user", "content": [image]}]});
+    let body = body.to_string();
+    let silent = r#"{"choices":[{"message":{"content":"0123456789abcdef"}}]}"#;
+    for (steps, cost) in [
+        (vec![Step::Close], 100_000 * 1000),
+        (whole("200 OK", silent), 100_000 * 1000 + 4 * 4000),
+    ] {
+        let upstream = Upstream::start(move |_| steps.clone()).await;
+        let folder = TempDir::new().unwrap();
+        let gateway = paid(&upstream, &folder).await;
+        gateway.chat(KEY, &body).send().await;
+        let call = costs(&gateway, cost).await;
+        assert_eq!(call["overrun"], false, "{call}");
+        assert_eq!(call["held_nano_usd"], 100_000 * 1000 + 10 * 4000);
+        gateway.stop().await;
+        adds_up(&folder, 1);
+    }
+}

@@ -40,7 +40,7 @@ impl Injected {
             while !said.contains(" attached") {
                 if words.read_line(&mut said).ok()? == 0 {
                     let _ = tracer.wait();
-                    eprintln!("{said}");
+                    crate::harness::notice(&said);
                     return None;
                 }
             }

@@ -1,6 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{SECRET, STRIPE, bought, house, posted, signed, subscription};
+use super::{SECRET, STRIPE, bought, house, posted, refunded, signed, subscription};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
     harness::{Call, Daemon, Gateway, TOKEN},
@@ -48,6 +48,18 @@ async fn an_event_that_cannot_be_written_is_not_taken() {
     std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
     assert_eq!(super::send(&gateway, &bought("evt_1")).await, "applied");
     assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    // What a refund would have taken is there again, until it is written.
+    std::fs::rename(&file, folder.path().join("moved.db")).unwrap();
+    let back = refunded("evt_2", 5, 1000);
+    refused(
+        &posted(&gateway, &back).send().await,
+        503,
+        "billing_unavailable",
+    );
+    std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
+    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    assert_eq!(super::send(&gateway, &back).await, "applied");
+    assert_eq!(super::balance(&gateway, "b").await, "15.00");
     gateway.stop().await;
 }
 

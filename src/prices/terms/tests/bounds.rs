@@ -138,7 +138,7 @@ proptest! {
             output: written,
             reasoning: part(6, written),
             audio_output: only(extras.audio_output, part(7, written)),
-            images: only(extras.image_output, random[7] % 11 * answers.max(1)),
+            images: only(extras.makes_images(), random[7] % 11 * answers.max(1)),
             seconds: only(audio, part(8, input).min(input)),
             pages: only(extras.unseen_input, part(9, input).min(input)),
         };
