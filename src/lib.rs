@@ -31,6 +31,7 @@
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
 //! | 9 | [`app`] | all of it, started and stopped |
+//! | 9 | [`prove`] | what is promised about money, tried out |
 //! | 10 | [`cli`] | the command line |
 //!
 //! A module imports lower ranks only; a test keeps it so.
@@ -57,6 +58,7 @@ pub mod listener;
 pub mod metering;
 pub mod notify;
 pub mod prices;
+pub mod prove;
 pub mod providers;
 pub mod refusal;
 pub mod reload;

@@ -18,6 +18,7 @@ mod notifications;
 mod offline;
 mod prices;
 mod probe_tls;
+mod prove;
 mod show;
 mod simulate;
 mod table;
@@ -88,6 +89,7 @@ pub fn run(
         Command::Explain(flags) => {
             loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
         }
+        Command::Prove(flags) => prove::run(&flags, clock, terminal),
         Command::Health => loaded().and_then(|config| block_on(check::health(&config, terminal))),
         Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
     };

@@ -85,6 +85,9 @@ mod probes;
 /// The program under load and under attack: reloads, exits, what it never writes down.
 mod process;
 
+/// `faregate prove`, in small.
+mod prove;
+
 /// Requests and tokens per window.
 mod quota;
 

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 mod notifications;
 mod prices;
+mod prove;
 pub(super) mod read;
 mod usage;
 mod webhooks;
@@ -24,6 +25,7 @@ pub(super) use keys::{CreateKey, KeysCommand, LimitFlags};
 pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
 pub(super) use prices::PricesFlags;
+pub(super) use prove::ProveFlags;
 pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 pub(super) use webhooks::WebhooksCommand;
@@ -87,6 +89,8 @@ pub(super) enum Command {
     /// List, repeat and try messages to people
     #[command(subcommand)]
     Notifications(NotificationsCommand),
+    /// Prove on this machine that limits hold and that nothing is lost
+    Prove(ProveFlags),
     /// Ask a running daemon whether it is ready
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\

@@ -1,0 +1,135 @@
+//! The daemon, as a process of its own.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Stdio},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::Obstacle;
+
+/// How long a daemon may take until it serves. It records what was under way before.
+const START: Duration = Duration::from_secs(60);
+
+/// Lines of its log that are kept, for a daemon that does not start.
+const KEPT: usize = 5;
+
+/// A running daemon. It is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    child: Child,
+    /// Where it serves.
+    pub(super) address: SocketAddr,
+    log: Option<JoinHandle<VecDeque<String>>>,
+}
+
+impl Daemon {
+    /// Starts `program` on the file and waits until it serves.
+    pub(super) async fn start(program: &Path, file: &Path) -> Result<Self, Obstacle> {
+        let failed = |words: String| Obstacle::Daemon(words);
+        let mut child = Command::new(program)
+            .args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()])
+            // Nobody reads a line for each call.
+            .env("RUST_LOG", "info,faregate::access=off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(format!("{}: {error}", program.display())))?;
+        let (serves, served) = oneshot::channel();
+        let log = child.stderr.take();
+        let log = log.map(|log| std::thread::spawn(move || follow(log, serves)));
+        let waited = tokio::time::timeout(START, served).await;
+        match waited {
+            Ok(Ok(address)) => Ok(Self {
+                child,
+                address,
+                log,
+            }),
+            other => {
+                // It may have ended by itself, which is why.
+                let _ = child.kill();
+                let _ = child.wait();
+                let lines = log.and_then(|log| log.join().ok()).unwrap_or_default();
+                let last = lines.into_iter().collect::<Vec<_>>().join("\n");
+                Err(match other {
+                    Err(_) => Obstacle::Late("the start of the daemon", START.as_secs()),
+                    Ok(_) => failed(last),
+                })
+            }
+        }
+    }
+
+    /// Ends it as nothing it can prepare for: SIGKILL.
+    pub(super) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // An error says that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(log) = self.log.take() {
+            // It ends with the pipe.
+            let _ = log.join();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Reads the log to its end, says where the daemon serves, and keeps the last lines.
+fn follow(log: ChildStderr, serves: oneshot::Sender<SocketAddr>) -> VecDeque<String> {
+    let mut serves = Some(serves);
+    let mut last = VecDeque::with_capacity(KEPT);
+    for line in BufReader::new(log).lines() {
+        let Ok(line) = line else { break };
+        if let Some(address) = address(&line)
+            && let Some(serves) = serves.take()
+        {
+            // Nobody may wait any more.
+            let _ = serves.send(address);
+        }
+        if last.len() == KEPT {
+            last.pop_front();
+        }
+        last.push_back(line);
+    }
+    last
+}
+
+fn address(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let serves = line["message"] == "faregate serves";
+    serves.then(|| line["address"].as_str()?.parse().ok())?
+}
+
+/// The file and the store of a daemon in a folder.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    /// What it reads.
+    pub(super) file: PathBuf,
+    /// What it writes.
+    pub(super) store: PathBuf,
+}
+
+impl Home {
+    /// The usual names.
+    pub(super) fn of(folder: &Path) -> Self {
+        Self {
+            file: folder.join("faregate.yaml"),
+            store: folder.join("faregate.db"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Calls over connections of their own, as any client makes them.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::{Obstacle, house};
+use crate::domain::RequestId;
+
+/// How long an answer may take. What takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A larger answer than any of these calls can have.
+const ANSWER_BYTES: usize = 1 << 20;
+
+/// A connection that is kept for the next call.
+pub(super) struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) path: &'a str,
+    pub(super) account: &'a str,
+    pub(super) model: &'a str,
+    pub(super) max_tokens: u32,
+    pub(super) stream: bool,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) id: Option<RequestId>,
+    /// The code of a refusal, or nothing.
+    pub(super) code: Option<String>,
+    /// What the answer says it used, where it says so: input and output.
+    pub(super) used: Option<(u64, u64)>,
+    /// Whether it has everything that an answer of its kind ends with.
+    pub(super) whole: bool,
+}
+
+/// Why there is no whole answer; an answer that broke off is none.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl Line {
+    /// Connects.
+    pub(super) async fn to(address: SocketAddr) -> Result<Self, Obstacle> {
+        let lost = |error: &dyn std::error::Error| Obstacle::Unreachable(error.to_string());
+        let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await;
+        let stream = connecting
+            .map_err(|late| lost(&late))?
+            .map_err(|error| lost(&error))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it moves the bytes of one connection and ends with it; nothing is lost when the process does"
+        )]
+        tokio::spawn(async move {
+            // The call learns what the connection ends with.
+            let _ = connection.await;
+        });
+        Ok(Self {
+            sender,
+            host: address.to_string(),
+        })
+    }
+
+    /// Makes a call and reads its answer to the end.
+    pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Answer, Broken> {
+        let body = json!({
+            "model": call.model,
+            "stream": call.stream,
+            "max_tokens": call.max_tokens,
+            "messages": [{"role": "user", "content": "Prove it."}],
+        });
+        let request = Request::post(call.path)
+            .header(header::HOST, &self.host)
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", house::key(call.account)),
+            )
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .map_err(|_| Broken)?;
+        let exchange = async {
+            self.sender.ready().await.map_err(|_| Broken)?;
+            let response = self
+                .sender
+                .send_request(request)
+                .await
+                .map_err(|_| Broken)?;
+            let (head, body) = response.into_parts();
+            let body = whole(body).await?;
+            let id = head.headers.get("x-request-id");
+            let id = id.and_then(|id| id.to_str().ok()?.parse().ok());
+            Ok(read(head.status, id, &body, call.stream))
+        };
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| Broken)?
+    }
+}
+
+async fn whole(mut body: Incoming) -> Result<Bytes, Broken> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Broken)?.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > ANSWER_BYTES {
+            return Err(Broken);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+fn read(status: StatusCode, id: Option<RequestId>, body: &[u8], stream: bool) -> Answer {
+    let streamed = stream && status.is_success();
+    let parsed = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let usage = &parsed["usage"];
+    let count = |name: &str| usage[name].as_u64();
+    Answer {
+        status,
+        id,
+        code: parsed["error"]["code"].as_str().map(str::to_owned),
+        used: count("prompt_tokens").zip(count("completion_tokens")),
+        whole: if streamed {
+            body.ends_with(b"data: [DONE]\n\n")
+        } else {
+            parsed.is_object()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
