@@ -135,6 +135,17 @@ async fn watched(
 
 const OTHER: &str = "the-other-key-of-account-a";
 
+/// The same file for a machine that is busy with something else: nobody is given up for being slow.
+fn patient(yaml: &str) -> String {
+    let server = "server: {listen: \"127.0.0.1:0\", timeouts: {head: 60s}}\n";
+    let slow = "timeouts: {connect: 60s}";
+    let yaml = yaml.replace(
+        "api_key: sk-upstream",
+        &format!("api_key: sk-upstream, {slow}"),
+    );
+    server.to_owned() + &yaml.replace("{kind: http,", &format!("{{kind: http, {slow},"))
+}
+
 /// Plan, each of its keys, account, first key and credit have money for so many calls at two cents; 0 is no limit.
 fn house(upstream: &Upstream, paid: [u32; 5]) -> String {
     let usd = |calls: u32| format!("{}.{:02}", calls / 50, calls % 50 * 2);
@@ -174,7 +185,7 @@ async fn fifty(paid: [u32; 5], codes: &[&str], requests: &[Vec<u8>]) {
     for _ in 0..repeats() {
         let folder = TempDir::new().unwrap();
         let upstream = provider().await;
-        let gateway = Gateway::start(&kept(&house(&upstream, paid), &folder)).await;
+        let gateway = Gateway::start(&kept(&patient(&house(&upstream, paid)), &folder)).await;
         let counted = watched(&gateway, KEY, requests).await;
         assert_eq!(with(&counted, 200), 50, "{paid:?}: {counted:?}");
         assert_eq!(with(&counted, 402), CONNECTIONS * CALLS - 50, "{counted:?}");
@@ -266,7 +277,7 @@ async fn tokens_never_cost_more_than_there_is() {
         let rest = format!(
             "{PRICES}plans: {{p: {{credit: required}}}}\naccounts: [{{id: a, plan: p, credit: 0.02, keys: [{{id: k, key: {KEY}}}]}}]\n"
         );
-        let gateway = Gateway::start(&kept(&file(&upstream, &rest), &folder)).await;
+        let gateway = Gateway::start(&kept(&patient(&file(&upstream, &rest)), &folder)).await;
         let requests = [request("/v1/chat/completions", KEY, body)];
         let counted = watched(&gateway, KEY, &requests).await;
         let served = with(&counted, 200);
@@ -303,7 +314,7 @@ async fn what_is_paid_in_and_taken_back_meanwhile_is_never_lost() {
     let rest = format!(
         "{PRICES}plans: {{p: {{credit: required}}}}\naccounts: [{{id: a, plan: p, credit: 0.02, keys: [{{id: k, key: {KEY}}}]}}]\n"
     );
-    let yaml = kept(&file(&upstream, &rest), &folder);
+    let yaml = kept(&patient(&file(&upstream, &rest)), &folder);
     let gateway = Gateway::start(&yaml).await;
     let post = async |entry: serde_json::Value| {
         let entry = entry.to_string();

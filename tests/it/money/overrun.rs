@@ -98,7 +98,7 @@ async fn a_stream_that_is_longer_than_what_was_held_is_cut_and_charged() {
             upstream.all_closed().await;
             let row = gateway.calls(1).await.remove(0);
             let prices = if said.is_some() { (3, 15) } else { (1, 4) };
-            let input = said.unwrap_or((body.len() as i64 + 3) / 4);
+            let input = said.unwrap_or_else(|| (body.len() as i64 + 3) / 4);
             let cost = input * prices.0 * 1000 + (ASKED as i64 + 1) * prices.1 * 1000;
             assert_eq!(row["cost_nano_usd"], cost, "{path}: {row}");
             assert_eq!(
