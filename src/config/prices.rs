@@ -214,8 +214,11 @@ impl Models {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let unpriced =
-            names(&|model| model.prices.is_none() && !self.mispriced.contains(&model.name));
+        let unpriced = names(&|model| {
+            // A model that only reads has no price of output, and a call that wants some is refused when it comes.
+            let priced = model.prices.as_ref().is_some_and(Schedule::has_input);
+            !priced && !self.mispriced.contains(&model.name)
+        });
         let boundless = names(&|model| model.context_window.is_none());
         for place in places {
             if !self.listed {

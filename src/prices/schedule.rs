@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Price;
+use super::{Item, Price};
 use crate::domain::Timestamp;
 
 /// The versions of one model's price, each with the instant from which it holds. Cheap to clone.
@@ -26,6 +26,13 @@ impl Schedule {
     /// Every version, by the instant from which it holds.
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = &Arc<Price>> {
         self.0.iter()
+    }
+
+    /// Whether every version says what tokens that are read cost.
+    pub fn has_input(&self) -> bool {
+        let priced =
+            |version: &Arc<Price>| version.figures().table.base().own(Item::Input).is_some();
+        !self.0.is_empty() && self.0.iter().all(priced)
     }
 
     /// Whether every version says what tokens cost.
