@@ -177,6 +177,11 @@ fn price(fields: &Fields, effective: Option<Timestamp>, report: &mut Report) -> 
         features: features.collect(),
         services: services.collect(),
     };
+    // One that was written wrong has been reported, and is not missing as well.
+    let misread = |item: &Item| fields.has(item.as_str()) && base.own(*item).is_none();
+    if Item::ALL.iter().any(misread) {
+        return None;
+    }
     let source = format!("{}:{}", report.file(), fields.place.position.line);
     Some(Price::new(figures, effective, source))
 }
@@ -215,7 +220,7 @@ impl Models {
                 .join(", ")
         };
         let unpriced =
-            names(&|model| model.prices.is_none() && !self.mispriced.contains(&model.name));
+            names(&|model| !Self::is_priced(model) && !self.mispriced.contains(&model.name));
         let boundless = names(&|model| model.context_window.is_none());
         for place in places {
             if !self.listed {

@@ -28,6 +28,11 @@ impl Schedule {
         self.0.iter()
     }
 
+    /// Whether every version says what a token of the input costs.
+    pub fn has_input(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|version| version.has_input())
+    }
+
     /// Whether every version says what tokens cost.
     pub fn has_tokens(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|version| version.has_tokens())
