@@ -27,6 +27,8 @@ prices:
     input: 1.00
     cached_input: 0.25
     output: 3.00
+    features: {{web_search: 0.01}}
+    service_tiers: {{flex: 0.5}}
 routes:
   - {{path: /}}
   - {{path: /dear, price_per_request: 0.005, strip_prefix: true}}
@@ -121,7 +123,7 @@ async fn a_call_is_explained_while_the_daemon_runs_and_after() {
             "all that has a price",
             KEY,
             "/dear/v1/chat/completions",
-            r#"{"model":"m","n":2,"max_tokens":50,"messages":[{"role":"user","content":"hi"}],"user":"ann"}"#,
+            r#"{"model":"m","service_tier":"flex","n":2,"max_tokens":50,"web_search_options":{},"messages":[{"role":"user","content":"hi"}],"user":"ann"}"#,
         ),
         (
             "a limit of ours, and no usage",
