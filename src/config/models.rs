@@ -109,11 +109,19 @@ impl Models {
         self.known.iter().map(ModelName::as_str)
     }
 
+    /// Whether a model's calls have a price. One that only reads, as for embeddings, needs none for output; one with a
+    /// bound of its output writes.
+    pub(crate) fn is_priced(model: &ModelSettings) -> bool {
+        let writes = model.max_output_tokens.is_some();
+        let enough = |prices: &Schedule| prices.has_input() && (!writes || prices.has_tokens());
+        model.prices.as_ref().is_some_and(enough)
+    }
+
     /// What accounts and keys that are created later may name.
     pub(crate) fn extents(&self) -> BTreeMap<ModelName, Extent> {
         let extent = |model: &ModelSettings| Extent {
             bounded: model.context_window.is_some(),
-            priced: model.prices.as_ref().is_some_and(Schedule::has_tokens),
+            priced: Self::is_priced(model),
         };
         let models = self.settings.iter();
         models

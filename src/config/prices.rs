@@ -177,6 +177,11 @@ fn price(fields: &Fields, effective: Option<Timestamp>, report: &mut Report) -> 
         features: features.collect(),
         services: services.collect(),
     };
+    // One that was written wrong has been reported, and is not missing as well.
+    let misread = |item: &Item| fields.has(item.as_str()) && base.own(*item).is_none();
+    if Item::ALL.iter().any(misread) {
+        return None;
+    }
     let source = format!("{}:{}", report.file(), fields.place.position.line);
     Some(Price::new(figures, effective, source))
 }
@@ -214,11 +219,8 @@ impl Models {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let unpriced = names(&|model| {
-            // A model that only reads has no price of output, and a call that wants some is refused when it comes.
-            let priced = model.prices.as_ref().is_some_and(Schedule::has_input);
-            !priced && !self.mispriced.contains(&model.name)
-        });
+        let unpriced =
+            names(&|model| !Self::is_priced(model) && !self.mispriced.contains(&model.name));
         let boundless = names(&|model| model.context_window.is_none());
         for place in places {
             if !self.listed {

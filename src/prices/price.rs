@@ -60,6 +60,11 @@ impl Price {
         &self.source
     }
 
+    /// Whether it says what a token of the input costs, which is all that embeddings need.
+    pub fn has_input(&self) -> bool {
+        self.figures.table.base().own(Item::Input).is_some()
+    }
+
     /// Whether it says what tokens cost, those read and those written.
     pub fn has_tokens(&self) -> bool {
         let base = self.figures.table.base();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Item, Price};
+use super::Price;
 use crate::domain::Timestamp;
 
 /// The versions of one model's price, each with the instant from which it holds. Cheap to clone.
@@ -28,11 +28,9 @@ impl Schedule {
         self.0.iter()
     }
 
-    /// Whether every version says what tokens that are read cost.
+    /// Whether every version says what a token of the input costs.
     pub fn has_input(&self) -> bool {
-        let priced =
-            |version: &Arc<Price>| version.figures().table.base().own(Item::Input).is_some();
-        !self.0.is_empty() && self.0.iter().all(priced)
+        !self.0.is_empty() && self.0.iter().all(|version| version.has_input())
     }
 
     /// Whether every version says what tokens cost.

@@ -304,9 +304,6 @@ fn named(price: &Price, extras: &Extras) -> Result<(), Unpriced> {
     let figures = price.figures();
     let base = figures.table.base();
     let has = |item| base.own(item).is_some();
-    if !price.has_tokens() {
-        return Err(Unpriced::Tokens);
-    }
     if let Some(tier) = extras.service_tier
         && figures.service(tier).is_none()
     {
@@ -339,6 +336,8 @@ fn named(price: &Price, extras: &Extras) -> Result<(), Unpriced> {
         .find(|(asked, item, _)| *asked && !has(*item))
     {
         Some((.., unpriced)) => Err(unpriced),
+        // The last, because some calls do without a price of output, and with one of everything else.
+        None if !price.has_tokens() => Err(Unpriced::Tokens),
         None => Ok(()),
     }
 }

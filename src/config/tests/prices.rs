@@ -196,7 +196,38 @@ fn a_row_of_a_file_without_tokens_is_no_price_of_a_model_that_reads_and_writes()
     let open = beside(json, "prices: {file: prices.json}\nplans: {x: {}}").unwrap();
     let models = open.roster.models.unwrap();
     let priced: Vec<bool> = models.values().map(|extent| extent.priced).collect();
-    assert_eq!(priced, [true, false, false]);
+    assert_eq!(priced, [true, false, true]);
+}
+
+#[test]
+fn output_needs_a_price_only_where_a_model_is_known_to_write() {
+    let house = |more: &str, prices: &str| {
+        compiled(&format!(
+            "providers: {{p: {{kind: simulated}}}}
+models: {{m: {{provider: p, context_window: 10{more}}}}}
+prices: {{m: {{{prices}}}}}
+plans: {{x: {{credit: required}}}}"
+        ))
+    };
+    assert!(house("", "input: 1").is_ok());
+    assert!(house(", max_output_tokens: 5", "input: 1, output: 0").is_ok());
+    for (more, prices) in [
+        (", max_output_tokens: 5", "input: 1"),
+        ("", "output: 1"),
+        ("", "request: 1"),
+        (
+            "",
+            "versions: [{input: 1}, {effective: 2027-01-01T00:00:00Z, output: 1}]",
+        ),
+    ] {
+        let said = house(more, prices).unwrap_err().to_string();
+        assert!(said.contains("missing for m\n"), "{said}");
+    }
+    // What was written wrong is not missing as well.
+    for wrong in ["input: free", "versions: []", "versions: [{input: -1}]"] {
+        let said = house("", wrong).unwrap_err();
+        assert_eq!(said.iter().count(), 1, "{said}");
+    }
 }
 
 #[test]

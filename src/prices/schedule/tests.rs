@@ -80,4 +80,12 @@ fn a_price_has_tokens_only_with_both_sides() {
     assert!(schedule(figures(0)).has_tokens());
     assert!(!schedule(Figures::default()).has_tokens());
     assert!(!Schedule::new([]).has_tokens());
+    let mut rates = Rates::default();
+    rates.set(Item::Input, Pico::ZERO);
+    let reads = schedule(Figures {
+        table: Table::new(rates, []),
+        ..Figures::default()
+    });
+    assert!(reads.has_input() && !reads.has_tokens());
+    assert!(!schedule(Figures::default()).has_input() && !Schedule::new([]).has_input());
 }

@@ -308,6 +308,9 @@ fn what_a_price_does_not_name_is_said() {
     }
     let nothing = Terms::new(price(Figures::default()), Factor::ONE, None, &plain);
     assert_eq!(nothing, Err(Unpriced::Tokens));
+    let flex = Terms::new(price(Figures::default()), Factor::ONE, None, &tier("flex"));
+    let flex = flex.map_err(|unpriced| unpriced.to_string());
+    assert_eq!(flex, Err("the service tier flex".to_owned()));
     // Where the price does not tell caches apart, an hour is no other price.
     let mut flat = haiku();
     flat.table = Table::new(rates(&[(Item::Input, "1"), (Item::Output, "1")]), []);
