@@ -228,7 +228,9 @@ impl Wire {
 
     /// The same, with more settings.
     pub(crate) async fn with(address: SocketAddr, values: &[(u16, u32)]) -> Self {
-        let mut wire = Self::new(TcpStream::connect(address).await.unwrap());
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut wire = Self::new(stream);
         let settings = settings(&[&[(1, 0)], values].concat());
         assert!(wire.send(&[PREFACE, &settings].concat()).await);
         let first = wire.next().await.unwrap();
