@@ -114,7 +114,7 @@ def add_calls(path, rows, keys):
             lower(printf('%08x-%04x-7%03x-9%03x-%012x', ms >> 16, ms & 65535, i & 4095, (i >> 12) & 4095, i)),
             strftime('%Y-%m-%dT%H:%M:%S', ms / 1000, 'unixepoch') || printf('.%03dZ', ms % 1000),
             'account-' || ((i * 7919) % :accounts), 'key-' || ((i * 7919) % :keys), 'plan-0', '/', 'upstream',
-            'gpt-4o-mini', 'gpt-4o-mini', 'chat/completions', 0, 'completed', 200, 96, 0, 0, 88, 0, 0, 0, 352,
+            'gpt-4o-mini', 'gpt-4o-mini', 'chat.completions', 0, 'completed', 200, 96, 0, 0, 88, 0, 0, 0, 352,
             300000, 67200, 'USD', 1, 0, 240, 260, 0
         FROM t
         """,

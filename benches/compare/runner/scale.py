@@ -63,6 +63,8 @@ def run(bench, options, plan):
     results = {}
     for dimension in options.scale:
         amounts = [amount for amount in POINTS[dimension] if amount <= options.scale_max]
+        if dimension == "active":
+            amounts = [amount for amount in amounts if amount <= options.keys]
         results[dimension] = dimension_of(bench, options, plan, dimension, amounts)
         print(table(dimension, results[dimension]), flush=True)
     return results
@@ -75,7 +77,6 @@ def dimension_of(bench, options, plan, dimension, amounts):
     points = {}
     for amount in amounts:
         print(f"{dimension}: preparing {amount:,}", flush=True)
-        # With as many open streams as may be, only the load differs: one configuration for all.
         points[amount] = gateway(bench, options, dimension, amount)
         points[amount].prepare()
     rounds = []
@@ -125,7 +126,9 @@ def table(dimension, result):
         "|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for one in result["rows"]:
-        each = one["bytes_stream"] if one["bytes_stream"] is not None else one["bytes_each"]
+        each = one["bytes_stream"]
+        if each is None and dimension in ("keys", "yaml", "plans", "routes"):
+            each = one["bytes_each"]
         lines.append(
             f"| {one['amount']:,} | {one['cpu_us_call']:.1f} | {one['to_floor']:.2f} | {one['to_first']:.2f} | "
             f"{one['start_seconds'] * 1000:,.0f} | {one['idle_bytes'] / (1 << 20):.1f} | "

@@ -1,6 +1,6 @@
 //! The floor: what forwarding costs with hyper on both sides and nothing in between.
 //!
-//! One thread, one pool of connections to one provider, TCP_NODELAY on both sides, bodies passed on frame by frame. It
+//! One thread, one pool of connections to one provider, `TCP_NODELAY` on both sides, bodies passed on frame by frame. It
 //! knows no keys, reads no body and counts nothing; hop-by-hop fields are taken out, because a proxy has to.
 //!
 //! `compare-floor <listen> <provider>`, both as address:port.
