@@ -6,6 +6,7 @@ mod daemon;
 mod gateway;
 mod house;
 mod replay;
+mod standing;
 mod upstream;
 
 pub(crate) use checks::Checks;
@@ -14,6 +15,7 @@ pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
+pub(crate) use standing::{HEALTHY, stands, watch_panics};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;
