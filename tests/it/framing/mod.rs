@@ -3,12 +3,14 @@
 mod chunks;
 mod coding;
 mod connection;
+mod differential;
 mod early;
 mod injection;
 mod length;
 mod lines;
 mod probe;
 mod request_line;
+mod schemes;
 
 use probe::Probe;
 

@@ -17,7 +17,7 @@ use crate::harness::{Gateway, HEALTHY, KEY, Seen, Upstream, house, stands, watch
 /// A request, and what it may come to.
 pub(super) struct Probe {
     pub(super) name: &'static str,
-    bytes: &'static [u8],
+    pub(super) bytes: &'static [u8],
     /// Statuses, parted by spaces; `+` behind them for a connection that serves a further request, `-` for no answer.
     /// Several possibilities are parted by `|`.
     allowed: &'static str,
@@ -51,7 +51,7 @@ const THEIRS: &str =
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n";
 
 /// What stands for what in the bytes of a table.
-fn written(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn written(bytes: &[u8]) -> Vec<u8> {
     let key = format!("Authorization: Bearer {KEY}\r\n");
     let host = "Host: gateway.test\r\n";
     let smuggled = format!("GET /raw/canary HTTP/1.1\r\n{host}{key}\r\n");
