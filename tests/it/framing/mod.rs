@@ -5,6 +5,7 @@ mod coding;
 mod connection;
 mod differential;
 mod early;
+mod halves;
 mod injection;
 mod length;
 mod lines;
