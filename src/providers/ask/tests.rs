@@ -199,8 +199,8 @@ fn the_end_user_is_named_in_several_ways_and_bounded() {
 }
 
 #[test]
-fn a_million_members_are_read() {
-    let members: String = (0..1_000_000).map(|i| format!("\"k{i}\":0,")).collect();
+fn what_decides_is_found_behind_all_other_members() {
+    let members: String = (1..100_000).map(|i| format!("\"k{i}\":0,")).collect();
     let ask = chat(&format!("{{{members}\"model\":\"a\"}}")).expect("an object");
     assert_eq!(ask.model().expect("a model").as_str(), "a");
 }

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     TABLES,
-    probe::{one_meaning, written},
+    probe::{find, one_meaning, written},
 };
 use crate::harness::{Gateway, Upstream, house, notice, within};
 
@@ -181,14 +181,15 @@ const WORDS: [&[u8]; 24] = [
 /// A request with one to three things inserted, deleted or doubled in its head or in what follows the head.
 fn mutated(dice: &mut Dice) -> Vec<u8> {
     let mut bytes = written(BASES[dice.roll(BASES.len())]);
-    // What is smuggled stays as it is.
-    let most = super::probe::find(&bytes, b"GET /raw/canary").unwrap();
     for _ in 0..=dice.roll(3) {
-        // Behind the words of the first line most of all: those are nothing but refused.
+        // What is smuggled stays as it is, and so does the host: peers have other ideas of what a host is called.
+        let first = find(&bytes, b"Host: ").unwrap_or(0);
+        let least = find(&bytes, b"Authorization: ").unwrap_or(0);
+        let most = find(&bytes, b"GET /raw/canary").unwrap();
         let at = if dice.roll(8) == 0 {
-            dice.roll(most)
+            dice.roll(first.max(1))
         } else {
-            30 + dice.roll(most - 30)
+            least + dice.roll(most - least)
         };
         match dice.roll(4) {
             0 => drop(bytes.remove(at)),

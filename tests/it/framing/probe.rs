@@ -145,7 +145,7 @@ pub(super) fn one_meaning(seen: &Seen) -> Result<(), String> {
         let (name, value) = line
             .split_once(": ")
             .ok_or_else(|| format!("no field: {line:?}"))?;
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!".contains(&byte);
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) || value.contains(['\r', '\n', '\0']) {
             return Err(format!("no plain field: {line:?}"));
         }

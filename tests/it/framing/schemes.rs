@@ -46,7 +46,7 @@ async fn a_url_has_the_scheme_of_its_connection() {
     for (scheme, status) in [("https", 200), ("http", 200), ("ftp", 400)] {
         let stream = authority.connect(gateway.address, &["h2"]).await;
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-        let (mut sender, connection) = within("a handshake", handshake).await.unwrap();
+        let (mut sender, connection) = handshake.await.unwrap();
         tokio::spawn(connection);
         let request = Request::get(format!("{scheme}://127.0.0.1/raw/v1/files"))
             .header("authorization", format!("Bearer {KEY}"))
