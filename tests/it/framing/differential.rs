@@ -183,9 +183,9 @@ fn mutated(dice: &mut Dice) -> Vec<u8> {
     let mut bytes = written(BASES[dice.roll(BASES.len())]);
     for _ in 0..=dice.roll(3) {
         // What is smuggled stays as it is, and so does the host: peers have other ideas of what a host is called.
-        let first = find(&bytes, b"Host: ").unwrap_or(0);
-        let least = find(&bytes, b"Authorization: ").unwrap_or(0);
         let most = find(&bytes, b"GET /raw/canary").unwrap();
+        let first = find(&bytes, b"Host: ").map_or(0, |at| at.min(most));
+        let least = find(&bytes, b"Authorization: ").map_or(0, |at| at.min(most - 1));
         let at = if dice.roll(8) == 0 {
             dice.roll(first.max(1))
         } else {
