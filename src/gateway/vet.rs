@@ -1,6 +1,6 @@
 //! What hyper leaves to us of a request's head: sizes, characters, the host, framing.
 
-use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts, uri::Scheme};
 
 use super::{BodyLimits, path};
 use crate::refusal::{Code, Detail, Refusal};
@@ -81,22 +81,25 @@ fn host(head: &Parts) -> Result<(), Refusal> {
 /// RFC 9110 §7.4: a target that names a scheme names that of its connection. Over HTTP/2 every target does (RFC 9113
 /// §8.3.1), and whoever has taken the encryption off passes on what it was asked.
 fn scheme(head: &Parts, tls: Option<bool>) -> Result<(), Refusal> {
-    let fits = match (head.uri.scheme_str(), tls) {
-        (None, _) => true,
-        (Some("http"), Some(true)) | (Some("https"), Some(false)) => {
-            head.version == Version::HTTP_2
-        }
-        (Some(scheme), _) => matches!(scheme, "http" | "https"),
+    let another = match tls {
+        Some(true) => head.uri.scheme() == Some(&Scheme::HTTP),
+        Some(false) => head.uri.scheme() == Some(&Scheme::HTTPS),
+        None => false,
     };
-    if fits {
+    if !another || head.version == Version::HTTP_2 {
         return Ok(());
     }
     let words = "The target names another scheme than that of the connection; send the path alone.";
     Err(Refusal::new(Code::InvalidTarget).with(Detail::Say(words)))
 }
 
-/// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings.
+/// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings; and no scheme
+/// but HTTP's own (RFC 9110 §4.2), which HTTP/2 and an absolute target name.
 pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
+    let foreign = |scheme: &Scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS;
+    if head.uri.scheme().is_some_and(foreign) {
+        return Err(Code::InvalidTarget.into());
+    }
     let Some(target) = head.uri.path_and_query() else {
         return Err(Code::InvalidTarget.into());
     };
