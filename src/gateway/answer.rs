@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::P
 use super::{ReplyBody, Snapshot, forward, headers, local::Local, observe::Observation, route};
 use crate::{
     domain::Clock,
+    listener::Peer,
     providers::Dialect,
     refusal::{Code, Refusal, Representation, Scene, render},
 };
@@ -17,6 +18,8 @@ pub(super) struct Manner {
     /// The page that may read the answer.
     pub(super) origin: Option<HeaderValue>,
     pub(super) version: Version,
+    /// Whether its connection is encrypted; not known behind a proxy that we trust.
+    pub(super) tls: Option<bool>,
     /// Whether it asked for a tunnel: what it sends next is no request.
     tunnel: bool,
 }
@@ -29,12 +32,14 @@ pub(super) enum Reply {
 
 impl Manner {
     /// How the request with this head is to be answered.
-    pub(super) fn of(head: &Parts, snapshot: &Snapshot) -> Self {
+    pub(super) fn of(head: &Parts, peer: Peer, snapshot: &Snapshot) -> Self {
+        let proxied = headers::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
         Self {
             representation: Representation::preferred(head.headers.get(header::ACCEPT)),
             dialect: route::dialect_of(head.uri.path()),
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
             version: head.version,
+            tls: (!proxied).then_some(peer.tls),
             tunnel: head.method == Method::CONNECT,
         }
     }
@@ -122,6 +127,8 @@ fn closes(code: Code) -> bool {
     matches!(
         code,
         Code::InvalidFraming
+            // Its framing fields may mean something to whoever stands in front of us.
+            | Code::InvalidHeader
             | Code::UnsupportedTransferCoding
             | Code::RequestTimeout
             | Code::BodyTooLarge

@@ -100,7 +100,7 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
-        let manner = Manner::of(&head, &snapshot);
+        let manner = Manner::of(&head, peer, &snapshot);
         let mut unread = Some(body);
         // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
         let mut head = Some(head);
@@ -134,7 +134,7 @@ impl Gateway {
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
         let head = whole_head.as_ref().ok_or(Code::InternalError)?;
-        vet::vet(head, &snapshot.limits)?;
+        vet::vet(head, manner.tls, &snapshot.limits)?;
         if headers::is_preflight(head) {
             let mut fields = HeaderMap::new();
             let local = local::preflight(manner.origin.as_ref(), head, &mut fields);

@@ -43,6 +43,9 @@ mod explain;
 /// Calls that are understood: what reaches the provider, byte for byte.
 mod forwarding;
 
+/// Requests that two readers could understand differently.
+mod framing;
+
 /// Comments in silent streams.
 mod heartbeat;
 
@@ -57,6 +60,9 @@ mod kill;
 
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
+
+/// Bounds of connections and requests, and peers that take their time.
+mod limits;
 
 /// `GET /v1/faregate/limits`.
 mod limits_page;

@@ -191,6 +191,11 @@ impl Gateway {
         .await
     }
 
+    /// Everything that was recorded so far, as it was written.
+    pub(crate) fn recorded(&self) -> String {
+        String::from_utf8(self.records.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// Waits until `key` holds nothing any more: no tokens, no money, no place among the calls at the same time.
     pub(crate) async fn nothing_held(&self, key: &str) {
         within("everything held went back", async {
