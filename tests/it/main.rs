@@ -52,6 +52,9 @@ mod http2;
 /// The program is killed at any moment, and nothing is lost.
 mod kill;
 
+/// Every way to leave, at every moment, and what is read on afterwards.
+mod leaving;
+
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
