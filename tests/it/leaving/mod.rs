@@ -72,11 +72,3 @@ async fn stands(gateway: &Gateway, upstream: &Upstream, cases: usize) -> Vec<Val
     }
     calls
 }
-
-/// The value of a metric.
-async fn metric(gateway: &Gateway, name: &str) -> String {
-    let page = gateway.admin("GET", "/metrics").send().await;
-    let line = page.text().lines().find(|line| line.starts_with(name));
-    let value = line.and_then(|line| line.rsplit_once(' '));
-    value.map_or_else(String::new, |(_, value)| value.to_owned())
-}
