@@ -115,6 +115,9 @@ mod reservation;
 /// Paths, methods, hosts, targets, heads and bodies.
 mod routing;
 
+/// What nobody may ever read, looked for everywhere.
+mod secrets;
+
 /// What is shipped does what it says.
 mod shipped;
 
