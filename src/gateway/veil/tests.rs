@@ -1,6 +1,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use proptest::{collection::vec, prelude::*};
+use proptest::{
+    collection::vec,
+    prelude::{Just, prop_assert_eq, prop_oneof, proptest},
+};
 
 use super::{Veil, hide_in_fields};
 use crate::upstream::Credential;

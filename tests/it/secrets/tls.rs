@@ -1,8 +1,12 @@
 //! The private key of a listener, and its certificate, in handshakes that succeed and fail.
 
+use std::sync::Arc;
+
 use rcgen::generate_simple_self_signed;
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 
 use super::tells_none;
 use crate::harness::{Daemon, Upstream, faregate, house, raw, within, write};
@@ -44,6 +48,24 @@ async fn the_private_key_is_never_written() {
         }
         tells_none(&lines, "a handshake", &said);
     }
+    // And one that succeeds, with a request behind it.
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots);
+    let connector = TlsConnector::from(Arc::new(config.with_no_client_auth()));
+    let client = raw(daemon.address, b"").await;
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let mut client = within("a handshake", connector.connect(name, client))
+        .await
+        .unwrap();
+    client
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut said = String::new();
+    let _ = within("an answer", client.read_to_string(&mut said)).await;
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    tells_none(&lines, "an answer", said);
     daemon.signal("TERM");
     let log = daemon.whole_log().await;
     tells_none(&lines, "the log", log);

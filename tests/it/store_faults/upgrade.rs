@@ -56,7 +56,9 @@ fn left_by(version: usize, folder: &Path) {
     store
         .pragma_update(None, "application_id", 1_178_686_021)
         .unwrap();
-    store.pragma_update(None, "user_version", version as i64).unwrap();
+    store
+        .pragma_update(None, "user_version", version as i64)
+        .unwrap();
 }
 
 #[tokio::test]
