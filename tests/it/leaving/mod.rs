@@ -2,6 +2,7 @@
 
 mod bounds;
 mod silence;
+mod vanished;
 mod ways;
 
 use serde_json::Value;
