@@ -37,7 +37,7 @@ async fn prints(daemon: &Daemon) {
     let calls = Call::new(daemon.admin, "GET", "/admin/v1/calls?limit=1000").bearer(ADMIN_TOKEN);
     let calls = calls.send().await.value();
     let mut commands: Vec<String> = COMMANDS.map(str::to_owned).into();
-    for call in calls["data"].as_array().unwrap().iter().take(20) {
+    for call in calls["data"].as_array().unwrap().iter().take(8) {
         commands.push(format!("explain {}", call["request_id"].as_str().unwrap()));
     }
     let folder = daemon.folder.path().to_owned();
@@ -48,7 +48,7 @@ async fn prints(daemon: &Daemon) {
                 printed += print(&folder, &format!("{command}{form}"));
             }
         }
-        assert!(printed > 40_000, "hardly anything was printed: {printed}");
+        assert!(printed > 20_000, "hardly anything was printed: {printed}");
     };
     // The admin API answers meanwhile.
     let run = tokio::task::spawn_blocking(run);
