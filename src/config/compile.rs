@@ -127,6 +127,7 @@ fn compile(
             links: links(server.public_url),
             subscriptions,
             trusted_proxies: server.trusted_proxies,
+            wrong_keys: server.wrong_keys,
             heartbeat: root.section("streaming")?.get("heartbeat")?,
             cors: server.cors,
             webhooks,

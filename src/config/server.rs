@@ -11,6 +11,7 @@ use super::{
     secret, tls,
 };
 use crate::{
+    admission::WrongKeys,
     domain::Secret,
     gateway::{BodyLimits, Cors},
     listener::{self, Http2},
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: BodyLimits,
+    pub(crate) wrong_keys: WrongKeys,
     pub(crate) cors: Cors,
     pub(crate) drain: Duration,
 }
@@ -68,6 +70,7 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Server> {
         public_url,
         trusted_proxies: fields.items("trusted_proxies"),
         limits,
+        wrong_keys: wrong_keys(fields.section("limits")?)?,
         cors: Cors { origins },
         drain: fields.get("drain")?,
     })
@@ -82,6 +85,13 @@ fn limits(sizes: &Fields, times: &Fields) -> Option<BodyLimits> {
         upload_body: sizes.number("upload_body")?,
         body_idle: times.get("body_idle")?,
         body_total: times.get("body_total")?,
+    })
+}
+
+fn wrong_keys(fields: &Fields) -> Option<WrongKeys> {
+    Some(WrongKeys {
+        per_second: fields.number("wrong_keys_per_second")?,
+        at_once: fields.number("wrong_keys_at_once")?,
     })
 }
 

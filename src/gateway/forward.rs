@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header, request, response};
 use http_body::Body;
 
-use super::{Snapshot, relay::Relayed};
+use super::{Snapshot, relay::Relayed, veil};
 use crate::{
     accounts::Key,
     admission::{Held, Notice},
@@ -181,6 +181,11 @@ impl Forward {
         reservation.answered(response.status());
         let (mut parts, body) = response.into_parts();
         let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
+        if let Some(credential) = &upstream.settings().credential
+            && !parts.status.is_success()
+        {
+            veil::hide_in_fields(credential, &mut parts.headers);
+        }
         let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
             // A hidden chunk or a comment changes the length.
@@ -274,13 +279,16 @@ async fn judge(
             receipt: ending.map(|ending| ending.receipt),
         }
     };
+    // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
+    let credential = upstream.settings().credential.as_ref();
+    let secret = credential.filter(|_| !parts.status.is_success());
     if !destination.endpoint.has_ask() {
         let ours =
             parts.status == StatusCode::UNAUTHORIZED && upstream.settings().credential.is_some();
         return if ours {
             Err(refuse(reservation, Code::UpstreamAuth))
         } else {
-            Ok((reservation, Relayed::whole(body)))
+            Ok((reservation, Relayed::whole(body).veiled(secret)))
         };
     }
     if parts.status.is_redirection() {
@@ -305,7 +313,7 @@ async fn judge(
     let plain = providers::Encoding::parse(encoding).plain(&read);
     let said = plain.as_ref().unwrap_or(&read);
     match upstream::classify(parts.status, &parts.headers, said) {
-        Verdict::Relay => Ok((reservation, Relayed::after(read, body))),
+        Verdict::Relay => Ok((reservation, Relayed::after(read, body).veiled(secret))),
         Verdict::Refuse(code, wait) => {
             let Unanswered { refusal, receipt } = refuse(reservation, code);
             let refusal = match wait {

@@ -57,7 +57,7 @@ impl Gateway {
     ) -> Self {
         let (metrics, clock) = (Arc::clone(&desk.metrics), desk.clock.clone());
         Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None)),
+            snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None, &clock)),
             accounts,
             desk,
             store,
@@ -82,7 +82,7 @@ impl Gateway {
 
     /// Puts other settings in force: the next request sees them, requests under way keep theirs.
     pub fn publish(&self, settings: Settings) {
-        let next = Snapshot::compile(settings, Some(&self.snapshot.load()));
+        let next = Snapshot::compile(settings, Some(&self.snapshot.load()), &self.desk.clock);
         self.snapshot.store(Arc::new(next));
     }
 
@@ -240,6 +240,7 @@ impl Gateway {
         let directory = self.accounts.directory();
         let caller = authenticate(
             &directory,
+            &snapshot.guesses,
             head,
             Some(&destination.route),
             seen.client,
@@ -320,7 +321,8 @@ impl Gateway {
     ) -> Result<Admitted, Refusal> {
         let clock = &self.desk.clock;
         let directory = self.accounts.directory();
-        let caller = authenticate(&directory, head, None, seen.client, seen.at)?;
+        let guesses = &snapshot.guesses;
+        let caller = authenticate(&directory, guesses, head, None, seen.client, seen.at)?;
         seen.comes_from(caller.key());
         let subscriber = standing(caller, Toll::Key, snapshot.subscriptions, clock)?;
         rate(subscriber, Toll::Key, clock)

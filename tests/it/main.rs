@@ -58,6 +58,9 @@ mod http2_wire;
 /// The program is killed at any moment, and nothing is lost.
 mod kill;
 
+/// Every way to leave, at every moment, and what is read on afterwards.
+mod leaving;
+
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
@@ -120,6 +123,9 @@ mod reservation;
 
 /// Paths, methods, hosts, targets, heads and bodies.
 mod routing;
+
+/// What nobody may ever read, looked for everywhere.
+mod secrets;
 
 /// What is shipped does what it says.
 mod shipped;

@@ -121,6 +121,24 @@ static LIMITS: Section = Section {
             "Bytes of a body that is passed on as it comes.",
         )
         .or("256MiB"),
+        key(
+            "wrong_keys_per_second",
+            Kind::Integer {
+                least: 0,
+                most: 1_000_000,
+            },
+            "Unknown keys that one address (of IPv6, one /64) may present each second before it gets 429; 0 allows all. A known key from that address is served all the same.",
+        )
+        .or("20"),
+        key(
+            "wrong_keys_at_once",
+            Kind::Integer {
+                least: 1,
+                most: 1_000_000,
+            },
+            "Unknown keys that such an address may present at once, after a silence.",
+        )
+        .or("50"),
     ],
 };
 

@@ -48,6 +48,7 @@ pub struct Metrics {
     reload_at: Gauge,
     restart_pending: Gauge,
     draining: Gauge,
+    drains_refused: Counter,
     log_lines_dropped: Counter,
     notifications: [Counter; NotificationResult::ALL.len()],
     notifications_pending: Gauge,
@@ -102,6 +103,7 @@ impl Metrics {
             reload_at: series.gauge("faregate_config_last_reload_timestamp_seconds", &[]),
             restart_pending: series.gauge("faregate_restart_pending", &[]),
             draining: series.gauge("faregate_draining", &[]),
+            drains_refused: series.counter("faregate_drains_refused_total", &[]),
             log_lines_dropped: series.counter("faregate_log_lines_dropped_total", &[]),
             notifications: NotificationResult::ALL.map(|result| {
                 let labels = [("result", result.as_str())];
@@ -113,6 +115,11 @@ impl Metrics {
             series,
             vocabulary,
         }
+    }
+
+    /// A client left, and too many answers of such clients are being read on for this one to be.
+    pub fn drain_refused(&self) {
+        self.drains_refused.increment(1);
     }
 
     /// A request's head has arrived.

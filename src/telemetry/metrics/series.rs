@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 /// What each metric means, in the words of its `# HELP` line.
-const HELP: [(&str, &str); 18] = [
+const HELP: [(&str, &str); 19] = [
     (
         "faregate_requests_total",
         "Requests answered, by dialect and class of status.",
@@ -61,6 +61,10 @@ const HELP: [(&str, &str); 18] = [
     (
         "faregate_draining",
         "1 while the process finishes its last requests.",
+    ),
+    (
+        "faregate_drains_refused_total",
+        "Calls that were cut when their client left, because as many as may be were being read on.",
     ),
     (
         "faregate_log_lines_dropped_total",

@@ -53,6 +53,11 @@ impl Daemon {
         Self::serve(folder, None, ":").await
     }
 
+    /// The same, with the levels of `RUST_LOG`.
+    pub(crate) async fn start_in_at(folder: TempDir, levels: &str) -> Self {
+        Self::serve(folder, Some(levels), ":").await
+    }
+
     /// The same, by a shell that does something before.
     pub(crate) async fn start_after(command: &str, folder: TempDir) -> Self {
         Self::serve(folder, None, command).await
