@@ -6,6 +6,7 @@ mod daemon;
 mod gateway;
 mod house;
 mod replay;
+mod standing;
 mod upstream;
 
 pub(crate) use checks::Checks;
@@ -14,6 +15,7 @@ pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
+pub(crate) use standing::{metrics, nothing_held, settled, tells_no_secret};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;
@@ -26,6 +28,15 @@ pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(HANG, future)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen"))
+}
+
+/// A number that a variable of the environment asks for: more rounds than a plain run of the tests has.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}: {text} is no number")),
+    )
 }
 
 /// Says what is not tested on this machine, even where the words of a passing test are kept back.
