@@ -19,6 +19,7 @@
 mod authenticate;
 mod binding;
 mod credential;
+mod media;
 mod peek;
 mod policy;
 mod preflight;
@@ -28,6 +29,7 @@ mod standing;
 mod weigh;
 
 pub use authenticate::{Caller, authenticate};
+pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};
 pub use preflight::{Foretold, preflight};
