@@ -12,6 +12,8 @@ mod series;
 mod soak;
 mod stopping;
 
+pub(crate) use figures::listening;
+
 use std::collections::HashMap;
 
 use crate::harness::{Gate, Seen, Step, TOKEN, house, json, sse};
@@ -79,5 +81,7 @@ impl Gates {
 
 /// The body of a stream that names its gate.
 fn stream(name: usize) -> String {
-    format!(r#"{{"model":"m","stream":true,"user":"{name}","messages":[{{"role":"user","content":"hi"}}]}}"#)
+    format!(
+        r#"{{"model":"m","stream":true,"user":"{name}","messages":[{{"role":"user","content":"hi"}}]}}"#
+    )
 }

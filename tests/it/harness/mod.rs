@@ -1,21 +1,21 @@
 //! A gateway in this process, a scripted provider beside it, and a client. Ports are 0, time is turned by hand.
 
+mod afterwards;
 mod checks;
 mod client;
 mod daemon;
 mod gateway;
 mod house;
 mod replay;
-mod standing;
 mod upstream;
 
+pub(crate) use afterwards::{metrics, nothing_held, settled, tells_no_secret};
 pub(crate) use checks::Checks;
 pub(crate) use client::{Answer, Call, raw, raw_until_close};
 pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
-pub(crate) use standing::{metrics, nothing_held, settled, tells_no_secret};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;

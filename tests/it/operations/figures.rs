@@ -32,10 +32,15 @@ pub(super) fn ticks(pid: u32) -> u64 {
 }
 
 /// Where a process listens, IPv4 and IPv6.
-pub(super) fn listening(pid: u32) -> Vec<SocketAddr> {
+pub(crate) fn listening(pid: u32) -> Vec<SocketAddr> {
     let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
-        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.to_str().map(str::to_owned))
+        .filter_map(|entry| {
+            fs::read_link(entry.ok()?.path())
+                .ok()?
+                .to_str()
+                .map(str::to_owned)
+        })
         .collect();
     let mut found = Vec::new();
     for table in ["net/tcp", "net/tcp6"] {

@@ -18,7 +18,11 @@ use crate::harness::{Call, Daemon, KEY, Upstream, notice, number_of, within};
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
 /// Reads a stream to its end, and tells each event.
-async fn follow(daemon: std::net::SocketAddr, name: usize, told: mpsc::UnboundedSender<()>) -> usize {
+async fn follow(
+    daemon: std::net::SocketAddr,
+    name: usize,
+    told: mpsc::UnboundedSender<()>,
+) -> usize {
     let call = Call::new(daemon, "POST", "/v1/chat/completions").bearer(KEY);
     let answer = call.json(&stream(name)).open().await;
     assert_eq!(answer.status(), 200, "stream {name}");
@@ -43,7 +47,11 @@ async fn follow(daemon: std::net::SocketAddr, name: usize, told: mpsc::Unbounded
 async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
     let asked = number_of("FAREGATE_RELOADS");
     let reloads = usize::try_from(asked.unwrap_or(6)).unwrap();
-    let (streams, rate) = if asked.is_some() { (200, 500) } else { (20, 60) };
+    let (streams, rate) = if asked.is_some() {
+        (200, 500)
+    } else {
+        (20, 60)
+    };
     let gates = Arc::new(Gates::of(streams));
     let script = Arc::clone(&gates);
     let upstream = Upstream::start(move |seen| script.answer(seen, reloads)).await;
@@ -67,7 +75,10 @@ async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
             let mut calls = JoinSet::new();
             while !over.load(Ordering::Relaxed) {
                 clock.tick().await;
-                let (call, served) = (Call::new(address, "POST", "/v1/chat/completions"), Arc::clone(&served));
+                let (call, served) = (
+                    Call::new(address, "POST", "/v1/chat/completions"),
+                    Arc::clone(&served),
+                );
                 calls.spawn(async move {
                     let answer = call.bearer(KEY).json(CHAT).send().await;
                     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -90,13 +101,18 @@ async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
     let started = Instant::now();
     for round in 0..reloads {
         // Each file is another one: more models, and providers whose connections are made anew.
-        let models = format!("models:\n  extra{round}: {{provider: up, context_window: 1000, max_output_tokens: 500}}\n");
+        let models = format!(
+            "models:\n  extra{round}: {{provider: up, context_window: 1000, max_output_tokens: 500}}\n"
+        );
         let timeouts = format!("api_key: sk-upstream, timeouts: {{idle: {}s}}", 300 + round);
         let next = first
             .replace("models:\n", &models)
             .replace("api_key: sk-upstream", &timeouts);
         let said = daemon.reload(&next).await;
-        assert_eq!(said["message"], "the configuration was reloaded", "{said:#}");
+        assert_eq!(
+            said["message"], "the configuration was reloaded",
+            "{said:#}"
+        );
         gates.open();
         all_told().await;
     }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use faregate::store::Reader;
 
 use super::{ANSWER, stream, yaml};
-use crate::harness::{Call, Daemon, Gate, LIMITED, Step, TOKEN, Upstream, json, notice, number_of, sse, within};
+use crate::harness::{
+    Call, Daemon, Gate, LIMITED, Step, TOKEN, Upstream, json, notice, number_of, sse, within,
+};
 
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -44,7 +46,10 @@ async fn a_kill_under_load_and_a_start_on_many_calls() {
     let rows = asked.unwrap_or(20_000);
     let upstream = Upstream::start(|seen| {
         if seen.json()["stream"] == true {
-            let mut steps = sse(&["data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n", "data: [DONE]\n\n"]);
+            let mut steps = sse(&[
+                "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n",
+                "data: [DONE]\n\n",
+            ]);
             steps.insert(2, Step::Wait(Gate::default()));
             return steps;
         }
@@ -61,7 +66,10 @@ async fn a_kill_under_load_and_a_start_on_many_calls() {
     let mut open = Vec::new();
     for name in 0..20 {
         let mut body = daemon.chat(LIMITED, &stream(name)).open().await.into_body();
-        within("an event", http_body_util::BodyExt::frame(&mut body)).await.unwrap().unwrap();
+        within("an event", http_body_util::BodyExt::frame(&mut body))
+            .await
+            .unwrap()
+            .unwrap();
         open.push(body);
     }
     for _ in 0..20 {
@@ -73,7 +81,10 @@ async fn a_kill_under_load_and_a_start_on_many_calls() {
     let daemon = Daemon::start_in(folder).await;
     assert_eq!(daemon.chat(LIMITED, CHAT).send().await.status, 200);
     let took = started.elapsed();
-    notice(&format!("{rows} calls in the store: {} ms from the start to the first answer", took.as_millis()));
+    notice(&format!(
+        "{rows} calls in the store: {} ms from the start to the first answer",
+        took.as_millis()
+    ));
     if asked.is_some() {
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
@@ -91,7 +102,10 @@ async fn a_kill_under_load_and_a_start_on_many_calls() {
         let list = Call::new(daemon.admin, "GET", &format!("/admin/v1/{query}")).bearer(TOKEN);
         let list = list.send().await;
         assert_eq!(list.status, 200, "{query}: {}", list.text());
-        assert!(list.value()["data"].as_array().unwrap().len() <= 1000, "{query}");
+        assert!(
+            list.value()["data"].as_array().unwrap().len() <= 1000,
+            "{query}"
+        );
         if asked.is_some() {
             notice(&format!("  {query}: {} ms", started.elapsed().as_millis()));
         }
@@ -99,7 +113,10 @@ async fn a_kill_under_load_and_a_start_on_many_calls() {
     daemon.signal("TERM");
     let (status, folder) = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
-    let verified = Reader::open(&folder.path().join("faregate.db")).unwrap().verify(|_| ()).unwrap();
+    let verified = Reader::open(&folder.path().join("faregate.db"))
+        .unwrap()
+        .verify(|_| ())
+        .unwrap();
     assert!(verified.is_right(), "{verified:?}");
     // The first, the twenty that were answered, the twenty that the kill cut off, the last.
     assert_eq!(verified.calls, rows + 42);

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 use super::{ANSWER, figures::resident, yaml};
-use crate::harness::{Call, Daemon, KEY, Upstream, json, metrics, notice, number_of, raw_until_close};
+use crate::harness::{
+    Call, Daemon, KEY, Upstream, json, metrics, notice, number_of, raw_until_close,
+};
 
 /// Requests on one connection.
 const BATCH: u64 = 200;
@@ -16,7 +18,11 @@ const BATCH: u64 = 200;
 fn batch(from: u64) -> String {
     let mut text = String::new();
     for number in from..from + BATCH {
-        let close = if number + 1 == from + BATCH { "connection: close\r\n" } else { "" };
+        let close = if number + 1 == from + BATCH {
+            "connection: close\r\n"
+        } else {
+            ""
+        };
         let address = std::net::Ipv6Addr::from(u128::from(number) << 64 | 0x2001 << 112);
         let fields = format!(
             "host: h{number}.test\r\nx-forwarded-for: {address}\r\nuser-agent: agent/{number}\r\nx-request-id: id-{number}\r\n\
@@ -24,9 +30,16 @@ fn batch(from: u64) -> String {
         );
         let body = format!(r#"{{"model":"x{number}","user":"u{number}"}}"#);
         text += &match number % 4 {
-            0 => format!("GET /v1/models HTTP/1.1\r\nauthorization: Bearer fg_{number:08x}_wrong\r\n{fields}\r\n"),
-            1 => format!("M{number} /p{number}/q HTTP/1.1\r\nauthorization: Bearer {KEY}\r\n{fields}\r\n"),
-            2 => format!("POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer {KEY}\r\ncontent-length: {}\r\n{fields}\r\n{body}", body.len()),
+            0 => format!(
+                "GET /v1/models HTTP/1.1\r\nauthorization: Bearer fg_{number:08x}_wrong\r\n{fields}\r\n"
+            ),
+            1 => format!(
+                "M{number} /p{number}/q HTTP/1.1\r\nauthorization: Bearer {KEY}\r\n{fields}\r\n"
+            ),
+            2 => format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer {KEY}\r\ncontent-length: {}\r\n{fields}\r\n{body}",
+                body.len()
+            ),
             _ => format!("GET /v1/models/m{number}?key=k{number} HTTP/1.1\r\n{fields}\r\n"),
         };
     }
@@ -36,7 +49,10 @@ fn batch(from: u64) -> String {
 /// Series of each metric.
 fn series(page: &str) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
-    for line in page.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in page
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         let name = line.split(['{', ' ']).next().unwrap();
         *counts.entry(name).or_default() += 1;
     }
@@ -45,13 +61,19 @@ fn series(page: &str) -> BTreeMap<&str, usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_words_make_no_series_and_fill_no_map() {
-    let requests = number_of("FAREGATE_DISTINCT").unwrap_or(4_000).next_multiple_of(BATCH);
+    let requests = number_of("FAREGATE_DISTINCT")
+        .unwrap_or(4_000)
+        .next_multiple_of(BATCH);
     let upstream = Upstream::start(|seen| match seen.target.strip_prefix("/v1/status/") {
         Some(status) => json(&format!("{status} Word"), "{}"),
         None => json("200 OK", ANSWER),
     })
     .await;
-    let daemon = Daemon::start_at(&yaml(&upstream.url(), ", trusted_proxies: [127.0.0.0/8]"), "warn,faregate::app=info").await;
+    let daemon = Daemon::start_at(
+        &yaml(&upstream.url(), ", trusted_proxies: [127.0.0.0/8]"),
+        "warn,faregate::app=info",
+    )
+    .await;
     daemon.stands(&upstream, KEY).await;
     // What the first requests make once, such as the threads of the runtime, is no growth.
     raw_until_close(daemon.address, batch(1 << 40).as_bytes()).await;
@@ -67,7 +89,11 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
         connections.spawn(async move {
             let answers = raw_until_close(address, batch(from).as_bytes()).await;
             // Some answers stand in the middle of a line: the bodies have no end of line of their own.
-            assert_eq!(answers.matches("HTTP/1.1 4").count(), BATCH as usize, "{answers}");
+            assert_eq!(
+                answers.matches("HTTP/1.1 4").count(),
+                BATCH as usize,
+                "{answers}"
+            );
         });
     }
     while let Some(ended) = connections.join_next().await {
@@ -76,14 +102,21 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
     // Every status that a provider can answer with.
     for status in (200..600).step_by(if requests > 100_000 { 1 } else { 23 }) {
         let path = format!("/raw/v1/status/{status}");
-        let answer = Call::new(daemon.address, "POST", &path).bearer(KEY).send().await;
+        let answer = Call::new(daemon.address, "POST", &path)
+            .bearer(KEY)
+            .send()
+            .await;
         assert!(answer.status.as_u16() >= 200);
     }
     let grown = resident(daemon.pid()).saturating_sub(memory);
     let after = metrics(daemon.admin).await;
     assert_eq!(series(before.text()), series(after.text()));
     let most = series(after.text()).into_values().max().unwrap();
-    assert!(most <= 2000 && after.body.len() < 5 << 20, "{most} series, {} bytes", after.body.len());
+    assert!(
+        most <= 2000 && after.body.len() < 5 << 20,
+        "{most} series, {} bytes",
+        after.body.len()
+    );
     notice(&format!(
         "{requests} requests with words of their own: {most} series at most, {} bytes of metrics, {grown} KiB more memory",
         after.body.len()

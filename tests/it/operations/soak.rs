@@ -22,7 +22,9 @@ use self::{
     slope::Figures,
 };
 use super::figures::{descriptors, resident};
-use crate::harness::{Daemon, TOKEN, metrics, notice, number_of, replayed, settled, verified, within, write};
+use crate::harness::{
+    Daemon, TOKEN, metrics, notice, number_of, replayed, settled, verified, within, write,
+};
 
 /// Clients at once.
 const CLIENTS: u64 = 24;
@@ -121,7 +123,10 @@ async fn everything_at_once_leaves_nothing_behind() {
         None => {
             for round in 1..4 {
                 let said = daemon.reload(&yaml(&upstream.url(), round)).await;
-                assert_eq!(said["message"], "the configuration was reloaded", "{said:#}");
+                assert_eq!(
+                    said["message"], "the configuration was reloaded",
+                    "{said:#}"
+                );
             }
         }
         Some(minutes) => {
@@ -132,7 +137,10 @@ async fn everything_at_once_leaves_nothing_behind() {
                 round += 1;
                 if round % RELOAD == 0 {
                     let said = daemon.reload(&yaml(&upstream.url(), round)).await;
-                    assert_eq!(said["message"], "the configuration was reloaded", "{said:#}");
+                    assert_eq!(
+                        said["message"], "the configuration was reloaded",
+                        "{said:#}"
+                    );
                 }
             }
             over.store(true, Ordering::Relaxed);
@@ -158,15 +166,26 @@ async fn everything_at_once_leaves_nothing_behind() {
     // A client that left early may have left while its call was on its way to the provider.
     let (attempts, calls) = (upstream.count(), settled(daemon.admin).await);
     let early = told.count("leave-early");
-    assert!((attempts..=attempts + early).contains(&calls), "{calls} calls, {attempts} attempts, {early} left early");
+    assert!(
+        (attempts..=attempts + early).contains(&calls),
+        "{calls} calls, {attempts} attempts, {early} left early"
+    );
     let page = metrics(daemon.admin).await;
-    assert!(page.text().contains("\nfaregate_in_flight_requests 0\n"), "{}", page.text());
+    assert!(
+        page.text().contains("\nfaregate_in_flight_requests 0\n"),
+        "{}",
+        page.text()
+    );
     daemon.signal("TERM");
     let (status, folder, log) = daemon.ended_with_log().await;
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(exact(folder.path()), calls);
-    notice(&format!("{calls} calls in {:.0} s: {}", started.elapsed().as_secs_f64(), told.summary()));
+    notice(&format!(
+        "{calls} calls in {:.0} s: {}",
+        started.elapsed().as_secs_f64(),
+        told.summary()
+    ));
     assert!(told.every_kind(), "{}", told.summary());
     if minutes.is_some() {
         notice(&figures.summary());

@@ -14,7 +14,8 @@ const STREAMS: usize = 500;
 
 /// Waits until the log says that nothing new is taken.
 async fn draining(daemon: &mut Daemon) {
-    let drains = |line: &serde_json::Value| line["message"].as_str().unwrap().starts_with("draining");
+    let drains =
+        |line: &serde_json::Value| line["message"].as_str().unwrap().starts_with("draining");
     daemon.logs(drains).await;
 }
 
@@ -34,7 +35,9 @@ async fn opened(daemon: &Daemon, streams: usize) -> Vec<Incoming> {
 }
 
 async fn rest(body: Incoming) -> String {
-    let rest = within("the rest of a stream", body.collect()).await.unwrap();
+    let rest = within("the rest of a stream", body.collect())
+        .await
+        .unwrap();
     String::from_utf8(rest.to_bytes().to_vec()).unwrap()
 }
 
@@ -96,7 +99,10 @@ async fn told_to_stop_it_lets_five_hundred_streams_finish() {
     assert_eq!(finished, STREAMS);
     let (status, folder) = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
-    assert_eq!(outcomes(folder.path()), [("completed".to_owned(), STREAMS as i64)]);
+    assert_eq!(
+        outcomes(folder.path()),
+        [("completed".to_owned(), STREAMS as i64)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +121,9 @@ async fn what_does_not_finish_in_time_is_told_settled_and_no_reason_to_stay() {
     }
     let (status, folder) = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
-    assert_eq!(outcomes(folder.path()), [("client_closed".to_owned(), OPEN as i64)]);
+    assert_eq!(
+        outcomes(folder.path()),
+        [("client_closed".to_owned(), OPEN as i64)]
+    );
     within("the provider was let go", upstream.all_closed()).await;
 }

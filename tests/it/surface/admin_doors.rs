@@ -36,13 +36,18 @@ const PATHS: [&str; 25] = [
     "/v1/models",
 ];
 
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"];
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW",
+];
 
 #[tokio::test]
 async fn every_admin_route_and_token_is_as_it_was_reviewed() {
     let upstream = provider().await;
     let gateway = Gateway::start(&planned(&upstream, "{}")).await;
-    let mut table = format!("{:43}{:>6}{:>6}{:>6}{:>6}\n", "", "none", "wrong", "key", "right");
+    let mut table = format!(
+        "{:43}{:>6}{:>6}{:>6}{:>6}\n",
+        "", "none", "wrong", "key", "right"
+    );
     for path in PATHS {
         for method in METHODS {
             let _ = write!(table, "{method:8}{path:35}");
@@ -62,7 +67,9 @@ async fn every_admin_route_and_token_is_as_it_was_reviewed() {
     // A path that the API learns needs a line above.
     let known = include_str!("../../../src/admin/route.rs");
     let known = known.matches("=> Some(Self::").count();
-    let listed = PATHS.iter().filter(|path| path.starts_with("/admin/v1/") && !path.ends_with("/nothing"));
+    let listed = PATHS
+        .iter()
+        .filter(|path| path.starts_with("/admin/v1/") && !path.ends_with("/nothing"));
     assert_eq!(listed.count(), known, "paths here, and paths of the API");
     gateway.stop().await;
 }
@@ -88,9 +95,13 @@ async fn no_mutation_of_an_admin_path_is_open_without_the_token() {
         "/healthz/",
     ] {
         for method in ["GET", "POST", "DELETE"] {
-            let request = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let request = format!(
+                "{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            );
             let answer = crate::harness::raw_until_close(gateway.admin, request.as_bytes()).await;
-            let refused = ["400", "401", "404", "405"].iter().any(|status| answer.starts_with(&format!("HTTP/1.1 {status}")));
+            let refused = ["400", "401", "404", "405"]
+                .iter()
+                .any(|status| answer.starts_with(&format!("HTTP/1.1 {status}")));
             assert!(refused, "{method} {target}: {answer}");
             assert!(!answer.contains("faregate_"), "{answer}");
         }

@@ -122,7 +122,11 @@ async fn connect(
         .with_no_client_auth();
     let stream = TcpStream::connect(gateway.address).await.unwrap();
     let name = ServerName::try_from(name).unwrap();
-    within("a handshake", TlsConnector::from(Arc::new(config)).connect(name, stream)).await
+    within(
+        "a handshake",
+        TlsConnector::from(Arc::new(config)).connect(name, stream),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -133,7 +137,11 @@ async fn only_tls_1_2_and_1_3_with_forward_secrecy_and_authenticated_encryption(
     let (read, refused) = alert(&gateway, &Hello::taken().bytes()).await;
     assert_eq!((read.first(), refused), (Some(&22), None), "{read:?}");
     for version in [0x0300, 0x0301, 0x0302] {
-        let hello = Hello { record: version, version, ..Hello::taken() };
+        let hello = Hello {
+            record: version,
+            version,
+            ..Hello::taken()
+        };
         let (read, refused) = alert(&gateway, &hello.bytes()).await;
         assert_eq!(refused, Some(PROTOCOL_VERSION), "{version:04x} {read:?}");
         // The same, named in the list of TLS 1.3.
@@ -157,7 +165,10 @@ async fn only_tls_1_2_and_1_3_with_forward_secrecy_and_authenticated_encryption(
         (0xc0ac, "AES-CCM"),
         (0x0a0a, "nothing that exists"),
     ] {
-        let hello = Hello { suites: vec![suite], ..Hello::taken() };
+        let hello = Hello {
+            suites: vec![suite],
+            ..Hello::taken()
+        };
         let (read, refused) = alert(&gateway, &hello.bytes()).await;
         assert_eq!(refused, Some(HANDSHAKE_FAILURE), "{what}: {read:?}");
     }
@@ -187,10 +198,18 @@ async fn what_is_sent_before_the_handshake_ends_is_never_taken() {
     let start = "2026-11-20T12:00:00Z".parse().unwrap();
     let mut early = None;
     let gateway = Gateway::start_with(&yaml, faregate::domain::Clock::manual(start), |config| {
-        early = config.listener.tls.as_ref().map(|tls| (tls.max_early_data_size, tls.send_half_rtt_data));
+        early = config
+            .listener
+            .tls
+            .as_ref()
+            .map(|tls| (tls.max_early_data_size, tls.send_half_rtt_data));
     })
     .await;
-    assert_eq!(early, Some((0, false)), "no 0-RTT, and nothing of ours before the client is known");
+    assert_eq!(
+        early,
+        Some((0, false)),
+        "no 0-RTT, and nothing of ours before the client is known"
+    );
     gateway.stop().await;
 }
 
@@ -214,12 +233,35 @@ async fn a_handshake_that_makes_no_sense_is_refused_and_harms_nobody() {
     assert_eq!(refused, Some(NO_APPLICATION_PROTOCOL), "{read:?}");
     for (what, hello) in [
         ("no protocol", Hello::taken().extended(16, vec![0, 0])),
-        ("a protocol without a name", Hello::taken().extended(16, alpn(&[b""]))),
-        ("half a protocol", Hello::taken().extended(16, vec![0, 9, 2, b'h'])),
-        ("half a name", Hello::taken().extended(0, vec![0, 9, 0, 0, 5, b'x'])),
-        ("two names", Hello::taken().extended(0, name(b"a.test")).extended(0, name(b"b.test"))),
-        ("no suite", Hello { suites: Vec::new(), ..Hello::taken() }),
-        ("a very long name", Hello::taken().extended(0, name(&[b'a'; 60_000]))),
+        (
+            "a protocol without a name",
+            Hello::taken().extended(16, alpn(&[b""])),
+        ),
+        (
+            "half a protocol",
+            Hello::taken().extended(16, vec![0, 9, 2, b'h']),
+        ),
+        (
+            "half a name",
+            Hello::taken().extended(0, vec![0, 9, 0, 0, 5, b'x']),
+        ),
+        (
+            "two names",
+            Hello::taken()
+                .extended(0, name(b"a.test"))
+                .extended(0, name(b"b.test")),
+        ),
+        (
+            "no suite",
+            Hello {
+                suites: Vec::new(),
+                ..Hello::taken()
+            },
+        ),
+        (
+            "a very long name",
+            Hello::taken().extended(0, name(&[b'a'; 60_000])),
+        ),
     ] {
         let (read, refused) = alert(&gateway, &hello.bytes()).await;
         let closed = read.is_empty() || refused.is_some_and(|alert| alert != CLOSE_NOTIFY);
@@ -247,30 +289,52 @@ async fn a_handshake_that_makes_no_sense_is_refused_and_harms_nobody() {
         assert!(read.first().is_none_or(|kind| *kind == 21), "{read:?}");
     }
     // A client that wants somebody else goes by itself.
-    let other = connect(&authority, &gateway, &[&TLS13], aws_lc_rs::default_provider(), "elsewhere.example").await;
+    let other = connect(
+        &authority,
+        &gateway,
+        &[&TLS13],
+        aws_lc_rs::default_provider(),
+        "elsewhere.example",
+    )
+    .await;
     assert!(other.is_err());
-    let healthy = connect(&authority, &gateway, &[&TLS13], aws_lc_rs::default_provider(), "127.0.0.1").await;
+    let healthy = connect(
+        &authority,
+        &gateway,
+        &[&TLS13],
+        aws_lc_rs::default_provider(),
+        "127.0.0.1",
+    )
+    .await;
     assert!(healthy.is_ok());
     gateway.stop().await;
 }
 
 /// Asks on a connection, and gives the status of the answer.
 async fn ask(stream: &mut TlsStream<TcpStream>) -> String {
-    let request = format!("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {KEY}\r\n\r\n");
+    let request = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {KEY}\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut read = [0; 16 << 10];
+    let mut read = vec![0; 16 << 10];
     let length = within("an answer", stream.read(&mut read)).await.unwrap();
-    String::from_utf8_lossy(&read[..length]).chars().take(12).collect()
+    String::from_utf8_lossy(&read[..length])
+        .chars()
+        .take(12)
+        .collect()
 }
 
 #[tokio::test]
 async fn a_renewed_certificate_is_shown_to_whoever_comes_and_drops_nobody() {
     let (authority, upstream) = (Authority::new(), Upstream::answering("200 OK", "{}").await);
     let mut gateway = gateway(&authority, &upstream).await;
-    let shown = |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    let shown =
+        |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     let new = async |gateway: &Gateway| {
         let provider = aws_lc_rs::default_provider();
-        connect(&authority, gateway, &[&TLS13], provider, "127.0.0.1").await.unwrap()
+        connect(&authority, gateway, &[&TLS13], provider, "127.0.0.1")
+            .await
+            .unwrap()
     };
     let mut old = new(&gateway).await;
     assert_eq!(ask(&mut old).await, "HTTP/1.1 200");
@@ -278,7 +342,9 @@ async fn a_renewed_certificate_is_shown_to_whoever_comes_and_drops_nobody() {
     let mut last = first.clone();
     for _ in 0..10 {
         // The file says the same; what it names is another certificate.
-        gateway.reload(&(authority.server() + &house(&upstream.url(), ""))).await;
+        gateway
+            .reload(&(authority.server() + &house(&upstream.url(), "")))
+            .await;
         let mut next = new(&gateway).await;
         assert_ne!(shown(&next), last);
         last = shown(&next);

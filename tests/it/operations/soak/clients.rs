@@ -22,14 +22,36 @@ const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"comp
 
 /// What a provider can do with a call; clients ask for it in `user`.
 const FAULTS: [&str; 14] = [
-    "whole", "stream", "reset", "close", "cut-stream", "reset-stream", "cut-document", "garbage", "500", "429", "401", "402",
-    "silent", "no-usage",
+    "whole",
+    "stream",
+    "reset",
+    "close",
+    "cut-stream",
+    "reset-stream",
+    "cut-document",
+    "garbage",
+    "500",
+    "429",
+    "401",
+    "402",
+    "silent",
+    "no-usage",
 ];
 
 /// What a client can do beside asking for one of those.
 const OTHERS: [&str; 12] = [
-    "leave-stream", "leave-early", "wrong-key", "no-json", "too-large", "junk", "half-head", "unknown-model", "half-body",
-    "pay", "key", "lists",
+    "leave-stream",
+    "leave-early",
+    "wrong-key",
+    "no-json",
+    "too-large",
+    "junk",
+    "half-head",
+    "unknown-model",
+    "half-body",
+    "pay",
+    "key",
+    "lists",
 ];
 
 /// How many there are of both.
@@ -77,7 +99,9 @@ pub(super) struct Told([AtomicU64; KINDS as usize]);
 impl Told {
     pub(super) fn summary(&self) -> String {
         let names = FAULTS.iter().chain(&OTHERS);
-        let counts = names.zip(&self.0).map(|(name, count)| format!("{name} {}", count.load(Ordering::Relaxed)));
+        let counts = names
+            .zip(&self.0)
+            .map(|(name, count)| format!("{name} {}", count.load(Ordering::Relaxed)));
         counts.collect::<Vec<_>>().join(", ")
     }
 
@@ -142,7 +166,9 @@ impl Client {
     fn chat(&self, what: &str, stream: bool) -> Call {
         let body = json!({"model": "m", "user": what, "stream": stream, "max_tokens": 50,
             "messages": [{"role": "user", "content": "hi"}]});
-        self.call("POST", "/v1/chat/completions").bearer(SPENDER).json(&body.to_string())
+        self.call("POST", "/v1/chat/completions")
+            .bearer(SPENDER)
+            .json(&body.to_string())
     }
 
     fn call(&self, method: &str, path: &str) -> Call {
@@ -151,7 +177,11 @@ impl Client {
 
     async fn admin(&self, method: &str, path: &str, body: &str) -> Answer {
         let call = Call::new(self.admin, method, path).bearer(TOKEN);
-        let call = if body.is_empty() { call } else { call.json(body) };
+        let call = if body.is_empty() {
+            call
+        } else {
+            call.json(body)
+        };
         call.send().await
     }
 
@@ -165,7 +195,10 @@ impl Client {
 
     /// A call that the provider does something with, and what has to come of it.
     async fn ask(&self, fault: &str) {
-        let answer = self.chat(fault, fault.contains("stream") || fault == "no-usage").send().await;
+        let answer = self
+            .chat(fault, fault.contains("stream") || fault == "no-usage")
+            .send()
+            .await;
         let status = answer.status.as_u16();
         let expected: &[u16] = match fault {
             "reset" | "close" | "garbage" | "401" => &[502],
@@ -174,11 +207,23 @@ impl Client {
             "silent" => &[504],
             _ => &[200],
         };
-        assert!(expected.contains(&status), "{fault}: {status} {}", answer.text());
+        assert!(
+            expected.contains(&status),
+            "{fault}: {status} {}",
+            answer.text()
+        );
         match fault {
             "whole" => assert_eq!(answer.text(), ANSWER),
-            "stream" | "no-usage" => assert!(answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text()),
-            "cut-stream" | "reset-stream" => assert!(answer.text().contains("upstream_disconnected"), "{}", answer.text()),
+            "stream" | "no-usage" => assert!(
+                answer.text().ends_with("data: [DONE]\n\n"),
+                "{}",
+                answer.text()
+            ),
+            "cut-stream" | "reset-stream" => assert!(
+                answer.text().contains("upstream_disconnected"),
+                "{}",
+                answer.text()
+            ),
             "cut-document" => assert!(answer.broken),
             _ => {}
         }
@@ -207,7 +252,10 @@ impl Client {
                 assert_eq!(answer.status, 401);
             }
             "no-json" => self.refused("{\"model\":", 400).await,
-            "unknown-model" => self.refused(&format!(r#"{{"model":"x{}"}}"#, self.chance), 404).await,
+            "unknown-model" => {
+                self.refused(&format!(r#"{{"model":"x{}"}}"#, self.chance), 404)
+                    .await
+            }
             "too-large" => self.refused(&" ".repeat(65 << 10), 413).await,
             "junk" | "half-head" | "half-body" => self.junk(what).await,
             "pay" => {
@@ -215,7 +263,9 @@ impl Client {
                 let id = format!("{}-{number:x}", self.name);
                 let body = json!({"amount": "1.00", "id": id}).to_string();
                 for status in [201, 200] {
-                    let answer = self.admin("POST", "/admin/v1/accounts/spend/credit", &body).await;
+                    let answer = self
+                        .admin("POST", "/admin/v1/accounts/spend/credit", &body)
+                        .await;
                     assert_eq!(answer.status.as_u16(), status, "{}", answer.text());
                 }
             }
@@ -225,7 +275,10 @@ impl Client {
                     let answer = self.admin("GET", &format!("/admin/v1/{path}"), "").await;
                     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
                 }
-                assert_eq!(Call::new(self.admin, "GET", "/metrics").send().await.status, 200);
+                assert_eq!(
+                    Call::new(self.admin, "GET", "/metrics").send().await.status,
+                    200
+                );
             }
         }
     }
@@ -239,7 +292,9 @@ impl Client {
     /// Bytes that are no request, or not the whole of one, and then nobody.
     async fn junk(&mut self, what: &str) {
         let noise: Vec<u8> = (0..200).map(|_| self.below(256) as u8).collect();
-        let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {SPENDER}\r\n");
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {SPENDER}\r\n"
+        );
         let bytes = match what {
             "junk" => noise,
             "half-head" => head.into_bytes(),
@@ -258,14 +313,41 @@ impl Client {
         if self.below(20) > 0 {
             return;
         }
-        let made = self.admin("POST", "/admin/v1/keys", r#"{"account":"spend"}"#).await;
+        let made = self
+            .admin("POST", "/admin/v1/keys", r#"{"account":"spend"}"#)
+            .await;
         assert_eq!(made.status, 201, "{}", made.text());
-        let (id, secret) = (made.value()["id"].as_str().unwrap().to_owned(), made.value()["key"].as_str().unwrap().to_owned());
-        assert_eq!(self.call("GET", "/v1/models").bearer(&secret).send().await.status, 200);
-        let rotated = self.admin("POST", &format!("/admin/v1/keys/{id}/rotate"), r#"{"overlap_seconds":0}"#).await;
+        let (id, secret) = (
+            made.value()["id"].as_str().unwrap().to_owned(),
+            made.value()["key"].as_str().unwrap().to_owned(),
+        );
+        assert_eq!(
+            self.call("GET", "/v1/models")
+                .bearer(&secret)
+                .send()
+                .await
+                .status,
+            200
+        );
+        let rotated = self
+            .admin(
+                "POST",
+                &format!("/admin/v1/keys/{id}/rotate"),
+                r#"{"overlap_seconds":0}"#,
+            )
+            .await;
         assert_eq!(rotated.status, 200, "{}", rotated.text());
-        let gone = self.admin("DELETE", &format!("/admin/v1/keys/{id}"), "").await;
+        let gone = self
+            .admin("DELETE", &format!("/admin/v1/keys/{id}"), "")
+            .await;
         assert_eq!(gone.status, 200, "{}", gone.text());
-        assert_eq!(self.call("GET", "/v1/models").bearer(&secret).send().await.status, 401);
+        assert_eq!(
+            self.call("GET", "/v1/models")
+                .bearer(&secret)
+                .send()
+                .await
+                .status,
+            401
+        );
     }
 }

@@ -11,7 +11,8 @@ const LONG: f64 = 30.0 * 60.0;
 
 impl Figures {
     pub(super) fn note(&mut self, at: Duration, kibibytes: u64, descriptors: usize) {
-        self.0.push((at.as_secs_f64(), kibibytes as f64, descriptors));
+        self.0
+            .push((at.as_secs_f64(), kibibytes as f64, descriptors));
     }
 
     /// What came after the first third: until then caches and pools fill.
@@ -23,11 +24,17 @@ impl Figures {
     fn slope(&self) -> f64 {
         let warm = self.warm();
         let count = warm.len() as f64;
-        let (at, memory) = warm.iter().fold((0.0, 0.0), |(at, memory), one| (at + one.0, memory + one.1));
+        let (at, memory) = warm
+            .iter()
+            .fold((0.0, 0.0), |(at, memory), one| (at + one.0, memory + one.1));
         let (at, memory) = (at / count, memory / count);
         let above: f64 = warm.iter().map(|one| (one.0 - at) * (one.1 - memory)).sum();
         let below: f64 = warm.iter().map(|one| (one.0 - at).powi(2)).sum();
-        if below > 0.0 { above / below * 3600.0 } else { 0.0 }
+        if below > 0.0 {
+            above / below * 3600.0
+        } else {
+            0.0
+        }
     }
 
     pub(super) fn summary(&self) -> String {
@@ -50,7 +57,11 @@ impl Figures {
         let long = self.0.last().is_some_and(|last| last.0 >= LONG);
         let most = if long { 1024.0 } else { 8.0 * 1024.0 };
         let span = self.0.last().map_or(0.0, |last| last.0) / 3600.0;
-        let grown = if long { self.slope() } else { self.slope() * span };
+        let grown = if long {
+            self.slope()
+        } else {
+            self.slope() * span
+        };
         assert!(grown < most, "{}", self.summary());
     }
 }
@@ -62,5 +73,9 @@ fn a_line_is_found() {
         let noise = [0, 7, 3, 9, 1][second as usize % 5];
         figures.note(Duration::from_secs(second), 50_000 + second + noise, 10);
     }
-    assert!((figures.slope() - 3600.0).abs() < 20.0, "{}", figures.summary());
+    assert!(
+        (figures.slope() - 3600.0).abs() < 20.0,
+        "{}",
+        figures.summary()
+    );
 }
