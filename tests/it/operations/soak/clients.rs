@@ -94,24 +94,43 @@ pub(super) async fn provider() -> Upstream {
 
 /// How often each kind was done.
 #[derive(Debug, Default)]
-pub(super) struct Told([AtomicU64; KINDS as usize]);
+pub(super) struct Told {
+    done: [AtomicU64; KINDS as usize],
+    /// The kinds that are done; empty for all.
+    only: Vec<String>,
+}
 
 impl Told {
+    pub(super) fn asked_for() -> Self {
+        let only = std::env::var("FAREGATE_SOAK_ONLY").unwrap_or_default();
+        let only = only.split(',').filter(|kind| !kind.is_empty());
+        Self {
+            only: only.map(str::to_owned).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn does(&self, kind: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == kind)
+    }
+
     pub(super) fn summary(&self) -> String {
         let names = FAULTS.iter().chain(&OTHERS);
         let counts = names
-            .zip(&self.0)
+            .zip(&self.done)
             .map(|(name, count)| format!("{name} {}", count.load(Ordering::Relaxed)));
         counts.collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn count(&self, kind: &str) -> u64 {
         let at = FAULTS.iter().chain(&OTHERS).position(|name| *name == kind);
-        self.0[at.unwrap()].load(Ordering::Relaxed)
+        self.done[at.unwrap()].load(Ordering::Relaxed)
     }
 
     pub(super) fn every_kind(&self) -> bool {
-        self.0.iter().all(|count| count.load(Ordering::Relaxed) > 0)
+        self.done
+            .iter()
+            .all(|count| count.load(Ordering::Relaxed) > 0)
     }
 }
 
@@ -157,7 +176,14 @@ impl Client {
         if kind >= KINDS || (FAULTS.get(kind as usize) == Some(&"silent") && self.below(4) > 0) {
             kind = self.below(2);
         }
-        self.act(kind).await;
+        let name = |kind: u64| FAULTS.iter().chain(&OTHERS).nth(kind as usize);
+        for _ in 0..1000 {
+            if name(kind).is_some_and(|name| self.told.does(name)) {
+                self.act(kind).await;
+                break;
+            }
+            kind = self.below(KINDS);
+        }
         if paced {
             tokio::time::sleep(Duration::from_millis(20 + self.below(200))).await;
         }
@@ -186,7 +212,7 @@ impl Client {
     }
 
     async fn act(&mut self, kind: u64) {
-        self.told.0[kind as usize].fetch_add(1, Ordering::Relaxed);
+        self.told.done[kind as usize].fetch_add(1, Ordering::Relaxed);
         match FAULTS.get(kind as usize) {
             Some(fault) => self.ask(fault).await,
             None => self.other(OTHERS[kind as usize - FAULTS.len()]).await,

@@ -38,14 +38,13 @@ impl Figures {
     }
 
     pub(super) fn summary(&self) -> String {
-        let memory = |at: usize| self.0.get(at).map_or(0.0, |one| one.1 / 1024.0);
+        let last = self.0.len().saturating_sub(1);
+        let tenths = (0..=10).filter_map(|tenth| self.0.get(last * tenth / 10));
+        let curve: Vec<String> = tenths.map(|one| format!("{:.1}", one.1 / 1024.0)).collect();
         let files = self.warm().iter().map(|one| one.2);
         format!(
-            "memory {:.1} MiB at first, {:.1} after a third, {:.1} at the end: {:+.2} MiB an hour after the first third; \
-             {} to {} descriptors",
-            memory(0),
-            memory(self.0.len() / 3),
-            memory(self.0.len().saturating_sub(1)),
+            "memory in MiB, by tenths of the run: {}; {:+.2} MiB an hour after the first third; {} to {} descriptors",
+            curve.join(" "),
             self.slope() / 1024.0,
             files.clone().min().unwrap_or(0),
             files.max().unwrap_or(0)
