@@ -21,8 +21,8 @@ fn cargo(arguments: &[&str]) -> String {
 }
 
 /// Crates that run a program of their own while they are built, each with a digest of it. A change here is a program to be
-/// read: at the last review, all of them but `aws-lc-sys` and `libsqlite3-sys` asked the compiler for its version and told
-/// it what to leave out; those two compile the C that they bring. None reached for the network.
+/// read: at the last review, all of them but `aws-lc-sys` and `libsqlite3-sys` asked the compiler what it can do, or wrote
+/// a few lines into the folder of the build; those two compile the C that they bring. None reached for the network.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
 fn what_runs_while_we_build_has_been_read() {

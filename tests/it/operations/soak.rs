@@ -61,7 +61,7 @@ plans:
     budgets: [{{usd: 1000000, per: month}}]
     per_key: {{budgets: [{{usd: 900000, per: month}}]}}
 accounts:
-  - {{id: spend, plan: p, credit: 10000, keys: [{{id: spend-1, key: {SPENDER}}}]}}
+  - {{id: spend, plan: p, credit: 49, keys: [{{id: spend-1, key: {SPENDER}}}]}}
 "#,
         2 + round % 3
     )
