@@ -16,9 +16,11 @@ runs=(
   'kills | 20 | FAREGATE_KILLS=1000 | cargo test --locked --test it kill::'
   'reloads | 2 | FAREGATE_RELOADS=100 | cargo test --locked --test it operations::reloads'
   'rows | 3 | FAREGATE_ROWS=1000000 | cargo test --locked --test it operations::restart'
-  'distinct | 10 | FAREGATE_DISTINCT=1000000 | cargo test --locked --test it operations::series'
+  'distinct | 4 | FAREGATE_DISTINCT=1000000 | cargo test --locked --test it operations::series'
   'hosts | 2 | FAREGATE_HOSTS=10000 | cargo test --locked --test it surface::hosts'
   'soak | 62 | FAREGATE_SOAK=60 | cargo test --locked --test it operations::soak'
+  'differential | 10 | | cargo run --manifest-path fuzz/Cargo.toml --release --locked --example differential -- 1000000 7'
+  'fuzz | 110 | | fuzz/run.sh'
   'reproducible | 30 | | tests/reproducible.sh'
 )
 
@@ -54,7 +56,7 @@ for run in "${runs[@]}"; do
   name=$(trim "$name") minutes=$(trim "$minutes") variable=$(trim "$variable") command=$(trim "$command")
   chosen "$name" "$@" || continue
   printf '\n==================== %s (up to %s minutes)\n+ %s %s\n\n' "$name" "$minutes" "$variable" "$command"
-  [[ $command == cargo* ]] && command+=' -- --nocapture'
+  [[ $command == 'cargo test'* ]] && command+=' -- --nocapture'
   started=$SECONDS
   # Twice the time, and half an hour for a first build, is a run that hangs.
   # shellcheck disable=SC2086

@@ -58,7 +58,7 @@ async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
     let (streams, rate) = if asked.is_some() {
         (200, 500)
     } else {
-        (20, 60)
+        (20, 200)
     };
     let gates = Arc::new(Gates::of(streams));
     let script = Arc::clone(&gates);
@@ -127,6 +127,14 @@ async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
         );
         gates.open();
         all_told().await;
+        // A twentieth of a second's calls between one reload and the next.
+        let wanted = (round as u64 + 1) * u64::from(rate) / 20;
+        within("calls were served", async {
+            while served.load(Ordering::Relaxed) < wanted {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
     let seconds = started.elapsed().as_secs_f64();
     over.store(true, Ordering::Relaxed);
