@@ -18,6 +18,7 @@ runs=(
   'rows | 3 | FAREGATE_ROWS=1000000 | cargo test --locked --test it operations::restart'
   'distinct | 4 | FAREGATE_DISTINCT=1000000 | cargo test --locked --test it operations::series'
   'hosts | 2 | FAREGATE_HOSTS=10000 | cargo test --locked --test it surface::hosts'
+  'floods | 2 | FAREGATE_FLOOD=100000 | cargo test --locked --test it http2_wire::'
   'soak | 62 | FAREGATE_SOAK=60 | cargo test --locked --test it operations::soak'
   'differential | 10 | | cargo run --manifest-path fuzz/Cargo.toml --release --locked --example differential -- 1000000 7'
   'fuzz | 110 | | fuzz/run.sh'
