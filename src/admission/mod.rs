@@ -20,6 +20,7 @@ mod authenticate;
 mod binding;
 mod credential;
 mod guesses;
+mod media;
 mod peek;
 mod policy;
 mod preflight;
@@ -30,6 +31,7 @@ mod weigh;
 
 pub use authenticate::{Caller, authenticate};
 pub use guesses::{Guesses, WrongKeys};
+pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};
 pub use preflight::{Foretold, preflight};

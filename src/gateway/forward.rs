@@ -363,12 +363,15 @@ impl Future for UnderWay {
     type Output = Result<Answered, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(exchange) = &mut self.exchange else {
+        // Taken out while it is asked: what panics is gone, and must not go on without a reader.
+        let Some(mut exchange) = self.exchange.take() else {
             return Poll::Ready(Err(Unanswered::ours()));
         };
-        let answered = std::task::ready!(exchange.as_mut().poll(cx));
-        self.exchange = None;
-        Poll::Ready(answered)
+        let answered = exchange.as_mut().poll(cx);
+        if answered.is_pending() {
+            self.exchange = Some(exchange);
+        }
+        answered
     }
 }
 

@@ -30,6 +30,9 @@ pub(super) async fn read(
         limits.upload_body
     };
     admission::announced(&head.headers, most, understood)?;
+    if understood {
+        admission::described(&head.headers)?;
+    }
     let bounds = Bounds {
         bytes: most,
         idle: limits.body_idle,

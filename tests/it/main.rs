@@ -82,6 +82,10 @@ mod models_list;
 /// Prices, budgets and credit: what is refused, held, charged and given back.
 mod money;
 
+/// What whoever runs it does to it, and what its machine does.
+#[cfg(target_os = "linux")]
+mod operations;
+
 /// Who may use which model on which route.
 mod policy;
 
@@ -141,6 +145,9 @@ mod streaming;
 
 /// Statuses, dates, grace, the silent payment provider.
 mod subscription;
+
+/// What can be reached, by whom, and what is said there that means something else to somebody.
+mod surface;
 
 /// TLS on both sides.
 mod tls;

@@ -1,5 +1,8 @@
 //! TLS towards clients and towards providers.
 
+mod handshakes;
+mod panics;
+
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;

@@ -63,6 +63,7 @@ type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    asked: Arc<Mutex<u64>>,
     arrived: Arc<Semaphore>,
     open: watch::Receiver<usize>,
     pub(crate) connections: watch::Receiver<usize>,
@@ -94,13 +95,20 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let asked = Arc::new(Mutex::new(0));
         let arrived = Arc::new(Semaphore::new(0));
         let (open_count, open) = watch::channel(0);
         let (total, connections) = watch::channel(0);
-        let script: Arc<Script> = Arc::new(script);
+        let counter = Arc::clone(&asked);
+        let counted = move |request: &Seen| {
+            *counter.lock().unwrap() += 1;
+            script(request)
+        };
+        let script: Arc<Script> = Arc::new(counted);
         let upstream = Self {
             address,
             seen: Arc::clone(&seen),
+            asked: Arc::clone(&asked),
             arrived: Arc::clone(&arrived),
             open,
             connections,
@@ -135,6 +143,21 @@ impl Upstream {
     /// Everything it was asked so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many requests came so far, those included that were forgotten.
+    pub(crate) fn count(&self) -> u64 {
+        *self.asked.lock().unwrap()
+    }
+
+    /// Forgets what it was asked, but not how often: a long run needs no memory of every request.
+    pub(crate) fn forget(&self) {
+        self.seen.lock().unwrap().clear();
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open_connections(&self) -> usize {
+        *self.open.borrow()
     }
 
     /// The next request that nobody has waited for yet.
