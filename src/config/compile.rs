@@ -145,6 +145,7 @@ fn compile(
         },
         notifications: notifications?,
         drain: server.drain,
+        overload: server.overload,
         log: server::log(root.section("log")?)?,
         warnings: Vec::new(),
     })

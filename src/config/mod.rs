@@ -67,10 +67,23 @@ pub struct Config {
     pub notifications: Option<notify::Settings>,
     /// How long calls under way may take after a stop signal.
     pub drain: Duration,
+    /// When calls are refused because there are too many.
+    pub overload: OverloadSettings,
     /// How the log looks.
     pub log: LogFormat,
     /// What is allowed and seldom meant, in the order of the file.
     pub warnings: Vec<Problem>,
+}
+
+/// When calls are refused because there are too many. What is `None` follows the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadSettings {
+    /// Bytes of request bodies in memory at once.
+    pub buffered_bodies: Option<u64>,
+    /// Bytes of memory for the whole process.
+    pub memory: Option<u64>,
+    /// How late timers may be; `None` never refuses for it.
+    pub lateness: Option<Duration>,
 }
 
 /// The admin listener.

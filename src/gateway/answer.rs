@@ -40,15 +40,16 @@ impl Manner {
     }
 }
 
-/// Gives an answer its fields and its observation.
+/// Gives an answer its fields and its observation. Where it `closes`, its connection is not kept.
 pub(super) fn respond(
     reply: Reply,
-    manner: Manner,
+    (manner, closes): (Manner, bool),
     mut seen: Observation,
     clock: &Clock,
 ) -> Response<ReplyBody> {
     let dialect = seen.dialect().unwrap_or(manner.dialect);
     let id = seen.id;
+    let closes = manner.version <= Version::HTTP_11 && (closes || seen.is_last());
     let mut response = match reply {
         Reply::Ours(local, fields) => {
             seen.answers(local.status, None);
@@ -81,6 +82,11 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
+    if closes {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(origin) = manner.origin {
         headers::expose(origin, response.headers_mut());
     }
@@ -104,7 +110,8 @@ pub(super) fn refuse(
         now: clock.now(),
     };
     let rendered = render(refusal, &scene, &mut fields);
-    if (manner.tunnel || closes(refusal.code)) && manner.version <= Version::HTTP_11 {
+    let closes = manner.tunnel || closes(refusal.code) || seen.is_last();
+    if closes && manner.version <= Version::HTTP_11 {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(origin) = manner.origin {

@@ -21,6 +21,7 @@ use crate::{
     domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
     listener::InFlight,
     metering::Receipt,
+    overload::Visit,
     providers::{Dialect, Endpoint},
     refusal::Code,
     store::Outcome,
@@ -40,6 +41,8 @@ pub(super) struct Observer {
 pub(super) struct Observation {
     observer: Arc<Observer>,
     in_flight: InFlight,
+    /// Its place among the calls under way.
+    visit: Option<Visit>,
     pub(super) id: RequestId,
     pub(super) at: Timestamp,
     pub(super) arrived: Duration,
@@ -93,6 +96,7 @@ impl Observation {
             arrived: observer.clock.elapsed(),
             client,
             in_flight,
+            visit: None,
             method: head.method.clone(),
             words,
             place: None,
@@ -116,6 +120,16 @@ impl Observation {
             dialect: destination.dialect,
             endpoint: destination.endpoint,
         });
+    }
+
+    /// Whether the connection is closed after this answer, where it is HTTP/1.
+    pub(super) fn is_last(&self) -> bool {
+        self.in_flight.is_last()
+    }
+
+    /// Counts it among the calls under way until it ends.
+    pub(super) fn enters(&mut self, visit: Visit) {
+        self.visit = Some(visit);
     }
 
     pub(super) fn comes_from(&mut self, key: &Arc<Key>) {

@@ -23,6 +23,7 @@ use super::{
     drive::{End, Limits, drive},
     farewell,
     io::Io,
+    pressure::Pressure,
     protocol::{self, Version, negotiated, sniff},
     settings::Settings,
     shutdown::Shutdown,
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     /// Runs the streams of HTTP/2.
     pub(super) tasks: Tasks,
     pub(super) shutdown: Shutdown,
+    pressure: Pressure,
 }
 
 impl Shared {
@@ -49,7 +51,12 @@ impl Shared {
             tasks,
             settings,
             shutdown,
+            pressure: Pressure::default(),
         }
+    }
+
+    pub(super) fn under(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
     }
 }
 
@@ -86,6 +93,7 @@ where
         http1,
         tasks,
         shutdown,
+        pressure,
     } = &*shared;
     let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
     let head = (version == Version::Http1).then_some(settings.timeouts.head);
@@ -99,7 +107,7 @@ where
                 http1::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                shutdown,
+                (shutdown, pressure),
             )
             .await
         }
@@ -116,7 +124,7 @@ where
                 http2::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                shutdown,
+                (shutdown, pressure),
             )
             .await
         }

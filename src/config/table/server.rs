@@ -89,6 +89,12 @@ static LIMITS: Section = Section {
         )
         .or("10000"),
         key(
+            "connection_requests",
+            COUNT,
+            "Requests on one HTTP/1 connection; it is closed after the last.",
+        )
+        .or("1000"),
+        key(
             "head",
             Kind::Size { least: 1024 },
             "Bytes of a request's head.",
@@ -121,6 +127,16 @@ static LIMITS: Section = Section {
             "Bytes of a body that is passed on as it comes.",
         )
         .or("256MiB"),
+        key(
+            "buffered_bodies",
+            Kind::Size { least: 1 << 20 },
+            "Bytes of all bodies that are held in memory at once; beyond it, calls are refused with 503. Default: a quarter of `memory`, or else of the machine's, at most 1GiB.",
+        ),
+        key(
+            "memory",
+            Kind::Size { least: 64 << 20 },
+            "Bytes of memory for the whole process; near it, calls are refused with 503. Default: the limit of the control group (a container's), where there is one.",
+        ),
     ],
 };
 
@@ -139,6 +155,24 @@ static TIMEOUTS: Section = Section {
         )
         .or("60s"),
         key("keep_alive", SPAN, "How long an idle connection is kept.").or("75s"),
+        key(
+            "connection_age",
+            Kind::Duration {
+                zero: false,
+                never: Some("forever"),
+            },
+            "How long any connection is kept, a tenth more or less, so that clients come back through the load balancer; `forever` keeps them.",
+        )
+        .or("1h"),
+        key(
+            "lateness",
+            Kind::Duration {
+                zero: true,
+                never: Some("off"),
+            },
+            "How late the daemon may be with its own timers, a second long, before it refuses calls with 503; from half of it on, those of accounts with most under way. `off` never refuses for it.",
+        )
+        .or("1s"),
     ],
 };
 

@@ -86,6 +86,7 @@ pub(super) fn settings() -> Settings {
         address: ([127, 0, 0, 1], 0).into(),
         tls: None,
         connections: 100,
+        connection_requests: u32::MAX,
         head_bytes: 16 << 10,
         fields: 100,
         timeouts: Timeouts {
@@ -93,6 +94,7 @@ pub(super) fn settings() -> Settings {
             head: NEVER,
             write_stall: NEVER,
             keep_alive: NEVER,
+            connection_age: None,
         },
         http2: Http2 {
             idle: NEVER,
