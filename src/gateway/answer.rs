@@ -49,7 +49,6 @@ pub(super) fn respond(
 ) -> Response<ReplyBody> {
     let dialect = seen.dialect().unwrap_or(manner.dialect);
     let id = seen.id;
-    let closes = manner.version <= Version::HTTP_11 && (closes || seen.is_last());
     let mut response = match reply {
         Reply::Ours(local, fields) => {
             seen.answers(local.status, None);
@@ -82,7 +81,7 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
-    if closes {
+    if closes && manner.version <= Version::HTTP_11 {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -110,8 +109,7 @@ pub(super) fn refuse(
         now: clock.now(),
     };
     let rendered = render(refusal, &scene, &mut fields);
-    let closes = manner.tunnel || closes(refusal.code) || seen.is_last();
-    if closes && manner.version <= Version::HTTP_11 {
+    if (manner.tunnel || closes(refusal.code)) && manner.version <= Version::HTTP_11 {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(origin) = manner.origin {

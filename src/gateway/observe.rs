@@ -122,11 +122,6 @@ impl Observation {
         });
     }
 
-    /// Whether the connection is closed after this answer, where it is HTTP/1.
-    pub(super) fn is_last(&self) -> bool {
-        self.in_flight.is_last()
-    }
-
     /// Counts it among the calls under way until it ends.
     pub(super) fn enters(&mut self, visit: Visit) {
         self.visit = Some(visit);

@@ -245,7 +245,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An age, a tenth more or less, so that connections that were opened together do not all come again together.
-fn jittered(age: Duration, random: u64) -> Duration {
+pub(super) fn jittered(age: Duration, random: u64) -> Duration {
     let fifth = age / 5;
     let share = u32::try_from(random % 1024).unwrap_or_default();
     age - age / 10 + fifth / 1024 * share

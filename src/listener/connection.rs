@@ -74,13 +74,6 @@ impl InFlight {
         polled
     }
 
-    /// Whether the client's next request has to come on another connection, where this is HTTP/1: the answer has to say
-    /// `Connection: close`.
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.clocks.is_last()
-    }
-
     /// When the request's head was complete.
     #[must_use]
     pub fn arrived(&self) -> Instant {

@@ -8,6 +8,8 @@ use super::level::Level;
 #[derive(Debug)]
 pub(super) struct Gauge {
     used: AtomicU64,
+    /// What is taken beside it, by somebody else's count.
+    beside: AtomicU64,
     limit: AtomicU64,
 }
 
@@ -16,6 +18,7 @@ impl Gauge {
     pub(super) const fn new(limit: u64) -> Self {
         Self {
             used: AtomicU64::new(0),
+            beside: AtomicU64::new(0),
             limit: AtomicU64::new(limit),
         }
     }
@@ -33,7 +36,12 @@ impl Gauge {
     }
 
     pub(super) fn level(&self) -> Level {
-        Level::of(self.used(), self.limit())
+        self.level_at(self.used())
+    }
+
+    /// Notes what is taken beside. Returns whether that is another figure.
+    pub(super) fn beside(&self, taken: u64) -> bool {
+        self.beside.swap(taken, Relaxed) != taken
     }
 
     /// Adds to what is used. Returns whether the level became another.
@@ -49,7 +57,11 @@ impl Gauge {
     }
 
     fn differs(&self, before: u64, after: u64) -> bool {
-        let limit = self.limit();
-        Level::of(before, limit) != Level::of(after, limit)
+        self.level_at(before) != self.level_at(after)
+    }
+
+    fn level_at(&self, used: u64) -> Level {
+        let used = used.saturating_add(self.beside.load(Relaxed));
+        Level::of(used, self.limit())
     }
 }

@@ -35,7 +35,6 @@ struct State {
     most_memory: AtomicU64,
     most_late: AtomicU64,
     /// Levels that are sampled.
-    places: AtomicU8,
     memory: AtomicU8,
     lateness: AtomicU8,
     /// Accounts with calls under way.
@@ -97,7 +96,6 @@ impl Overload {
             connections: Gauge::new(settings.connections),
             most_memory: AtomicU64::new(u64::MAX),
             most_late: AtomicU64::new(u64::MAX),
-            places: AtomicU8::new(0),
             memory: AtomicU8::new(0),
             lateness: AtomicU8::new(0),
             accounts: AtomicU64::new(0),
@@ -238,16 +236,13 @@ impl Overload {
     /// Notes what was sampled: places taken, bytes of memory, and how late timers are.
     pub(super) fn sampled(&self, places: u64, memory: u64, late: Duration) {
         let state = &*self.0;
-        let places = Level::of(places, state.calls.limit());
         let memory = Level::of(memory, state.most_memory.load(Relaxed));
         let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let lateness = lateness(late, state.most_late.load(Relaxed));
-        let mut changed = false;
-        for (kept, level) in [
-            (&state.places, places),
-            (&state.memory, memory),
-            (&state.lateness, lateness),
-        ] {
+        // Calls under way have been counted already.
+        let waiting = places.saturating_sub(state.calls.used());
+        let mut changed = state.calls.beside(waiting);
+        for (kept, level) in [(&state.memory, memory), (&state.lateness, lateness)] {
             changed |= kept.swap(level.number(), Relaxed) != level.number();
         }
         if changed {
@@ -269,8 +264,8 @@ impl Overload {
         } else {
             kept(&state.memory)
         };
-        let timely = kept(&state.places).max(kept(&state.lateness));
-        state.calls.level().max(timely).max(memory)
+        let late = kept(&state.lateness);
+        state.calls.level().max(late).max(memory)
     }
 
     fn shed(&self, why: Shed) -> Shed {
@@ -287,7 +282,6 @@ impl Overload {
         let closing = [
             state.calls.level(),
             state.bodies.level(),
-            kept(&state.places),
             kept(&state.memory),
         ];
         let closing = closing.into_iter().fold(connections, Level::max);

@@ -7,7 +7,7 @@
 //! | calls under way, from their key being known to the end of their answer | `store.in_flight` | with each call |
 //! | bytes of request bodies held in memory | `server.limits.buffered_bodies` | with each piece of a body |
 //! | open connections | `server.limits.connections` | with each connection |
-//! | places in the file of calls under way, those included that wait to be written | `store.in_flight` | [`EVERY`] |
+//! | places of calls that have ended and wait to be written; added to those under way | `store.in_flight` | [`EVERY`] |
 //! | memory of the process | `server.limits.memory` | [`EVERY`] |
 //! | how late timers are, at the least, for a while | `server.timeouts.lateness` | [`EVERY`] |
 //!

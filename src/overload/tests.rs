@@ -41,7 +41,7 @@ fn levels_begin_at_their_percent() {
     // The smallest file of calls under way.
     let at = [54, 55, 58, 59, 60, 61].map(|used| Level::of(used, 64));
     assert_eq!(at, [Calm, Busy, Busy, Scarce, Scarce, Full]);
-    assert_eq!(Level::of(u64::MAX, u64::MAX), Calm);
+    assert_eq!(Level::of(1 << 56, u64::MAX), Calm);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn memory_refuses_calls_only_while_some_are_under_way() {
 }
 
 #[test]
-fn lateness_keeps_connections_and_places_do_not() {
+fn lateness_keeps_connections_and_waiting_records_do_not() {
     let (house, pressure) = house();
     house.sampled(0, 0, Duration::from_millis(499));
     assert_eq!(house.level(), Level::Calm);
@@ -179,6 +179,15 @@ fn lateness_keeps_connections_and_places_do_not() {
     house.sampled(95, 0, CALM);
     assert_eq!((house.level(), house.closes()), (Level::Full, true));
     assert_eq!(house.opens(), Err(Shed::All));
+    // Of these places most are those of the calls themselves.
+    house.sampled(0, 0, CALM);
+    let held = visits(&house, &account(), 50);
+    house.sampled(84, 0, CALM);
+    assert_eq!(house.level(), Level::Calm);
+    let more = house.enter(&account()).unwrap();
+    assert_eq!(house.level(), Level::Busy);
+    drop((held, more));
+    assert_eq!(house.level(), Level::Calm);
 }
 
 #[test]

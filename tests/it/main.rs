@@ -55,8 +55,14 @@ mod kill;
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
+/// One tenant does what it wants, and the others do not notice.
+mod isolation;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
+
+/// Parts of runs that measure.
+mod load;
 
 /// Health, readiness and the pages about problems.
 mod local_pages;
@@ -69,6 +75,9 @@ mod models_list;
 
 /// Prices, budgets and credit: what is refused, held, charged and given back.
 mod money;
+
+/// A house that is nearly full.
+mod overload;
 
 /// Who may use which model on which route.
 mod policy;

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::listener::{
-    Closing, Connection, Drained, Http2, InFlight, Listener, Peer, Settings, Shutdown,
+    Closing, Connection, Drained, Http2, InFlight, Listener, Peer, Pressure, Settings, Shutdown,
     ShutdownHandle, Timeouts, Tuning, Until,
 };
 
@@ -103,6 +103,7 @@ pub(super) fn settings() -> Settings {
         },
         closing: Closing {
             linger: NEVER,
+            pressed: NEVER,
             last_word: NEVER,
             ..Closing::default()
         },
@@ -110,7 +111,11 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn serve(settings: Settings) -> Running {
-    let listener = Listener::bind(settings).unwrap();
+    serve_under(settings, Pressure::default())
+}
+
+pub(super) fn serve_under(settings: Settings, pressure: Pressure) -> Running {
+    let listener = Listener::bind(settings).unwrap().under(pressure);
     let (addr, tuning) = (listener.local_addr(), listener.tuning());
     let (handle, shutdown) = ShutdownHandle::new();
     let seen = Arc::new(Seen::default());
