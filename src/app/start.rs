@@ -198,9 +198,7 @@ impl App {
             serving_admin.spawn(serve_admin(listener, admin, shutdown_admin.clone()));
         }
         watch(&metrics, &store, &clock, (log, overload.clone()));
-        let places = store.ledger().inflight().clone();
-        let places = move || places.taken() as u64;
-        background.spawn(overload.clone().watch(places, shutdown_admin.cut_off()));
+        background.spawn(overload.clone().watch(shutdown_admin.cut_off()));
         let serving = Tasks::default();
         serving.spawn(serve_public(
             listener,

@@ -21,7 +21,7 @@ use crate::{
     domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
     listener::InFlight,
     metering::Receipt,
-    overload::Visit,
+    overload::{Overload, Shed},
     providers::{Dialect, Endpoint},
     refusal::Code,
     store::Outcome,
@@ -34,6 +34,7 @@ pub(super) struct Observer {
     pub(super) log: AccessLog,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
+    pub(super) overload: Overload,
 }
 
 /// One request, from its head to the end of its answer. Dropping it writes the record.
@@ -41,8 +42,6 @@ pub(super) struct Observer {
 pub(super) struct Observation {
     observer: Arc<Observer>,
     in_flight: InFlight,
-    /// Its place among the calls under way.
-    visit: Option<Visit>,
     pub(super) id: RequestId,
     pub(super) at: Timestamp,
     pub(super) arrived: Duration,
@@ -54,6 +53,8 @@ pub(super) struct Observation {
     provider: Option<ProviderId>,
     model: Option<ModelName>,
     stream: bool,
+    /// Whether it counts among the calls under way.
+    let_in: bool,
     status: u16,
     code: Option<Code>,
     receipt: Option<Receipt>,
@@ -96,7 +97,6 @@ impl Observation {
             arrived: observer.clock.elapsed(),
             client,
             in_flight,
-            visit: None,
             method: head.method.clone(),
             words,
             place: None,
@@ -104,6 +104,7 @@ impl Observation {
             provider: None,
             model: None,
             stream: false,
+            let_in: false,
             status: 0,
             code: None,
             receipt: None,
@@ -122,13 +123,19 @@ impl Observation {
         });
     }
 
-    /// Counts it among the calls under way until it ends.
-    pub(super) fn enters(&mut self, visit: Visit) {
-        self.visit = Some(visit);
-    }
-
     pub(super) fn comes_from(&mut self, key: &Arc<Key>) {
         self.key = Some(Arc::clone(key));
+    }
+
+    /// The same, for a call: it counts among those under way until its answer has ended.
+    ///
+    /// # Errors
+    /// Its account has more than its share of them.
+    pub(super) fn calls_from(&mut self, key: &Arc<Key>) -> Result<(), Shed> {
+        self.comes_from(key);
+        self.observer.overload.let_in(&key.account.book)?;
+        self.let_in = true;
+        Ok(())
     }
 
     pub(super) fn asks(&mut self, model: Option<&ModelName>, stream: bool, bytes: u64) {
@@ -263,6 +270,11 @@ impl Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
+        if self.let_in
+            && let Some(key) = &self.key
+        {
+            self.observer.overload.let_out(&key.account.book);
+        }
         self.write();
     }
 }

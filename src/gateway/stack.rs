@@ -44,7 +44,6 @@ pub struct Gateway {
     observer: Arc<Observer>,
     shutdown: Shutdown,
     payments: Option<Arc<dyn Payments>>,
-    overload: Overload,
 }
 
 impl Gateway {
@@ -67,17 +66,24 @@ impl Gateway {
                 log,
                 metrics,
                 clock,
+                overload: Overload::unlimited(),
             }),
             shutdown,
             payments: None,
-            overload: Overload::unlimited(),
         }
     }
 
     /// What calls, bodies and connections are counted by; without one nothing is ever too much.
     #[must_use]
     pub fn under(self, overload: Overload) -> Self {
-        Self { overload, ..self }
+        let observer = Observer {
+            overload,
+            ..(*self.observer).clone()
+        };
+        Self {
+            observer: Arc::new(observer),
+            ..self
+        }
     }
 
     /// Who is told of payments; without one there are no endpoints for them.
@@ -125,7 +131,7 @@ impl Gateway {
         Ok(match reply {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
-                let closes = self.overload.closes();
+                let closes = self.observer.overload.closes();
                 answer::respond(reply, (manner, closes), seen, &self.desk.clock)
             }
             Err(refusal) => {
@@ -179,7 +185,10 @@ impl Gateway {
         if self.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        self.overload.opens().map_err(|_| Code::Overloaded)?;
+        self.observer
+            .overload
+            .opens()
+            .map_err(|_| Code::Overloaded)?;
         let admitted = self.admit(snapshot, seen, head, &destination)?;
         if destination.toll() == Toll::Key
             && destination.route.provider.is_none()
@@ -188,7 +197,10 @@ impl Gateway {
             return list;
         }
 
-        let mut room = self.overload.room(Some(&admitted.caller().account().book));
+        let mut room = self
+            .observer
+            .overload
+            .room(Some(&admitted.caller().account().book));
         let request = (head, unread);
         let (ask, bytes, body) = read(snapshot, seen, &destination, request, &mut room).await?;
         seen.asks(
@@ -262,9 +274,7 @@ impl Gateway {
             seen.client,
             seen.at,
         )?;
-        seen.comes_from(caller.key());
-        let visit = self.overload.enter(&caller.account().book);
-        seen.enters(visit.map_err(|_| over_share())?);
+        seen.calls_from(caller.key()).map_err(|_| over_share())?;
         let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
         rate(subscriber, destination.toll(), clock)
     }
@@ -293,7 +303,7 @@ impl Gateway {
         }
         let payments = self.payments.as_ref().ok_or(Code::RouteNotFound)?;
         let signed = webhook::read(
-            (vendor, snapshot, &self.overload),
+            (vendor, snapshot, &self.observer.overload),
             head,
             unread,
             self.desk.clock.now(),
@@ -329,7 +339,7 @@ impl Gateway {
             snapshot,
             accounts: &self.accounts,
             desk: &self.desk,
-            overload: &self.overload,
+            overload: &self.observer.overload,
             draining: self.shutdown.is_draining(),
         };
         let page = preflight::page(&ground, admitted, seen, head, unread).await?;

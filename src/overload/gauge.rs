@@ -8,8 +8,6 @@ use super::level::Level;
 #[derive(Debug)]
 pub(super) struct Gauge {
     used: AtomicU64,
-    /// What is taken beside it, by somebody else's count.
-    beside: AtomicU64,
     limit: AtomicU64,
 }
 
@@ -18,7 +16,6 @@ impl Gauge {
     pub(super) const fn new(limit: u64) -> Self {
         Self {
             used: AtomicU64::new(0),
-            beside: AtomicU64::new(0),
             limit: AtomicU64::new(limit),
         }
     }
@@ -36,12 +33,7 @@ impl Gauge {
     }
 
     pub(super) fn level(&self) -> Level {
-        self.level_at(self.used())
-    }
-
-    /// Notes what is taken beside. Returns whether that is another figure.
-    pub(super) fn beside(&self, taken: u64) -> bool {
-        self.beside.swap(taken, Relaxed) != taken
+        Level::of(self.used(), self.limit())
     }
 
     /// Adds to what is used. Returns whether the level became another.
@@ -57,11 +49,7 @@ impl Gauge {
     }
 
     fn differs(&self, before: u64, after: u64) -> bool {
-        self.level_at(before) != self.level_at(after)
-    }
-
-    fn level_at(&self, used: u64) -> Level {
-        let used = used.saturating_add(self.beside.load(Relaxed));
-        Level::of(used, self.limit())
+        let limit = self.limit();
+        Level::of(before, limit) != Level::of(after, limit)
     }
 }

@@ -56,14 +56,6 @@ pub enum Shed {
     Body,
 }
 
-/// A call under way; over when dropped.
-#[derive(Debug)]
-#[must_use = "a visit that is dropped is over"]
-pub struct Visit {
-    house: Overload,
-    account: Arc<Book>,
-}
-
 /// An open connection; closed when dropped.
 #[derive(Debug)]
 #[must_use = "a guest that is dropped has left"]
@@ -159,11 +151,11 @@ impl Overload {
         Err(self.shed(Shed::All))
     }
 
-    /// Lets a call of this account in.
+    /// Lets a call of this account in, which ends with [`Self::let_out`].
     ///
     /// # Errors
     /// The account has more than its share of what is scarce.
-    pub fn enter(&self, account: &Arc<Book>) -> Result<Visit, Shed> {
+    pub fn let_in(&self, account: &Book) -> Result<(), Shed> {
         let state = &*self.0;
         let under_way = account.under_way();
         if self.level() >= Level::Scarce {
@@ -181,10 +173,18 @@ impl Overload {
         if state.calls.add(1) {
             self.settle();
         }
-        Ok(Visit {
-            house: self.clone(),
-            account: Arc::clone(account),
-        })
+        Ok(())
+    }
+
+    /// A call that was let in is over.
+    pub fn let_out(&self, account: &Book) {
+        let state = &*self.0;
+        if account.under_way().end() {
+            state.accounts.fetch_sub(1, Relaxed);
+        }
+        if state.calls.sub(1) {
+            self.settle();
+        }
     }
 
     /// Counts a connection.
@@ -233,15 +233,13 @@ impl Overload {
         }
     }
 
-    /// Notes what was sampled: places taken, bytes of memory, and how late timers are.
-    pub(super) fn sampled(&self, places: u64, memory: u64, late: Duration) {
+    /// Notes what was sampled: bytes of memory, and how late timers are.
+    pub(super) fn sampled(&self, memory: u64, late: Duration) {
         let state = &*self.0;
         let memory = Level::of(memory, state.most_memory.load(Relaxed));
         let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let lateness = lateness(late, state.most_late.load(Relaxed));
-        // Calls under way have been counted already.
-        let waiting = places.saturating_sub(state.calls.used());
-        let mut changed = state.calls.beside(waiting);
+        let mut changed = false;
         for (kept, level) in [(&state.memory, memory), (&state.lateness, lateness)] {
             changed |= kept.swap(level.number(), Relaxed) != level.number();
         }
@@ -301,20 +299,6 @@ fn lateness(late: u64, most: u64) -> Level {
         Level::Scarce
     } else {
         Level::Calm
-    }
-}
-
-// === impl Visit ===
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let state = &*self.house.0;
-        if self.account.under_way().end() {
-            state.accounts.fetch_sub(1, Relaxed);
-        }
-        if state.calls.sub(1) {
-            self.house.settle();
-        }
     }
 }
 

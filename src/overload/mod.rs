@@ -7,7 +7,6 @@
 //! | calls under way, from their key being known to the end of their answer | `store.in_flight` | with each call |
 //! | bytes of request bodies held in memory | `server.limits.buffered_bodies` | with each piece of a body |
 //! | open connections | `server.limits.connections` | with each connection |
-//! | places of calls that have ended and wait to be written; added to those under way | `store.in_flight` | [`EVERY`] |
 //! | memory of the process | `server.limits.memory` | [`EVERY`] |
 //! | how late timers are, at the least, for a while | `server.timeouts.lateness` | [`EVERY`] |
 //!
@@ -34,7 +33,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use house::{Figures, Guest, Overload, Shed, Visit};
+pub use house::{Figures, Guest, Overload, Shed};
 pub use level::Level;
 pub use memory::{available, limit as memory_limit};
 pub use room::Room;

@@ -41,8 +41,8 @@ impl Lateness {
 }
 
 impl Overload {
-    /// Looks until `end`. `places` gives how many places of calls under way are taken.
-    pub async fn watch(self, places: impl Fn() -> u64 + Send + 'static, end: Until) {
+    /// Looks until `end`.
+    pub async fn watch(self, end: Until) {
         let resident = Resident::open();
         let mut lateness = Lateness::default();
         let mut said = Said::default();
@@ -57,7 +57,7 @@ impl Overload {
             let late = lateness.note(now.saturating_duration_since(due));
             due = now + EVERY;
             let memory = resident.as_ref().and_then(Resident::bytes);
-            self.sampled(places(), memory.unwrap_or(0), late);
+            self.sampled(memory.unwrap_or(0), late);
             said.say(self.level(), now);
         }
     }

@@ -256,7 +256,7 @@ pub(crate) static STORE: Section = Section {
                 least: 64,
                 most: 1 << 20,
             },
-            "Calls that may be under way at once; beyond it, calls are refused with 503. Each has a kilobyte beside the store, reserved at the start, so that a killed daemon loses none.",
+            "Calls that may be under way at once. From 92 % of them on, accounts with more than their share get no new ones, from 95 % on nobody does: 503. Each has a kilobyte beside the store, reserved at the start, so that a killed daemon loses none.",
         )
         .or("16384"),
     ],

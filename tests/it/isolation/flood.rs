@@ -197,7 +197,7 @@ async fn the_others_get_every_answer_while_one_floods_streams_slowly_and_sends_j
         gateway.nothing_held(key).await;
         let limits = gateway.limits(key).await;
         let requests = limits["limits"].as_array().unwrap().iter();
-        let mut requests = requests.filter(|limit| limit["unit"] == "requests");
+        let mut requests = requests.filter(|limit| limit["kind"] == "quota");
         assert_eq!(requests.next().unwrap()["used"], 2 * ROUNDS);
     }
     gateway.nothing_held(LOUD).await;
@@ -210,7 +210,7 @@ async fn the_others_get_every_answer_while_one_floods_streams_slowly_and_sends_j
     assert_eq!(sent("quiet"), QUIET.len() * 2 * ROUNDS);
     let recorded = gateway.limits(LOUD).await["limits"].clone();
     let mut requests = recorded.as_array().unwrap().iter();
-    let used = requests.find(|limit| limit["unit"] == "requests").unwrap()["used"].clone();
+    let used = requests.find(|limit| limit["kind"] == "quota").unwrap()["used"].clone();
     assert_eq!(used, sent(LOUD));
     served(&gateway.chat(LOUD, CHAT).send().await);
     gateway.stop().await;

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use super::STREAM;
 use crate::{
@@ -144,19 +144,26 @@ async fn transcript(beside: bool) -> Vec<String> {
         drop(left);
         lines.push(shown(&answer));
     }
+    // A's own rate has nothing left for questions.
+    gateway.pass(Duration::from_secs(60));
     gateway.nothing_held(A).await;
+    gateway.pass(Duration::from_secs(60));
     lines.push(gateway.limits(A).await.to_string());
     let page = gateway
         .admin("GET", "/admin/v1/calls?account=a")
         .send()
         .await;
+    let mut calls = Vec::new();
     for mut call in page.value()["data"].as_array().unwrap().clone() {
         // Times are the machine's.
         for time in ["queue_ms", "first_byte_ms", "total_ms"] {
             call.as_object_mut().unwrap().remove(time);
         }
-        lines.push(nameless(&call.to_string()));
+        calls.push(nameless(&call.to_string()));
     }
+    // The clock stands still, so their order is that of their ids.
+    calls.sort();
+    lines.extend(calls);
     gateway.stop().await;
     lines
 }

@@ -14,6 +14,9 @@ mod goodput;
 /// The three levels.
 mod levels;
 
+/// A limit of memory, and everything that costs some; longer on demand.
+mod memory;
+
 /// Accounts `a`, `b` and `c` on one plan, each with a key of its own.
 const ACCOUNTS: &str = "\
 plans: {p: {rate_limits: {concurrent_requests: 1000}}}
