@@ -36,3 +36,6 @@ pub(super) fn tell(house: &overload::Overload, metrics: &Metrics) {
     metrics.overload(level.number(), bodies);
     metrics.shed([shed_all, shed_share, shed_body]);
 }
+
+#[cfg(test)]
+mod tests;

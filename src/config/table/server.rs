@@ -170,9 +170,9 @@ static TIMEOUTS: Section = Section {
                 zero: true,
                 never: Some("off"),
             },
-            "How late the daemon may be with its own timers, a second long, before it refuses calls with 503; from half of it on, those of accounts with most under way. `off` never refuses for it.",
+            "How late the daemon may be with its own timers, four times in a row, before it refuses calls with 503; from half of it on, those of accounts with most under way. `off` never refuses for it.",
         )
-        .or("1s"),
+        .or("2s"),
     ],
 };
 
