@@ -1,11 +1,12 @@
 //! Connections that have lived long enough: by age, by requests, and because others are short of them.
 
-use std::{future::poll_fn, time::Duration};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::task::JoinSet;
 
 use super::harness::{SOON, answer, get, reaches, rest, send, serve, settings, within};
 use crate::listener::{
@@ -74,10 +75,8 @@ async fn http2_says_goaway_at_its_age_and_finishes_its_streams() {
         sender.send_request(request)
     };
     let asked = request();
-    let driven =
-        tokio::spawn(
-            async move { poll_fn(|cx| std::pin::Pin::new(&mut connection).poll(cx)).await },
-        );
+    let mut driven = JoinSet::new();
+    driven.spawn(async move { poll_fn(|cx| Pin::new(&mut connection).poll(cx)).await });
     reaches(&running.seen.calls, 1).await;
     // The server ends the connection by itself, once the stream is over, which is after its age.
     let mut idle = running.connect().await;
@@ -85,9 +84,10 @@ async fn http2_says_goaway_at_its_age_and_finishes_its_streams() {
     rest(&mut idle).await;
     running.seen.go.notify_one();
     let answered = within(asked).await.unwrap();
-    let body = within(answered.into_body().collect()).await.unwrap();
-    assert_eq!(body.to_bytes(), "waited");
-    within(driven).await.unwrap().unwrap();
+    let body = within(answered.into_body().frame()).await.unwrap();
+    assert_eq!(body.unwrap().into_data().unwrap(), "waited");
+    let ended = within(driven.join_next()).await.unwrap();
+    ended.unwrap().unwrap();
     assert!(within(request()).await.is_err());
 }
 
