@@ -28,7 +28,7 @@ fn ages_differ_by_a_tenth() {
     assert!(most > Duration::from_secs(3959) && most < Duration::from_secs(3960));
     assert_eq!(jittered(hour, 1024), jittered(hour, 0));
     // And not all alike, in the end.
-    let retires = |_| Clocks::start(&Settings::clone(&aged())).retires().unwrap();
+    let retires = |_| Clocks::start(&aged()).retires().unwrap();
     let mut ages: Vec<_> = (0..64).map(retires).collect();
     ages.dedup();
     assert!(ages.len() > 1);
