@@ -154,6 +154,7 @@ fn compile(
         },
         notifications: notifications?,
         drain: server.drain,
+        overload: server.overload,
         log: server::log(root.section("log")?)?,
         blank: false,
         warnings: Vec::new(),

@@ -45,10 +45,10 @@ impl Manner {
     }
 }
 
-/// Gives an answer its fields and its observation.
+/// Gives an answer its fields and its observation. Where it `closes`, its connection is not kept.
 pub(super) fn respond(
     reply: Reply,
-    manner: Manner,
+    (manner, closes): (Manner, bool),
     mut seen: Observation,
     clock: &Clock,
 ) -> Response<ReplyBody> {
@@ -86,6 +86,11 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
+    if closes && manner.version <= Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(origin) = manner.origin {
         headers::expose(origin, response.headers_mut());
     }

@@ -67,8 +67,14 @@ mod ledger;
 /// Bounds of connections and requests, and peers that take their time.
 mod limits;
 
+/// One tenant does what it wants, and the others do not notice.
+mod isolation;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
+
+/// Parts of runs that measure.
+mod load;
 
 /// Health, readiness and the pages about problems.
 mod local_pages;
@@ -85,6 +91,9 @@ mod money;
 /// What whoever runs it does to it, and what its machine does.
 #[cfg(target_os = "linux")]
 mod operations;
+
+/// A house that is nearly full.
+mod overload;
 
 /// Who may use which model on which route.
 mod policy;
