@@ -72,7 +72,7 @@ fn one_by_one(fields: &[(HeaderName, HeaderValue)], uri: &Uri) -> Result<Vec<u8>
         let value = value.as_bytes().to_vec();
         if *name == FIELDS[0].1 {
             let scheme = value.get(..7).unwrap_or_default();
-            let bearer = scheme.to_ascii_lowercase() == b"bearer ";
+            let bearer = scheme.eq_ignore_ascii_case(b"bearer ");
             all.insert(if bearer {
                 value[7..].trim_ascii().to_vec()
             } else {

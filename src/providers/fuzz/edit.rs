@@ -58,7 +58,7 @@ fn check(
 
     let expected = wanted
         .model
-        .or(ask.model.as_ref().map(|model| model.as_str()));
+        .or_else(|| ask.model.as_ref().map(|model| model.as_str()));
     assert_eq!(again.model.as_ref().map(|model| model.as_str()), expected);
     assert_eq!((again.stream, again.answers), (ask.stream, ask.answers));
     if wanted.include_usage {

@@ -157,7 +157,8 @@ impl Figures {
         let seconds = most(&["prompt_audio_seconds"], Vec::new()).unwrap_or(0);
         let pages = most(&["pages_processed"], Vec::new()).unwrap_or(0);
 
-        let output = output.or((endpoint == Endpoint::Embeddings).then_some(0));
+        let none = (endpoint == Endpoint::Embeddings).then_some(0);
+        let output = output.or(none);
         let Some((input, output)) = input.zip(output) else {
             return (None, self.odd || !self.ends.is_empty());
         };

@@ -21,7 +21,7 @@ pub(crate) fn usage(data: &[u8]) {
         return;
     };
     let frame = Bytes::copy_from_slice(document);
-    let observed = whole(endpoint, Encoding::Identity, &[frame.clone()]);
+    let observed = whole(endpoint, Encoding::Identity, std::slice::from_ref(&frame));
     sensible(&observed, document);
     if let Some(members) = second::members(document).filter(|_| second::depth(document) <= DEPTH) {
         let (expected, suspect) = Figures::of(&members).expected(endpoint);
