@@ -1,6 +1,6 @@
 //! What Faregate reads of a body, compared with what Python's `json` and Node's `JSON.parse` read of the same bytes.
 //!
-//! `cargo +stable run --release --example differential -- [bodies] [seed]`, in `fuzz/`. Bodies come from the corpus of
+//! `cargo run --release --example differential -- [bodies] [seed]`, in `fuzz/`. Bodies come from the corpus of
 //! the target `json`, from a grammar, and from changes to both; every difference is printed, and is a failure.
 
 mod bodies;

@@ -1,6 +1,6 @@
 //! What must hold of request targets: a path that passes means the same to everybody, and goes one way only.
 
-use http::{Method, Request, request::Parts, uri::PathAndQuery};
+use http::{Method, Request, Uri, request::Parts, uri::PathAndQuery};
 use percent_encoding::percent_decode;
 
 use super::{
@@ -39,13 +39,13 @@ pub(crate) fn target(data: &[u8]) {
         return;
     };
     plain(text);
-    let Ok(target) = PathAndQuery::try_from(target) else {
+    let Ok(target) = Uri::try_from(target) else {
         return;
     };
     plain(target.path());
     let mut head = Request::new(()).into_parts().0;
     head.method = METHODS[usize::from(*first) % METHODS.len()].clone();
-    head.uri = target.into();
+    head.uri = target;
     let base = BASES[usize::from(*first >> 2) % BASES.len()];
     named(head.uri.path());
     if vet::target(&head).is_ok() {

@@ -6,9 +6,12 @@ use super::{
     addressed, edit,
     second::{self, Member},
 };
-use crate::providers::{
-    Ask, AskError, Endpoint,
-    json::{DEPTH, Fault, Reader},
+use crate::{
+    domain::ModelName,
+    providers::{
+        Ask, AskError, Endpoint,
+        json::{DEPTH, Fault, Reader},
+    },
 };
 
 /// Members that must be there once, in their own case.
@@ -145,8 +148,10 @@ fn agrees(ask: &Ask, endpoint: Endpoint, members: &[Member<'_>]) {
 
 /// Whether there is what an error says.
 fn deserved(error: &AskError, members: &[Member<'_>]) {
+    // Of several copies the first is read first.
     let options = || {
-        let options = value(members, "stream_options")?;
+        let named = |(name, _): &&Member<'_>| name.as_deref() == Some("stream_options");
+        let (_, options) = members.iter().find(named)?;
         second::members(options.as_bytes())
     };
     match error {
@@ -159,16 +164,17 @@ fn deserved(error: &AskError, members: &[Member<'_>]) {
         }
         AskError::WrongType { member, .. } if member.ends_with(INCLUDE) => {
             let options = options().expect("the options are an object");
-            let include = value(&options, INCLUDE).expect("it is there");
-            assert!(!matches!(include, "true" | "false" | "null"));
+            let mut copies = options.iter().filter(|(name, _)| folds(name, INCLUDE));
+            assert!(copies.any(|(_, include)| !matches!(*include, "true" | "false" | "null")));
         }
         AskError::WrongType { member, .. } => {
             let mut copies = members.iter().filter(|(name, _)| folds(name, member));
             assert!(copies.any(|(_, value)| !right(member, value)), "{member}");
         }
         AskError::ModelName(_) => {
-            let model = value(members, "model").and_then(second::text);
-            assert!(crate::domain::ModelName::parse(&model.expect("a text")).is_err());
+            let copies = members.iter().filter(|(name, _)| folds(name, "model"));
+            let mut names = copies.filter_map(|(_, value)| second::text(value));
+            assert!(names.any(|name| ModelName::parse(&name).is_err()));
         }
         other => assert!(*other == AskError::ModelMissing, "{other}"),
     }

@@ -18,7 +18,10 @@ pub(super) fn is_document(text: &[u8]) -> bool {
 
 /// The members of a document that is an object, in their order.
 pub(super) fn members(text: &[u8]) -> Option<Vec<Member<'_>>> {
-    let Members(members) = serde_json::from_slice(text).ok()?;
+    // Names that are read as bytes may have control characters, which a document has not.
+    let Members(members) = serde_json::from_slice(text)
+        .ok()
+        .filter(|_| is_document(text))?;
     Some(members)
 }
 
