@@ -44,9 +44,11 @@ fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<()
     if json {
         show::json(terminal, &json!(verified))?;
     } else {
+        let (calls, entries) = (verified.calls, verified.entries);
+        let call = if calls == 1 { "call" } else { "calls" };
+        let entry = if entries == 1 { "entry" } else { "entries" };
         terminal.result(format_args!(
-            "Read {} calls and {} entries. Difference: {difference} USD.\n",
-            verified.calls, verified.entries
+            "Read {calls} {call} and {entries} {entry}. Difference: {difference} USD.\n"
         ))?;
         if !verified.problems.is_empty() {
             terminal.result(format_args!("\n{}", problems(&verified, terminal.bold())))?;

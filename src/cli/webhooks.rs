@@ -81,7 +81,7 @@ fn said(id: &str, replayed: &Value) -> String {
 fn list(page: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let events = page["data"].as_array().cloned().unwrap_or_default();
     if events.is_empty() {
-        return terminal.result("no payment events\n");
+        return terminal.result("No payment events.\n");
     }
     let columns = ["RECEIVED", "EVENT", "TYPE", "STATUS", "ACCOUNT", "WHY"];
     let mut table = Table::new(&columns, terminal.bold());

@@ -1,6 +1,6 @@
 //! What hyper leaves to us of a request's head: sizes, characters, the host, framing.
 
-use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts, uri::Scheme};
 
 use super::{BodyLimits, path};
 use crate::refusal::{Code, Detail, Refusal};
@@ -74,8 +74,13 @@ fn host(head: &Parts) -> Result<(), Refusal> {
     }
 }
 
-/// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings.
+/// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings; and no scheme
+/// but HTTP's own (RFC 9110 §4.2), which HTTP/2 and an absolute target name.
 pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
+    let foreign = |scheme: &Scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS;
+    if head.uri.scheme().is_some_and(foreign) {
+        return Err(Code::InvalidTarget.into());
+    }
     let Some(target) = head.uri.path_and_query() else {
         return Err(Code::InvalidTarget.into());
     };

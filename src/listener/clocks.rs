@@ -31,6 +31,8 @@ const YOUNG: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Clocks {
     accepted: Instant,
+    /// How long a head may take.
+    head: Duration,
     /// When the request head that is arriving, or the first one, must be complete.
     head_due: AtomicU64,
     /// Since when a write or a flush waits for the client.
@@ -49,8 +51,12 @@ pub(super) struct Clocks {
     calling: AtomicBool,
     /// HTTP/2: the progress of the stream whose `call` has just returned.
     progress: Mutex<Option<Arc<Progress>>>,
+    /// HTTP/2: the number of the head that has begun and is not complete, or [`NEVER`].
+    head_open: AtomicU64,
     heads: AtomicU32,
     young_resets: AtomicU32,
+    /// HTTP/2: the client sends little else than frames that ask for nothing.
+    idle_flood: AtomicBool,
     /// Where the stream wrapper puts the stream when hyper lets go of it.
     returned: Mutex<Option<Stream>>,
 }
@@ -60,6 +66,7 @@ impl Clocks {
     pub(super) fn start(head: Duration) -> Self {
         Self {
             accepted: Instant::now(),
+            head,
             head_due: AtomicU64::new(micros(head)),
             stalled: AtomicU64::new(NEVER),
             active: AtomicU64::new(0),
@@ -69,38 +76,68 @@ impl Clocks {
             ended: AtomicBool::new(false),
             calling: AtomicBool::new(false),
             progress: Mutex::new(None),
+            head_open: AtomicU64::new(NEVER),
             heads: AtomicU32::new(0),
             young_resets: AtomicU32::new(0),
+            idle_flood: AtomicBool::new(false),
             returned: Mutex::new(None),
         }
     }
 
     // --- what happens ---
 
-    /// Bytes were read. Outside an exchange these are the first or further bytes of a head, which then has `head`
-    /// from here to be complete; `None` where bytes say nothing about heads (HTTP/2 after the first). A head whose first
-    /// bytes came while the last request was under way is bounded by the time of idleness instead: no better for the
-    /// client than sending nothing.
-    pub(super) fn bytes_arrived(&self, head: Option<Duration>) {
+    /// HTTP/1: bytes were read. Outside an exchange these are the first or further bytes of a head, which has to be
+    /// complete in time from here. A head whose first bytes came while the last request was under way is bounded by the
+    /// time of idleness instead: no better for the client than sending nothing.
+    pub(super) fn bytes_arrived(&self) {
         if self.busy.load(Relaxed) {
             return;
         }
         self.unread.store(true, Relaxed);
-        if let Some(head) = head
-            && self.head_due.load(Relaxed) == NEVER
-        {
-            self.head_due
-                .store(self.now().saturating_add(micros(head)), Relaxed);
+        if self.head_due.load(Relaxed) == NEVER {
+            self.head_due_from_now();
         }
+    }
+
+    /// HTTP/2: frames were read, which leave a head `open` or none, whatever streams are under way. Each has its time, the
+    /// first of a connection from the accept.
+    pub(super) fn frames_arrived(&self, open: Option<u32>, flood: bool) {
+        if !self.busy.load(Relaxed) {
+            self.unread.store(true, Relaxed);
+        }
+        if flood {
+            self.idle_flood.store(true, Relaxed);
+        }
+        let number = open.map_or(NEVER, u64::from);
+        if self.head_open.load(Relaxed) == number {
+            return;
+        }
+        self.head_open.store(number, Relaxed);
+        if self.heads.load(Relaxed) == 0 {
+            return;
+        }
+        match open {
+            Some(_) => self.head_due_from_now(),
+            None => self.head_due.store(NEVER, Relaxed),
+        }
+    }
+
+    fn head_due_from_now(&self) {
+        let due = self.now().saturating_add(micros(self.head));
+        self.head_due.store(due, Relaxed);
     }
 
     pub(super) fn end_arrived(&self) {
         self.ended.store(true, Relaxed);
     }
 
-    /// A request head is complete.
+    /// A request head is complete. Over HTTP/2 the next may have begun by now.
     pub(super) fn head_arrived(&self, with_body: bool) {
-        self.head_due.store(NEVER, Relaxed);
+        if self.head_open.load(Relaxed) == NEVER {
+            self.head_due.store(NEVER, Relaxed);
+        } else if self.heads.load(Relaxed) == 0 {
+            self.head_due_from_now();
+        }
         self.busy.store(true, Relaxed);
         self.unread.store(with_body, Relaxed);
         self.heads.fetch_add(1, Relaxed);
@@ -182,8 +219,12 @@ impl Clocks {
         self.unread.load(Relaxed) && !self.ended.load(Relaxed)
     }
 
-    /// Whether the client takes back most of what it asks, which costs it nothing and us a lot.
+    /// Whether the client takes back most of what it asks, or asks for nothing all the time: either costs it nothing and
+    /// us a lot.
     pub(super) fn is_flooded(&self) -> bool {
+        if self.idle_flood.load(Relaxed) {
+            return true;
+        }
         let young = self.young_resets.load(Relaxed);
         young >= YOUNG_RESETS && young > self.heads.load(Relaxed) / 2
     }

@@ -5,13 +5,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{clocks::Clocks, stream::Stream};
+use super::{clocks::Clocks, frames::Frames, stream::Stream};
 
 #[derive(Debug)]
 pub(super) struct Io {
@@ -20,8 +19,8 @@ pub(super) struct Io {
     /// What was read to learn the protocol.
     prefix: Bytes,
     clocks: Arc<Clocks>,
-    /// How long a head may take from its first byte; `None` where bytes do not show the start of one.
-    head: Option<Duration>,
+    /// HTTP/2's frames; HTTP/1 has none.
+    frames: Option<Frames>,
 }
 
 impl Io {
@@ -29,13 +28,13 @@ impl Io {
         stream: Stream,
         prefix: Bytes,
         clocks: Arc<Clocks>,
-        head: Option<Duration>,
+        frames: Option<Frames>,
     ) -> Self {
         Self {
             stream: Some(stream),
             prefix,
             clocks,
-            head,
+            frames,
         }
     }
 
@@ -64,8 +63,8 @@ impl AsyncRead for Io {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        let before = buf.filled().len();
         if self.prefix.is_empty() {
-            let before = buf.filled().len();
             ready!(self.stream()?.poll_read(cx, buf))?;
             if buf.filled().len() == before {
                 self.clocks.end_arrived();
@@ -75,7 +74,14 @@ impl AsyncRead for Io {
             let taken = self.prefix.len().min(buf.remaining());
             buf.put_slice(&self.prefix.split_to(taken));
         }
-        self.clocks.bytes_arrived(self.head);
+        let Self { frames, clocks, .. } = &mut *self;
+        match frames {
+            None => clocks.bytes_arrived(),
+            Some(frames) => {
+                let open = frames.read(buf.filled().get(before..).unwrap_or_default());
+                clocks.frames_arrived(open, frames.is_flood());
+            }
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -3,8 +3,8 @@
 //! Rank 2. Generic over the service. Must not know what it serves.
 //!
 //! The way of a connection: [`Listener::bind`] takes the address, the accept loop takes a permit and then a connection,
-//! `session` does the handshake and learns the protocol, hyper parses and writes, `drive` polls hyper together with
-//! the clocks that hyper lacks, and `farewell` closes so that the last answer arrives.
+//! `session` does the handshake and learns the protocol, hyper parses and writes, `frames` reads along with HTTP/2,
+//! `drive` polls hyper together with the clocks that hyper lacks, and `farewell` closes so that the last answer arrives.
 
 mod accept;
 mod bind;
@@ -13,6 +13,7 @@ mod connection;
 mod descriptors;
 mod drive;
 mod farewell;
+mod frames;
 mod io;
 mod protocol;
 mod session;

@@ -22,6 +22,7 @@ use super::{
     connection::Peer,
     drive::{End, Limits, drive},
     farewell,
+    frames::Frames,
     io::Io,
     protocol::{self, Version, negotiated, sniff},
     settings::Settings,
@@ -88,8 +89,8 @@ where
         shutdown,
     } = &*shared;
     let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
-    let head = (version == Version::Http1).then_some(settings.timeouts.head);
-    let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), head));
+    let frames = (version == Version::Http2).then(Frames::new);
+    let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), frames));
     let end = match version {
         Version::Http1 => {
             let connection = http1.serve_connection(io, service);

@@ -11,6 +11,9 @@ pub(super) const LINE_BYTES: usize = 16 << 10;
 /// A field is never longer, escapes included; a longer one ends with `…`.
 pub(super) const FIELD_BYTES: usize = 1 << 10;
 
+/// What ends a field that was cut.
+const ELLIPSIS: char = '…';
+
 /// Room for `,"truncated":true}` and the line feed.
 const TAIL_BYTES: usize = 24;
 
@@ -141,31 +144,51 @@ impl<'b> Escaped<'b> {
     }
 }
 
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            if self.left == 0 {
-                return Ok(());
-            }
-            let before = self.line.len();
-            match character {
-                '"' | '\\' if self.json => self.line.extend(['\\', character]),
-                c if hidden(c) && self.json => {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        write!(self.line, "\\u{unit:04x}")?;
-                    }
+impl Escaped<'_> {
+    /// The bytes at the front of `text` that stand for themselves: most texts are nothing else, and are copied at once.
+    fn plain(&self, text: &str) -> usize {
+        let plain =
+            |byte: &u8| matches!(byte, b' '..=b'~') && !(self.json && matches!(byte, b'"' | b'\\'));
+        let length = text.bytes().take_while(plain).count();
+        length.min(self.left.saturating_sub(ELLIPSIS.len_utf8()))
+    }
+
+    /// One character, or the end of the field.
+    fn character(&mut self, character: char) -> fmt::Result {
+        let before = self.line.len();
+        match character {
+            '"' | '\\' if self.json => self.line.extend(['\\', character]),
+            c if hidden(c) && self.json => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(self.line, "\\u{unit:04x}")?;
                 }
-                c if hidden(c) => write!(self.line, "\\u{{{:x}}}", u32::from(c))?,
-                c => self.line.push(c),
             }
-            // Three bytes are kept for the ellipsis.
-            if self.line.len() - before + '…'.len_utf8() > self.left {
-                self.line.truncate(before);
-                self.line.push('…');
-                self.left = 0;
-            } else {
-                self.left -= self.line.len() - before;
+            c if hidden(c) => write!(self.line, "\\u{{{:x}}}", u32::from(c))?,
+            c => self.line.push(c),
+        }
+        // Bytes are kept for the ellipsis.
+        if self.line.len() - before + ELLIPSIS.len_utf8() > self.left {
+            self.line.truncate(before);
+            self.line.push(ELLIPSIS);
+            self.left = 0;
+        } else {
+            self.left -= self.line.len() - before;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, mut text: &str) -> fmt::Result {
+        while self.left > 0 && !text.is_empty() {
+            let (plain, rest) = text.split_at(self.plain(text));
+            self.line.push_str(plain);
+            self.left -= plain.len();
+            let mut characters = rest.chars();
+            if let Some(character) = characters.next() {
+                self.character(character)?;
             }
+            text = characters.as_str();
         }
         Ok(())
     }

@@ -15,6 +15,13 @@ use super::format::Style;
 /// Lines that wait for the writer, in bytes; what comes on top is dropped and counted.
 const QUEUE_BYTES: usize = 1 << 20;
 
+/// The first of some lines waits so long for others, so that the threads that serve requests wake the writer a hundred
+/// times a second and not once for each line.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// So many bytes wait no longer.
+const BATCH_BYTES: usize = 64 << 10;
+
 /// How long the last lines may take when the process ends.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -70,10 +77,11 @@ impl Sink {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let asleep = queue.lines.is_empty();
+        let before = queue.lines.len();
         queue.lines.extend_from_slice(line);
+        let filled = before < BATCH_BYTES && queue.lines.len() >= BATCH_BYTES;
         drop(queue);
-        if asleep {
+        if before == 0 || filled {
             self.0.changed.notify_one();
         }
     }
@@ -108,6 +116,11 @@ impl Shared {
             if queue.lines.is_empty() {
                 return;
             }
+            let grows = |queue: &mut Queue| !queue.closed && queue.lines.len() < BATCH_BYTES;
+            (queue, _) = self
+                .changed
+                .wait_timeout_while(queue, GATHER, grows)
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut queue.lines, &mut batch);
             queue.writing = true;
             drop(queue);

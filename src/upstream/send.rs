@@ -252,6 +252,14 @@ impl Upstream {
         if !head::to_client(&mut head.headers) {
             lease.make_last();
         }
+        // RFC 9110 §8.6 forbids a length with the one, and lets the other go without: neither has a body, and a client that
+        // believed the length would wait for the next answer's bytes.
+        if matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        ) {
+            head.headers.remove(CONTENT_LENGTH);
+        }
         let clock = BodyClock::new(self.settings.timeouts.idle, end);
         let body = UpstreamBody::new(incoming, clock, lease, progress);
         Ok(Response::from_parts(head, body))

@@ -49,6 +49,9 @@ mod heartbeat;
 /// Many calls on one connection.
 mod http2;
 
+/// HTTP/2 frame by frame.
+mod http2_wire;
+
 /// The program is killed at any moment, and nothing is lost.
 mod kill;
 

@@ -21,16 +21,19 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
-use crate::harness::{Gateway, KEY, Upstream, house, within};
+use crate::harness::{Gateway, KEY, LIMITED, Upstream, house, within};
+
+/// In place of a name: 127.0.0.1, years ago.
+const EXPIRED: &str = "expired";
 
 /// An authority of the test's own, and its files.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -42,15 +45,36 @@ impl Authority {
         authority
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A certificate for `name`, and its key, both as PEM.
     fn certificate(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        if name == EXPIRED {
+            params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        }
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// What accepts for `name` in a provider's place.
+    pub(crate) fn acceptor(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
+        let (certificate, key) = self.certificate(name);
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// The `server` section of a gateway with a certificate of this authority.
@@ -187,18 +211,7 @@ async fn an_early_refusal_arrives_through_tls() {
 
 /// A provider behind TLS with a certificate for `name`, and its port.
 async fn provider(authority: &Authority, name: &str, protocols: &[&str]) -> u16 {
-    let (certificate, key) = authority.certificate(name);
-    let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = authority.acceptor(name, protocols);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -247,20 +260,27 @@ async fn a_provider_that_nobody_vouches_for_gets_nothing() {
     let theirs = format!(", ca: {}", other.file("ca.pem").display());
     let ours = format!(", ca: {}", authority.file("ca.pem").display());
     for (name, ca) in [
-        // Another authority's, the system's, and another host's name.
+        // Another authority's, the system's, another host's name, and one that is no longer true.
         ("127.0.0.1", theirs.as_str()),
         ("127.0.0.1", ""),
         ("elsewhere.example", ours.as_str()),
+        (EXPIRED, ours.as_str()),
     ] {
         let port = provider(&authority, name, &["http/1.1"]).await;
         let gateway = Gateway::start(&house(&format!("https://127.0.0.1:{port}"), ca)).await;
-        let answer = gateway.chat(KEY, r#"{"model":"m"}"#).send().await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code().as_str()),
-            (502, "upstream_tls")
-        );
-        let call = &gateway.calls(1).await[0];
-        assert_eq!(call["outcome"], "upstream_failed");
+        for body in [r#"{"model":"m"}"#, r#"{"model":"m","stream":true}"#] {
+            let answer = gateway.chat(LIMITED, body).send().await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (502, "upstream_tls"),
+                "{name}"
+            );
+        }
+        for call in gateway.calls(2).await {
+            assert_eq!(call["outcome"], "upstream_failed");
+            assert_eq!(call["tokens"]["input"], 0, "{call}");
+        }
+        gateway.nothing_held(LIMITED).await;
         gateway.stop().await;
     }
 }

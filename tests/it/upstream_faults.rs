@@ -2,6 +2,10 @@
 //! that everything held goes back.
 
 mod broken;
+mod half_closed;
+mod heads;
+mod multiplexed;
+mod nasty;
 mod refused;
 mod silent;
 mod statuses;
@@ -22,13 +26,26 @@ struct Told {
     used: (u64, u64),
 }
 
+/// A gateway before the provider at `url`, and before one without faults that has the model `ok`.
+async fn start(url: &str, options: &str) -> Gateway {
+    let fine = Upstream::answering("200 OK", "{}").await.url();
+    let provider = format!(
+        "providers:\n  fine: {{kind: openai, base_url: \"{fine}/v1\", api_key: sk-upstream}}"
+    );
+    let model = "models:\n  ok: {provider: fine, context_window: 100000, max_output_tokens: 5000}";
+    let yaml = house(url, options).replacen("providers:", &provider, 1);
+    Gateway::start(&yaml.replacen("models:", model, 1)).await
+}
+
 /// Sends one chat to `url` and waits until all of it is settled.
 async fn chat(url: &str, options: &str, body: &str) -> Told {
-    let gateway = Gateway::start(&house(url, options)).await;
+    let gateway = start(url, options).await;
     let answer = gateway.chat(LIMITED, body).send().await;
     told(gateway, answer).await
 }
 
+/// Waits until a call is settled, and checks what has to hold after every fault: nothing is held, no secret is told, and
+/// the next call, to another provider, is answered.
 async fn told(gateway: Gateway, answer: Answer) -> Told {
     let call = gateway.calls(1).await.remove(0);
     gateway.nothing_held(LIMITED).await;
@@ -40,6 +57,9 @@ async fn told(gateway: Gateway, answer: Answer) -> Told {
     };
     let used = (used("requests"), used("tokens"));
     let record = gateway.records(1).await;
+    let next = gateway.chat(LIMITED, r#"{"model":"ok"}"#).send().await;
+    assert_eq!((next.status.as_u16(), next.text()), (200, "{}"));
+    gateway.tells_no_secret().await;
     gateway.stop().await;
     Told {
         answer,

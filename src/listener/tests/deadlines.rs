@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::harness::{SOON, answer, get, reaches, rest, send, serve, settings, within};
 use crate::listener::Settings;
@@ -246,4 +246,78 @@ async fn an_http2_stream_that_waits_for_the_service() {
     }
     assert_eq!(text, b"startcut");
     drop(stalled);
+}
+
+const BEGINNING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// HEADERS of a GET for `http://x/wait`, the flags and the stream of which are given.
+fn waiting(flags: u8, stream: u8) -> Vec<u8> {
+    let mut frame = vec![0, 0, 12, 1, flags, 0, 0, 0, stream];
+    // :method, :scheme and :authority from the static table, and :path as a literal.
+    frame.extend([0x82, 0x86, 0x41, 1, b'x', 0x44, 5]);
+    frame.extend(b"/wait");
+    frame
+}
+
+#[tokio::test]
+async fn a_later_head_without_its_continuation() {
+    for deadline in LADDER {
+        let running = serve(hasty(|s| s.timeouts.head = deadline));
+        let mut client = running.connect().await;
+        send(&mut client, [BEGINNING, &waiting(5, 1)].concat()).await;
+        // Where the first head was late already, there is no second.
+        let first = async { reaches(&running.seen.calls, 1).await };
+        let ends = async { while let Ok(1..) = client.read_buf(&mut Vec::new()).await {} };
+        let in_time = tokio::select! { () = first => true, () = ends => false };
+        if !in_time {
+            continue;
+        }
+        // The first call is under way, and the connection ends all the same.
+        send(&mut client, waiting(1, 3)).await;
+        let mut answered = Vec::new();
+        while let Ok(1..) = within(client.read_buf(&mut answered)).await {}
+        reaches(&running.seen.over, 1).await;
+        assert_eq!(*running.seen.calls.borrow(), 1);
+        return;
+    }
+    panic!("never in time");
+}
+
+#[tokio::test]
+async fn frames_for_nothing() {
+    let running = serve(settings());
+    let mut client = running.connect().await;
+    send(&mut client, [BEGINNING, &waiting(5, 1)].concat()).await;
+    reaches(&running.seen.calls, 1).await;
+    // SETTINGS without any, each of which has to be acknowledged.
+    let (mut read, mut write) = client.split();
+    let flood = b"\0\0\0\x04\0\0\0\0\0".repeat(2000);
+    let sent = async { drop(write.write_all(&flood).await) };
+    let answers = async {
+        let mut answered = Vec::new();
+        while let Ok(1..) = read.read_buf(&mut answered).await {}
+        answered
+    };
+    let ((), answered) = within(async { tokio::join!(sent, answers) }).await;
+    // GOAWAY without an error.
+    let goaway = answered
+        .windows(9)
+        .any(|head| head[3] == 7 && head[..3] == [0, 0, 8]);
+    assert!(goaway, "{} bytes of answers", answered.len());
+    reaches(&running.seen.over, 1).await;
+}
+
+#[tokio::test]
+async fn an_http2_client_that_answers_no_ping() {
+    let running = serve(hasty(|s| s.http2.ping = Duration::from_secs(30)));
+    let mut client = running.connect().await;
+    send(&mut client, [BEGINNING, &waiting(5, 1)].concat()).await;
+    reaches(&running.seen.calls, 1).await;
+    // From here on nothing comes from the network but what the clock brings about.
+    tokio::time::pause();
+    let silent = tokio::time::Instant::now();
+    while let Ok(1..) = client.read_buf(&mut Vec::new()).await {}
+    let waited = silent.elapsed();
+    assert!((39..=42).contains(&waited.as_secs()), "{waited:?}");
+    reaches(&running.seen.over, 1).await;
 }

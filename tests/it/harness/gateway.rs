@@ -16,10 +16,20 @@ use faregate::{
 };
 use serde_json::Value;
 
-use super::{Call, within};
+use super::{Call, KEY, LIMITED, within};
 
 /// The admin token of every test.
 pub(crate) const TOKEN: &str = "test-admin-token-of-32-bytes-or-more";
+
+/// What nobody is told: the keys of callers and of providers in [`super::house`], and the token.
+const SECRETS: [&str; 6] = [
+    TOKEN,
+    KEY,
+    LIMITED,
+    "sk-upstream",
+    "sk-ant-upstream",
+    "web-token",
+];
 
 /// A running gateway.
 pub(crate) struct Gateway {
@@ -199,6 +209,17 @@ impl Gateway {
             }
         })
         .await
+    }
+
+    /// Neither access records nor metrics nor recorded calls have a key or a token in them.
+    pub(crate) async fn tells_no_secret(&self) {
+        let mut told = String::from_utf8(self.records.0.lock().unwrap().clone()).unwrap();
+        for path in ["/metrics", "/admin/v1/calls"] {
+            told += self.admin("GET", path).send().await.text();
+        }
+        for secret in SECRETS {
+            assert!(!told.contains(secret), "{secret} in {told}");
+        }
     }
 
     /// The limits of a key, as it reads them itself.

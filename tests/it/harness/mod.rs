@@ -4,6 +4,7 @@ mod checks;
 mod client;
 mod daemon;
 mod gateway;
+pub(crate) mod h2raw;
 mod house;
 mod replay;
 mod upstream;

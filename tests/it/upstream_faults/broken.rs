@@ -1,7 +1,7 @@
 //! Answers that break off, or that are no answers.
 
-use super::{STREAM, WHOLE, chat, saying, told};
-use crate::harness::{Gateway, LIMITED, Step, Upstream, house};
+use super::{STREAM, WHOLE, chat, saying, start, told};
+use crate::harness::{LIMITED, Step, Upstream};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: ";
 
@@ -49,6 +49,61 @@ async fn half_a_document_is_no_whole_one() {
 }
 
 #[tokio::test]
+async fn half_a_stream_is_no_whole_one() {
+    let event = "data: {\"n\":1}\n\n";
+    let chunk = format!(
+        "transfer-encoding: chunked\r\n\r\n{:x}\r\n{event}\r\n",
+        event.len()
+    );
+    for (half, end, code) in [
+        (
+            format!("content-length: 100\r\n\r\n{event}"),
+            Step::Close,
+            "upstream_disconnected",
+        ),
+        (
+            format!("content-length: 100\r\n\r\n{event}"),
+            Step::Reset,
+            "upstream_disconnected",
+        ),
+        (chunk.clone(), Step::Close, "upstream_disconnected"),
+        (
+            format!("{chunk}3\r\n: a"),
+            Step::Close,
+            "upstream_disconnected",
+        ),
+        (
+            format!("{chunk}xyz\r\n"),
+            Step::Hang,
+            "upstream_invalid_response",
+        ),
+        (
+            format!("{chunk}fffffffffffffffff\r\n"),
+            Step::Hang,
+            "upstream_invalid_response",
+        ),
+    ] {
+        let text = format!("{HEAD}text/event-stream\r\n{half}");
+        let upstream =
+            Upstream::start(move |_| vec![Step::Send(text.clone().into_bytes()), end.clone()])
+                .await;
+        let told = chat(&upstream.url(), "", STREAM).await;
+        assert!(!told.answer.broken, "{half}: {}", told.answer.text());
+        let rest = told.answer.text().strip_prefix(event).unwrap();
+        assert_eq!(rest.matches("data: ").count(), 1, "{half}: {rest}");
+        assert!(
+            rest.contains(code) && !rest.contains("[DONE]"),
+            "{half}: {rest}"
+        );
+        told.recorded(200, "upstream_failed");
+        assert_eq!(told.record["code"], code);
+        assert_eq!(told.call["estimated"], true);
+        assert_eq!(upstream.seen().len(), 1);
+        upstream.all_closed().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_ends_with_its_connection_is_whole() {
     let upstream = saying([HEAD, "application/json\r\n\r\n{\"a\":1}"].concat()).await;
     let told = chat(&upstream.url(), "", WHOLE).await;
@@ -81,7 +136,7 @@ async fn a_cut_stream_ends_with_one_error_event() {
                     vec![Step::Send(text.into_bytes()), step.clone()]
                 })
                 .await;
-                let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+                let gateway = start(&upstream.url(), "").await;
                 let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
                 let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
                 let answer = call.send().await;
@@ -152,8 +207,7 @@ async fn what_is_no_http_is_refused() {
         let shown = String::from_utf8_lossy(&head[..head.len().min(80)]).into_owned();
         // It stays open: what is wrong is the head, not that it ends.
         let upstream = Upstream::start(move |_| vec![Step::Send(head.clone()), Step::Hang]).await;
-        let gateway =
-            Gateway::start(&house(&upstream.url(), ", timeouts: {first_byte: 20s}")).await;
+        let gateway = start(&upstream.url(), ", timeouts: {first_byte: 20s}").await;
         let answer = gateway.chat(LIMITED, WHOLE).send().await;
         let told = told(gateway, answer).await;
         assert_eq!(told.answer.status, 502, "{shown}: {}", told.answer.text());

@@ -1,0 +1,1 @@
+"""The comparison's runner. Python 3.11 and nothing else."""
