@@ -22,6 +22,7 @@
 //! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
+//! | 3 | [`overload`] | how full the house is, and who has to wait when it is nearly so |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
@@ -30,6 +31,7 @@
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
+//! | 8 | [`fuzzing`] | what must hold of whatever reads bytes, for `fuzz/` alone |
 //! | 9 | [`app`] | all of it, started and stopped |
 //! | 9 | [`prove`] | what is promised about money, tried out |
 //! | 10 | [`cli`] | the command line |
@@ -53,10 +55,12 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod fuzzing;
 pub mod gateway;
 pub mod listener;
 pub mod metering;
 pub mod notify;
+pub mod overload;
 pub mod prices;
 pub mod prove;
 pub mod providers;

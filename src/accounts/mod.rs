@@ -11,12 +11,15 @@ mod credit;
 mod directory;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod json;
 mod levels;
 mod payment;
 mod rate;
 mod registry;
 mod roster;
+mod under_way;
 
 pub use apikey::ApiKey;
 pub use binding::{Binding, Figure, Moved, Output, Reading, Reason, Settled, Wanted};
@@ -29,3 +32,4 @@ pub use levels::{Levels, QuotaLevel};
 pub use payment::{Declaration, PaymentStanding};
 pub use registry::Accounts;
 pub use roster::{AccountSpec, Extent, KeySpec, LowCredit, PlanSpec, Roster, Source};
+pub use under_way::UnderWay;

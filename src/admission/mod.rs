@@ -19,7 +19,10 @@
 mod authenticate;
 mod binding;
 mod credential;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guesses;
+mod media;
 mod peek;
 mod policy;
 mod preflight;
@@ -30,6 +33,7 @@ mod weigh;
 
 pub use authenticate::{Caller, authenticate};
 pub use guesses::{Guesses, WrongKeys};
+pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};
 pub use preflight::{Foretold, preflight};

@@ -43,6 +43,9 @@ mod explain;
 /// Calls that are understood: what reaches the provider, byte for byte.
 mod forwarding;
 
+/// Requests that two readers could understand differently.
+mod framing;
+
 /// Comments in silent streams.
 mod heartbeat;
 
@@ -61,8 +64,17 @@ mod leaving;
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
+/// Bounds of connections and requests, and peers that take their time.
+mod limits;
+
+/// One tenant does what it wants, and the others do not notice.
+mod isolation;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
+
+/// Parts of runs that measure.
+mod load;
 
 /// Health, readiness and the pages about problems.
 mod local_pages;
@@ -75,6 +87,13 @@ mod models_list;
 
 /// Prices, budgets and credit: what is refused, held, charged and given back.
 mod money;
+
+/// What whoever runs it does to it, and what its machine does.
+#[cfg(target_os = "linux")]
+mod operations;
+
+/// A house that is nearly full.
+mod overload;
 
 /// Who may use which model on which route.
 mod policy;
@@ -135,6 +154,9 @@ mod streaming;
 
 /// Statuses, dates, grace, the silent payment provider.
 mod subscription;
+
+/// What can be reached, by whom, and what is said there that means something else to somebody.
+mod surface;
 
 /// TLS on both sides.
 mod tls;
