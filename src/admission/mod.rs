@@ -2,7 +2,7 @@
 //!
 //! | check | takes | gives | refuses with |
 //! |---|---|---|---|
-//! | [`authenticate`] | a credential | [`Caller`] | 400, 401, 403 |
+//! | [`authenticate`] | a credential | [`Caller`] | 400, 401, 403, 429 |
 //! | [`standing`] | [`Caller`] | [`Subscriber`] | 402 |
 //! | [`rate`] | [`Subscriber`] | [`Admitted`] | 429 |
 //! | [`peek`] | a body | its bytes | 400, 408, 413 |
@@ -19,6 +19,7 @@
 mod authenticate;
 mod binding;
 mod credential;
+mod guesses;
 mod media;
 mod peek;
 mod policy;
@@ -29,6 +30,7 @@ mod standing;
 mod weigh;
 
 pub use authenticate::{Caller, authenticate};
+pub use guesses::{Guesses, WrongKeys};
 pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};

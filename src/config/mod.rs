@@ -67,6 +67,8 @@ pub struct Config {
     pub notifications: Option<notify::Settings>,
     /// How long calls under way may take after a stop signal.
     pub drain: Duration,
+    /// When calls are refused because there are too many.
+    pub overload: OverloadSettings,
     /// How the log looks.
     pub log: LogFormat,
     /// Whether the file says nothing at all, as one does that is just being written.
@@ -90,6 +92,17 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// When calls are refused because there are too many. What is `None` follows the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadSettings {
+    /// Bytes of request bodies in memory at once.
+    pub buffered_bodies: Option<u64>,
+    /// Bytes of memory for the whole process.
+    pub memory: Option<u64>,
+    /// How late timers may be; `None` never refuses for it.
+    pub lateness: Option<Duration>,
 }
 
 /// The admin listener.

@@ -19,6 +19,7 @@ mod route;
 mod settings;
 mod snapshot;
 mod stack;
+mod veil;
 mod vet;
 mod webhook;
 mod words;

@@ -8,6 +8,7 @@ mod gateway;
 pub(crate) mod h2raw;
 mod house;
 mod replay;
+mod standing;
 mod upstream;
 
 pub(crate) use afterwards::{metrics, nothing_held, settled, tells_no_secret};
@@ -17,6 +18,7 @@ pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
+pub(crate) use standing::{HEALTHY, stands, watch_panics};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;

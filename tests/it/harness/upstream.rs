@@ -232,7 +232,8 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
             return None;
         }
     };
-    let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
+    let head: Vec<u8> = buffer.drain(..end).collect();
+    let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.trim_end().split("\r\n");
     let mut first = lines.next()?.split(' ');
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
@@ -240,16 +241,17 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     let headers: HashMap<String, String> = fields
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length: Option<usize> = headers
-        .get("content-length")
-        .map(|length| length.parse().unwrap());
+    // What has no readable framing is no request: it ends the connection, and is not seen.
+    let length: usize = match headers.get("content-length") {
+        Some(length) => length.parse().ok()?,
+        None => 0,
+    };
     let chunked = headers
         .get("transfer-encoding")
         .is_some_and(|coding| coding == "chunked");
     let body = if chunked {
         dechunk(stream, buffer).await?
     } else {
-        let length = length.unwrap_or(0);
         while buffer.len() < length {
             if stream.read_buf(buffer).await.ok()? == 0 {
                 return None;
@@ -277,8 +279,8 @@ async fn dechunk(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>
                 return None;
             }
         };
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&buffer[..line]).unwrap(), 16).unwrap();
+        let digits = std::str::from_utf8(&buffer[..line]).ok()?;
+        let size = u32::from_str_radix(digits, 16).ok()? as usize;
         while buffer.len() < line + 2 + size + 2 {
             if stream.read_buf(buffer).await.ok()? == 0 {
                 return None;
