@@ -31,6 +31,7 @@
 //! | 6 | [`gateway`] | the way of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
+//! | 8 | [`fuzzing`] | what must hold of whatever reads bytes, for `fuzz/` alone |
 //! | 9 | [`app`] | all of it, started and stopped |
 //! | 9 | [`prove`] | what is promised about money, tried out |
 //! | 10 | [`cli`] | the command line |
@@ -54,6 +55,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod fuzzing;
 pub mod gateway;
 pub mod listener;
 pub mod metering;

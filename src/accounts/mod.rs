@@ -11,6 +11,8 @@ mod credit;
 mod directory;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod json;
 mod levels;
 mod payment;

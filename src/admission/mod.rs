@@ -19,6 +19,8 @@
 mod authenticate;
 mod binding;
 mod credential;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guesses;
 mod media;
 mod peek;

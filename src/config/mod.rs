@@ -16,6 +16,8 @@ use crate::{
 mod accounts;
 mod compile;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod limits;
 mod locate;
 mod models;

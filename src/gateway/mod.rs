@@ -4,6 +4,8 @@
 
 mod answer;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod headers;
 mod limits;
 mod linger;

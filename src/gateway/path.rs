@@ -1,56 +1,49 @@
 //! Paths that two readers could understand differently are refused, never put right.
 
-/// Whether a path means the same to everybody: absolute, no empty or dot segments, no encoded separators, no backslash,
-/// no NUL, no line break.
+use percent_encoding::percent_decode;
+
+/// Whether a path means the same to everybody, whether they decode it once, twice or not at all: absolute, no empty or
+/// dot segments, no encoded separators, no backslash, no NUL, no line break, no percent sign without its two digits.
 pub(super) fn is_plain(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix('/') else {
+    let path = path.as_bytes();
+    let Some(rest) = path.strip_prefix(b"/") else {
         return false;
     };
-    if rest.contains('\\') || encodes_separator(rest) {
+    // One slash at the end is a path of its own; two are not.
+    let doubled = rest.starts_with(b"/") || rest.windows(2).any(|pair| pair == b"//");
+    if doubled || !is_spelled_out(path) {
         return false;
     }
-    let mut segments = rest.split('/').peekable();
-    while let Some(segment) = segments.next() {
-        // One slash at the end is a path of its own; two are not.
-        let last = segments.peek().is_none();
-        if (segment.is_empty() && !last) || is_dots(segment) {
-            return false;
-        }
+    if !path.contains(&b'%') {
+        return true;
     }
-    true
+    if !escapes_are_whole(path) {
+        return false;
+    }
+    let once: Vec<u8> = percent_decode(path).collect();
+    let twice: Vec<u8> = percent_decode(&once).collect();
+    let slashes = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
+    [&once, &twice]
+        .iter()
+        .all(|decoded| slashes(decoded) == slashes(path) && is_spelled_out(decoded))
 }
 
-/// `.` or `..`, in any spelling, with or without parameters behind it.
-fn is_dots(segment: &str) -> bool {
-    let mut dots = 0;
-    let mut rest = segment.split(';').next().unwrap_or_default();
-    while !rest.is_empty() {
-        let cut = if rest.starts_with('.') {
-            1
-        } else if rest
-            .get(..3)
-            .is_some_and(|start| start.eq_ignore_ascii_case("%2e"))
-        {
-            3
-        } else {
-            return false;
-        };
-        dots += 1;
-        rest = rest.get(cut..).unwrap_or_default();
-    }
-    matches!(dots, 1 | 2)
-}
-
-/// `/`, `\`, NUL, CR or LF behind a percent sign, or a percent sign that hides one of them or a dot.
-fn encodes_separator(path: &str) -> bool {
-    let bad = |code: &str| {
-        ["2f", "5c", "00", "0a", "0d"]
-            .iter()
-            .any(|bad| code.eq_ignore_ascii_case(bad))
+/// No segment is `.` or `..`, with or without parameters behind it, and no byte is one that some reader cuts at.
+fn is_spelled_out(path: &[u8]) -> bool {
+    let odd = |byte: &u8| matches!(byte, b'\\' | 0 | b'\n' | b'\r');
+    let dots = |segment: &[u8]| {
+        let name = segment.split(|byte| *byte == b';').next();
+        matches!(name, Some(b"." | b".."))
     };
-    path.match_indices('%').any(|(at, _)| {
-        let code = |from: usize| path.get(at + from..at + from + 2).unwrap_or_default();
-        bad(code(1)) || (code(1) == "25" && (bad(code(3)) || code(3).eq_ignore_ascii_case("2e")))
+    !path.iter().any(odd) && !path.split(|byte| *byte == b'/').any(dots)
+}
+
+/// RFC 3986 §2.1: two hexadecimal digits behind every percent sign.
+fn escapes_are_whole(path: &[u8]) -> bool {
+    let mut parts = path.split(|byte| *byte == b'%').skip(1);
+    parts.all(|part| {
+        let digits = part.get(..2).unwrap_or_default();
+        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit)
     })
 }
 

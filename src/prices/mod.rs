@@ -7,6 +7,8 @@
 mod amount;
 mod breakdown;
 mod figures;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub mod litellm;
 mod price;
 mod quote;

@@ -8,6 +8,8 @@ mod count;
 mod dialect;
 mod edit;
 mod endpoint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod json;
 mod listing;
 mod meter;

@@ -50,6 +50,8 @@ pub(super) struct Tally {
     images: u64,
     seen: bool,
     suspect: bool,
+    /// Whether reasoning was once counted beside the output. It stays so: no later total takes back what was said.
+    beside: bool,
 }
 
 /// Bytes of the longest tokens that tokenizers have (OpenAI's o200k: 128 spaces).
@@ -172,7 +174,17 @@ impl Tally {
             put(field, &reader.skip()?, suspect);
             Ok(())
         })?;
+        self.beside |= self.counts_beside();
         Ok(true)
+    }
+
+    /// Some imitators of OpenAI count reasoning beside the output; their total tells.
+    fn counts_beside(&self) -> bool {
+        let (Some(input), Some(output)) = (self.input, self.output) else {
+            return false;
+        };
+        let reasoning = self.reasoning.unwrap_or(0);
+        reasoning > 0 && self.total == Some(input + output + reasoning)
     }
 
     /// Counts pictures, each of which comes once.
@@ -220,9 +232,7 @@ impl Tally {
             usage.cache_write = write.min(input - usage.cached_input);
             usage.cache_write_1h = hour.min(usage.cache_write);
         }
-        let beside = Some(input + output + reasoning) == self.total;
-        if reasoning > 0 && beside {
-            // Some imitators of OpenAI count reasoning beside the output; their total tells.
+        if self.beside {
             usage.output = output + reasoning;
         } else if reasoning > output {
             suspect = true;

@@ -40,6 +40,8 @@ pub use credit::{
 pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::Health;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use inflight::fuzz;
 pub use inflight::{
     Checkpoint, FileError, HeldCounter, HoldRecord, Inflight, Place, Recovered, Unwritten, Whose,
     read_slot,

@@ -7,6 +7,8 @@ mod classify;
 mod connect;
 mod deadline;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod head;
 mod outgoing;
 mod pool;

@@ -7,6 +7,9 @@ use crate::domain::{NanoUsd, Timestamp};
 /// Longer texts are no ids and no words of a vendor.
 const LONGEST: usize = 255;
 
+/// The last second of the calendar, 9999-12-30T22:00:00Z: what comes later cannot be written down and read again.
+const LATEST: i64 = 253_402_207_200;
+
 /// A JSON value inside an event and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'v> {
@@ -88,9 +91,9 @@ impl<'v> Node<'v> {
         if self.is_null() {
             return Ok(None);
         }
-        let seconds = self.value.as_i64().filter(|seconds| *seconds >= 0);
-        let millis = seconds.and_then(|seconds| seconds.checked_mul(1000));
-        let at = millis.map(Timestamp::from_millis);
+        let seconds = self.value.as_i64();
+        let seconds = seconds.filter(|seconds| (0..=LATEST).contains(seconds));
+        let at = seconds.map(|seconds| Timestamp::from_millis(seconds * 1000));
         at.map(Some).ok_or_else(|| self.not("a time in seconds"))
     }
 

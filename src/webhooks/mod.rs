@@ -6,6 +6,8 @@
 
 mod event;
 mod fact;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod lemonsqueezy;
 mod members;
 mod money;

@@ -12,6 +12,9 @@ fn plain_paths_pass() {
         "/a;b=c",
         "/...",
         "/%252x",
+        "/v1/x%2520y",
+        "/v1/100%25",
+        "/v1/%3b",
     ] {
         assert!(is_plain(path), "{path}");
     }
@@ -41,6 +44,18 @@ fn ambiguous_paths_are_refused() {
         "/v1/%0d%0aX:",
         "/v1/%252e%252e/x",
         "/v1/%252f",
+        // The escape is itself escaped, each digit on its own, or the parameters are.
+        "/v1/%25%32e%25%32e/x",
+        "/v1/%252%65./x",
+        "/v1/%25%32%66x",
+        "/v1/..%3b/x",
+        "/v1/..%3Ba=b/x",
+        // One reader leaves what the other cannot decode.
+        "/v1/%",
+        "/v1/%2",
+        "/v1/%%32e/x",
+        "/v1/100%/x",
+        "/v1/%zz",
     ] {
         assert!(!is_plain(path), "{path}");
     }

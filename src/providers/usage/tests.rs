@@ -39,6 +39,20 @@ fn openai_counts_the_cache_inside_the_input() {
 }
 
 #[test]
+fn reasoning_beside_the_output_is_never_taken_back() {
+    let details = r#""completion_tokens_details":{"reasoning_tokens":5}"#;
+    let beside =
+        format!(r#"{{"prompt_tokens":10,"completion_tokens":20,"total_tokens":35,{details}}}"#);
+    let later = r#"{"prompt_tokens":10,"completion_tokens":21,"total_tokens":99}"#;
+    let (usage, suspect) = usage(Endpoint::ChatCompletions, &[&beside, later]);
+    assert_eq!(
+        usage.map(|usage| (usage.output, usage.reasoning)),
+        Some((26, 5))
+    );
+    assert!(!suspect);
+}
+
+#[test]
 fn anthropic_counts_the_cache_beside_the_input() {
     let figures = r#"{"input_tokens":10,"cache_read_input_tokens":100,"cache_creation_input_tokens":5,
         "cache_creation":{"ephemeral_5m_input_tokens":5},"output_tokens":3,"output_tokens_details":{"thinking_tokens":2}}"#;

@@ -182,7 +182,7 @@ fn length(slots: u32) -> u64 {
     HEAD as u64 + u64::from(slots) * SLOT as u64
 }
 
-fn head(slots: u32) -> [u8; HEAD] {
+pub(super) fn head(slots: u32) -> [u8; HEAD] {
     let line = format!("{TITLE}{VERSION}, {slots} slots of {SLOT} bytes\n");
     let mut head = [0; HEAD];
     let room = head.iter_mut().zip(line.bytes());
@@ -191,7 +191,7 @@ fn head(slots: u32) -> [u8; HEAD] {
 }
 
 /// How many slots there are.
-fn read_head(path: &Path, bytes: &[u8]) -> Result<u32, FileError> {
+pub(super) fn read_head(path: &Path, bytes: &[u8]) -> Result<u32, FileError> {
     let foreign = |found| FileError::Foreign {
         path: path.to_owned(),
         found,

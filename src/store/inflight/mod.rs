@@ -66,6 +66,8 @@ mod cursor;
 mod failure;
 mod file;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod hold;
 mod place;
 mod recovery;

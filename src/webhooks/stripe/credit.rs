@@ -123,7 +123,10 @@ pub(super) fn grant(event: &Event<'_>) -> Result<News, Wrong> {
     }
     let priority = object.at("priority");
     let number = priority.integer().unwrap_or(50);
-    let priority = u8::try_from(number).map_err(|_| priority.not("a number from 0 to 100"))?;
+    let priority = u8::try_from(number)
+        .ok()
+        .filter(|number| *number <= 100)
+        .ok_or_else(|| priority.not("a number from 0 to 100"))?;
     let name = object.at("name").text().map(str::to_owned);
     Ok(fact(Fact::Grant {
         nano_usd,

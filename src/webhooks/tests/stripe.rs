@@ -339,6 +339,15 @@ fn a_body_that_cannot_be_read_is_named_if_it_has_a_name() {
         json!({"id": "evt_1", "type": "invoice.paid"}),
         json!({"id": "evt_1", "type": "invoice.paid", "created": -1}),
         json!({"id": "evt_1", "type": "invoice.paid", "created": 1.5}),
+        // No calendar has a day for it, so it could not be kept.
+        json!({"id": "evt_1", "type": "invoice.paid", "created": 253_402_207_201_i64}),
+        envelope(
+            "billing.credit_grant.created",
+            json!({
+                "id": "credgr_1", "priority": 101,
+                "amount": {"monetary": {"currency": "usd", "value": 500}},
+            }),
+        ),
         envelope(
             "customer.subscription.updated",
             json!({"id": "sub_1", "status": "sleeping"}),
