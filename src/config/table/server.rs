@@ -145,6 +145,7 @@ static LIMITS: Section = Section {
             "Unknown keys that such an address may present at once, after a silence.",
         )
         .or("50"),
+        key(
             "buffered_bodies",
             Kind::Size { least: 1 << 20 },
             "Bytes of all bodies that are held in memory at once; beyond it, calls are refused with 503. Default: a quarter of `memory`, or else of the machine's, at most 1GiB.",
