@@ -24,8 +24,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$work" "artifacts/$target"
   before=$(find "artifacts/$target" -type f | wc -l)
   "${fuzz[@]}" run --fuzz-dir . --sanitizer none "$target" "$work" "corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
-    -use_value_profile=1 </dev/null >"$log" 2>&1
+    -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 </dev/null >"$log" 2>&1
   code=$?
   after=$(find "artifacts/$target" -type f | wc -l)
   findings=$((after - before))
