@@ -22,6 +22,7 @@
 //! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
+//! | 3 | [`overload`] | how full the house is, and who has to wait when it is nearly so |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
@@ -59,6 +60,7 @@ pub mod gateway;
 pub mod listener;
 pub mod metering;
 pub mod notify;
+pub mod overload;
 pub mod prices;
 pub mod prove;
 pub mod providers;

@@ -24,12 +24,16 @@ use super::{
     counter::Counter,
     credit::Purse,
     rate::Rate,
+    under_way::UnderWay,
 };
 use crate::domain::{Anchor, Clock, NanoUsd, Timestamp};
 
 /// The limits' state of one account. It outlives every change of configuration.
 #[derive(Debug, Default)]
-pub struct Book(Mutex<Pages>);
+pub struct Book {
+    pages: Mutex<Pages>,
+    under_way: UnderWay,
+}
 
 /// Who a rate belongs to, and which of the owner's limits it is.
 type RateName = Arc<(&'static str, Owner)>;
@@ -46,15 +50,23 @@ struct Pages {
 impl Book {
     /// A book that continues stored credit.
     pub(super) fn with_credit(row: &PurseRow) -> Self {
-        Self(Mutex::new(Pages {
-            purse: Purse::restore(row),
-            ..Pages::default()
-        }))
+        Self {
+            pages: Mutex::new(Pages {
+                purse: Purse::restore(row),
+                ..Pages::default()
+            }),
+            under_way: UnderWay::default(),
+        }
     }
 
     /// A panic elsewhere leaves plain integers behind; refusing everybody for ever would be worse.
     fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the account has under way.
+    pub fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// The place of a counter, which is made on first sight.

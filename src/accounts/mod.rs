@@ -19,6 +19,7 @@ mod payment;
 mod rate;
 mod registry;
 mod roster;
+mod under_way;
 
 pub use apikey::ApiKey;
 pub use binding::{Binding, Figure, Moved, Output, Reading, Reason, Settled, Wanted};
@@ -31,3 +32,4 @@ pub use levels::{Levels, QuotaLevel};
 pub use payment::{Declaration, PaymentStanding};
 pub use registry::Accounts;
 pub use roster::{AccountSpec, Extent, KeySpec, LowCredit, PlanSpec, Roster, Source};
+pub use under_way::UnderWay;

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::request::Parts;
 
-use super::credential::credential;
+use super::{credential::credential, guesses::Guesses};
 use crate::{
     accounts::{Account, Directory, Key},
     call::Route,
@@ -47,10 +47,12 @@ impl Caller {
 /// Finds the key that a request presents.
 ///
 /// # Errors
-/// 400 for two credentials; 401 without one, or with one that is unknown, revoked or expired; 403 for a disabled key or
-/// account, for a place or a route that the key may not be used from.
+/// 400 for two credentials; 401 without one, or with one that is unknown, revoked or expired; 429 in place of 401 where
+/// too many unknown ones came from this address; 403 for a disabled key or account, for a place or a route that the key
+/// may not be used from.
 pub fn authenticate(
     directory: &Directory,
+    guesses: &Guesses,
     head: &Parts,
     route: Option<&Route>,
     client: IpAddr,
@@ -61,7 +63,7 @@ pub fn authenticate(
     // Unknown and revoked keys get one answer: it must not tell which keys once existed.
     let found = found
         .filter(|found| !found.key.revoked)
-        .ok_or(Code::InvalidApiKey)?;
+        .ok_or_else(|| guesses.refuse(client))?;
     let ends = [found.until, found.key.expires_at]
         .into_iter()
         .flatten()

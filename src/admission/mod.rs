@@ -2,7 +2,7 @@
 //!
 //! | check | takes | gives | refuses with |
 //! |---|---|---|---|
-//! | [`authenticate`] | a credential | [`Caller`] | 400, 401, 403 |
+//! | [`authenticate`] | a credential | [`Caller`] | 400, 401, 403, 429 |
 //! | [`standing`] | [`Caller`] | [`Subscriber`] | 402 |
 //! | [`rate`] | [`Subscriber`] | [`Admitted`] | 429 |
 //! | [`peek`] | a body | its bytes | 400, 408, 413 |
@@ -21,6 +21,8 @@ mod binding;
 mod credential;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod guesses;
+mod media;
 mod peek;
 mod policy;
 mod preflight;
@@ -30,6 +32,8 @@ mod standing;
 mod weigh;
 
 pub use authenticate::{Caller, authenticate};
+pub use guesses::{Guesses, WrongKeys};
+pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
 pub use policy::{Permitted, policy};
 pub use preflight::{Foretold, preflight};

@@ -7,7 +7,10 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
-use crate::refusal::{Code, Detail, Refusal};
+use crate::{
+    overload::Room,
+    refusal::{Code, Detail, Refusal},
+};
 
 /// Bounds of a body.
 #[derive(Debug, Clone, Copy)]
@@ -105,11 +108,15 @@ pub fn announced(headers: &HeaderMap, bytes: u64, reads: bool) -> Result<(), Ref
     Ok(())
 }
 
-/// Reads a body to its end. A body that came in one frame is passed on by handle.
+/// What is made room for at once where a body announces more: what is announced may never come.
+const AHEAD: usize = 1 << 20;
+
+/// Reads a body to its end. A body that came in one frame is passed on by handle. What it takes of `room` is the caller's
+/// to keep as long as the bytes.
 ///
 /// # Errors
-/// 408 when it is too slow, 413 when it is too large, 400 when its framing is broken.
-pub async fn peek<B>(body: B, bounds: Bounds) -> Result<Bytes, Refusal>
+/// 408 when it is too slow, 413 when it is too large, 400 when its framing is broken, 503 when there is no room for it.
+pub async fn peek<B>(body: B, bounds: Bounds, room: &mut Room) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
 {
@@ -135,14 +142,16 @@ where
         if patience.read() > bounds.bytes {
             return Err(Refusal::new(Code::BodyTooLarge).with(Detail::Bytes(bounds.bytes)));
         }
+        room.grow(data.len()).map_err(|_| crowded())?;
         if first.is_empty() && rest.is_empty() {
             first = data;
         } else {
-            if !first.is_empty() {
+            let more = first.len() + data.len();
+            if rest.capacity() - rest.len() < more {
                 let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-                rest.reserve(first.len() + data.len() + announced);
-                rest.extend_from_slice(&std::mem::take(&mut first));
+                rest.reserve(more + announced.min(AHEAD.max(rest.len())));
             }
+            rest.extend_from_slice(&std::mem::take(&mut first));
             rest.extend_from_slice(&data);
         }
     }
@@ -151,4 +160,10 @@ where
     } else {
         rest.freeze()
     })
+}
+
+/// The refusal of a body for which there is no room among those that are held.
+fn crowded() -> Refusal {
+    let words = "The gateway holds as many request bodies as it has memory for. Try again shortly.";
+    Refusal::new(Code::Overloaded).with(Detail::Say(words))
 }

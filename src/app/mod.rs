@@ -5,6 +5,7 @@
 mod bursar;
 mod demo;
 mod descriptors;
+mod fullness;
 mod house;
 mod run;
 mod simulators;

@@ -94,7 +94,8 @@ async fn until_told(
             _ = signals.interrupt.recv() => return app,
             Some(()) = signals.reload.recv() => {
                 let path = options.config.display();
-                match config::load(&options.config, environment) {
+                let loaded = config::load(&options.config, environment);
+                match loaded.and_then(|config| config.to_replace(&options.config)) {
                     Ok(mut config) => {
                         warn(&config);
                         descriptors::fit(&mut config, files);

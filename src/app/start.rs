@@ -14,16 +14,17 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use tokio::sync::oneshot;
 
-use super::{House, simulators::Simulators};
+use super::{House, fullness, simulators::Simulators};
 use crate::{
     accounts::Accounts,
     admin::Admin,
     config::Config,
     domain::Clock,
     gateway::{self, Gateway},
-    listener::{BindError, Listener, Shutdown, ShutdownHandle, Tasks, Tuning},
+    listener::{BindError, Listener, Pressure, Shutdown, ShutdownHandle, Tasks, Tuning},
     metering::Desk,
     notify::Notifier,
+    overload::Overload,
     providers::Dialect,
     refusal::Code,
     reload::Fixed,
@@ -48,6 +49,7 @@ pub struct App {
     clock: Clock,
     public: SocketAddr,
     tuning: Tuning,
+    overload: Overload,
     notifier: Notifier,
     admin: Option<SocketAddr>,
     fixed: Fixed,
@@ -112,6 +114,8 @@ impl App {
     pub async fn start(config: Config, clock: Clock, log: AccessLog) -> Result<Self, StartError> {
         let fixed = Fixed::of(&config);
         let configured = config.listener.address;
+        let pressure = Pressure::default();
+        let overload = Overload::new(&fullness::limits(&config), pressure.clone());
         let Config {
             listener,
             admin,
@@ -123,7 +127,7 @@ impl App {
             drain,
             ..
         } = config;
-        let listener = Listener::bind(listener)?;
+        let listener = Listener::bind(listener)?.under(pressure);
         let admin = admin
             .map(|admin| Listener::bind(admin.listener).map(|listener| (listener, admin.token)))
             .transpose()?;
@@ -170,7 +174,8 @@ impl App {
                 log.clone(),
                 shutdown.clone(),
             )
-            .with_payments(Arc::new(Arc::clone(&house))),
+            .with_payments(Arc::new(Arc::clone(&house)))
+            .under(overload.clone()),
         );
 
         let notifier = Notifier::start(
@@ -192,12 +197,13 @@ impl App {
             ));
             serving_admin.spawn(serve_admin(listener, admin, shutdown_admin.clone()));
         }
-        watch(&metrics, &store, &clock, log);
+        watch(&metrics, &store, &clock, (log, overload.clone()));
+        background.spawn(overload.clone().watch(shutdown_admin.cut_off()));
         let serving = Tasks::default();
         serving.spawn(serve_public(
             listener,
             Arc::clone(&gateway),
-            Arc::clone(&metrics),
+            (Arc::clone(&metrics), overload.clone()),
             shutdown,
         ));
         Ok(Self {
@@ -209,6 +215,7 @@ impl App {
             clock,
             public,
             tuning,
+            overload,
             notifier,
             admin: admin_address,
             fixed,
@@ -250,6 +257,7 @@ impl App {
     pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
         let waiting = self.fixed.differs_from(&Fixed::of(&config));
         let configured = config.listener.address;
+        let limits = fullness::limits(&config);
         let Config {
             listener,
             mut gateway,
@@ -270,6 +278,7 @@ impl App {
         self.gateway.publish(gateway);
         self.notifier.publish(notifications);
         self.tuning.change(listener);
+        self.overload.change(&limits);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;
         if !waiting.is_empty() {
             tracing::warn!(
@@ -366,14 +375,14 @@ fn reachable(settings: &mut gateway::Settings, configured: SocketAddr, public: S
 async fn serve_public(
     listener: Listener,
     gateway: Arc<Gateway>,
-    metrics: Arc<Metrics>,
+    (metrics, overload): (Arc<Metrics>, Overload),
     shutdown: Shutdown,
 ) {
     let drained = listener
         .serve(
             |peer, connection| {
                 let gateway = Arc::clone(&gateway);
-                let open = Open::count(&metrics);
+                let open = (Open::count(&metrics), overload.connected());
                 service_fn(move |request| {
                     let _ = &open;
                     Arc::clone(&gateway).answer(request, peer, connection.in_flight())
@@ -422,13 +431,19 @@ fn failed() -> Response<Full<Bytes>> {
 }
 
 /// Gauges that are read when somebody looks.
-fn watch(metrics: &Arc<Metrics>, store: &Store, clock: &Clock, log: AccessLog) {
+fn watch(
+    metrics: &Arc<Metrics>,
+    store: &Store,
+    clock: &Clock,
+    (log, overload): (AccessLog, Overload),
+) {
     let (store, ledger) = (store.clone(), store.ledger());
     metrics.config_loaded(clock.now(), true);
     metrics.refresh_with(move |metrics| {
         metrics.store_healthy(store.health().is_writable());
         metrics.ledger_queue(ledger.waiting());
         metrics.log_lines_dropped(log.dropped());
+        fullness::tell(&overload, metrics);
     });
 }
 

@@ -53,13 +53,17 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Config, Proble
 pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<Config, Problems> {
     let mut report = Report::new(&path.display().to_string());
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    let mut blank = false;
     let root = match tree::parse(text) {
-        Ok(node) => Reader {
-            environment,
-            directory,
-            report: &mut report,
+        Ok(node) => {
+            blank = node.is_none();
+            Reader {
+                environment,
+                directory,
+                report: &mut report,
+            }
+            .root(node.as_ref())
         }
-        .root(node.as_ref()),
         Err(fault) => {
             let place = Place {
                 position: fault.at,
@@ -72,7 +76,11 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
     };
     let config = root.and_then(|root| compile(&root, directory, environment, &mut report));
     let (config, warnings) = report.finish(config)?;
-    Ok(Config { warnings, ..config })
+    Ok(Config {
+        blank,
+        warnings,
+        ..config
+    })
 }
 
 /// Each topic is looked at before the first one that failed ends it.
@@ -127,6 +135,7 @@ fn compile(
             links: links(server.public_url),
             subscriptions,
             trusted_proxies: server.trusted_proxies,
+            wrong_keys: server.wrong_keys,
             heartbeat: root.section("streaming")?.get("heartbeat")?,
             cors: server.cors,
             webhooks,
@@ -145,7 +154,9 @@ fn compile(
         },
         notifications: notifications?,
         drain: server.drain,
+        overload: server.overload,
         log: server::log(root.section("log")?)?,
+        blank: false,
         warnings: Vec::new(),
     })
 }

@@ -4,7 +4,7 @@
 //! `table`), and the values become each module's own `Settings`, a file for each topic. Nothing stops at the first
 //! mistake. Modules never import this one. Must not know what the settings are used for.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use crate::{
     accounts::Roster,
@@ -69,10 +69,42 @@ pub struct Config {
     pub notifications: Option<notify::Settings>,
     /// How long calls under way may take after a stop signal.
     pub drain: Duration,
+    /// When calls are refused because there are too many.
+    pub overload: OverloadSettings,
     /// How the log looks.
     pub log: LogFormat,
+    /// Whether the file says nothing at all, as one does that is just being written.
+    pub blank: bool,
     /// What is allowed and seldom meant, in the order of the file.
     pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// A file that takes the place of one that is in force has to say something: an empty one would take every account
+    /// away, and is more likely one that is being written.
+    ///
+    /// # Errors
+    /// It says nothing.
+    pub fn to_replace(self, path: &Path) -> Result<Self, Problems> {
+        if self.blank {
+            let hint =
+                "write another file and move it into its place, so that nobody reads half of it";
+            let shown = path.display().to_string();
+            return Err(Problems::of_file(&shown, "is empty".to_owned(), hint));
+        }
+        Ok(self)
+    }
+}
+
+/// When calls are refused because there are too many. What is `None` follows the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverloadSettings {
+    /// Bytes of request bodies in memory at once.
+    pub buffered_bodies: Option<u64>,
+    /// Bytes of memory for the whole process.
+    pub memory: Option<u64>,
+    /// How late timers may be; `None` never refuses for it.
+    pub lateness: Option<Duration>,
 }
 
 /// The admin listener.

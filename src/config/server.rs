@@ -5,12 +5,13 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use ipnet::IpNet;
 
 use super::{
-    AdminSettings,
+    AdminSettings, OverloadSettings,
     fields::{Entry, Fields, Value},
     problem::{Place, Report},
     secret, tls,
 };
 use crate::{
+    admission::WrongKeys,
     domain::Secret,
     gateway::{BodyLimits, Cors},
     listener::{self, Http2},
@@ -30,8 +31,10 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) limits: BodyLimits,
+    pub(crate) wrong_keys: WrongKeys,
     pub(crate) cors: Cors,
     pub(crate) drain: Duration,
+    pub(crate) overload: OverloadSettings,
 }
 
 /// Compiles `server`.
@@ -53,23 +56,40 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Server> {
         let warning = report.warning(&place, text);
         warning.hint("set server.public_url to the address clients use");
     }
-    let limits = limits(fields.section("limits")?, fields.section("timeouts")?)?;
+    let (sizes, times) = (fields.section("limits")?, fields.section("timeouts")?);
+    let limits = limits(sizes, times)?;
+    let overload = OverloadSettings {
+        buffered_bodies: sizes.number("buffered_bodies"),
+        memory: sizes.number("memory"),
+        lateness: times.get("lateness")?,
+    };
+    if overload
+        .buffered_bodies
+        .is_some_and(|most| most < limits.json_body as u64)
+    {
+        let text = "is less than server.limits.json_body, and larger bodies never find room";
+        let warning = report.warning(sizes.place_of("buffered_bodies"), text);
+        warning.hint("raise it, or lower json_body");
+    }
     Some(Server {
         listener: listener::Settings {
             address,
             tls: tls?,
-            connections: fields.section("limits")?.number("connections")?,
+            connections: sizes.number("connections")?,
+            connection_requests: sizes.number("connection_requests")?,
             head_bytes: limits.head,
             fields: limits.fields,
-            timeouts: timeouts(fields.section("timeouts")?)?,
+            timeouts: timeouts(times)?,
             http2: http2(fields.section("http2")?)?,
             closing: listener::Closing::default(),
         },
         public_url,
         trusted_proxies: fields.items("trusted_proxies"),
         limits,
+        wrong_keys: wrong_keys(fields.section("limits")?)?,
         cors: Cors { origins },
         drain: fields.get("drain")?,
+        overload,
     })
 }
 
@@ -85,12 +105,20 @@ fn limits(sizes: &Fields, times: &Fields) -> Option<BodyLimits> {
     })
 }
 
+fn wrong_keys(fields: &Fields) -> Option<WrongKeys> {
+    Some(WrongKeys {
+        per_second: fields.number("wrong_keys_per_second")?,
+        at_once: fields.number("wrong_keys_at_once")?,
+    })
+}
+
 fn timeouts(fields: &Fields) -> Option<listener::Timeouts> {
     Some(listener::Timeouts {
         tls: fields.get("tls")?,
         head: fields.get("head")?,
         write_stall: fields.get("write_stall")?,
         keep_alive: fields.get("keep_alive")?,
+        connection_age: fields.get("connection_age")?,
     })
 }
 
@@ -171,6 +199,7 @@ pub(crate) fn admin(
             address,
             tls: None,
             connections: ADMIN_CONNECTIONS,
+            connection_requests: u32::MAX,
             head_bytes: BodyLimits::default().head,
             fields: BodyLimits::default().fields,
             timeouts: listener::Timeouts::default(),

@@ -8,6 +8,7 @@ mod cross;
 mod mistakes;
 mod mutated;
 mod notifications;
+mod overload;
 mod payments;
 mod pem;
 mod prices;

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::P
 use super::{ReplyBody, Snapshot, forward, headers, local::Local, observe::Observation, route};
 use crate::{
     domain::Clock,
+    listener::Peer,
     providers::Dialect,
     refusal::{Code, Refusal, Representation, Scene, render},
 };
@@ -17,6 +18,8 @@ pub(super) struct Manner {
     /// The page that may read the answer.
     pub(super) origin: Option<HeaderValue>,
     pub(super) version: Version,
+    /// Whether its connection is encrypted; not known behind a proxy that we trust.
+    pub(super) tls: Option<bool>,
     /// Whether it asked for a tunnel: what it sends next is no request.
     tunnel: bool,
 }
@@ -29,21 +32,23 @@ pub(super) enum Reply {
 
 impl Manner {
     /// How the request with this head is to be answered.
-    pub(super) fn of(head: &Parts, snapshot: &Snapshot) -> Self {
+    pub(super) fn of(head: &Parts, peer: Peer, snapshot: &Snapshot) -> Self {
+        let proxied = headers::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
         Self {
             representation: Representation::preferred(head.headers.get(header::ACCEPT)),
             dialect: route::dialect_of(head.uri.path()),
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
             version: head.version,
+            tls: (!proxied).then_some(peer.tls),
             tunnel: head.method == Method::CONNECT,
         }
     }
 }
 
-/// Gives an answer its fields and its observation.
+/// Gives an answer its fields and its observation. Where it `closes`, its connection is not kept.
 pub(super) fn respond(
     reply: Reply,
-    manner: Manner,
+    (manner, closes): (Manner, bool),
     mut seen: Observation,
     clock: &Clock,
 ) -> Response<ReplyBody> {
@@ -81,6 +86,11 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
+    if closes && manner.version <= Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(origin) = manner.origin {
         headers::expose(origin, response.headers_mut());
     }
@@ -122,6 +132,8 @@ fn closes(code: Code) -> bool {
     matches!(
         code,
         Code::InvalidFraming
+            // Its framing fields may mean something to whoever stands in front of us.
+            | Code::InvalidHeader
             | Code::UnsupportedTransferCoding
             | Code::RequestTimeout
             | Code::BodyTooLarge

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header, request, response};
 use http_body::Body;
 
-use super::{Snapshot, relay::Relayed};
+use super::{Snapshot, relay::Relayed, veil};
 use crate::{
     accounts::Key,
     admission::{Held, Notice},
@@ -21,6 +21,7 @@ use crate::{
     metering::{
         Answer, Charge, Cut, Desk, Interruption, Metered, Observer, Policy, Receipt, Reservation,
     },
+    overload::Room,
     providers::{self, Ask, Edits, Endpoint, Observed},
     refusal::{Code, Refusal},
     store::Outcome,
@@ -41,6 +42,8 @@ pub(super) struct Forward {
     pub(super) ask: Option<Ask>,
     /// The body, where it was read.
     pub(super) bytes: Bytes,
+    /// What the body takes of the room for all.
+    pub(super) room: Room,
     /// The body, where it is passed on as it comes.
     pub(super) body: Outgoing,
     pub(super) snapshot: Arc<Snapshot>,
@@ -122,6 +125,7 @@ impl Forward {
             destination,
             ask,
             bytes,
+            room,
             body,
             snapshot,
             desk,
@@ -139,8 +143,8 @@ impl Forward {
         let settings = upstream.settings();
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && ask.as_ref().is_some_and(Ask::lacks_usage);
-        let body = match &ask {
-            None => body,
+        let (body, small) = match &ask {
+            None => (body, None),
             Some(ask) => {
                 let field = limit_field(destination.endpoint, settings);
                 let edits = Edits {
@@ -148,7 +152,8 @@ impl Forward {
                     include_usage: adds_usage,
                     output_limit: output_limit.and_then(|limit| field.map(|field| (field, limit))),
                 };
-                Outgoing::full(ask.edit(&bytes, &edits))
+                let (body, room) = room.keep(ask.edit(&bytes, &edits));
+                (Outgoing::full(body), room)
             }
         };
         drop(bytes);
@@ -178,9 +183,15 @@ impl Forward {
             Ok(response) => response,
             Err(failure) => return Err(failed(reservation, &failure, &upstream)),
         };
+        drop(small);
         reservation.answered(response.status());
         let (mut parts, body) = response.into_parts();
         let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
+        if let Some(credential) = &upstream.settings().credential
+            && !parts.status.is_success()
+        {
+            veil::hide_in_fields(credential, &mut parts.headers);
+        }
         let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
             // A hidden chunk or a comment changes the length.
@@ -274,13 +285,16 @@ async fn judge(
             receipt: ending.map(|ending| ending.receipt),
         }
     };
+    // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
+    let credential = upstream.settings().credential.as_ref();
+    let secret = credential.filter(|_| !parts.status.is_success());
     if !destination.endpoint.has_ask() {
         let ours =
             parts.status == StatusCode::UNAUTHORIZED && upstream.settings().credential.is_some();
         return if ours {
             Err(refuse(reservation, Code::UpstreamAuth))
         } else {
-            Ok((reservation, Relayed::whole(body)))
+            Ok((reservation, Relayed::whole(body).veiled(secret)))
         };
     }
     if parts.status.is_redirection() {
@@ -305,7 +319,7 @@ async fn judge(
     let plain = providers::Encoding::parse(encoding).plain(&read);
     let said = plain.as_ref().unwrap_or(&read);
     match upstream::classify(parts.status, &parts.headers, said) {
-        Verdict::Relay => Ok((reservation, Relayed::after(read, body))),
+        Verdict::Relay => Ok((reservation, Relayed::after(read, body).veiled(secret))),
         Verdict::Refuse(code, wait) => {
             let Unanswered { refusal, receipt } = refuse(reservation, code);
             let refusal = match wait {
@@ -355,12 +369,15 @@ impl Future for UnderWay {
     type Output = Result<Answered, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(exchange) = &mut self.exchange else {
+        // Taken out while it is asked: what panics is gone, and must not go on without a reader.
+        let Some(mut exchange) = self.exchange.take() else {
             return Poll::Ready(Err(Unanswered::ours()));
         };
-        let answered = std::task::ready!(exchange.as_mut().poll(cx));
-        self.exchange = None;
-        Poll::Ready(answered)
+        let answered = exchange.as_mut().poll(cx);
+        if answered.is_pending() {
+            self.exchange = Some(exchange);
+        }
+        answered
     }
 }
 

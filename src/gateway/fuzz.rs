@@ -9,7 +9,8 @@ use super::{
     vet,
 };
 use crate::{
-    domain::{ProviderId, SubscriptionPolicy},
+    admission::WrongKeys,
+    domain::{Clock, ProviderId, SubscriptionPolicy},
     providers::{Dialect, Endpoint},
     refusal::{Code, Links},
     upstream, webhooks,
@@ -209,9 +210,10 @@ fn snapshot() -> Snapshot {
             renewal_leeway: std::time::Duration::ZERO,
         },
         trusted_proxies: Vec::new(),
+        wrong_keys: WrongKeys::default(),
         heartbeat: None,
         cors: Cors::default(),
         webhooks: webhooks::Settings::default(),
     };
-    Snapshot::compile(settings, None)
+    Snapshot::compile(settings, None, &Clock::system())
 }

@@ -178,8 +178,7 @@ pub(super) fn preflight(origin: HeaderValue, asked: Option<HeaderValue>, headers
 /// Who the client is: the peer, or behind proxies that we trust the last address that they did not add themselves.
 pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    if !is_trusted(&peer) {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let mut client = peer;
@@ -190,10 +189,16 @@ pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Ip
                 return client;
             };
             client = hop.to_canonical();
-            if !is_trusted(&client) {
+            if !is_trusted(client, trusted) {
                 return client;
             }
         }
     }
     client
+}
+
+/// Whether an address is a proxy's that we trust.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|net| net.contains(&address))
 }

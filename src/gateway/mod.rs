@@ -21,6 +21,7 @@ mod route;
 mod settings;
 mod snapshot;
 mod stack;
+mod veil;
 mod vet;
 mod webhook;
 mod words;

@@ -21,6 +21,7 @@ use crate::{
     domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
     listener::InFlight,
     metering::Receipt,
+    overload::{Overload, Shed},
     providers::{Dialect, Endpoint},
     refusal::Code,
     store::Outcome,
@@ -33,6 +34,7 @@ pub(super) struct Observer {
     pub(super) log: AccessLog,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
+    pub(super) overload: Overload,
 }
 
 /// One request, from its head to the end of its answer. Dropping it writes the record.
@@ -51,6 +53,8 @@ pub(super) struct Observation {
     provider: Option<ProviderId>,
     model: Option<ModelName>,
     stream: bool,
+    /// Whether it counts among the calls under way.
+    let_in: bool,
     status: u16,
     code: Option<Code>,
     receipt: Option<Receipt>,
@@ -100,6 +104,7 @@ impl Observation {
             provider: None,
             model: None,
             stream: false,
+            let_in: false,
             status: 0,
             code: None,
             receipt: None,
@@ -120,6 +125,17 @@ impl Observation {
 
     pub(super) fn comes_from(&mut self, key: &Arc<Key>) {
         self.key = Some(Arc::clone(key));
+    }
+
+    /// The same, for a call: it counts among those under way until its answer has ended.
+    ///
+    /// # Errors
+    /// Its account has more than its share of them.
+    pub(super) fn calls_from(&mut self, key: &Arc<Key>) -> Result<(), Shed> {
+        self.comes_from(key);
+        self.observer.overload.let_in(&key.account.book)?;
+        self.let_in = true;
+        Ok(())
     }
 
     pub(super) fn asks(&mut self, model: Option<&ModelName>, stream: bool, bytes: u64) {
@@ -254,6 +270,11 @@ impl Observation {
 
 impl Drop for Observation {
     fn drop(&mut self) {
+        if self.let_in
+            && let Some(key) = &self.key
+        {
+            self.observer.overload.let_out(&key.account.book);
+        }
         self.write();
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     call::Destination,
     domain::{CURRENCY, NanoUsd},
     metering::Desk,
+    overload::Overload,
     providers::Dialect,
     refusal::{Code, Detail, Foreseen, Refusal, Representation, Scene},
 };
@@ -32,6 +33,7 @@ pub(super) struct Ground<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) accounts: &'a Accounts,
     pub(super) desk: &'a Desk,
+    pub(super) overload: &'a Overload,
     /// Whether no calls are taken any more.
     pub(super) draining: bool,
 }
@@ -102,7 +104,11 @@ async fn foretell(
 ) -> Result<Result<Foretold, Refusal>, Refusal> {
     // A body that no call's checks read decides nothing, so it is not read here either.
     let (ask, bytes) = if destination.endpoint.has_ask() {
-        let (ask, bytes, _) = read(ground.snapshot, seen, &destination, head, unread).await?;
+        let mut room = ground
+            .overload
+            .room(Some(&admitted.caller().account().book));
+        let request = (head, unread);
+        let (ask, bytes, _) = read(ground.snapshot, seen, &destination, request, &mut room).await?;
         (ask, bytes)
     } else {
         (None, Bytes::new())

@@ -9,18 +9,19 @@ use super::{Snapshot, observe::Observation, request_body::Passing};
 use crate::{
     admission::{self, Bounds, peek},
     call::Destination,
+    overload::Room,
     providers::{Ask, AskError},
     refusal::{Code, Detail, Refusal},
     upstream::Outgoing,
 };
 
-/// Reads a body that has to be understood; leaves any other to be passed on as it comes.
+/// Reads a body that has to be understood, and takes room for it; leaves any other to be passed on as it comes.
 pub(super) async fn read(
     snapshot: &Snapshot,
     seen: &mut Observation,
     destination: &Destination,
-    head: &Parts,
-    unread: &mut Option<Incoming>,
+    (head, unread): (&Parts, &mut Option<Incoming>),
+    room: &mut Room,
 ) -> Result<(Option<Ask>, Bytes, Outgoing), Refusal> {
     let limits = &snapshot.limits;
     let understood = destination.endpoint.has_ask();
@@ -30,6 +31,9 @@ pub(super) async fn read(
         limits.upload_body
     };
     admission::announced(&head.headers, most, understood)?;
+    if understood {
+        admission::described(&head.headers)?;
+    }
     let bounds = Bounds {
         bytes: most,
         idle: limits.body_idle,
@@ -47,7 +51,7 @@ pub(super) async fn read(
             Outgoing::stream(Passing::new(body, bounds, seen.uploads())),
         ));
     }
-    let bytes = peek(body, bounds).await?;
+    let bytes = peek(body, bounds, room).await?;
     let ask = Ask::read(destination.endpoint, &bytes).map_err(|error| misread(&error))?;
     Ok((Some(ask), bytes, Outgoing::empty()))
 }

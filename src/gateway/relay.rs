@@ -1,26 +1,32 @@
-//! A provider's answer of which the beginning was read already.
+//! A provider's answer, of which the beginning may have been read already, and without our credential in it.
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::upstream::{Failure, UpstreamBody};
+use super::veil::Veil;
+use crate::upstream::{Credential, Failure, UpstreamBody};
 
 /// What was read, and the rest.
 #[derive(Debug)]
 pub(super) struct Relayed {
     read: Option<Bytes>,
     rest: UpstreamBody,
+    veil: Option<Veil>,
 }
 
 impl Relayed {
     /// An answer of which nothing was read.
     pub(super) fn whole(rest: UpstreamBody) -> Self {
-        Self { read: None, rest }
+        Self {
+            read: None,
+            rest,
+            veil: None,
+        }
     }
 
     /// An answer that begins with `read`.
@@ -28,6 +34,25 @@ impl Relayed {
         Self {
             read: Some(read).filter(|read| !read.is_empty()),
             rest,
+            veil: None,
+        }
+    }
+
+    /// The same without this credential in it.
+    pub(super) fn veiled(self, credential: Option<&Credential>) -> Self {
+        Self {
+            veil: credential.and_then(Veil::over),
+            ..self
+        }
+    }
+
+    fn poll_plain(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match self.read.take() {
+            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
 }
@@ -40,18 +65,36 @@ impl Body for Relayed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        match self.read.take() {
-            Some(read) => Poll::Ready(Some(Ok(Frame::data(read)))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+        loop {
+            let frame = ready!(self.as_mut().poll_plain(cx));
+            let Some(veil) = &mut self.veil else {
+                return Poll::Ready(frame);
+            };
+            let data = match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => veil.draw(data),
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                None => match veil.rest() {
+                    Some(rest) => rest,
+                    None => return Poll::Ready(None),
+                },
+                failed => return Poll::Ready(failed),
+            };
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_none() && self.rest.is_end_stream()
+        let kept = self.veil.as_ref().map_or(0, Veil::kept);
+        self.read.is_none() && kept == 0 && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.as_ref().map_or(0, |read| read.len() as u64);
+        let read = self.read.as_ref().map_or(0, |read| read.len() as u64)
+            + self.veil.as_ref().map_or(0, Veil::kept) as u64;
         let mut hint = self.rest.size_hint();
         let (lower, upper) = (hint.lower(), hint.upper());
         if let Some(upper) = upper {

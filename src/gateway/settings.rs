@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use ipnet::IpNet;
 
 use crate::{
+    admission::WrongKeys,
     domain::{AccountId, ModelName, ProviderId, SubscriptionPolicy},
     prices::{Pico, Schedule},
     providers::Dialect,
@@ -29,6 +30,8 @@ pub struct Settings {
     pub subscriptions: SubscriptionPolicy,
     /// Who may set `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many wrong keys an address may present.
+    pub wrong_keys: WrongKeys,
     /// How often a silent stream sends a comment; `None` never.
     pub heartbeat: Option<Duration>,
     /// Which web pages may call.

@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{RouteDialect, RouteMeter, Settings, settings::Cors};
 use crate::{
+    admission::Guesses,
     call::{Catalogue, Model, Route},
-    domain::ProviderId,
+    domain::{Clock, ProviderId},
     gateway::BodyLimits,
     providers::{Dialect, ProviderKind},
     refusal::Links,
@@ -24,6 +25,7 @@ pub struct Snapshot {
     pub(super) cors: Cors,
     pub(super) subscriptions: crate::domain::SubscriptionPolicy,
     pub(super) trusted_proxies: Vec<ipnet::IpNet>,
+    pub(super) guesses: Arc<Guesses>,
     pub(super) heartbeat: Option<std::time::Duration>,
     pub(super) webhooks: webhooks::Settings,
 }
@@ -47,8 +49,8 @@ impl Prefix {
 }
 
 impl Snapshot {
-    /// Compiles `settings`. Providers that did not change keep their connections.
-    pub fn compile(settings: Settings, previous: Option<&Self>) -> Self {
+    /// Compiles `settings`. Providers that did not change keep their connections; a limit that did starts fresh.
+    pub fn compile(settings: Settings, previous: Option<&Self>, clock: &Clock) -> Self {
         let Settings {
             providers,
             models,
@@ -57,6 +59,7 @@ impl Snapshot {
             links,
             subscriptions,
             trusted_proxies,
+            wrong_keys,
             heartbeat,
             cors,
             webhooks,
@@ -132,6 +135,10 @@ impl Snapshot {
             )
         });
         let upstreams = upstreams.collect();
+        let guesses = previous
+            .map(|previous| &previous.guesses)
+            .filter(|guesses| guesses.limit() == wrong_keys);
+        let fresh = || Arc::new(Guesses::new(wrong_keys, clock.clone()));
         Self {
             routes,
             catalogue,
@@ -141,6 +148,7 @@ impl Snapshot {
             cors,
             subscriptions,
             trusted_proxies,
+            guesses: guesses.map_or_else(fresh, Arc::clone),
             heartbeat,
             webhooks,
         }

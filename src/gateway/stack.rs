@@ -28,7 +28,8 @@ use crate::{
     domain::Vendor,
     listener::{InFlight, Peer, Shutdown},
     metering::Desk,
-    refusal::{Code, Refusal},
+    overload::Overload,
+    refusal::{Code, Detail, Refusal},
     store::Store,
     telemetry::AccessLog,
 };
@@ -57,7 +58,7 @@ impl Gateway {
     ) -> Self {
         let (metrics, clock) = (Arc::clone(&desk.metrics), desk.clock.clone());
         Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None)),
+            snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None, &clock)),
             accounts,
             desk,
             store,
@@ -65,9 +66,23 @@ impl Gateway {
                 log,
                 metrics,
                 clock,
+                overload: Overload::unlimited(),
             }),
             shutdown,
             payments: None,
+        }
+    }
+
+    /// What calls, bodies and connections are counted by; without one nothing is ever too much.
+    #[must_use]
+    pub fn under(self, overload: Overload) -> Self {
+        let observer = Observer {
+            overload,
+            ..(*self.observer).clone()
+        };
+        Self {
+            observer: Arc::new(observer),
+            ..self
         }
     }
 
@@ -82,7 +97,7 @@ impl Gateway {
 
     /// Puts other settings in force: the next request sees them, requests under way keep theirs.
     pub fn publish(&self, settings: Settings) {
-        let next = Snapshot::compile(settings, Some(&self.snapshot.load()));
+        let next = Snapshot::compile(settings, Some(&self.snapshot.load()), &self.desk.clock);
         self.snapshot.store(Arc::new(next));
     }
 
@@ -100,7 +115,7 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
-        let manner = Manner::of(&head, &snapshot);
+        let manner = Manner::of(&head, peer, &snapshot);
         let mut unread = Some(body);
         // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
         let mut head = Some(head);
@@ -114,7 +129,11 @@ impl Gateway {
             linger::discard(body, manner.version, most, &self.desk.tasks);
         }
         Ok(match reply {
-            Ok(reply) => answer::respond(reply, manner, seen, &self.desk.clock),
+            Ok(reply) => {
+                // Its next request comes through the load balancer, and perhaps to an instance with less to do.
+                let closes = self.observer.overload.closes();
+                answer::respond(reply, (manner, closes), seen, &self.desk.clock)
+            }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.
                 let mut fields = head.map(|head| head.headers).unwrap_or_default();
@@ -134,7 +153,7 @@ impl Gateway {
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
         let head = whole_head.as_ref().ok_or(Code::InternalError)?;
-        vet::vet(head, &snapshot.limits)?;
+        vet::vet(head, manner.tls, &snapshot.limits)?;
         if headers::is_preflight(head) {
             let mut fields = HeaderMap::new();
             let local = local::preflight(manner.origin.as_ref(), head, &mut fields);
@@ -166,6 +185,10 @@ impl Gateway {
         if self.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
+        self.observer
+            .overload
+            .opens()
+            .map_err(|_| Code::Overloaded)?;
         let admitted = self.admit(snapshot, seen, head, &destination)?;
         if destination.toll() == Toll::Key
             && destination.route.provider.is_none()
@@ -174,7 +197,12 @@ impl Gateway {
             return list;
         }
 
-        let (ask, bytes, body) = read(snapshot, seen, &destination, head, unread).await?;
+        let mut room = self
+            .observer
+            .overload
+            .room(Some(&admitted.caller().account().book));
+        let request = (head, unread);
+        let (ask, bytes, body) = read(snapshot, seen, &destination, request, &mut room).await?;
         seen.asks(
             ask.as_ref().and_then(|ask| ask.model.as_ref()),
             ask.as_ref().is_some_and(|ask| ask.stream),
@@ -211,6 +239,7 @@ impl Gateway {
             destination,
             ask,
             bytes,
+            room,
             body,
             snapshot: Arc::clone(snapshot),
             desk: Arc::clone(&self.desk),
@@ -240,12 +269,13 @@ impl Gateway {
         let directory = self.accounts.directory();
         let caller = authenticate(
             &directory,
+            &snapshot.guesses,
             head,
             Some(&destination.route),
             seen.client,
             seen.at,
         )?;
-        seen.comes_from(caller.key());
+        seen.calls_from(caller.key()).map_err(|_| over_share())?;
         let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
         rate(subscriber, destination.toll(), clock)
     }
@@ -273,7 +303,13 @@ impl Gateway {
             return Err(Code::Draining.into());
         }
         let payments = self.payments.as_ref().ok_or(Code::RouteNotFound)?;
-        let signed = webhook::read((vendor, snapshot), head, unread, self.desk.clock.now()).await?;
+        let signed = webhook::read(
+            (vendor, snapshot, &self.observer.overload),
+            head,
+            unread,
+            self.desk.clock.now(),
+        )
+        .await?;
         let mut fields = HeaderMap::new();
         let told = webhook::take(payments, signed, &self.desk.tasks).await?;
         Ok(Reply::Ours(Local::json(told, &mut fields), fields))
@@ -304,6 +340,7 @@ impl Gateway {
             snapshot,
             accounts: &self.accounts,
             desk: &self.desk,
+            overload: &self.observer.overload,
             draining: self.shutdown.is_draining(),
         };
         let page = preflight::page(&ground, admitted, seen, head, unread).await?;
@@ -320,7 +357,8 @@ impl Gateway {
     ) -> Result<Admitted, Refusal> {
         let clock = &self.desk.clock;
         let directory = self.accounts.directory();
-        let caller = authenticate(&directory, head, None, seen.client, seen.at)?;
+        let guesses = &snapshot.guesses;
+        let caller = authenticate(&directory, guesses, head, None, seen.client, seen.at)?;
         seen.comes_from(caller.key());
         let subscriber = standing(caller, Toll::Key, snapshot.subscriptions, clock)?;
         rate(subscriber, Toll::Key, clock)
@@ -362,6 +400,13 @@ fn list(
         Ok(local) => Ok(Reply::Ours(local, fields)),
         Err(refusal) => Err(refusal.about(caller.subject())),
     })
+}
+
+/// The refusal of one call more than an account may have under way while places are scarce.
+fn over_share() -> Refusal {
+    let words = "The gateway has nearly as much work as it can do, and this account has most of it under way. Try \
+again shortly, with fewer calls at once.";
+    Refusal::new(Code::Overloaded).with(Detail::Say(words))
 }
 
 /// The client's idempotency key, for the record; longer ones are not kept.

@@ -11,16 +11,18 @@ const NEVER: [Method; 2] = [Method::CONNECT, Method::TRACE];
 /// What paths of any kind may be asked with, for the `Allow` field.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// Refuses a head that is too large, or that two readers could understand differently.
+/// Refuses a head that is too large, or that two readers could understand differently. `tls` is whether its connection is
+/// encrypted, where that is known.
 ///
 /// # Errors
 /// 400, 405, 414, 431 or 501, as the table of refusals has it.
-pub(super) fn vet(head: &Parts, limits: &BodyLimits) -> Result<(), Refusal> {
+pub(super) fn vet(head: &Parts, tls: Option<bool>, limits: &BodyLimits) -> Result<(), Refusal> {
     if NEVER.contains(&head.method) {
         return Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow(METHODS)));
     }
     size(head, limits)?;
     host(head)?;
+    scheme(head, tls)?;
     target(head)?;
     framing(head)
 }
@@ -33,12 +35,14 @@ fn size(head: &Parts, limits: &BodyLimits) -> Result<(), Refusal> {
     if target > limits.target {
         return Err(Refusal::new(Code::TargetTooLong).with(Detail::Bytes(limits.target as u64)));
     }
+    // Its line has two spaces, the version and its end besides, and an empty line ends it all.
+    let line = head.method.as_str().len() + target + 14;
     // Four bytes a line for the colon, the space and the line's end.
     let fields = head
         .headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4);
-    if head.headers.len() > limits.fields || fields.sum::<usize>() + target > limits.head {
+    if head.headers.len() > limits.fields || fields.sum::<usize>() + line > limits.head {
         return Err(Refusal::new(Code::HeadersTooLarge).with(Detail::Bytes(limits.head as u64)));
     }
     Ok(())
@@ -72,6 +76,21 @@ fn host(head: &Parts) -> Result<(), Refusal> {
     } else {
         Err(Code::InvalidHost.into())
     }
+}
+
+/// RFC 9110 §7.4: a target that names a scheme names that of its connection. Over HTTP/2 every target does (RFC 9113
+/// §8.3.1), and whoever has taken the encryption off passes on what it was asked.
+fn scheme(head: &Parts, tls: Option<bool>) -> Result<(), Refusal> {
+    let another = match tls {
+        Some(true) => head.uri.scheme() == Some(&Scheme::HTTP),
+        Some(false) => head.uri.scheme() == Some(&Scheme::HTTPS),
+        None => false,
+    };
+    if !another || head.version == Version::HTTP_2 {
+        return Ok(());
+    }
+    let words = "The target names another scheme than that of the connection; send the path alone.";
+    Err(Refusal::new(Code::InvalidTarget).with(Detail::Say(words)))
 }
 
 /// RFC 3986 §3.3 and §3.4: nothing but the characters of a path and a query, and no path with two meanings; and no scheme

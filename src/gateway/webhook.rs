@@ -13,6 +13,7 @@ use crate::{
     admission::{self, Bounds, peek},
     domain::{Timestamp, Vendor},
     listener::Tasks,
+    overload::Overload,
     refusal::{Code, Detail, Refusal},
     store::EventStatus,
     webhooks::{self, Illegible, PaymentEvent},
@@ -61,7 +62,7 @@ pub trait Payments: fmt::Debug + Send + Sync {
 
 /// Reads an event and checks its signature. Whoever cannot sign learns nothing but that.
 pub(super) async fn read(
-    (vendor, snapshot): (Vendor, &Snapshot),
+    (vendor, snapshot, overload): (Vendor, &Snapshot, &Overload),
     head: &Parts,
     unread: &mut Option<Incoming>,
     now: Timestamp,
@@ -77,7 +78,8 @@ pub(super) async fn read(
         total: snapshot.limits.body_total,
     };
     let body = unread.take().ok_or(Code::InternalError)?;
-    let payload = peek(body, bounds).await?;
+    let mut room = overload.room(None);
+    let payload = peek(body, bounds, &mut room).await?;
     let verified = webhooks::verify(vendor, endpoint, &head.headers, &payload, now);
     let verified = verified.map_err(|error| {
         tracing::warn!(

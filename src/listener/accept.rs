@@ -68,6 +68,7 @@ impl Listener {
             socket,
             address,
             tuning,
+            pressure,
         } = self;
         let socket = match TcpListener::from_std(socket) {
             Ok(socket) => socket,
@@ -79,7 +80,10 @@ impl Listener {
         };
         let tasks = Tasks::default();
         let ended = Arc::new(Ended::default());
-        let share = |settings| Arc::new(Shared::new(settings, tasks.clone(), shutdown.clone()));
+        let share = |settings| {
+            let shared = Shared::new(settings, tasks.clone(), shutdown.clone());
+            Arc::new(shared.under(pressure.clone()))
+        };
         let mut shared = share(Arc::clone(&tuning.current()));
         let permits = Arc::new(Semaphore::new(
             shared.settings.connections.min(Semaphore::MAX_PERMITS),
@@ -94,7 +98,7 @@ impl Listener {
                 addr,
                 tls: shared.settings.tls.is_some(),
             };
-            let clocks = Arc::new(Clocks::start(shared.settings.timeouts.head));
+            let clocks = Arc::new(Clocks::start(&shared.settings));
             let service = make(peer, Connection::new(&clocks));
             let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
             tasks.spawn(async move {

@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::{settings::Settings, tuning::Tuning};
+use super::{pressure::Pressure, settings::Settings, tuning::Tuning};
 
 /// Connections that the kernel keeps for us until we take them.
 const BACKLOG: i32 = 1024;
@@ -28,6 +28,7 @@ pub struct Listener {
     pub(super) socket: TcpListener,
     pub(super) address: SocketAddr,
     pub(super) tuning: Tuning,
+    pub(super) pressure: Pressure,
 }
 
 /// An address that could not be taken. Written for the person who starts the process.
@@ -53,8 +54,15 @@ impl Listener {
                 socket,
                 address,
                 tuning: Tuning::new(settings),
+                pressure: Pressure::default(),
             })
             .map_err(|cause| BindError { address, cause })
+    }
+
+    /// Idle connections close early while `pressure` is on.
+    #[must_use]
+    pub fn under(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
     }
 
     /// A handle to change how it serves, before and while it does.

@@ -5,6 +5,7 @@
 //! by whoever sees that the last guard has gone, which is what release and acquire are for; the rest is relaxed.
 
 use std::{
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
@@ -17,7 +18,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{stream::Stream, streams::Progress};
+use super::{settings::Settings, stream::Stream, streams::Progress};
 
 /// No deadline, or nothing pending.
 const NEVER: u64 = u64::MAX;
@@ -54,6 +55,10 @@ pub(super) struct Clocks {
     /// HTTP/2: the number of the head that has begun and is not complete, or [`NEVER`].
     head_open: AtomicU64,
     heads: AtomicU32,
+    /// When the connection is old enough to close.
+    retires: u64,
+    /// The request after which an HTTP/1 connection closes.
+    last: u32,
     young_resets: AtomicU32,
     /// HTTP/2: the client sends little else than frames that ask for nothing.
     idle_flood: AtomicBool,
@@ -62,8 +67,11 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    /// A connection accepted now, whose first head must be complete within `head`.
-    pub(super) fn start(head: Duration) -> Self {
+    /// A connection accepted now.
+    pub(super) fn start(settings: &Settings) -> Self {
+        let head = settings.timeouts.head;
+        let age = settings.timeouts.connection_age;
+        let age = age.map(|age| jittered(age, RandomState::new().build_hasher().finish()));
         Self {
             accepted: Instant::now(),
             head,
@@ -78,6 +86,8 @@ impl Clocks {
             progress: Mutex::new(None),
             head_open: AtomicU64::new(NEVER),
             heads: AtomicU32::new(0),
+            retires: age.map_or(NEVER, micros),
+            last: settings.connection_requests,
             young_resets: AtomicU32::new(0),
             idle_flood: AtomicBool::new(false),
             returned: Mutex::new(None),
@@ -139,8 +149,9 @@ impl Clocks {
             self.head_due_from_now();
         }
         self.busy.store(true, Relaxed);
-        self.unread.store(with_body, Relaxed);
-        self.heads.fetch_add(1, Relaxed);
+        let heads = self.heads.fetch_add(1, Relaxed).saturating_add(1);
+        // After the last one, whatever the client has sent behind it will not be read.
+        self.unread.store(with_body || heads >= self.last, Relaxed);
     }
 
     /// The service's `call` begins or ends on a connection whose streams run by themselves.
@@ -195,6 +206,21 @@ impl Clocks {
     /// When the head that is arriving must be complete.
     pub(super) fn head_due(&self) -> Option<Instant> {
         self.instant(self.head_due.load(Relaxed))
+    }
+
+    /// When the connection is old enough to close.
+    pub(super) fn retires(&self) -> Option<Instant> {
+        self.instant(self.retires)
+    }
+
+    /// Requests so far.
+    pub(super) fn heads(&self) -> u32 {
+        self.heads.load(Relaxed)
+    }
+
+    /// Whether the request under way is the last one of an HTTP/1 connection.
+    pub(super) fn is_last(&self) -> bool {
+        self.heads() >= self.last
     }
 
     /// Since when the client has taken nothing.
@@ -258,6 +284,13 @@ impl Clocks {
 /// A value is put or taken whole, so a panic elsewhere cannot have spoilt it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An age, a tenth more or less, so that connections that were opened together do not all come again together.
+pub(super) fn jittered(age: Duration, random: u64) -> Duration {
+    let fifth = age / 5;
+    let share = u32::try_from(random % 1024).unwrap_or_default();
+    age - age / 10 + fifth / 1024 * share
 }
 
 /// Saturates far beyond any clock of ours.

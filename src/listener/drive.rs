@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     clocks::Clocks,
+    pressure::Pressure,
     settings::{Closing, Settings},
     shutdown::Shutdown,
     timer::wait,
@@ -40,14 +41,16 @@ pub(super) struct Limits {
     /// How long it may be idle; `None` where hyper sees to that.
     pub(super) idle: Option<Duration>,
     pub(super) closing: Closing,
+    /// Requests after which it is closed.
+    pub(super) requests: u32,
 }
 
 /// What has come due.
 #[derive(Debug, Clone, Copy)]
 enum Due {
     End(fn() -> End),
-    /// Nothing asked for within the idle time.
-    Idle,
+    /// Nothing asked for within the idle time, or old enough.
+    Enough,
     /// A look at what other tasks may have changed meanwhile.
     Look,
 }
@@ -57,6 +60,8 @@ enum Due {
 struct Order {
     told: Option<Instant>,
     force: Option<Instant>,
+    /// Whether connections are short.
+    pressed: bool,
 }
 
 impl Limits {
@@ -65,12 +70,14 @@ impl Limits {
             write_stall: settings.timeouts.write_stall,
             idle: None,
             closing: settings.closing,
+            requests: settings.connection_requests,
         }
     }
 
     pub(super) fn http2(settings: &Settings) -> Self {
         Self {
             idle: Some(settings.http2.idle),
+            requests: u32::MAX,
             ..Self::http1(settings)
         }
     }
@@ -82,6 +89,14 @@ impl Limits {
             .stalled_since()
             .map(|since| (since + self.write_stall, Due::End(|| End::Stalled)));
         let force = order.force.map(|at| (at, Due::End(|| End::Forced)));
+        let idle = if order.pressed {
+            let pressed = self.closing.pressed;
+            Some(self.idle.map_or(pressed, |idle| idle.min(pressed)))
+        } else {
+            self.idle
+        };
+        let old = clocks.retires().filter(|_| order.told.is_none());
+        let old = old.map(|at| (at, Due::Enough));
         let quiet = match (order.told, clocks.quiet_since()) {
             (Some(told), Some(since)) => Some((
                 told.max(since) + self.closing.linger,
@@ -89,12 +104,14 @@ impl Limits {
             )),
             (Some(_), None) => Some((Instant::now() + self.closing.linger, Due::Look)),
             // Before its first request a connection is not idle but late.
-            (None, Some(since)) if head.is_none() => {
-                self.idle.map(|idle| (since + idle, Due::Idle))
-            }
-            (None, _) => self.idle.map(|idle| (Instant::now() + idle, Due::Look)),
+            (None, Some(since)) if head.is_none() => idle.map(|idle| (since + idle, Due::Enough)),
+            // hyper polls an HTTP/1 connection when its request has ended.
+            (None, _) => self
+                .idle
+                .and(idle)
+                .map(|idle| (Instant::now() + idle, Due::Look)),
         };
-        [head, stalled, force, quiet]
+        [head, stalled, force, old, quiet]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -107,7 +124,7 @@ pub(super) async fn drive<C>(
     tell: fn(Pin<&mut C>),
     clocks: &Clocks,
     limits: Limits,
-    shutdown: &Shutdown,
+    (shutdown, pressure): (&Shutdown, &Pressure),
 ) -> End
 where
     C: Future<Output = hyper::Result<()>>,
@@ -116,6 +133,7 @@ where
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut draining = pin!(shutdown.draining());
     let mut cut_off = pin!(shutdown.cut_off());
+    let mut short = pressure.watch();
     let mut order = Order::default();
 
     poll_fn(|cx| {
@@ -129,6 +147,12 @@ where
                 tell(connection.as_mut());
                 continue;
             }
+            if order.told.is_none() && clocks.heads() >= limits.requests {
+                order.told = Some(Instant::now());
+                tell(connection.as_mut());
+                continue;
+            }
+            order.pressed = order.told.is_none() && short.is_on(cx);
             if order.force.is_none() && cut_off.as_mut().poll(cx).is_ready() {
                 order.force = Some(Instant::now() + limits.closing.last_word);
             }
@@ -146,7 +170,7 @@ where
             }
             match due {
                 Due::End(end) => return Poll::Ready(end()),
-                Due::Idle => {
+                Due::Enough => {
                     order.told = Some(Instant::now());
                     clocks.closing();
                     tell(connection.as_mut());

@@ -24,6 +24,7 @@ use super::{
     farewell,
     frames::Frames,
     io::Io,
+    pressure::Pressure,
     protocol::{self, Version, negotiated, sniff},
     settings::Settings,
     shutdown::Shutdown,
@@ -41,6 +42,7 @@ pub(super) struct Shared {
     /// Runs the streams of HTTP/2.
     pub(super) tasks: Tasks,
     pub(super) shutdown: Shutdown,
+    pressure: Pressure,
 }
 
 impl Shared {
@@ -50,7 +52,12 @@ impl Shared {
             tasks,
             settings,
             shutdown,
+            pressure: Pressure::default(),
         }
+    }
+
+    pub(super) fn under(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
     }
 }
 
@@ -87,6 +94,7 @@ where
         http1,
         tasks,
         shutdown,
+        pressure,
     } = &*shared;
     let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
     let frames = (version == Version::Http2).then(Frames::new);
@@ -100,7 +108,7 @@ where
                 http1::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                shutdown,
+                (shutdown, pressure),
             )
             .await
         }
@@ -117,7 +125,7 @@ where
                 http2::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                shutdown,
+                (shutdown, pressure),
             )
             .await
         }

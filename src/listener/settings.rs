@@ -11,6 +11,8 @@ pub struct Settings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Connections served at once; further ones wait in the backlog.
     pub connections: usize,
+    /// Requests on one HTTP/1 connection; it is closed after the last.
+    pub connection_requests: u32,
     /// Bytes of a request head at most.
     pub head_bytes: usize,
     /// Header fields of a request at most.
@@ -34,6 +36,8 @@ pub struct Timeouts {
     pub write_stall: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// How long any connection is kept, a tenth more or less; `None` keeps it.
+    pub connection_age: Option<Duration>,
 }
 
 /// HTTP/2's own limits.
@@ -54,6 +58,8 @@ pub struct Closing {
     pub linger_bytes: u64,
     /// How long they are thrown away, and how long a connection told to close may stay without a request in flight.
     pub linger: Duration,
+    /// How long an idle connection is kept while connections are short.
+    pub pressed: Duration,
     /// From the cut-off at the end of a drain until what is left is dropped.
     pub last_word: Duration,
 }
@@ -69,6 +75,7 @@ impl Settings {
             head,
             write_stall,
             keep_alive,
+            connection_age,
         } = &mut self.timeouts;
         let Http2 {
             streams: _,
@@ -78,6 +85,7 @@ impl Settings {
         let Closing {
             linger_bytes: _,
             linger,
+            pressed,
             last_word,
         } = &mut self.closing;
         for duration in [
@@ -88,8 +96,12 @@ impl Settings {
             idle,
             ping,
             linger,
+            pressed,
             last_word,
-        ] {
+        ]
+        .into_iter()
+        .chain(connection_age)
+        {
             *duration = LONGEST.min(*duration);
         }
         self
@@ -103,6 +115,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(10),
             write_stall: Duration::from_secs(60),
             keep_alive: Duration::from_secs(75),
+            connection_age: Some(Duration::from_secs(3600)),
         }
     }
 }
@@ -122,6 +135,7 @@ impl Default for Closing {
         Self {
             linger_bytes: 32 << 20,
             linger: Duration::from_secs(2),
+            pressed: Duration::from_secs(2),
             last_word: Duration::from_secs(5),
         }
     }

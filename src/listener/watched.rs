@@ -1,9 +1,19 @@
-//! A service that tells the connection's clocks when a request head has arrived.
+//! A service that tells the connection's clocks when a request head has arrived, and the client when it was the last.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use http_body::Body;
-use hyper::{Request, body::Incoming, service::Service};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    service::Service,
+};
+use pin_project_lite::pin_project;
 
 use super::clocks::Clocks;
 
@@ -13,6 +23,16 @@ pub(super) struct Watched<S> {
     clocks: Arc<Clocks>,
     /// Whether every request runs in a task of its own, as HTTP/2's do.
     streams: bool,
+}
+
+pin_project! {
+    /// An answer on its way. The `last` one says that the connection is not kept, and hyper follows.
+    #[derive(Debug)]
+    pub(super) struct Answer<F> {
+        #[pin]
+        answer: F,
+        last: bool,
+    }
 }
 
 impl<S> Watched<S> {
@@ -25,16 +45,41 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Watched<S> {
+impl<S, B> Service<Request<Incoming>> for Watched<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+{
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Answer<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.clocks.head_arrived(!request.body().is_end_stream());
         self.clocks.calling(self.streams);
         let answer = self.service.call(request);
         self.clocks.calling(false);
-        answer
+        Answer {
+            answer,
+            last: !self.streams && self.clocks.is_last(),
+        }
+    }
+}
+
+impl<F, B, E> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.answer.poll(cx));
+        if *this.last
+            && let Ok(answer) = &mut answer
+        {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        Poll::Ready(answer)
     }
 }

@@ -53,7 +53,11 @@ impl Desk {
 
     /// A free place for reading on.
     pub fn drain_place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.drains).try_acquire_owned().ok()
+        let place = Arc::clone(&self.drains).try_acquire_owned().ok();
+        if place.is_none() {
+            self.metrics.drain_refused();
+        }
+        place
     }
 
     /// Ends reading on: what is under way is settled as it stands, and nothing is read on any more.

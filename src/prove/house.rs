@@ -71,7 +71,7 @@ pub(super) fn key(id: &str) -> String {
 /// What every configuration has.
 fn base(durability: &str, latency: &str, speed: u32) -> String {
     format!(
-        r#"server: {{listen: "127.0.0.1:0"}}
+        r#"server: {{listen: "127.0.0.1:0", timeouts: {{lateness: off}}}}
 store: {{url: "sqlite:faregate.db", durability: {durability}}}
 log: {{format: json}}
 providers:

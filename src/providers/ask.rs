@@ -13,7 +13,7 @@ pub(super) use members::{Member, Spans, StreamOptions};
 
 use super::{
     Endpoint,
-    json::{DEPTH, Fault, Kind, Reader, Text, Value},
+    json::{DEPTH, Fault, Kind, MEMBERS, Reader, Text, Value},
 };
 use crate::domain::{Extras, Feature, InvalidId, ModelName};
 
@@ -67,6 +67,12 @@ pub enum AskError {
         /// Bytes before the fault.
         at: usize,
     },
+    /// Its objects have too many members.
+    #[error("the objects of the body have more than {MEMBERS} members, at byte {at}")]
+    TooMany {
+        /// Bytes before the fault.
+        at: usize,
+    },
     /// A member that decides something is there twice, or in another case.
     #[error(
         "the body has {member:?} twice or in another case, so that readers could differ; send it once, in lower case"
@@ -96,6 +102,7 @@ impl From<Fault> for AskError {
         match fault {
             Fault::Syntax { at, wanted } => Self::NotJson { at, wanted },
             Fault::TooDeep { at } => Self::TooDeep { at },
+            Fault::TooMany { at } => Self::TooMany { at },
         }
     }
 }
@@ -117,7 +124,7 @@ impl Ask {
                 wanted: "UTF-8",
             });
         }
-        let mut reader = Reader::new(body);
+        let mut reader = Reader::of_request(body);
         if reader.kind()? != Kind::Object {
             reader.skip()?;
             reader.end()?;

@@ -13,6 +13,10 @@ pub(super) use text::Text;
 /// Deepest nesting of objects and arrays that is read.
 pub(super) const DEPTH: usize = 128;
 
+/// Most members that the objects of a request have together. A conversation of ten thousand messages has fewer; what has
+/// more is made to keep readers busy, the next one above all.
+pub(super) const MEMBERS: u32 = 100_000;
+
 /// A stretch of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
@@ -27,6 +31,8 @@ pub(super) enum Fault {
     Syntax { at: usize, wanted: &'static str },
     /// More than [`DEPTH`] objects and arrays are open at this byte.
     TooDeep { at: usize },
+    /// More than [`MEMBERS`] members came before this byte.
+    TooMany { at: usize },
 }
 
 /// What a value is.
@@ -55,6 +61,8 @@ pub(super) struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
+    /// Members that may still come.
+    members: u32,
 }
 
 impl<'a> Reader<'a> {
@@ -64,6 +72,15 @@ impl<'a> Reader<'a> {
             text,
             at: 0,
             depth: 0,
+            members: u32::MAX,
+        }
+    }
+
+    /// The same, for a text of somebody who is not trusted with more than [`MEMBERS`].
+    pub(super) const fn of_request(text: &'a [u8]) -> Self {
+        Self {
+            members: MEMBERS,
+            ..Self::new(text)
         }
     }
 
@@ -184,6 +201,10 @@ impl<'a> Reader<'a> {
         if self.text.get(self.at) != Some(&b'"') {
             return Err(self.wanted("a member's name in quotes"));
         }
+        let Some(left) = self.members.checked_sub(1) else {
+            return Err(Fault::TooMany { at: self.at });
+        };
+        self.members = left;
         let name = self.string()?;
         self.space();
         self.expect(b':', "a colon")?;

@@ -159,7 +159,7 @@ the most that it can use until it ends.",
             "Set smaller output limits, so that calls hold less, or run fewer at the same time.",
         ),
         Code::RateLimitExceeded => Guide::new(
-            "More requests or tokens per minute than allowed. Only time helps.",
+            "More requests or tokens per minute than allowed, or too many unknown keys from one address. Only time helps.",
             "Try again after the time in `Retry-After`; SDKs do so by themselves.",
             "Spread calls over the minute. `RateLimit` on every answer says how much is left and when it is \
 full again.",

@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK, REFERRER_POLICY,
-        RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+        RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_FRAME_OPTIONS,
     },
 };
 
@@ -78,6 +78,8 @@ pub(super) fn content(kind: HeaderValue, page: bool, headers: &mut HeaderMap) {
     if page {
         headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        // The pay button must not be put under somebody else's page; `default-src` says nothing about frames.
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
 }
 

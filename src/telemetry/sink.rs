@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::Write,
+    io::{ErrorKind, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -126,15 +126,36 @@ impl Shared {
             drop(queue);
 
             let dropped = self.dropped.load(Ordering::Relaxed);
-            if dropped > told {
-                style.dropped_lines(&mut batch, dropped - told);
-                told = dropped;
+            let gap = dropped.saturating_sub(told);
+            if gap > 0 {
+                style.dropped_lines(&mut batch, gap);
             }
-            // Standard error that cannot be written to has nowhere to say so.
-            let _ = out.write_all(&batch).and_then(|()| out.flush());
+            match put(&mut out, &batch) {
+                0 => told = dropped,
+                // Standard error that cannot be written to has nowhere to say so: what is lost is counted, and told when
+                // there is room again. The line about the gap is not one of those that were asked for.
+                lost => {
+                    let lost = lost.saturating_sub(u64::from(gap > 0));
+                    self.dropped.fetch_add(lost, Ordering::Relaxed);
+                }
+            }
             batch.clear();
         }
     }
+}
+
+/// Writes lines, and gives how many of them were not written to their end.
+fn put(out: &mut impl Write, lines: &[u8]) -> u64 {
+    let mut rest = lines;
+    while !rest.is_empty() {
+        match out.write(rest) {
+            Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
+    let _ = out.flush();
+    rest.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 impl Drop for Flush {

@@ -275,6 +275,44 @@ fn a_stuck_pipe_costs_lines_and_says_so_later() {
     assert!(text.contains("\"log lines were dropped\",\"count\":6"));
 }
 
+/// A disk that is full until there is room again.
+struct Full(Arc<Mutex<bool>>, Page);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if *self.0.lock().unwrap() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_costs_lines_and_is_told_when_there_is_room() {
+    let (page, full) = (Page::default(), Arc::new(Mutex::new(true)));
+    let (sink, flush) = Sink::start(Full(Arc::clone(&full), page.clone()), Style::Json);
+    for line in 1..=5 {
+        sink.push(b"{}\n");
+        // One after the other, so that each is tried by itself.
+        while sink.dropped() < line {
+            std::thread::yield_now();
+        }
+    }
+    *full.lock().unwrap() = false;
+    sink.push(b"{\"last\":1}\n");
+    drop(flush);
+    let text = page.text();
+    assert!(text.starts_with("{\"last\":1}\n"), "{text}");
+    assert!(
+        text.contains("\"log lines were dropped\",\"count\":5"),
+        "{text}"
+    );
+}
+
 const WORDS: Vocabulary = Vocabulary {
     dialects: &["openai", "anthropic"],
     codes: &["quota_exhausted", "upstream_timeout"],

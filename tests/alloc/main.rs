@@ -43,7 +43,7 @@ const CHAT: &str =
 fn yaml(provider: &str) -> String {
     format!(
         r#"
-server: {{listen: "127.0.0.1:0"}}
+server: {{listen: "127.0.0.1:0", limits: {{wrong_keys_at_once: 1000000}}}}
 store: {{url: "sqlite::memory:"}}
 providers:
   up: {{kind: openai, base_url: "{provider}/v1", api_key: sk-upstream}}

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use faregate::{
     accounts::Accounts,
-    admission::{Held, Request, authenticate, policy, rate, reserve, standing},
+    admission::{Guesses, Held, Request, authenticate, policy, rate, reserve, standing},
     call::Catalogue,
     domain::SubscriptionPolicy,
     metering::Desk,
@@ -18,11 +18,13 @@ pub async fn pass(
     request: Request<'_>,
     accounts: &Accounts,
     catalogue: &Catalogue,
+    guesses: &Guesses,
     desk: &Arc<Desk>,
 ) -> Result<Held, Refusal> {
     let (to, clock) = (request.destination, &desk.clock);
     let directory = accounts.directory();
-    let caller = authenticate(&directory, head, Some(&to.route), client, clock.now())?;
+    let (route, now) = (Some(&*to.route), clock.now());
+    let caller = authenticate(&directory, guesses, head, route, client, now)?;
     let subscriber = standing(caller, to.toll(), subscriptions, clock)?;
     let admitted = rate(subscriber, to.toll(), clock)?;
     let permitted = policy(admitted, to, None, catalogue, accounts, request.at)?;

@@ -1,4 +1,6 @@
+mod guessing;
 mod life;
+mod strangers;
 
 use std::time::Duration;
 

@@ -243,9 +243,18 @@ async fn a_log_that_nobody_reads_costs_lines_and_no_request() {
         }
     })
     .await;
+    // Lines are dropped; calls are not.
+    for _ in 0..7 {
+        assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+    }
     daemon.signal("TERM");
-    let (status, _) = daemon.ended().await;
+    let (status, folder) = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
+    let rows = rusqlite::Connection::open(folder.path().join("faregate.db")).unwrap();
+    let calls: u32 = rows
+        .query_row("SELECT count(*) FROM calls", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(calls, 7);
 }
 
 #[tokio::test]

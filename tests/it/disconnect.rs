@@ -303,6 +303,9 @@ async fn not_more_than_sixty_four_answers_are_read_on_at_once() {
         cut.iter()
             .all(|call| call["tokens"]["input"] == input(WHOLE))
     );
+    let metrics = gateway.admin("GET", "/metrics").send().await;
+    let refused = format!("\nfaregate_drains_refused_total {}\n", CALLS - 64);
+    assert!(metrics.text().contains(&refused), "{}", metrics.text());
     gateway.stop().await;
 }
 

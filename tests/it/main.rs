@@ -43,6 +43,9 @@ mod explain;
 /// Calls that are understood: what reaches the provider, byte for byte.
 mod forwarding;
 
+/// Requests that two readers could understand differently.
+mod framing;
+
 /// Comments in silent streams.
 mod heartbeat;
 
@@ -55,11 +58,23 @@ mod http2_wire;
 /// The program is killed at any moment, and nothing is lost.
 mod kill;
 
+/// Every way to leave, at every moment, and what is read on afterwards.
+mod leaving;
+
 /// Credit through the program, and what is left of it after a kill.
 mod ledger;
 
+/// Bounds of connections and requests, and peers that take their time.
+mod limits;
+
+/// One tenant does what it wants, and the others do not notice.
+mod isolation;
+
 /// `GET /v1/faregate/limits`.
 mod limits_page;
+
+/// Parts of runs that measure.
+mod load;
 
 /// Health, readiness and the pages about problems.
 mod local_pages;
@@ -72,6 +87,13 @@ mod models_list;
 
 /// Prices, budgets and credit: what is refused, held, charged and given back.
 mod money;
+
+/// What whoever runs it does to it, and what its machine does.
+#[cfg(target_os = "linux")]
+mod operations;
+
+/// A house that is nearly full.
+mod overload;
 
 /// Who may use which model on which route.
 mod policy;
@@ -115,6 +137,9 @@ mod reservation;
 /// Paths, methods, hosts, targets, heads and bodies.
 mod routing;
 
+/// What nobody may ever read, looked for everywhere.
+mod secrets;
+
 /// What is shipped does what it says.
 mod shipped;
 
@@ -129,6 +154,9 @@ mod streaming;
 
 /// Statuses, dates, grace, the silent payment provider.
 mod subscription;
+
+/// What can be reached, by whom, and what is said there that means something else to somebody.
+mod surface;
 
 /// TLS on both sides.
 mod tls;

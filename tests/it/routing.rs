@@ -82,6 +82,7 @@ routes:
   - {path: /team/claude, dialect: anthropic}
   - {path: /openai, provider: up, strip_prefix: true}
   - {path: /kept, provider: up}
+payment: {webhooks: {stripe: {secrets: [whsec_of_the_stripe_endpoint]}}}
 ";
     Gateway::start(&file(upstream, rest)).await
 }

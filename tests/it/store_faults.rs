@@ -24,6 +24,18 @@ mod places;
 /// What is recorded before the last byte goes out.
 mod last_byte;
 
+/// Files that are not what they should be.
+mod files;
+
+/// A disk that takes its time.
+mod slow;
+
+/// Copies of a busy store.
+mod backup;
+
+/// Stores of other versions.
+mod upgrade;
+
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
 const STREAM: &str =

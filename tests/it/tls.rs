@@ -1,6 +1,9 @@
 //! TLS towards clients and towards providers.
 
-use std::{path::PathBuf, sync::Arc};
+mod handshakes;
+mod panics;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -78,7 +81,7 @@ impl Authority {
     }
 
     /// The `server` section of a gateway with a certificate of this authority.
-    fn server(&self) -> String {
+    pub(crate) fn server(&self) -> String {
         let (certificate, key) = self.certificate("127.0.0.1");
         std::fs::write(self.file("cert.pem"), certificate.pem()).unwrap();
         std::fs::write(self.file("key.pem"), key.serialize_pem()).unwrap();
@@ -89,7 +92,11 @@ impl Authority {
         )
     }
 
-    async fn connect(&self, gateway: &Gateway, protocols: &[&str]) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        protocols: &[&str],
+    ) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let mut config = ClientConfig::builder()
@@ -99,7 +106,7 @@ impl Authority {
             .iter()
             .map(|name| name.as_bytes().to_vec())
             .collect();
-        let stream = TcpStream::connect(gateway.address).await.unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
         let name = ServerName::try_from("127.0.0.1").unwrap();
         within(
             "a handshake",
@@ -130,7 +137,7 @@ async fn the_protocol_is_agreed_in_the_handshake() {
         (&[], None),
     ];
     for (offered, agreed) in cases {
-        let stream = authority.connect(&gateway, offered).await;
+        let stream = authority.connect(gateway.address, offered).await;
         let protocol = stream.get_ref().1.alpn_protocol();
         assert_eq!(protocol, agreed.map(str::as_bytes));
         let answer: Response<_> = if agreed == Some("h2") {
@@ -185,7 +192,7 @@ async fn an_early_refusal_arrives_through_tls() {
     let upstream = Upstream::answering("200 OK", "{}").await;
     let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
     for _ in 0..3 {
-        let stream = authority.connect(&gateway, &["http/1.1"]).await;
+        let stream = authority.connect(gateway.address, &["http/1.1"]).await;
         let (mut read, mut write) = tokio::io::split(stream);
         let send = async {
             let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer nobodys\r\ncontent-length: 20971520\r\n\r\n";

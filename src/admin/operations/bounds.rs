@@ -2,7 +2,7 @@
 //! every model it allows, because a call is held by the most it can use. The file itself is held to the same rules when
 //! it is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::CommonChange;
 use crate::{
@@ -53,13 +53,12 @@ pub fn misfits(roster: &Roster) -> Vec<String> {
             .into_iter()
             .chain(fault_of_account(roster, account))
     });
+    // Every key looks its account up: a million of them must not go through a million accounts each.
+    let owners = roster.accounts.iter().map(|account| (&account.id, account));
+    let owners: HashMap<_, _> = owners.collect();
     let keys = roster.keys.iter().filter(|key| key.revoked_at.is_none());
     let keys = keys.filter_map(|key| {
-        let owner = roster
-            .accounts
-            .iter()
-            .find(|account| account.id == key.account);
-        match owner {
+        match owners.get(&key.account) {
             Some(account) => fault_of_key(roster, account, key),
             None => Some(format!(
                 "Key {:?} opens nothing: its account {:?} is declared nowhere any more. Create the account, or revoke \

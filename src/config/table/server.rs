@@ -89,6 +89,12 @@ static LIMITS: Section = Section {
         )
         .or("10000"),
         key(
+            "connection_requests",
+            COUNT,
+            "Requests on one HTTP/1 connection; it is closed after the last.",
+        )
+        .or("1000"),
+        key(
             "head",
             Kind::Size { least: 1024 },
             "Bytes of a request's head.",
@@ -121,6 +127,34 @@ static LIMITS: Section = Section {
             "Bytes of a body that is passed on as it comes.",
         )
         .or("256MiB"),
+        key(
+            "wrong_keys_per_second",
+            Kind::Integer {
+                least: 0,
+                most: 1_000_000,
+            },
+            "Unknown keys that one address (of IPv6, one /64) may present each second before it gets 429; 0 allows all. A known key from that address is served all the same.",
+        )
+        .or("20"),
+        key(
+            "wrong_keys_at_once",
+            Kind::Integer {
+                least: 1,
+                most: 1_000_000,
+            },
+            "Unknown keys that such an address may present at once, after a silence.",
+        )
+        .or("50"),
+        key(
+            "buffered_bodies",
+            Kind::Size { least: 1 << 20 },
+            "Bytes of all bodies that are held in memory at once; beyond it, calls are refused with 503. Default: a quarter of `memory`, or else of the machine's, at most 1GiB.",
+        ),
+        key(
+            "memory",
+            Kind::Size { least: 64 << 20 },
+            "Bytes of memory for the whole process; near it, calls are refused with 503. Default: the limit of the control group (a container's), where there is one.",
+        ),
     ],
 };
 
@@ -139,6 +173,24 @@ static TIMEOUTS: Section = Section {
         )
         .or("60s"),
         key("keep_alive", SPAN, "How long an idle connection is kept.").or("75s"),
+        key(
+            "connection_age",
+            Kind::Duration {
+                zero: false,
+                never: Some("forever"),
+            },
+            "How long any connection is kept, a tenth more or less, so that clients come back through the load balancer; `forever` keeps them.",
+        )
+        .or("1h"),
+        key(
+            "lateness",
+            Kind::Duration {
+                zero: true,
+                never: Some("off"),
+            },
+            "How late the daemon may be with its own timers, four times in a row, before it refuses calls with 503; from half of it on, those of accounts with most under way. `off` never refuses for it.",
+        )
+        .or("2s"),
     ],
 };
 
@@ -222,7 +274,7 @@ pub(crate) static STORE: Section = Section {
                 least: 64,
                 most: 1 << 20,
             },
-            "Calls that may be under way at once; beyond it, calls are refused with 503. Each has a kilobyte beside the store, reserved at the start, so that a killed daemon loses none.",
+            "Calls that may be under way at once. From 92 % of them on, accounts with more than their share get no new ones, from 95 % on nobody does: 503. Each has a kilobyte beside the store, reserved at the start, so that a killed daemon loses none.",
         )
         .or("16384"),
     ],

@@ -2,6 +2,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Fixed, compiled};
 use crate::{
+    admission::WrongKeys,
     config::{LogFormat, locate, locate::among, parse},
     domain::{LimitStatus, Mode, Per, Timestamp, Unit},
     gateway::{BodyLimits, RouteDialect, RouteMeter},
@@ -22,6 +23,7 @@ fn an_empty_file_has_every_default() {
     assert_eq!(listener.http2, Http2::default());
     let gateway = &config.gateway;
     assert_eq!(gateway.limits, BodyLimits::default());
+    assert_eq!(gateway.wrong_keys, WrongKeys::default());
     assert_eq!(listener.head_bytes, gateway.limits.head);
     assert_eq!(listener.fields, gateway.limits.fields);
     assert_eq!(gateway.links.public_url, "http://127.0.0.1:8402");

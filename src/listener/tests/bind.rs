@@ -1,6 +1,6 @@
 //! Addresses that cannot be taken.
 
-use std::io;
+use std::{io, time::Duration};
 
 use super::harness::settings;
 use crate::listener::{BindError, Listener, raise_descriptor_limit};
@@ -43,4 +43,21 @@ fn descriptors_are_raised_to_the_hard_limit() {
     let (before, after) = raise_descriptor_limit().unwrap();
     assert!(before <= after);
     assert_eq!(raise_descriptor_limit().unwrap(), (after, after));
+}
+
+/// A client that vanished is found by the kernel, which has to be told on the connections themselves.
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_inherit_how_a_vanished_client_is_found() {
+    let listener = Listener::bind(settings()).unwrap();
+    let _client = std::net::TcpStream::connect(listener.local_addr()).unwrap();
+    listener.socket.set_nonblocking(false).unwrap();
+    let (accepted, _) = listener.socket.accept().unwrap();
+    let accepted = socket2::SockRef::from(&accepted);
+    let half_a_minute = Duration::from_secs(30);
+    assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(half_a_minute));
+    assert!(accepted.keepalive().unwrap());
+    assert_eq!(accepted.tcp_keepalive_time().unwrap(), half_a_minute);
+    assert_eq!(accepted.tcp_keepalive_interval().unwrap(), half_a_minute);
+    assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
 }

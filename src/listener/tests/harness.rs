@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::listener::{
-    Closing, Connection, Drained, Http2, InFlight, Listener, Peer, Settings, Shutdown,
+    Closing, Connection, Drained, Http2, InFlight, Listener, Peer, Pressure, Settings, Shutdown,
     ShutdownHandle, Timeouts, Tuning, Until,
 };
 
@@ -86,6 +86,7 @@ pub(super) fn settings() -> Settings {
         address: ([127, 0, 0, 1], 0).into(),
         tls: None,
         connections: 100,
+        connection_requests: u32::MAX,
         head_bytes: 16 << 10,
         fields: 100,
         timeouts: Timeouts {
@@ -93,6 +94,7 @@ pub(super) fn settings() -> Settings {
             head: NEVER,
             write_stall: NEVER,
             keep_alive: NEVER,
+            connection_age: None,
         },
         http2: Http2 {
             idle: NEVER,
@@ -101,6 +103,7 @@ pub(super) fn settings() -> Settings {
         },
         closing: Closing {
             linger: NEVER,
+            pressed: NEVER,
             last_word: NEVER,
             ..Closing::default()
         },
@@ -108,7 +111,11 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn serve(settings: Settings) -> Running {
-    let listener = Listener::bind(settings).unwrap();
+    serve_under(settings, Pressure::default())
+}
+
+pub(super) fn serve_under(settings: Settings, pressure: Pressure) -> Running {
+    let listener = Listener::bind(settings).unwrap().under(pressure);
     let (addr, tuning) = (listener.local_addr(), listener.tuning());
     let (handle, shutdown) = ShutdownHandle::new();
     let seen = Arc::new(Seen::default());

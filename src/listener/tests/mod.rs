@@ -4,6 +4,7 @@ mod bind;
 mod deadlines;
 mod drain;
 mod early_answer;
+mod ends;
 mod harness;
 mod http;
 mod parts;

@@ -10,7 +10,7 @@ use crate::{
     domain::ModelName,
     providers::{
         Ask, AskError, Endpoint,
-        json::{DEPTH, Fault, Reader},
+        json::{DEPTH, Fault, MEMBERS, Reader},
     },
 };
 
@@ -59,6 +59,9 @@ pub(crate) fn ask(data: &[u8]) {
             assert!(second::is_document(&body) && members.is_none());
         }
         Err(AskError::TooDeep { .. }) => assert!(second::depth(&body) > DEPTH),
+        Err(AskError::TooMany { at, .. }) => {
+            assert!(*at > MEMBERS as usize, "too many in {at} bytes")
+        }
         // What comes behind the first fault is not read, so it may be anything.
         Err(other) => {
             if let Some(members) = members {
@@ -97,6 +100,7 @@ fn grammar(body: &[u8]) {
             assert!(!second::is_document(body), "less than JSON is read");
         }
         Err(Fault::TooDeep { .. }) => assert!(second::depth(body) > DEPTH),
+        Err(Fault::TooMany { at }) => assert!(at > MEMBERS as usize, "too many in {at} bytes"),
     }
 }
 

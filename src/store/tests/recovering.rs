@@ -65,7 +65,7 @@ fn seen(output: u64) -> Checkpoint {
     }
 }
 
-fn forward(store: &Store, number: u64) -> Slot {
+pub(super) fn forward(store: &Store, number: u64) -> Slot {
     let mut slot = store.ledger().reserve().unwrap();
     slot.write_hold(&hold(number)).unwrap();
     slot

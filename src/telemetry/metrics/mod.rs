@@ -48,7 +48,11 @@ pub struct Metrics {
     reload_at: Gauge,
     restart_pending: Gauge,
     draining: Gauge,
+    drains_refused: Counter,
     log_lines_dropped: Counter,
+    overload_level: Gauge,
+    buffered_bodies: Gauge,
+    shed: [Counter; SHED.len()],
     notifications: [Counter; NotificationResult::ALL.len()],
     notifications_pending: Gauge,
     providers: Mutex<Vec<Arc<ProviderMetrics>>>,
@@ -62,6 +66,9 @@ struct Requests {
     classes: [Counter; 5],
     duration: Histogram,
 }
+
+/// Why calls are refused for being too many.
+const SHED: [&str; 3] = ["all", "share", "body"];
 
 /// What requests count as that speak no dialect: probes, pages, paths that are none.
 const NO_DIALECT: &str = "none";
@@ -102,7 +109,11 @@ impl Metrics {
             reload_at: series.gauge("faregate_config_last_reload_timestamp_seconds", &[]),
             restart_pending: series.gauge("faregate_restart_pending", &[]),
             draining: series.gauge("faregate_draining", &[]),
+            drains_refused: series.counter("faregate_drains_refused_total", &[]),
             log_lines_dropped: series.counter("faregate_log_lines_dropped_total", &[]),
+            overload_level: series.gauge("faregate_overload_level", &[]),
+            buffered_bodies: series.gauge("faregate_buffered_body_bytes", &[]),
+            shed: SHED.map(|why| series.counter("faregate_shed_calls_total", &[("why", why)])),
             notifications: NotificationResult::ALL.map(|result| {
                 let labels = [("result", result.as_str())];
                 series.counter("faregate_notifications_total", &labels)
@@ -113,6 +124,11 @@ impl Metrics {
             series,
             vocabulary,
         }
+    }
+
+    /// A client left, and too many answers of such clients are being read on for this one to be.
+    pub fn drain_refused(&self) {
+        self.drains_refused.increment(1);
     }
 
     /// A request's head has arrived.
@@ -190,6 +206,20 @@ impl Metrics {
     /// How many log lines found no room since the start.
     pub fn log_lines_dropped(&self, total: u64) {
         self.log_lines_dropped.absolute(total);
+    }
+
+    /// The level of overload, from 0 to 3, and the bytes of request bodies in memory.
+    pub fn overload(&self, level: u8, bodies: u64) {
+        self.overload_level.set(f64::from(level));
+        self.buffered_bodies.set(bodies as f64);
+    }
+
+    /// Calls refused since the start because none was taken, because their account had more than its share under way, and
+    /// because there was no room for their body.
+    pub fn shed(&self, totals: [u64; 3]) {
+        for (counter, total) in self.shed.iter().zip(totals) {
+            counter.absolute(total);
+        }
     }
 
     /// A message was tried once.

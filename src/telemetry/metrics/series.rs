@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 /// What each metric means, in the words of its `# HELP` line.
-const HELP: [(&str, &str); 18] = [
+const HELP: [(&str, &str); 22] = [
     (
         "faregate_requests_total",
         "Requests answered, by dialect and class of status.",
@@ -63,8 +63,24 @@ const HELP: [(&str, &str); 18] = [
         "1 while the process finishes its last requests.",
     ),
     (
+        "faregate_drains_refused_total",
+        "Calls that were cut when their client left, because as many as may be were being read on.",
+    ),
+    (
         "faregate_log_lines_dropped_total",
         "Log lines that found no room.",
+    ),
+    (
+        "faregate_overload_level",
+        "How full the house is: 1 keeps no connections, 2 refuses accounts with most under way, 3 refuses all.",
+    ),
+    (
+        "faregate_buffered_body_bytes",
+        "Bytes of request bodies in memory.",
+    ),
+    (
+        "faregate_shed_calls_total",
+        "Calls refused for being too many: all were, their account had its share, or their body found no room.",
     ),
     (
         "faregate_notifications_total",

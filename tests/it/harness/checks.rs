@@ -10,7 +10,8 @@ use bytes::Bytes;
 use faregate::{
     accounts::Accounts,
     admission::{
-        Admitted, Held, Permitted, Request as Asked, authenticate, policy, rate, reserve, standing,
+        Admitted, Guesses, Held, Permitted, Request as Asked, WrongKeys, authenticate, policy,
+        rate, reserve, standing,
     },
     call::{Catalogue, Destination, Model, Route, Toll},
     config::Config,
@@ -35,6 +36,7 @@ pub(crate) struct Checks {
     pub(crate) store: Store,
     destination: Destination,
     catalogue: Catalogue,
+    guesses: Guesses,
     body: Bytes,
     ask: Ask,
 }
@@ -75,6 +77,7 @@ impl Checks {
         Self {
             desk: Arc::new(Desk::new(store.ledger(), clock.clone(), Arc::new(metrics))),
             destination: Destination::new(route, Dialect::OpenAi, endpoint, target, 0),
+            guesses: Guesses::new(WrongKeys::default(), clock.clone()),
             ask: Ask::read(endpoint, &body).unwrap(),
             accounts,
             store,
@@ -98,7 +101,7 @@ impl Checks {
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let directory = self.accounts.directory();
         let route = Some(&*self.destination.route);
-        let caller = authenticate(&directory, head, route, client, clock.now())?;
+        let caller = authenticate(&directory, &self.guesses, head, route, client, clock.now())?;
         let subscriber = standing(caller, Toll::Full, SUBSCRIPTIONS, clock)?;
         rate(subscriber, Toll::Full, clock)
     }

@@ -53,6 +53,11 @@ impl Daemon {
         Self::serve(folder, None, ":").await
     }
 
+    /// The same, with the levels of `RUST_LOG`.
+    pub(crate) async fn start_in_at(folder: TempDir, levels: &str) -> Self {
+        Self::serve(folder, Some(levels), ":").await
+    }
+
     /// The same, by a shell that does something before.
     pub(crate) async fn start_after(command: &str, folder: TempDir) -> Self {
         Self::serve(folder, None, command).await
@@ -111,6 +116,11 @@ impl Daemon {
             .await
     }
 
+    /// Everything that it wrote to standard error so far.
+    pub(crate) fn written(&self) -> String {
+        self.written.lock().unwrap().clone()
+    }
+
     /// Leaves the log unread from now on.
     pub(crate) fn stop_reading(&mut self) {
         self.log.close();
@@ -158,7 +168,14 @@ impl Daemon {
     }
 
     /// Waits for its end, and gives everything that it wrote to standard error.
-    pub(crate) async fn whole_log(mut self) -> String {
+    pub(crate) async fn whole_log(self) -> String {
+        let (status, _, log) = self.ended_with_log().await;
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+
+    /// Waits for its end, and gives its folder back, and everything that it wrote to standard error.
+    pub(crate) async fn ended_with_log(mut self) -> (ExitStatus, TempDir, String) {
         let mut child = self.child.take().unwrap();
         let waiting = tokio::task::spawn_blocking(move || child.wait());
         let status = within("the process ended", waiting).await.unwrap().unwrap();
@@ -166,9 +183,8 @@ impl Daemon {
             while self.log.recv().await.is_some() {}
         })
         .await;
-        let log = self.written.lock().unwrap().clone();
-        assert_eq!(status.code(), Some(0), "{log}");
-        log
+        let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
+        (status, folder, self.written())
     }
 
     fn process(&self) -> &Child {

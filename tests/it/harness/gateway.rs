@@ -16,7 +16,7 @@ use faregate::{
 };
 use serde_json::Value;
 
-use super::{Call, KEY, LIMITED, within};
+use super::{Call, KEY, LIMITED, nothing_held, within};
 
 /// The admin token of every test.
 pub(crate) const TOKEN: &str = "test-admin-token-of-32-bytes-or-more";
@@ -191,24 +191,14 @@ impl Gateway {
         .await
     }
 
+    /// Every access record so far, as it was written.
+    pub(crate) fn recorded(&self) -> String {
+        String::from_utf8(self.records.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// Waits until `key` holds nothing any more: no tokens, no money, no place among the calls at the same time.
     pub(crate) async fn nothing_held(&self, key: &str) {
-        within("everything held went back", async {
-            loop {
-                let limits = self.limits(key).await;
-                let holds = |held: &Value| *held != 0 && *held != "0.00";
-                let held = |limit: &Value| {
-                    let seats = limit["kind"] == "concurrency" && limit["used"] != 0;
-                    holds(&limit["held"]) || seats
-                };
-                let credit = limits["credit"].get("held").is_some_and(holds);
-                if !credit && !limits["limits"].as_array().unwrap().iter().any(held) {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
+        nothing_held(self.address, key).await;
     }
 
     /// Neither access records nor metrics nor recorded calls have a key or a token in them.

@@ -1,5 +1,6 @@
 //! A gateway in this process, a scripted provider beside it, and a client. Ports are 0, time is turned by hand.
 
+mod afterwards;
 mod checks;
 mod client;
 mod daemon;
@@ -7,14 +8,17 @@ mod gateway;
 pub(crate) mod h2raw;
 mod house;
 mod replay;
+mod standing;
 mod upstream;
 
+pub(crate) use afterwards::{metrics, nothing_held, settled, tells_no_secret};
 pub(crate) use checks::Checks;
 pub(crate) use client::{Answer, Call, raw, raw_until_close};
 pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
+pub(crate) use standing::{HEALTHY, stands, watch_panics};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
 
 use std::time::Duration;
@@ -27,6 +31,15 @@ pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(HANG, future)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen"))
+}
+
+/// A number that a variable of the environment asks for: more rounds than a plain run of the tests has.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}: {text} is no number")),
+    )
 }
 
 /// Says what is not tested on this machine, even where the words of a passing test are kept back.

@@ -63,6 +63,7 @@ type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    asked: Arc<Mutex<u64>>,
     arrived: Arc<Semaphore>,
     open: watch::Receiver<usize>,
     pub(crate) connections: watch::Receiver<usize>,
@@ -94,13 +95,20 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let asked = Arc::new(Mutex::new(0));
         let arrived = Arc::new(Semaphore::new(0));
         let (open_count, open) = watch::channel(0);
         let (total, connections) = watch::channel(0);
-        let script: Arc<Script> = Arc::new(script);
+        let counter = Arc::clone(&asked);
+        let counted = move |request: &Seen| {
+            *counter.lock().unwrap() += 1;
+            script(request)
+        };
+        let script: Arc<Script> = Arc::new(counted);
         let upstream = Self {
             address,
             seen: Arc::clone(&seen),
+            asked: Arc::clone(&asked),
             arrived: Arc::clone(&arrived),
             open,
             connections,
@@ -135,6 +143,21 @@ impl Upstream {
     /// Everything it was asked so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// How many requests came so far, those included that were forgotten.
+    pub(crate) fn count(&self) -> u64 {
+        *self.asked.lock().unwrap()
+    }
+
+    /// Forgets what it was asked, but not how often: a long run needs no memory of every request.
+    pub(crate) fn forget(&self) {
+        self.seen.lock().unwrap().clear();
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open_connections(&self) -> usize {
+        *self.open.borrow()
     }
 
     /// The next request that nobody has waited for yet.
@@ -209,7 +232,8 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
             return None;
         }
     };
-    let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
+    let head: Vec<u8> = buffer.drain(..end).collect();
+    let head = String::from_utf8_lossy(&head).into_owned();
     let mut lines = head.trim_end().split("\r\n");
     let mut first = lines.next()?.split(' ');
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
@@ -217,16 +241,17 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     let headers: HashMap<String, String> = fields
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
-    let length: Option<usize> = headers
-        .get("content-length")
-        .map(|length| length.parse().unwrap());
+    // What has no readable framing is no request: it ends the connection, and is not seen.
+    let length: usize = match headers.get("content-length") {
+        Some(length) => length.parse().ok()?,
+        None => 0,
+    };
     let chunked = headers
         .get("transfer-encoding")
         .is_some_and(|coding| coding == "chunked");
     let body = if chunked {
         dechunk(stream, buffer).await?
     } else {
-        let length = length.unwrap_or(0);
         while buffer.len() < length {
             if stream.read_buf(buffer).await.ok()? == 0 {
                 return None;
@@ -254,8 +279,8 @@ async fn dechunk(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>
                 return None;
             }
         };
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&buffer[..line]).unwrap(), 16).unwrap();
+        let digits = std::str::from_utf8(&buffer[..line]).ok()?;
+        let size = u32::from_str_radix(digits, 16).ok()? as usize;
         while buffer.len() < line + 2 + size + 2 {
             if stream.read_buf(buffer).await.ok()? == 0 {
                 return None;

@@ -137,7 +137,7 @@ const OTHER: &str = "the-other-key-of-account-a";
 
 /// The same file for a machine that is busy with something else: nobody is given up for being slow.
 fn patient(yaml: &str) -> String {
-    let server = "server: {listen: \"127.0.0.1:0\", timeouts: {head: 60s}}\n";
+    let server = "server: {listen: \"127.0.0.1:0\", timeouts: {head: 60s, lateness: off}}\n";
     let slow = "timeouts: {connect: 60s}";
     let yaml = yaml.replace(
         "api_key: sk-upstream",

@@ -3,11 +3,13 @@
 use super::{gateway, provider, request, send};
 
 /// Every path that is answered here or forwarded, with a method that it has.
-const PATHS: [(&str, &str); 13] = [
+const PATHS: [(&str, &str); 16] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/problems/quota_exhausted"),
     ("GET", "/v1/faregate/limits"),
+    ("POST", "/v1/faregate/preflight"),
+    ("POST", "/faregate/webhooks/stripe"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/m"),
     ("POST", "/v1/chat/completions"),
@@ -16,6 +18,7 @@ const PATHS: [(&str, &str); 13] = [
     ("POST", "/v1/embeddings"),
     ("POST", "/v1/messages"),
     ("POST", "/v1/messages/count_tokens"),
+    ("POST", "/team/claude/v1/messages"),
     ("POST", "/team/v1/chat/completions"),
 ];
 

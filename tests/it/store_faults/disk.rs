@@ -25,11 +25,11 @@ enum Trouble {
 }
 
 /// A file system in memory; it is unmounted when this is dropped.
-struct Mounted(PathBuf);
+pub(super) struct Mounted(PathBuf);
 
 impl Mounted {
     /// `None`, and a word about it, where mounting is not permitted.
-    fn on(folder: &Path) -> Option<Self> {
+    pub(super) fn on(folder: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=3m", "faregate-test"]);
         let done = mount.arg(folder).stderr(Stdio::null()).status();
@@ -40,6 +40,18 @@ impl Mounted {
             "FULL DISK NOT TESTED: mounting a tmpfs is not permitted; a limit of the files' size stands for it",
         );
         None
+    }
+}
+
+impl Mounted {
+    /// Mounts it again, `ro` or `rw`.
+    pub(super) fn remount(&self, how: &str) {
+        let options = format!("remount,{how}");
+        let done = Command::new("mount")
+            .args(["-o", &options])
+            .arg(&self.0)
+            .status();
+        assert!(done.unwrap().success());
     }
 }
 

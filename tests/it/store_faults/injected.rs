@@ -13,11 +13,11 @@ use super::{
 };
 
 /// A tracer that makes system calls fail. They are well again when this is dropped.
-struct Injected(Child);
+pub(super) struct Injected(Child);
 
 impl Injected {
     /// `None`, and a word about it, where there is no `strace` or it may not be used.
-    async fn into(daemon: &Daemon, what: &str) -> Option<Self> {
+    pub(super) async fn into(daemon: &Daemon, what: &str) -> Option<Self> {
         let (calls, _) = what.split_once(':').unwrap();
         let store = daemon.folder.path().join("faregate.db").canonicalize();
         let store = store.unwrap();

@@ -6,10 +6,11 @@ use super::{
 
 #[tokio::test]
 async fn the_call_after_the_last_place_is_refused_before_it_is_sent_and_places_come_back() {
-    const PLACES: usize = 64;
+    // An account alone leaves 8 % of 64 for others.
+    const PLACES: usize = 59;
     for durability in ["grouped", "strict"] {
         let (upstream, gate) = provider().await;
-        let store = format!("in_flight: {PLACES}, durability: {durability}");
+        let store = format!("in_flight: 64, durability: {durability}");
         let daemon = Daemon::start(&yaml(&upstream, &store)).await;
         let mut streams = Vec::new();
         for _ in 0..PLACES {

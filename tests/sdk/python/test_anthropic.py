@@ -81,6 +81,15 @@ def test_tool_call(client):
     assert answer.content[0].type == "text"
 
 
+@pytest.mark.refusal
+def test_stream_with_comments_in_its_silences(client):
+    asked = {"model": "slow", "max_tokens": 200, "messages": HELLO}
+    with client().messages.with_streaming_response.create(stream=True, **asked) as answer:
+        assert b": keep-alive\n\n" in b"".join(answer.iter_bytes())
+    with client().messages.stream(**asked) as stream:
+        assert len("".join(stream.text_stream).split()) == 12
+
+
 def test_tool_call_stream(client):
     choice = {"type": "tool", "name": "get_weather"}
     with client().messages.stream(

@@ -62,6 +62,15 @@ def test_stream_with_usage(client):
     assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in before)
 
 
+@pytest.mark.refusal
+def test_stream_with_comments_in_its_silences(client):
+    calls = client().chat.completions
+    with calls.with_streaming_response.create(model="slow", messages=HELLO, stream=True) as answer:
+        assert b": keep-alive\n\n" in b"".join(answer.iter_bytes())
+    chunks = list(calls.create(model="slow", messages=HELLO, stream=True))
+    assert len("".join(chunk.choices[0].delta.content or "" for chunk in chunks).split()) == 12
+
+
 def test_stream_helper(client):
     with client().chat.completions.stream(model="chat", messages=HELLO) as stream:
         kinds = {event.type for event in stream}

@@ -1,0 +1,57 @@
+//! How full the house is, and who has to wait when it is nearly so.
+//!
+//! What can run short is measured against its limit, and the worst of all is the level:
+//!
+//! | measured | against | when |
+//! |---|---|---|
+//! | calls under way, from their key being known to the end of their answer | `store.in_flight` | with each call |
+//! | bytes of request bodies held in memory | `server.limits.buffered_bodies` | with each piece of a body |
+//! | open connections | `server.limits.connections` | with each connection |
+//! | memory of the process | `server.limits.memory` | [`EVERY`] |
+//! | how late timers are, at the least, for a while | `server.timeouts.lateness` | [`EVERY`] |
+//!
+//! | level | from | what it does |
+//! |---|---|---|
+//! | 1, busy | 85 % | What is served says `Connection: close` and idle connections close early, so that clients come back through the load balancer. Connections alone never lead further: whoever opens many must not close the door for others. Lateness never leads here: more handshakes would make it worse. |
+//! | 2, scarce | 92 % | An account gets no new call while it has more of what is scarce than its share: what is used, divided by the accounts that have calls under way and one more, who may come. So one account alone stays below the next level, and whoever has little is served. |
+//! | 3, full | 95 % | No new call is taken. |
+//!
+//! All of it is decided before a body is read and before anything is taken; what has been admitted is never shed, except that
+//! a body still being read may find no room. Payment events and what needs no key are not calls.
+//!
+//! Memory refuses calls only while some are under way, because memory that no call holds will not come back by waiting.
+//!
+//! Rank 3. Must not know requests, answers or the store.
+
+mod gauge;
+mod house;
+mod level;
+mod memory;
+mod room;
+mod sample;
+
+#[cfg(test)]
+mod tests;
+
+pub use house::{Figures, Guest, Overload, Shed};
+pub use level::Level;
+pub use memory::{available, limit as memory_limit};
+pub use room::Room;
+pub use sample::EVERY;
+
+use std::time::Duration;
+
+/// The limits that are measured against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Calls under way at once.
+    pub calls: u64,
+    /// Connections at once.
+    pub connections: u64,
+    /// Bytes of request bodies at once.
+    pub bodies: u64,
+    /// Bytes of memory; `None` is not measured.
+    pub memory: Option<u64>,
+    /// How late timers may be; `None` is not measured.
+    pub lateness: Option<Duration>,
+}

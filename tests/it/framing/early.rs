@@ -1,0 +1,95 @@
+//! A refusal that comes while the client is still sending is read by the client, and not lost in a reset.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    fixture::{CHAT, KEY, file, provider},
+    harness::{Gateway, raw, within},
+};
+
+/// As large as a client's upload may well be, and far beyond what the kernels of both ends can hold.
+const SIZE: usize = 20 << 20;
+const PIECE: usize = 64 << 10;
+
+/// So often each refusal is asked for in each framing, unless `FAREGATE_EARLY` says how often.
+fn rounds() -> usize {
+    let wanted = std::env::var("FAREGATE_EARLY").ok();
+    wanted.map_or(2, |count| count.parse().unwrap())
+}
+
+/// Sends a head and a body, whatever is answered meanwhile, and gives everything that was answered.
+async fn insist(gateway: &Gateway, key: &str, chunked: bool) -> String {
+    let framing = if chunked {
+        "Transfer-Encoding: chunked".to_owned()
+    } else {
+        format!("Content-Length: {SIZE}")
+    };
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{framing}\r\n\r\n"
+    );
+    let mut client = raw(gateway.address, head.as_bytes()).await;
+    let mut piece = vec![b'x'; PIECE];
+    if chunked {
+        piece.splice(0..0, format!("{PIECE:x}\r\n").into_bytes());
+        piece.extend(b"\r\n");
+    }
+    let (mut read, mut write) = client.split();
+    let send = async {
+        for _ in 0..SIZE / PIECE {
+            // Whether the client gets rid of all of it does not matter.
+            if write.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+        let _ = write.shutdown().await;
+    };
+    let receive = async {
+        let mut answer = String::new();
+        read.read_to_string(&mut answer).await.map(|_| answer)
+    };
+    let ((), answer) = within("a refusal", async { tokio::join!(send, receive) }).await;
+    answer.expect("reset before the refusal was read")
+}
+
+#[tokio::test]
+async fn whoever_still_sends_reads_why_it_is_refused() {
+    let upstream = provider().await;
+    let rest = "\
+plans:
+  slow: {rate_limits: {requests_per_minute: 1}}
+  spent: {quotas: [{requests: 1, per: day}]}
+  free: {}
+accounts:
+  - {id: a, plan: free, keys: [{id: k, key: the-key-of-account-a-0001}]}
+  - {id: b, plan: slow, keys: [{id: l, key: the-key-of-account-b-0001}]}
+  - {id: c, plan: spent, keys: [{id: m, key: the-key-of-account-c-0001}]}
+";
+    let server = "server: {listen: \"127.0.0.1:0\", limits: {json_body: 18MiB}}\n";
+    let gateway = Gateway::start(&(server.to_owned() + &file(&upstream, rest))).await;
+    let (slow, spent) = ("the-key-of-account-b-0001", "the-key-of-account-c-0001");
+    for key in [slow, spent] {
+        assert_eq!(gateway.chat(key, CHAT).send().await.status, 200);
+    }
+    gateway.calls(2).await;
+    for _ in 0..rounds() {
+        for (key, status, code) in [
+            (KEY, "413", "body_too_large"),
+            (slow, "429", "rate_limit_exceeded"),
+            (spent, "402", "quota_exhausted"),
+            ("nobodys-key", "401", "invalid_api_key"),
+        ] {
+            for chunked in [false, true] {
+                let answer = insist(&gateway, key, chunked).await;
+                let start = format!("HTTP/1.1 {status} ");
+                assert!(answer.starts_with(&start), "{chunked} {answer}");
+                assert!(
+                    answer.contains(&format!("\"{code}\"")),
+                    "{chunked} {answer}"
+                );
+            }
+        }
+    }
+    assert_eq!(upstream.seen().len(), 2);
+    assert_eq!(gateway.chat(KEY, CHAT).send().await.status, 200);
+    gateway.stop().await;
+}

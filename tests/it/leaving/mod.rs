@@ -1,0 +1,75 @@
+//! Clients that leave in every way a connection can end, at every moment of a call, and what must hold afterwards.
+
+mod bounds;
+mod silence;
+mod vanished;
+mod ways;
+
+use serde_json::Value;
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::harness::{Gateway, LIMITED, Step, Upstream, within};
+
+const STREAM: &str = r#"{"model":"m","stream":true}"#;
+const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
+/// Asks the provider to answer at once, whatever it does otherwise.
+const HEALTHY: &str = r#"{"model":"m","messages":[],"user":"healthy"}"#;
+const ANSWER: &str = r#"{"choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":50,"completion_tokens":7}}"#;
+const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n";
+
+/// Our own count of a body's input.
+fn input(body: &str) -> u64 {
+    (body.len() as u64).div_ceil(4)
+}
+
+fn head(media: &str) -> Step {
+    let fields = format!("content-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n");
+    Step::Send(format!("HTTP/1.1 200 OK\r\n{fields}").into_bytes())
+}
+
+fn piece(text: &str) -> Step {
+    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
+}
+
+fn end() -> Step {
+    Step::Send(b"0\r\n\r\n".to_vec())
+}
+
+/// A chat completion as bytes.
+fn request(body: &str) -> String {
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {LIMITED}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Reads until `text` has come.
+async fn read_until(client: &mut TcpStream, text: &str) {
+    let mut read = Vec::new();
+    let came = |read: &[u8]| {
+        let mut parts = read.windows(text.len());
+        parts.any(|part| part == text.as_bytes())
+    };
+    while !came(&read) {
+        let count = within("more of the answer", client.read_buf(&mut read)).await;
+        assert_ne!(count.unwrap(), 0, "{}", String::from_utf8_lossy(&read));
+    }
+}
+
+/// What holds after every case: nothing is held, the provider was asked as often as there are records, no record has a
+/// secret, and the next call is served. The calls, newest first.
+async fn stands(gateway: &Gateway, upstream: &Upstream, cases: usize) -> Vec<Value> {
+    let calls = gateway.calls(cases).await;
+    gateway.nothing_held(LIMITED).await;
+    assert_eq!(upstream.seen().len(), cases);
+    let healthy = gateway.chat(LIMITED, HEALTHY).send().await;
+    assert_eq!(healthy.status, 200, "{}", healthy.text());
+    for record in gateway.records(cases + 1).await {
+        let record = record.to_string();
+        for secret in [LIMITED, "sk-upstream", "0123456789abcdef"] {
+            assert!(!record.contains(secret), "{record}");
+        }
+    }
+    calls
+}

@@ -1,0 +1,46 @@
+//! A provider that thinks for a minute: what keeps the connection open, by the clock of the defaults.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+
+use super::{EVENT, STREAM, head, piece};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, within};
+
+/// Lets so much of tokio's time pass at once.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_minute_of_silence_has_a_comment_every_fifteen_seconds() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |_| {
+        let wait = Step::Wait(opened.clone());
+        vec![
+            head("text/event-stream"),
+            piece(EVENT),
+            wait,
+            piece(EVENT),
+            Step::Close,
+        ]
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
+    let mut next = async || {
+        let frame = within("a frame", answer.frame()).await.unwrap().unwrap();
+        frame.into_data().unwrap()
+    };
+    assert_eq!(next().await, EVENT);
+    for _ in 0..4 {
+        pass(Duration::from_secs(15)).await;
+        assert_eq!(next().await, ": keep-alive\n\n");
+    }
+    gate.open();
+    assert_eq!(next().await, EVENT);
+    gateway.stop().await;
+}

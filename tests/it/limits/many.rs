@@ -1,0 +1,264 @@
+//! Many peers at once that want little, against the program as a process of its own: what they cost, and whom they hurt.
+//!
+//! With a few peers the bounds are checked all the same; `FAREGATE_PEERS` says with how many else.
+
+use std::{
+    net::SocketAddr,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::Builder,
+    task::JoinSet,
+};
+
+use super::{chat, peers};
+use crate::{
+    harness::{Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, house, notice, raw, within},
+    tls::Authority,
+};
+
+const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// What a process needs whoever connects: its own growth while it serves at all.
+const BASE: u64 = 16 << 20;
+
+fn yaml(server: &str, url: &str) -> String {
+    // Seats are taken before bodies are read.
+    let house = house(url, "").replace("concurrent_requests: 1000", "concurrent_requests: 100000");
+    format!(
+        "{server}admin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
+         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{house}"
+    )
+}
+
+fn server(more: &str) -> String {
+    format!("server: {{listen: \"127.0.0.1:0\"{more}}}\n")
+}
+
+/// Resident bytes of the process.
+fn resident(daemon: &Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes: u64 = line.unwrap().trim_end_matches("kB").trim().parse().unwrap();
+    kibibytes << 10
+}
+
+fn descriptors(daemon: &Daemon) -> usize {
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid()));
+    folder.unwrap().count()
+}
+
+/// Sends a request for health on an open connection, and reads the whole answer.
+async fn health<S: AsyncReadExt + AsyncWriteExt + Unpin>(stream: &mut S) -> bool {
+    if stream.write_all(HEALTH).await.is_err() {
+        return false;
+    }
+    let mut read = Vec::new();
+    within("an answer or an end", async {
+        while !read.ends_with(b"{\"status\":\"ok\"}\n") {
+            if !matches!(stream.read_buf(&mut read).await, Ok(1..)) {
+                return false;
+            }
+        }
+        true
+    })
+    .await
+}
+
+/// Waits until so many requests are under way.
+async fn under_way(daemon: &Daemon, count: usize) {
+    let wanted = format!("faregate_in_flight_requests {count}");
+    within("all requests are under way", async {
+        loop {
+            let metrics = Call::new(daemon.admin, "GET", "/metrics")
+                .bearer(TOKEN)
+                .send()
+                .await;
+            if metrics.text().lines().any(|line| line == wanted) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+/// What holds after all of it: nothing held, the records as many as the provider's, the next call served.
+async fn stands(daemon: &Daemon, upstream: &Upstream) {
+    let seen = upstream.seen().len();
+    within("everything held went back", async {
+        for key in [KEY, LIMITED] {
+            loop {
+                let limits = Call::new(daemon.address, "GET", "/v1/faregate/limits").bearer(key);
+                let limits = limits.send().await.value();
+                let limits = limits["limits"].as_array().unwrap();
+                let held = |limit: &serde_json::Value| {
+                    limit["held"].as_u64().unwrap_or(0) > 0
+                        || (limit["kind"] == "concurrency" && limit["used"] != 0)
+                };
+                if !limits.iter().any(held) {
+                    break;
+                }
+            }
+        }
+    })
+    .await;
+    let answer = daemon.chat(KEY, HEALTHY).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(upstream.seen().len(), seen + 1);
+}
+
+#[tokio::test]
+async fn idle_tls_connections_take_64_kibibytes_each() {
+    let authority = Authority::new();
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let daemon = Daemon::start(&yaml(&authority.server(), &upstream.url())).await;
+    // Whatever the first connection makes is there afterwards.
+    let mut first = authority.connect(daemon.address, &["http/1.1"]).await;
+    assert!(health(&mut first).await);
+    let before = resident(&daemon);
+    let mut clients = Vec::new();
+    for _ in 0..peers() {
+        let mut client = authority.connect(daemon.address, &["http/1.1"]).await;
+        assert!(health(&mut client).await);
+        clients.push(client);
+    }
+    let grown = resident(&daemon).saturating_sub(before);
+    let each = grown / peers() as u64;
+    notice(&format!(
+        "{} idle TLS connections take {each} bytes each",
+        peers()
+    ));
+    assert!(grown <= BASE + peers() as u64 * (64 << 10), "{grown}");
+    assert!(health(&mut first).await);
+}
+
+#[tokio::test]
+async fn stalled_bodies_take_64_kibibytes_each() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let daemon = Daemon::start(&yaml(&server(""), &upstream.url())).await;
+    let answer = daemon.chat(KEY, HEALTHY).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let before = resident(&daemon);
+    let start = chat("Content-Length: 1000000") + &" ".repeat(16 << 10);
+    let mut clients = Vec::new();
+    for _ in 0..peers() {
+        clients.push(raw(daemon.address, start.as_bytes()).await);
+    }
+    under_way(&daemon, peers()).await;
+    let grown = resident(&daemon).saturating_sub(before);
+    let each = grown / peers() as u64;
+    notice(&format!(
+        "{} stalled bodies take {each} bytes each",
+        peers()
+    ));
+    assert!(grown <= BASE + peers() as u64 * (64 << 10), "{grown}");
+    // They hurt nobody, and leave nothing behind.
+    let answer = daemon.chat(LIMITED, HEALTHY).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    drop(clients);
+    under_way(&daemon, 0).await;
+    stands(&daemon, &upstream).await;
+}
+
+#[tokio::test]
+async fn a_connection_too_many_waits_and_hurts_nobody() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let limited = server(&format!(", limits: {{connections: {}}}", peers()));
+    let daemon = Daemon::start(&yaml(&limited, &upstream.url())).await;
+    let before = descriptors(&daemon);
+    let mut clients = Vec::new();
+    for _ in 0..peers() {
+        let mut client = TcpStream::connect(daemon.address).await.unwrap();
+        assert!(health(&mut client).await);
+        clients.push(client);
+    }
+    let mut next = raw(daemon.address, HEALTH).await;
+    for client in &mut clients {
+        assert!(health(client).await);
+    }
+    // Each has been served once more, and the one too many has not.
+    let mut byte = [0; 1];
+    let read = next.try_read(&mut byte);
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    let open = descriptors(&daemon);
+    assert!(open <= before + peers() + 1, "{before} {open}");
+    drop(clients.pop());
+    within("a place was free", next.read_exact(&mut byte))
+        .await
+        .unwrap();
+    assert!(health(&mut clients[0]).await);
+    drop((clients, next));
+    stands(&daemon, &upstream).await;
+}
+
+/// How long the slowest of ninety-nine in a hundred took.
+async fn p99(daemon: &Daemon) -> Duration {
+    let mut client = TcpStream::connect(daemon.address).await.unwrap();
+    let mut took = Vec::new();
+    for _ in 0..300 {
+        let since = Instant::now();
+        assert!(health(&mut client).await);
+        took.push(since.elapsed());
+    }
+    took.sort();
+    took[296]
+}
+
+/// Starts heads that never end, on a thread of their own, so that their work is not what others wait for; says how long
+/// the last of them was kept.
+fn slow_heads(address: SocketAddr) -> JoinHandle<Duration> {
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut clients = JoinSet::new();
+            for _ in 0..peers() {
+                let mut stream = raw(address, b"GET / HTTP/1.1\r\nX-A: ").await;
+                clients.spawn(async move {
+                    let since = Instant::now();
+                    let (answer, _) = super::trickle(&mut stream, b"a").await;
+                    assert_eq!(answer, "");
+                    since.elapsed()
+                });
+            }
+            let mut last = Duration::ZERO;
+            while let Some(took) = clients.join_next().await {
+                last = last.max(took.unwrap());
+            }
+            last
+        })
+    })
+}
+
+#[tokio::test]
+async fn slow_heads_are_closed_and_hurt_nobody() {
+    // On demand the default stands, and how long others wait is compared.
+    let on_demand = std::env::var_os("FAREGATE_PEERS").is_some();
+    let (more, due) = if on_demand {
+        ("", Duration::from_secs(10))
+    } else {
+        (", timeouts: {head: 1s}", Duration::from_secs(1))
+    };
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let daemon = Daemon::start(&yaml(&server(more), &upstream.url())).await;
+    let idle = p99(&daemon).await;
+    let slow = slow_heads(daemon.address);
+    let meanwhile = p99(&daemon).await;
+    let last = within(
+        "all were closed",
+        tokio::task::spawn_blocking(|| slow.join().unwrap()),
+    );
+    let last = last.await.unwrap();
+    let count = peers();
+    notice(&format!(
+        "{count} slow heads were closed after {last:?} at most; p99 of others {meanwhile:?}, {idle:?} without them"
+    ));
+    if on_demand {
+        assert!(last < due + Duration::from_secs(1), "{last:?}");
+    }
+    stands(&daemon, &upstream).await;
+}

@@ -1,0 +1,260 @@
+//! Peers that stop, or go on too slowly.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+    time::{pause, resume, sleep},
+};
+
+use super::{chat, peers, rest, trickle};
+use crate::{
+    harness::{
+        Call, Gateway, LIMITED, Step, Upstream, house, raw, sse, stands, watch_panics, within,
+    },
+    tls::Authority,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
+
+async fn start() -> (Gateway, Upstream) {
+    watch_panics();
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    (gateway, upstream)
+}
+
+/// Asserts that something took so many seconds, and not a second more.
+#[track_caller]
+fn took(time: Duration, seconds: u64) {
+    let due = SECOND * u32::try_from(seconds).unwrap();
+    assert!(due <= time && time <= due + SECOND, "{time:?}, not {due:?}");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_after_ten_seconds() {
+    let (gateway, upstream) = start().await;
+    pause();
+    for start in [
+        "",
+        "PRI * HT",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ",
+        "\r\n",
+    ] {
+        let mut client = raw(gateway.address, start.as_bytes()).await;
+        let (answer, time) = rest(&mut client).await;
+        assert_eq!(answer, "", "{start:?}");
+        took(time, 10);
+    }
+    resume();
+    stands(&gateway, &upstream, "").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_ends_after_ten_seconds() {
+    let (gateway, upstream) = start().await;
+    pause();
+    let mut clients = JoinSet::new();
+    for client in 0..peers() {
+        let starts = [
+            "GET / HTTP/1.1\r\nHost: x\r\nX-A: ",
+            "",
+            "POST /v1/chat/completions HTTP/1.1\r\n",
+        ];
+        let mut stream = raw(gateway.address, starts[client % 3].as_bytes()).await;
+        clients.spawn(async move { trickle(&mut stream, b"a").await });
+    }
+    // Whoever asks properly meanwhile is answered at once.
+    for _ in 0..9 {
+        sleep(SECOND).await;
+        let before = tokio::time::Instant::now();
+        let answer = Call::new(gateway.address, "GET", "/healthz").send().await;
+        assert_eq!(answer.status, 200);
+        assert!(before.elapsed() < SECOND);
+    }
+    let mut ended = 0;
+    while let Some(client) = clients.join_next().await {
+        let (answer, time) = client.unwrap();
+        assert_eq!(answer, "");
+        took(time, 10);
+        ended += 1;
+    }
+    assert_eq!(ended, peers());
+    resume();
+    stands(&gateway, &upstream, "").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_end_ends_after_ten_seconds() {
+    watch_panics();
+    let authority = Authority::new();
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    // The start of a ClientHello that announces 500 bytes.
+    let hello = [
+        0x16, 3, 1, 1, 0xf4, 1, 0, 1, 0xf0, 3, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8,
+    ];
+    pause();
+    let mut client = raw(gateway.address, &hello).await;
+    let (_, time) = rest(&mut client).await;
+    took(time, 10);
+    let mut client = raw(gateway.address, &hello).await;
+    let (_, time) = trickle(&mut client, &[0]).await;
+    took(time, 10);
+    // With TLS and without a request it is no better.
+    resume();
+    let mut client = authority.connect(gateway.address, &["http/1.1"]).await;
+    pause();
+    let since = tokio::time::Instant::now();
+    let mut read = Vec::new();
+    // How TLS ends does not matter.
+    let _ = client.read_to_end(&mut read).await;
+    assert!(read.is_empty() && since.elapsed() <= 11 * SECOND);
+    resume();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_75_seconds() {
+    let (gateway, upstream) = start().await;
+    let health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut client = raw(gateway.address, health).await;
+    let mut first = vec![0; 12];
+    within("an answer", client.read_exact(&mut first))
+        .await
+        .unwrap();
+    assert_eq!(first, b"HTTP/1.1 200");
+    pause();
+    // Whoever asks again in time is served again.
+    sleep(70 * SECOND).await;
+    client.write_all(health).await.unwrap();
+    sleep(SECOND).await;
+    let (answer, time) = rest(&mut client).await;
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
+    took(time, 74);
+    resume();
+    stands(&gateway, &upstream, &answer).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_stops_ends_after_thirty_seconds() {
+    let (gateway, upstream) = start().await;
+    pause();
+    let mut told = String::new();
+    for (framing, start) in [
+        ("Content-Length: 100", ""),
+        ("Content-Length: 100", "{\"model\":"),
+        ("Transfer-Encoding: chunked", "64\r\n{\"model\":"),
+        ("Transfer-Encoding: chunked", "2\r\n{}\r\n"),
+    ] {
+        let request = chat(framing) + start;
+        let mut client = raw(gateway.address, request.as_bytes()).await;
+        let (answer, time) = rest(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{framing} {answer}");
+        assert!(answer.contains("request_timeout"), "{answer}");
+        // By pace rather than by silence, where nothing at all has come: that is sooner.
+        assert!(20 * SECOND <= time && time <= 31 * SECOND, "{time:?}");
+        told.push_str(&answer);
+    }
+    resume();
+    stands(&gateway, &upstream, &told).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_of_a_hundred_bytes_a_second_ends_after_twenty_seconds() {
+    let (gateway, upstream) = start().await;
+    pause();
+    let hundred = [b' '; 100];
+    let mut chunk = b"64\r\n".to_vec();
+    chunk.extend(hundred);
+    chunk.extend(b"\r\n");
+    let mut told = String::new();
+    for (framing, piece) in [
+        ("Content-Length: 1000000", &hundred[..]),
+        ("Transfer-Encoding: chunked", &chunk),
+    ] {
+        let mut client = raw(gateway.address, chat(framing).as_bytes()).await;
+        let (answer, time) = trickle(&mut client, piece).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        took(time, 20);
+        told.push_str(&answer);
+    }
+    // A thousand bytes a second are enough, for as long as a body may take.
+    let mut client = raw(gateway.address, chat("Content-Length: 1000000").as_bytes()).await;
+    let (answer, time) = trickle(&mut client, &[b' '; 1000]).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    took(time, 300);
+    resume();
+    stands(&gateway, &upstream, &(told + &answer)).await;
+    gateway.stop().await;
+}
+
+/// As many events as a stalled client's gateway has to choose from.
+const FRAMES: usize = 1024;
+const FRAME: usize = 16 << 10;
+
+#[tokio::test]
+async fn a_client_that_hardly_reads_is_left_after_a_minute() {
+    watch_panics();
+    let frame = format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+        "x".repeat(FRAME)
+    );
+    let frames: Vec<Step> = {
+        let one = sse(&[&frame]);
+        let mut steps = vec![one[0].clone()];
+        steps.extend((0..FRAMES).map(|_| one[1].clone()));
+        steps
+    };
+    let upstream = Upstream::start(move |seen| {
+        if seen.json()["stream"] == true {
+            frames.clone()
+        } else {
+            crate::harness::json("200 OK", ANSWER)
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut client: TcpStream = socket.connect(gateway.address).await.unwrap();
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {LIMITED}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut byte = [0; 1];
+    within("the answer began", client.read_exact(&mut byte))
+        .await
+        .unwrap();
+    pause();
+    // A byte a second is not what makes a stall end.
+    for _ in 0..59 {
+        sleep(SECOND).await;
+        client.read_exact(&mut byte).await.unwrap();
+    }
+    sleep(3 * SECOND).await;
+    resume();
+    // The call upstream is over, though its client is still there.
+    upstream.all_closed().await;
+    let call = gateway.calls(1).await.remove(0);
+    assert_eq!(call["outcome"], "client_closed", "{call}");
+    assert!(call["tokens"]["output"].as_u64().unwrap() > 0, "{call}");
+    let record = &gateway.records(1).await[0];
+    let taken = record["bytes_out"].as_u64().unwrap();
+    // What kernels hold and we do, of sixteen mebibytes.
+    assert!(taken < 1 << 20, "{taken} bytes were taken");
+    drop(client);
+    stands(&gateway, &upstream, "").await;
+    gateway.stop().await;
+}

@@ -1,0 +1,43 @@
+//! A house that is nearly full: who still gets in, who waits, and that nobody who is in is shown out.
+
+use crate::harness::{Call, Gateway};
+
+/// Bodies in memory: how many bytes there is room for, and for how long each takes it.
+mod bodies;
+
+/// Connections that have lived long enough.
+mod connections;
+
+/// Ten times as many calls as there is room for; a figure on demand.
+mod goodput;
+
+/// The three levels.
+mod levels;
+
+/// A limit of memory, and everything that costs some; longer on demand.
+mod memory;
+
+/// Accounts `a`, `b` and `c` on one plan, each with a key of its own.
+const ACCOUNTS: &str = "\
+plans: {p: {rate_limits: {concurrent_requests: 1000}}}
+accounts:
+  - {id: a, plan: p, keys: [{id: ka, key: the-key-of-account-a-0001}]}
+  - {id: b, plan: p, keys: [{id: kb, key: the-key-of-account-b-0001}]}
+  - {id: c, plan: p, keys: [{id: kc, key: the-key-of-account-c-0001}]}
+";
+const A: &str = "the-key-of-account-a-0001";
+const B: &str = "the-key-of-account-b-0001";
+const C: &str = "the-key-of-account-c-0001";
+
+/// A metric by the beginning of its line.
+async fn metric(gateway: &Gateway, line: &str) -> u64 {
+    let text = Call::new(gateway.admin, "GET", "/metrics").send().await;
+    let value = text
+        .text()
+        .lines()
+        .find_map(|text| text.strip_prefix(line)?.strip_prefix(' '));
+    value
+        .unwrap_or_else(|| panic!("no {line}"))
+        .parse()
+        .unwrap()
+}

@@ -1,0 +1,88 @@
+//! Providers that quote what they were sent: our credential is nobody's to read.
+
+use crate::{
+    fixture::{CHAT, MESSAGE},
+    harness::{Gateway, KEY, Step, Upstream, house, json},
+};
+
+fn error(status: &str, words: &str) -> Vec<Step> {
+    json(
+        status,
+        &format!("{{\"error\":{{\"message\":\"{words}\"}}}}"),
+    )
+}
+
+#[tokio::test]
+async fn a_credential_that_an_error_quotes_is_masked_and_nothing_else_changes() {
+    let upstream = Upstream::start(|seen| {
+        let fields = ["authorization", "x-api-key", "x-token"];
+        let sent = fields.iter().find_map(|name| seen.headers.get(*name));
+        let sent = sent.unwrap();
+        error(
+            "422 Unprocessable Content",
+            &format!("you sent {sent} and {sent}, sk-up"),
+        )
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    for (path, body, said) in [
+        (
+            "/v1/chat/completions",
+            CHAT,
+            "you sent Bearer *********** and Bearer ***********, sk-up",
+        ),
+        (
+            "/v1/messages",
+            MESSAGE,
+            "you sent *************** and ***************, sk-up",
+        ),
+        (
+            "/raw/v1/files",
+            "",
+            "you sent Bearer *********** and Bearer ***********, sk-up",
+        ),
+        (
+            "/web/anything",
+            "",
+            "you sent ********* and *********, sk-up",
+        ),
+    ] {
+        let call = gateway.call("POST", path).header("x-goog-api-key", KEY);
+        let answer = call.body(body).send().await;
+        assert_eq!(answer.status, 422, "{}", answer.text());
+        assert_eq!(answer.value()["error"]["message"], said, "{path}");
+        let length = answer.header("content-length").unwrap();
+        assert_eq!(length, answer.body.len().to_string());
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn it_is_masked_however_it_arrives() {
+    const WORDS: &str = "no sk-upstream no sk-upstr";
+    for cut in 1..WORDS.len() {
+        for status in ["400 Bad Request", "500 Internal Server Error"] {
+            let upstream = Upstream::start(move |_| {
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\nx-debug: key sk-upstream\r\n\
+                     content-length: {}\r\n\r\n",
+                    WORDS.len()
+                );
+                let mut steps = vec![Step::Send(head.into())];
+                let (first, second) = WORDS.split_at(cut);
+                steps.extend([first, second].map(|part| Step::Send(part.into())));
+                steps
+            })
+            .await;
+            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let answer = gateway.chat(KEY, CHAT).send().await;
+            assert_eq!(
+                answer.text(),
+                "no *********** no sk-upstr",
+                "{status} {cut}"
+            );
+            assert_eq!(answer.header("x-debug"), Some(""));
+            assert!(!answer.broken);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Files that are not what they should be when the program starts.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{CHAT, Daemon, KEY, Path, disk::Mounted, pay, provider, replay, served_again, yaml};
+use crate::harness::write;
+
+const STORE: &str = "faregate.db";
+const CALLS: &str = "faregate.db.inflight";
+
+/// A store with three calls and two entries, whose daemon has stopped.
+async fn filled(folder: TempDir, yaml: &str) -> TempDir {
+    write(folder.path(), yaml);
+    let daemon = Daemon::start_in(folder).await;
+    for _ in 0..3 {
+        assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+    }
+    assert_eq!(pay(&daemon, "one").await, 201);
+    daemon.signal("TERM");
+    let (status, folder) = daemon.ended().await;
+    assert_eq!(status.code(), Some(0));
+    folder
+}
+
+/// What another program's database looks like.
+fn foreign(folder: &Path) -> Vec<u8> {
+    let file = folder.join("songs.db");
+    let other = Connection::open(&file).unwrap();
+    other
+        .execute_batch("CREATE TABLE songs (title TEXT)")
+        .unwrap();
+    drop(other);
+    fs::read(file).unwrap()
+}
+
+/// The same database, written by a version that does not exist yet.
+fn newer(folder: &Path, store: &[u8]) -> Vec<u8> {
+    let file = folder.join("newer.db");
+    fs::write(&file, store).unwrap();
+    let newer = Connection::open(&file).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    newer
+        .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+        .unwrap();
+    drop(newer);
+    fs::read(file).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_store_is_refused_with_words_and_left_as_it_is() {
+    let (upstream, _) = provider().await;
+    let folder = filled(TempDir::new().unwrap(), &yaml(&upstream, "in_flight: 64")).await;
+    let read = |file: &str| fs::read(folder.path().join(file)).unwrap();
+    let (store, calls) = (read(STORE), read(CALLS));
+    let elsewhere = TempDir::new().unwrap();
+    let layout = String::from_utf8_lossy(&calls[..64]).into_owned();
+    assert!(layout.contains("layout 1,"), "{layout}");
+    let mut later = calls.clone();
+    later.splice(
+        ..layout.len(),
+        layout.replace("layout 1,", "layout 9,").bytes(),
+    );
+    let text = b"providers:\n  openai: {}\n".repeat(1000);
+    for (file, bytes, words) in [
+        (STORE, Vec::new(), "is empty"),
+        (STORE, store[..store.len() / 2].to_vec(), "is damaged"),
+        (STORE, store[..100].to_vec(), "is"),
+        (STORE, text.clone(), "is not a Faregate store"),
+        (
+            STORE,
+            foreign(elsewhere.path()),
+            "the database of another program",
+        ),
+        (
+            STORE,
+            newer(elsewhere.path(), &store),
+            "has schema version 99",
+        ),
+        (CALLS, Vec::new(), "is empty"),
+        (CALLS, calls[..calls.len() / 2].to_vec(), "bytes"),
+        (CALLS, calls[..20].to_vec(), "is not"),
+        (CALLS, text, "is not"),
+        (CALLS, later, "layout"),
+    ] {
+        fs::write(folder.path().join(file), &bytes).unwrap();
+        let (code, said) = Daemon::fails_in(folder.path()).await;
+        assert_eq!(code, Some(69), "{file} {words}: {said}");
+        assert!(
+            said.contains(file) && said.contains(words),
+            "{file} {words}: {said}"
+        );
+        assert_eq!(read(file), bytes, "{file} {words}");
+        fs::write(folder.path().join(STORE), &store).unwrap();
+        fs::write(folder.path().join(CALLS), &calls).unwrap();
+    }
+    // What was put back is whole, and goes on.
+    let daemon = Daemon::start_in(folder).await;
+    served_again(&daemon).await;
+    assert_eq!(pay(&daemon, "two").await, 201);
+    daemon.signal("TERM");
+    let (_, folder) = daemon.ended().await;
+    assert_eq!(replay(folder.path(), 4)["entries"], 3);
+}
+
+#[tokio::test]
+async fn a_disk_that_may_only_be_read_is_said_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let Some(mounted) = Mounted::on(folder.path()) else {
+        return;
+    };
+    let (upstream, _) = provider().await;
+    let folder = filled(folder, &yaml(&upstream, "in_flight: 64")).await;
+    mounted.remount("ro");
+    let (code, said) = Daemon::fails_in(folder.path()).await;
+    assert_eq!(code, Some(69), "{said}");
+    assert!(said.contains(STORE), "{said}");
+    assert!(said.to_lowercase().contains("read-only"), "{said}");
+    mounted.remount("rw");
+    let daemon = Daemon::start_in(folder).await;
+    served_again(&daemon).await;
+    daemon.signal("TERM");
+    let (_, folder) = daemon.ended().await;
+    replay(folder.path(), 4);
+    drop(mounted);
+}
+
+/// Runs the program as nobody, where that is possible.
+fn as_nobody(folder: &Path) -> Option<(Option<i32>, String)> {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let able = command.arg("true").stderr(Stdio::null()).status();
+    if !able.is_ok_and(|status| status.success()) {
+        crate::harness::notice("ANOTHER OWNER NOT TESTED: this user may not become another one");
+        return None;
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.args([env!("CARGO_BIN_EXE_faregate"), "serve", "--config"]);
+    let output = command.arg(folder.join("faregate.yaml")).output().unwrap();
+    Some((
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    ))
+}
+
+#[tokio::test]
+async fn a_store_of_another_user_is_said_at_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let (upstream, _) = provider().await;
+    let folder = filled(TempDir::new().unwrap(), &yaml(&upstream, "in_flight: 64")).await;
+    let open = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(folder.path(), 0o755);
+    open(&folder.path().join("faregate.yaml"), 0o644);
+    let Some((code, said)) = as_nobody(folder.path()) else {
+        return;
+    };
+    assert_eq!(code, Some(69), "{said}");
+    assert!(said.contains("must be allowed to read and write"), "{said}");
+    assert_eq!(replay(folder.path(), 3)["entries"], 2);
+}
