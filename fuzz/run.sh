@@ -31,7 +31,7 @@ for target in "${targets[@]}"; do
   ((code == 0 && findings == 0)) || found=1
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   # The last line of progress has the edges that were reached and how many inputs reach them.
-  progress=$(grep -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
+  progress=$(grep -aoE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
   rows+=("$(printf '%-12s %12s  %-36s %8d' "$target" "${executions:-?}" "$progress" "$findings")")
   printf '%s\n' "${rows[-1]}" >&2
 done
