@@ -24,15 +24,14 @@ for target in "${targets[@]}"; do
   mkdir -p "$work" "artifacts/$target"
   before=$(find "artifacts/$target" -type f | wc -l)
   "${fuzz[@]}" run --fuzz-dir . --sanitizer none "$target" "$work" "corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
-    -use_value_profile=1 </dev/null >"$log" 2>&1
+    -max_total_time="$seconds" -max_len=4096 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 </dev/null >"$log" 2>&1
   code=$?
   after=$(find "artifacts/$target" -type f | wc -l)
   findings=$((after - before))
   ((code == 0 && findings == 0)) || found=1
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   # The last line of progress has the edges that were reached and how many inputs reach them.
-  progress=$(grep -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
+  progress=$(grep -aoE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
   rows+=("$(printf '%-12s %12s  %-36s %8d' "$target" "${executions:-?}" "$progress" "$findings")")
   printf '%s\n' "${rows[-1]}" >&2
 done

@@ -143,6 +143,8 @@ impl Figures {
         };
         let input = most(&["prompt_tokens", "input_tokens"], Vec::new());
         let output = most(&["completion_tokens", "output_tokens"], Vec::new());
+        // It counts for nothing but whether reasoning is beside; that it is odd counts.
+        most(&["total_tokens"], Vec::new());
         let cached = most(&["cache_read_input_tokens"], both(&["cached_tokens"])).unwrap_or(0);
         let whole = most(
             &["cache_creation_input_tokens"],
