@@ -109,7 +109,7 @@ pub fn announced(headers: &HeaderMap, bytes: u64, reads: bool) -> Result<(), Ref
 }
 
 /// What is made room for at once where a body announces more: what is announced may never come.
-const AHEAD: usize = 1 << 20;
+const AHEAD: usize = 256 << 10;
 
 /// Reads a body to its end. A body that came in one frame is passed on by handle. What it takes of `room` is the caller's
 /// to keep as long as the bytes.
@@ -149,7 +149,7 @@ where
             let more = first.len() + data.len();
             if rest.capacity() - rest.len() < more {
                 let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-                rest.reserve(more + announced.min(AHEAD.max(rest.len())));
+                rest.reserve(more + announced.min(AHEAD.max(rest.len() / 4)));
             }
             rest.extend_from_slice(&std::mem::take(&mut first));
             rest.extend_from_slice(&data);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, gauge::Gauge, level::Level};
+use super::{Settings, gauge::Gauge, level::Level, room::SMALL};
 use crate::{
     accounts::{Book, UnderWay},
     listener::Pressure,
@@ -16,6 +16,9 @@ use crate::{
 
 /// Memory refuses calls only while at least so many are under way.
 const FEW: u64 = 16;
+
+/// The part of the memory that is kept for what grows between two looks.
+const SPARE: u64 = 10;
 
 /// The bit beside the level that says that connections are not kept.
 const CLOSES: u8 = 4;
@@ -212,8 +215,13 @@ impl Overload {
         let bodies = &self.0.bodies;
         let changed = bodies.add(bytes);
         let own = account.map(|account| account.hold(bytes));
-        let above = |own: u64| bodies.level() >= Level::Scarce && own > self.share(bodies);
-        if bodies.used() > bodies.limit() || own.is_some_and(above) {
+        let memory = Level::from_number(self.0.memory.load(Relaxed));
+        let scarce = bodies.level() >= Level::Scarce || memory >= Level::Busy;
+        let above = |own: u64| scarce && own > self.share(bodies);
+        // A small body costs less than to refuse it.
+        let none = bodies.used() > bodies.limit()
+            || memory >= Level::Scarce && own.is_some_and(|own| own > SMALL as u64);
+        if none || own.is_some_and(above) {
             self.release(account, bytes);
             return Err(self.shed(Shed::Body));
         }
@@ -236,7 +244,9 @@ impl Overload {
     /// Notes what was sampled: bytes of memory, and how late timers are.
     pub(super) fn sampled(&self, memory: u64, late: Duration) {
         let state = &*self.0;
-        let memory = Level::of(memory, state.most_memory.load(Relaxed));
+        let most = state.most_memory.load(Relaxed);
+        // What is freed is not given back at once, and what is under way still grows.
+        let memory = Level::of(memory, most - most / SPARE);
         let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let lateness = lateness(late, state.most_late.load(Relaxed));
         let mut changed = false;

@@ -7,7 +7,7 @@
 //! | calls under way, from their key being known to the end of their answer | `store.in_flight` | with each call |
 //! | bytes of request bodies held in memory | `server.limits.buffered_bodies` | with each piece of a body |
 //! | open connections | `server.limits.connections` | with each connection |
-//! | memory of the process | `server.limits.memory` | [`EVERY`] |
+//! | memory of the process | nine tenths of `server.limits.memory` | [`EVERY`] |
 //! | how late timers are, at the least, for a while | `server.timeouts.lateness` | [`EVERY`] |
 //!
 //! | level | from | what it does |
@@ -18,6 +18,8 @@
 //!
 //! All of it is decided before a body is read and before anything is taken; what has been admitted is never shed, except that
 //! a body still being read may find no room. Payment events and what needs no key are not calls.
+//!
+//! While memory is short, bodies find room only up to their account's share, and from 92 % on only small ones do.
 //!
 //! Memory refuses calls only while some are under way, because memory that no call holds will not come back by waiting.
 //!

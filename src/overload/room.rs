@@ -9,7 +9,7 @@ use crate::accounts::{Book, UnderWay};
 
 /// Bodies up to here are not wrapped: what a wrapper would cost each of them is more than what is gained by giving their
 /// room back a moment earlier.
-const SMALL: usize = 16 << 10;
+pub(super) const SMALL: usize = 16 << 10;
 
 /// Room that one body takes, given back when this is dropped.
 #[derive(Debug)]

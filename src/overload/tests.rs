@@ -166,7 +166,7 @@ fn connections_alone_refuse_nobody() {
 #[test]
 fn memory_refuses_calls_only_while_some_are_under_way() {
     let (house, _) = house();
-    house.sampled(950, CALM);
+    house.sampled(855, CALM);
     assert_eq!((house.level(), house.closes()), (Level::Full, true));
     let account = account();
     let mut held = visits(&house, &account, 16);
@@ -180,6 +180,34 @@ fn memory_refuses_calls_only_while_some_are_under_way() {
 }
 
 #[test]
+fn bodies_do_not_grow_while_memory_is_short() {
+    let (house, _) = house();
+    let wide = Settings {
+        bodies: 1 << 30,
+        ..settings()
+    };
+    house.change(&wide);
+    let (large, small) = (account(), account());
+    let _calls = (visits(&house, &large, 1), visits(&house, &small, 1));
+    let mut room = house.room(Some(&large));
+    room.grow(100_000).unwrap();
+    // Nine tenths of the limit, and 85 % of them.
+    house.sampled(764, CALM);
+    room.grow(100_000).unwrap();
+    house.sampled(765, CALM);
+    assert_eq!(room.grow(1), Err(Shed::Body));
+    let mut other = house.room(Some(&small));
+    other.grow(50_000).unwrap();
+    house.sampled(828, CALM);
+    assert_eq!(other.grow(1), Err(Shed::Body));
+    drop(other);
+    let mut other = house.room(Some(&small));
+    other.grow(16 << 10).unwrap();
+    house.sampled(100, CALM);
+    room.grow(100_000).unwrap();
+}
+
+#[test]
 fn lateness_keeps_connections_and_memory_does_not() {
     let (house, pressure) = house();
     house.sampled(0, Duration::from_millis(499));
@@ -190,7 +218,7 @@ fn lateness_keeps_connections_and_memory_does_not() {
     assert_eq!((house.level(), house.closes()), (Level::Full, false));
     assert_eq!(house.opens(), Err(Shed::All));
     assert!(!pressure.is_on());
-    house.sampled(950, CALM);
+    house.sampled(855, CALM);
     assert_eq!((house.level(), house.closes()), (Level::Full, true));
     assert!(pressure.is_on());
 }
