@@ -16,7 +16,7 @@ use crate::{
 
 /// No limit for guesses, because these tests are one address.
 fn yaml(upstream: &Upstream, rest: &str) -> String {
-    let server = "server: {listen: \"127.0.0.1:0\", limits: {wrong_keys_per_second: 0}}\n";
+    let server = "server: {listen: \"127.0.0.1:0\", limits: {wrong_keys_per_second: 0, connection_requests: 1000000}}\n";
     server.to_owned() + &file(upstream, rest)
 }
 
