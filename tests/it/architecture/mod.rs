@@ -2,6 +2,7 @@
 //!
 //! Every rule is also shown what it must find, because a rule that finds nothing looks just like one that is kept.
 
+mod cases;
 mod crates;
 mod rules;
 mod source;

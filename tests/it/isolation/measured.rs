@@ -17,8 +17,8 @@ use crate::{
 /// How long the provider takes: a tenth of what a fast model takes for its first word.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// What the flood waits between two of its actions on each of its 30 ways: some 1,500 a second.
-const PAUSE: Duration = Duration::from_millis(20);
+/// What the flood waits between two of its actions on each of its 30 ways: some 600 a second.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn yaml(provider: SocketAddr) -> String {
     format!(
