@@ -190,7 +190,7 @@ static TIMEOUTS: Section = Section {
             },
             "How late the daemon may be with its own timers, four times in a row, before it refuses calls with 503; from half of it on, those of accounts with most under way. `off` never refuses for it.",
         )
-        .or("2s"),
+        .or("10s"),
     ],
 };
 

@@ -9,7 +9,7 @@ fn what_is_not_said_follows_the_machine() {
     let expected = OverloadSettings {
         buffered_bodies: None,
         memory: None,
-        lateness: Some(Duration::from_secs(2)),
+        lateness: Some(Duration::from_secs(10)),
     };
     assert_eq!(config.overload, expected);
     assert_eq!(config.listener.connection_requests, 1000);
