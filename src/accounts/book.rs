@@ -69,6 +69,16 @@ impl Book {
         &self.under_way
     }
 
+    /// Gives back the room that is kept for limits to come: a new list has it for four, and most accounts have one of a
+    /// kind.
+    pub(super) fn trim(&self) {
+        let pages = &mut *self.pages();
+        pages.counters.shrink_to_fit();
+        pages.rates.shrink_to_fit();
+        pages.buckets.shrink_to_fit();
+        pages.seats.shrink_to_fit();
+    }
+
     /// The place of a counter, which is made on first sight.
     pub(super) fn counter(
         &self,

@@ -232,6 +232,10 @@ impl Purse {
         let at = self
             .lots
             .partition_point(|other| order(other) < order(&lot));
+        // Most accounts have one or two.
+        if self.lots.len() == self.lots.capacity() {
+            self.lots.reserve_exact(1);
+        }
         self.lots.insert(at, lot);
     }
 

@@ -112,6 +112,11 @@ impl Levels {
         add(Scope::Key, "per_key", key(), from.per_key);
         add(Scope::Account, "account", account(), from.own);
         add(Scope::Plan, "plan", account(), from.plan);
+        // A key is made once and kept; room for limits that never come would be half of it.
+        levels.quotas.shrink_to_fit();
+        levels.requests.shrink_to_fit();
+        levels.tokens.shrink_to_fit();
+        levels.concurrent.shrink_to_fit();
         levels
     }
 

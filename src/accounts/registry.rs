@@ -202,6 +202,9 @@ impl Accounts {
                 );
             }
         }
+        for (account, _) in accounts.values() {
+            account.book.trim();
+        }
         self.directory.store(Arc::new(Directory { keys }));
         self.roster.store(Arc::new(roster));
     }

@@ -64,6 +64,9 @@ pub(crate) fn accounts(
     for fields in root.sections("accounts") {
         accounts.add(fields, plans, models, report);
     }
+    // They are kept as long as the file holds.
+    accounts.accounts.shrink_to_fit();
+    accounts.keys.shrink_to_fit();
     accounts
 }
 
