@@ -22,7 +22,9 @@ const ANSWER_BYTES: usize = 1 << 20;
 /// A connection that is kept for the next call.
 pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
-    host: String,
+    address: SocketAddr,
+    /// Whether the last answer said that the connection is not kept, as those of a full house do.
+    closes: bool,
 }
 
 /// What is asked.
@@ -73,12 +75,16 @@ impl Line {
         });
         Ok(Self {
             sender,
-            host: address.to_string(),
+            address,
+            closes: false,
         })
     }
 
-    /// Makes a call and reads its answer to the end.
+    /// Makes a call and reads its answer to the end, on a new connection where the last one was not kept.
     pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Answer, Broken> {
+        if self.closes || self.sender.is_closed() {
+            *self = Self::to(self.address).await.map_err(|_| Broken)?;
+        }
         let body = json!({
             "model": call.model,
             "stream": call.stream,
@@ -86,7 +92,7 @@ impl Line {
             "messages": [{"role": "user", "content": "Prove it."}],
         });
         let request = Request::post(call.path)
-            .header(header::HOST, &self.host)
+            .header(header::HOST, self.address.to_string())
             .header(
                 header::AUTHORIZATION,
                 format!("Bearer {}", house::key(call.account)),
@@ -102,6 +108,8 @@ impl Line {
                 .await
                 .map_err(|_| Broken)?;
             let (head, body) = response.into_parts();
+            let kept = head.headers.get(header::CONNECTION);
+            self.closes = kept.is_some_and(|kept| kept.as_bytes().eq_ignore_ascii_case(b"close"));
             let body = whole(body).await?;
             let id = head.headers.get("x-request-id");
             let id = id.and_then(|id| id.to_str().ok()?.parse().ok());

@@ -1,6 +1,10 @@
 use http::StatusCode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-use super::read;
+use super::{Call, Line, read};
 
 #[test]
 fn an_answer_is_whole_when_it_has_its_end() {
@@ -21,4 +25,36 @@ fn a_refusal_has_its_code_even_where_a_stream_was_asked_for() {
     let answer = read(StatusCode::PAYMENT_REQUIRED, None, body, true);
     assert!(answer.whole);
     assert_eq!(answer.code.as_deref(), Some("credit_exhausted"));
+}
+
+#[tokio::test]
+async fn a_call_after_the_last_one_of_a_connection_has_one_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // A full house: every answer says that its connection is not kept.
+    let house = async {
+        for _ in 0..2 {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert!(connection.read_buf(&mut request).await.unwrap() > 0);
+            }
+            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        }
+    };
+    let calls = async {
+        let mut line = Line::to(address).await.unwrap();
+        for _ in 0..2 {
+            let call = Call {
+                path: "/",
+                account: "a",
+                model: "m",
+                max_tokens: 1,
+                stream: false,
+            };
+            assert_eq!(line.call(call).await.unwrap().status, StatusCode::OK);
+        }
+    };
+    tokio::join!(house, calls);
 }
