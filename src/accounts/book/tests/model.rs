@@ -409,12 +409,15 @@ impl World {
     fn quiet(&mut self) -> Checked {
         while let Some(open) = self.open.pop() {
             self.end(open, Ended::Used(50))?;
+            self.expire()?;
+            // Not only in the end: one end may make a debt that the next one pays.
+            self.stand_the_same()?;
         }
         while let Some((amount, draws)) = self.unwritten.pop() {
             self.write(amount, &draws, true)?;
+            self.expire()?;
+            self.stand_the_same()?;
         }
-        self.expire()?;
-        self.stand_the_same()?;
         let held = self.model.0.values().map(|count| count.held).sum::<i64>();
         check!(held == 0, "{held} is held by nobody");
         let credit = self.accounts.credit(&account()).held;

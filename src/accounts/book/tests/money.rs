@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        Credit, Lot, Roster,
+        Credit, Lot, PurseRow, Roster,
         fixtures::{account, cost, lot, priced, terms},
     },
     domain::NanoUsd,
@@ -235,6 +235,30 @@ fn spent_too_large_and_on_hold_are_told_apart() {
     accounts.add_lot(&account(), lot(2, 6));
     assert_eq!((credit(&accounts), spent()), ((1, 0), None));
     assert!(hold(&key, &tokens(0, 1), &clock).is_ok());
+}
+
+/// The debt of a call that cost more than it held is paid by what another gives back, though no row names that lot.
+#[test]
+fn what_a_call_gives_back_pays_the_debt_of_another() {
+    let clock = clock();
+    let accounts = credited(unlimited(), 100, &clock);
+    let key = key(&accounts, "k1");
+    let exact = hold(&key, &fixed(40), &clock).unwrap();
+    let lied = hold(&key, &tokens(30, 30), &clock).unwrap();
+    let book = &key.account.book;
+    let paid = book.settle(lied, cost(61), &clock).credit.unwrap();
+    assert_eq!((paid[0].amount, credit(&accounts)), (usd(60), (-1, 0)));
+    let paid = book.settle(exact, cost(33), &clock).credit.unwrap();
+    assert_eq!((paid[0].amount, credit(&accounts)), (usd(33), (6, 0)));
+    // The rows name 93 of the lot and charge 94: what continues from them has the same 6.
+    let stored = PurseRow {
+        account: account(),
+        balance: usd(100 - 61 - 33),
+        lots: vec![lot(1, 100 - 60 - 33)],
+    };
+    let again = Accounts::new(clock.clone(), Vec::new()).with_credit(&[stored]);
+    again.publish(unlimited());
+    assert_eq!(credit(&again), (6, 0));
 }
 
 #[test]
