@@ -47,7 +47,7 @@ impl Style {
                 Self::Json => {
                     let mut object = begin(line, at, Level::WARN, "faregate::telemetry");
                     object.text("message", "log lines were dropped");
-                    object.bare("count", count);
+                    object.number("count", count);
                     object.close();
                 }
                 Self::Pretty { color } => {
@@ -98,7 +98,7 @@ pub(super) fn begin<'b>(
     target: &str,
 ) -> Object<'b> {
     let mut object = Object::open(line);
-    object.text("at", at);
+    object.time("at", at);
     object.text("level", word(level));
     object.text("target", target);
     object
@@ -147,15 +147,15 @@ const fn word(level: Level) -> &'static str {
 
 impl Visit for JsonFields<'_, '_> {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.bare(field.name(), value);
+        self.0.number(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.bare(field.name(), value);
+        self.0.number(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.bare(field.name(), value);
+        self.0.truth(field.name(), value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -163,7 +163,7 @@ impl Visit for JsonFields<'_, '_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.text(field.name(), format_args!("{value:?}"));
+        self.0.composed(field.name(), format_args!("{value:?}"));
     }
 }
 

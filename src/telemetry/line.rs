@@ -5,6 +5,8 @@ use std::{
     fmt::{self, Display, Write},
 };
 
+use crate::domain::{NanoUsd, Timestamp};
+
 /// A line is never longer; members that do not fit are left out and the line says `"truncated":true`.
 pub(super) const LINE_BYTES: usize = 16 << 10;
 
@@ -19,6 +21,8 @@ const TAIL_BYTES: usize = 24;
 
 thread_local! {
     static BUFFER: RefCell<String> = const { RefCell::new(String::new()) };
+    /// A second and its text without the `Z`: the calendar is asked once a second, not once a line.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
 }
 
 /// Lends the thread's buffer, empty. A line that is written while another one is under construction (a `Display` that
@@ -51,10 +55,20 @@ impl<'b> Object<'b> {
     }
 
     /// Adds a text.
-    pub(super) fn text(&mut self, name: &str, value: impl Display) {
+    pub(super) fn text(&mut self, name: &str, value: &str) {
         self.member(name, |line| {
             line.push('"');
-            // Writing to a String cannot fail; a failing Display leaves what it wrote.
+            // Writing to a String cannot fail.
+            let _ = Escaped::json(line).write_str(value);
+            line.push('"');
+        });
+    }
+
+    /// Adds a text that has to be composed.
+    pub(super) fn composed(&mut self, name: &str, value: impl Display) {
+        self.member(name, |line| {
+            line.push('"');
+            // A failing Display leaves what it wrote.
             let _ = write!(Escaped::json(line), "{value}");
             line.push('"');
         });
@@ -67,24 +81,40 @@ impl<'b> Object<'b> {
         }
     }
 
-    /// Adds a number, `true` or `false`.
-    pub(super) fn bare(&mut self, name: &str, value: impl Display) {
+    /// Adds an instant.
+    pub(super) fn time(&mut self, name: &str, at: Timestamp) {
         self.member(name, |line| {
-            let _ = write!(line, "{value}");
+            line.push('"');
+            push_time(line, at);
+            line.push('"');
+        });
+    }
+
+    /// Adds a number.
+    pub(super) fn number(&mut self, name: &str, value: impl itoa::Integer) {
+        self.member(name, |line| {
+            line.push_str(itoa::Buffer::new().format(value));
         });
     }
 
     /// Adds a number that may be missing.
-    pub(super) fn maybe_bare(&mut self, name: &str, value: Option<impl Display>) {
+    pub(super) fn maybe_number(&mut self, name: &str, value: Option<u64>) {
         if let Some(value) = value {
-            self.bare(name, value);
+            self.number(name, value);
         }
     }
 
+    /// Adds `true` or `false`.
+    pub(super) fn truth(&mut self, name: &str, value: bool) {
+        self.member(name, |line| {
+            line.push_str(if value { "true" } else { "false" });
+        });
+    }
+
     /// Adds an amount, as a string, that may be missing.
-    pub(super) fn maybe_quoted(&mut self, name: &str, value: Option<impl Display>) {
+    pub(super) fn maybe_amount(&mut self, name: &str, value: Option<NanoUsd>) {
         if let Some(value) = value {
-            self.bare(name, format_args!("\"{value}\""));
+            self.composed(name, value);
         }
     }
 
@@ -103,8 +133,9 @@ impl<'b> Object<'b> {
         if before > 1 {
             self.line.push(',');
         }
+        // Names are code, and have nothing to escape.
         self.line.push('"');
-        let _ = Escaped::json(self.line).write_str(name);
+        self.line.push_str(name);
         self.line.push_str("\":");
         value(self.line);
         if self.line.len() > LINE_BYTES - TAIL_BYTES {
@@ -147,9 +178,11 @@ impl<'b> Escaped<'b> {
 impl Escaped<'_> {
     /// The bytes at the front of `text` that stand for themselves: most texts are nothing else, and are copied at once.
     fn plain(&self, text: &str) -> usize {
-        let plain =
-            |byte: &u8| matches!(byte, b' '..=b'~') && !(self.json && matches!(byte, b'"' | b'\\'));
-        let length = text.bytes().take_while(plain).count();
+        let length = if self.json {
+            run(text, |byte| odd(byte) | (byte == b'"') | (byte == b'\\'))
+        } else {
+            run(text, odd)
+        };
         length.min(self.left.saturating_sub(ELLIPSIS.len_utf8()))
     }
 
@@ -192,6 +225,63 @@ impl Write for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// The instant as its `Display` writes it.
+pub(super) fn push_time(line: &mut String, at: Timestamp) {
+    let (second, millis) = (at.unix_seconds(), at.millis().rem_euclid(1000));
+    SECOND.with(|kept| match kept.try_borrow_mut() {
+        Ok(mut kept) => {
+            let (of, text) = &mut *kept;
+            if *of != second {
+                text.clear();
+                let _ = write!(
+                    text,
+                    "{}",
+                    Timestamp::from_millis(second.saturating_mul(1000))
+                );
+                text.truncate(text.trim_end_matches('Z').len());
+                *of = second;
+            }
+            line.push_str(text);
+            push_fraction(line, millis);
+            line.push('Z');
+        }
+        Err(_) => {
+            let _ = write!(line, "{at}");
+        }
+    });
+}
+
+/// Thousandths without the zeros at their end.
+fn push_fraction(line: &mut String, millis: i64) {
+    let digits = [millis / 100, millis / 10 % 10, millis % 10];
+    let used = digits.iter().rposition(|digit| *digit != 0);
+    for (at, digit) in digits
+        .iter()
+        .take(used.map_or(0, |last| last + 1))
+        .enumerate()
+    {
+        if at == 0 {
+            line.push('.');
+        }
+        line.push(char::from(b'0' + u8::try_from(*digit).unwrap_or(0)));
+    }
+}
+
+/// How many bytes at the front are not `odd`. Sixteen are looked at without a branch, which compilers make a few
+/// instructions of.
+fn run(text: &str, odd: impl Fn(u8) -> bool) -> usize {
+    let (steps, rest) = text.as_bytes().as_chunks::<16>();
+    let plain = |step: &&[u8; 16]| !step.iter().fold(false, |any, byte| any | odd(*byte));
+    let whole = steps.iter().take_while(plain).count();
+    let rest = steps.get(whole).map_or(rest, |step| &step[..]);
+    whole * 16 + rest.iter().take_while(|byte| !odd(**byte)).count()
+}
+
+/// Whether a byte is no visible character of ASCII and no space.
+const fn odd(byte: u8) -> bool {
+    (byte < b' ') | (byte > b'~')
 }
 
 /// Control characters, line and paragraph separators, and the marks that reorder or hide text on a terminal.

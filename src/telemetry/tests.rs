@@ -174,7 +174,7 @@ fn fields_and_lines_are_bounded() {
     let mut line = String::new();
     let mut object = Object::open(&mut line);
     for index in 0..100 {
-        object.text(&format!("field{index}"), "x".repeat(1000));
+        object.text(&format!("field{index}"), &"x".repeat(1000));
     }
     object.close();
     assert!(line.len() <= LINE_BYTES, "{}", line.len());
