@@ -13,7 +13,7 @@ use crate::{
     domain::{Clock, Mode, RequestId, Unit},
     providers::Dialect,
     refusal::{
-        field_value,
+        field_value, id_value,
         rate_limit::{self, PolicyState},
     },
 };
@@ -39,7 +39,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// Names the request.
 pub(super) fn name(id: RequestId, dialect: Dialect, headers: &mut HeaderMap) {
-    let Some(value) = field_value(id) else {
+    let Some(value) = id_value(id) else {
         return;
     };
     if dialect == Dialect::Anthropic {

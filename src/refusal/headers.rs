@@ -37,7 +37,7 @@ pub(super) fn write(view: &View<'_>, headers: &mut HeaderMap) {
         headers,
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(id) = ink::value(view.scene.request_id) {
+    if let Some(id) = ink::id(view.scene.request_id) {
         if view.scene.dialect == Dialect::Anthropic {
             headers.insert(REQUEST_ID, id.clone());
         }

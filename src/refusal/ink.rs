@@ -11,6 +11,8 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 
+use crate::domain::RequestId;
+
 /// Holds a few refusals with all their fields. A client that does not read its answer keeps one block alive, not more.
 const BLOCK: usize = 8 << 10;
 
@@ -42,6 +44,13 @@ pub(super) fn text<E>(write: impl FnOnce(&mut String) -> Result<(), E>) -> Resul
     });
     let _ = SCRATCH.try_with(|kept| kept.set(scratch));
     written.map(|()| copy)
+}
+
+/// A request's id as a field's value.
+pub fn id(id: RequestId) -> Option<HeaderValue> {
+    let id = id.encode();
+    let written = bytes(id.len(), |out| out.extend_from_slice(&id));
+    HeaderValue::from_maybe_shared(written).ok()
 }
 
 /// A field's value; `None` for a text that is none (RFC 9110 §5.5).

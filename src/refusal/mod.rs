@@ -27,7 +27,7 @@ mod words;
 pub use code::Code;
 pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
 pub use foreseen::Foreseen;
-pub use ink::value as field_value;
+pub use ink::{id as id_value, value as field_value};
 pub use links::{Address, Links};
 pub use pages::{page_headers, problem_page};
 pub use render::{Rendered, Scene, render, stream_event};

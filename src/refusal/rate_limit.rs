@@ -5,10 +5,7 @@
 //! too many, and a vendor's SDK would take either for requests or tokens. A caller passes no budgets and no credit; what is
 //! left of them is in the body of a refusal and at `GET /v1/faregate/limits`.
 
-use std::{
-    fmt::{self, Write as _},
-    time::Duration,
-};
+use std::{convert::Infallible, fmt::Write as _, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -43,18 +40,29 @@ pub struct PolicyState {
     pub resets_at: Option<Timestamp>,
 }
 
-/// The names of a vendor's own three fields for one unit.
-struct Vendor {
-    limit: HeaderName,
-    remaining: HeaderName,
-    reset: HeaderName,
-}
+/// The names of a vendor's own three fields for one unit: the limit, what is left of it, and when all of it is back.
+type Vendor = [HeaderName; 3];
 
-/// A policy's name: unique in a list, and told apart by a person.
-struct Name<'a>(&'a PolicyState);
-
-/// A duration as Go prints it, which is how OpenAI writes resets: `6m0s`, `1.5s`, `12ms`.
-struct GoDuration(Duration);
+const OPENAI_REQUESTS: Vendor = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+const OPENAI_TOKENS: Vendor = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+const ANTHROPIC_REQUESTS: Vendor = [
+    HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+    HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+];
+const ANTHROPIC_TOKENS: Vendor = [
+    HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+];
 
 impl PolicyState {
     /// The state of the limit that refused a call.
@@ -93,20 +101,21 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
     }
     put(headers, RATELIMIT_POLICY, |out| list(out, policies, policy));
     put(headers, RATELIMIT, |out| {
-        list(out, policies, |out, state| current(out, state, now))
+        list(out, policies, |out, state| current(out, state, now));
     });
     for unit in ["requests", "tokens"] {
-        if let (Some(vendor), Some(state)) = (vendor(dialect, unit), tightest(policies, unit)) {
-            put(headers, vendor.limit, |out| write!(out, "{}", state.quota));
-            put(headers, vendor.remaining, |out| {
-                write!(out, "{}", state.remaining)
-            });
+        if let (Some([limit, left, reset]), Some(state)) =
+            (vendor(dialect, unit), tightest(policies, unit))
+        {
+            put(headers, limit, |out| number(out, state.quota));
+            put(headers, left, |out| number(out, state.remaining));
             if let Some(at) = state.resets_at {
-                put(headers, vendor.reset, |out| match dialect {
-                    Dialect::Anthropic => write!(out, "{}", whole_second(at)),
-                    Dialect::OpenAi | Dialect::Gemini => {
-                        write!(out, "{}", GoDuration(now.until(at)))
+                put(headers, reset, |out| match dialect {
+                    Dialect::Anthropic => {
+                        // Writing to a String cannot fail.
+                        let _ = write!(out, "{}", whole_second(at));
                     }
+                    Dialect::OpenAi | Dialect::Gemini => go_duration(out, now.until(at)),
                 });
             }
         }
@@ -122,129 +131,125 @@ fn tightest<'a>(policies: &'a [PolicyState], unit: &str) -> Option<&'a PolicySta
 }
 
 fn vendor(dialect: Dialect, unit: &str) -> Option<Vendor> {
-    let [limit, remaining, reset] = match (dialect, unit) {
-        (Dialect::OpenAi, "requests") => [
-            "x-ratelimit-limit-requests",
-            "x-ratelimit-remaining-requests",
-            "x-ratelimit-reset-requests",
-        ],
-        (Dialect::OpenAi, _) => [
-            "x-ratelimit-limit-tokens",
-            "x-ratelimit-remaining-tokens",
-            "x-ratelimit-reset-tokens",
-        ],
-        (Dialect::Anthropic, "requests") => [
-            "anthropic-ratelimit-requests-limit",
-            "anthropic-ratelimit-requests-remaining",
-            "anthropic-ratelimit-requests-reset",
-        ],
-        (Dialect::Anthropic, _) => [
-            "anthropic-ratelimit-tokens-limit",
-            "anthropic-ratelimit-tokens-remaining",
-            "anthropic-ratelimit-tokens-reset",
-        ],
+    Some(match (dialect, unit) {
+        (Dialect::OpenAi, "requests") => OPENAI_REQUESTS,
+        (Dialect::OpenAi, _) => OPENAI_TOKENS,
+        (Dialect::Anthropic, "requests") => ANTHROPIC_REQUESTS,
+        (Dialect::Anthropic, _) => ANTHROPIC_TOKENS,
         (Dialect::Gemini, _) => return None,
-    };
-    Some(Vendor {
-        limit: HeaderName::from_static(limit),
-        remaining: HeaderName::from_static(remaining),
-        reset: HeaderName::from_static(reset),
     })
 }
 
 /// Writes one field; a value that is none is left out.
-fn put(
-    headers: &mut HeaderMap,
-    name: HeaderName,
-    compose: impl FnOnce(&mut String) -> fmt::Result,
-) {
-    if let Ok(text) = ink::text(compose)
-        && let Ok(value) = HeaderValue::from_maybe_shared(text)
-    {
+fn put(headers: &mut HeaderMap, name: HeaderName, compose: impl FnOnce(&mut String)) {
+    let Ok(text) = ink::text(|out| {
+        compose(out);
+        Ok::<(), Infallible>(())
+    });
+    if let Ok(value) = HeaderValue::from_maybe_shared(text) {
         headers.insert(name, value);
     }
 }
 
-fn list(
-    out: &mut String,
-    policies: &[PolicyState],
-    item: impl Fn(&mut String, &PolicyState) -> fmt::Result,
-) -> fmt::Result {
+fn number(out: &mut String, number: u64) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn list(out: &mut String, policies: &[PolicyState], item: impl Fn(&mut String, &PolicyState)) {
     for (index, state) in policies.iter().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        item(out, state)?;
+        item(out, state);
     }
-    Ok(())
 }
 
 /// `"tokens-per-day-plan";q=100000;w=86400;qu="tokens"`; `requests` is the draft's default unit.
-fn policy(out: &mut String, state: &PolicyState) -> fmt::Result {
-    write!(out, "\"{}\";q={}", Name(state), state.quota.min(LARGEST))?;
+fn policy(out: &mut String, state: &PolicyState) {
+    name(out, state);
+    out.push_str(";q=");
+    number(out, state.quota.min(LARGEST));
     if let Some(seconds) = state.window_seconds.filter(|seconds| *seconds > 0) {
-        write!(out, ";w={}", seconds.min(LARGEST))?;
+        out.push_str(";w=");
+        number(out, seconds.min(LARGEST));
     }
     match (state.per, state.unit) {
-        (None, _) => out.write_str(";qu=\"concurrent-requests\""),
-        (Some(_), "requests") => Ok(()),
-        (Some(_), unit) => write!(out, ";qu=\"{unit}\""),
+        (None, _) => out.push_str(";qu=\"concurrent-requests\""),
+        (Some(_), "requests") => {}
+        (Some(_), unit) => {
+            out.push_str(";qu=\"");
+            out.push_str(unit);
+            out.push('"');
+        }
     }
 }
 
 /// `"tokens-per-day-plan";r=0;t=43200`.
-fn current(out: &mut String, state: &PolicyState, now: Timestamp) -> fmt::Result {
-    write!(
-        out,
-        "\"{}\";r={}",
-        Name(state),
-        state.remaining.min(LARGEST)
-    )?;
-    match state.resets_at {
-        Some(at) => {
-            let millis = now.until(at).as_millis();
-            write!(out, ";t={}", millis.div_ceil(1000).min(u128::from(LARGEST)))
-        }
-        None => Ok(()),
+fn current(out: &mut String, state: &PolicyState, now: Timestamp) {
+    name(out, state);
+    out.push_str(";r=");
+    number(out, state.remaining.min(LARGEST));
+    if let Some(at) = state.resets_at {
+        let millis = whole_millis(now.until(at));
+        out.push_str(";t=");
+        number(out, millis.div_ceil(1000).min(LARGEST));
     }
 }
 
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PolicyState {
-            scope, unit, per, ..
-        } = self.0;
-        match per {
-            Some(per) => write!(f, "{unit}-per-{per}-{}", scope.as_str()),
-            None => write!(f, "concurrent-{unit}-{}", scope.as_str()),
+/// A policy's name in quotes: unique in a list, and told apart by a person.
+fn name(out: &mut String, state: &PolicyState) {
+    let PolicyState {
+        scope, unit, per, ..
+    } = state;
+    out.push('"');
+    match per {
+        Some(per) => {
+            out.push_str(unit);
+            out.push_str("-per-");
+            out.push_str(per);
+        }
+        None => {
+            out.push_str("concurrent-");
+            out.push_str(unit);
         }
     }
+    out.push('-');
+    out.push_str(scope.as_str());
+    out.push('"');
 }
 
-impl fmt::Display for GoDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        if millis == 0 {
-            return f.write_str("0s");
-        }
-        if millis < 1000 {
-            return write!(f, "{millis}ms");
-        }
-        let (minutes, rest) = (millis / 60_000, millis % 60_000);
-        if minutes >= 60 {
-            write!(f, "{}h", minutes / 60)?;
-        }
-        if minutes > 0 {
-            write!(f, "{}m", minutes % 60)?;
-        }
-        write!(f, "{}", rest / 1000)?;
-        // Go leaves out the zeros at a fraction's end.
-        match rest % 1000 {
-            0 => {}
-            part if part % 100 == 0 => write!(f, ".{}", part / 100)?,
-            part if part % 10 == 0 => write!(f, ".{:02}", part / 10)?,
-            part => write!(f, ".{part:03}")?,
-        }
-        f.write_str("s")
+/// A duration as Go prints it, which is how OpenAI writes resets: `6m0s`, `1.5s`, `12ms`.
+fn go_duration(out: &mut String, duration: Duration) {
+    let millis = whole_millis(duration);
+    if millis == 0 {
+        out.push_str("0s");
+        return;
     }
+    if millis < 1000 {
+        number(out, millis);
+        out.push_str("ms");
+        return;
+    }
+    let (minutes, rest) = (millis / 60_000, millis % 60_000);
+    if minutes >= 60 {
+        number(out, minutes / 60);
+        out.push('h');
+    }
+    if minutes > 0 {
+        number(out, minutes % 60);
+        out.push('m');
+    }
+    number(out, rest / 1000);
+    // Go leaves out the zeros at a fraction's end. Writing to a String cannot fail.
+    let _ = match rest % 1000 {
+        0 => Ok(()),
+        part if part % 100 == 0 => write!(out, ".{}", part / 100),
+        part if part % 10 == 0 => write!(out, ".{:02}", part / 10),
+        part => write!(out, ".{part:03}"),
+    };
+    out.push('s');
 }
