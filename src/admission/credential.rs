@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Uri, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, Uri, header::AUTHORIZATION};
 use percent_encoding::percent_decode_str;
 
 use crate::refusal::{Code, Detail, Refusal};
 
 /// Fields that carry a bare key: Anthropic's, Google's and Azure's names.
-const BARE: [&str; 3] = ["x-api-key", "x-goog-api-key", "api-key"];
+const BARE: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+];
 
 /// The credential of a request. The same key in several places counts once.
 ///

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts};
 use http_body::Frame;
 
 use super::words::{Word, Words};
@@ -27,6 +27,10 @@ use crate::{
     store::Outcome,
     telemetry::{AccessLog, AccessRecord, Metrics},
 };
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What observing needs.
 #[derive(Debug, Clone)]
@@ -82,12 +86,12 @@ impl Observation {
     ) -> Self {
         observer.metrics.request_started();
         let at = observer.clock.now();
-        let field = |name: &str| head.headers.get(name);
         let mut words = Words::default();
         words.keep(Word::Path, head.uri.path());
         words.keep_value(Word::UserAgent, head.headers.get(header::USER_AGENT));
-        words.keep_value(Word::ClientRequestId, field("x-request-id"));
-        let trace = field("traceparent").and_then(|value| trace_id(value.to_str().ok()?));
+        words.keep_value(Word::ClientRequestId, head.headers.get(X_REQUEST_ID));
+        let trace = head.headers.get(TRACEPARENT);
+        let trace = trace.and_then(|value| trace_id(value.to_str().ok()?));
         if let Some(id) = trace {
             words.keep(Word::TraceId, id);
         }
@@ -155,7 +159,7 @@ impl Observation {
 
     /// Notes the provider's id of the call.
     pub(super) fn answered(&mut self, headers: &HeaderMap) {
-        let id = headers.get("x-upstream-request-id");
+        let id = headers.get(X_UPSTREAM_REQUEST_ID);
         self.words.keep_value(Word::UpstreamRequestId, id);
     }
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use http::{HeaderMap, Request, Response, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
@@ -33,6 +33,8 @@ use crate::{
     store::Store,
     telemetry::AccessLog,
 };
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The gateway: everything that a request needs, shared by all connections.
 #[derive(Debug)]
@@ -412,7 +414,7 @@ again shortly, with fewer calls at once.";
 /// The client's idempotency key, for the record; longer ones are not kept.
 fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     let key = headers
-        .get("idempotency-key")?
+        .get(IDEMPOTENCY_KEY)?
         .to_str()
         .ok()?
         .trim_matches('"');

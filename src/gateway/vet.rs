@@ -1,12 +1,37 @@
 //! What hyper leaves to us of a request's head: sizes, characters, the host, framing.
 
-use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts, uri::Scheme};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Scheme,
+};
 
 use super::{BodyLimits, path};
 use crate::refusal::{Code, Detail, Refusal};
 
 /// Methods that no route takes: one opens tunnels, the other echoes credentials.
 const NEVER: [Method; 2] = [Method::CONNECT, Method::TRACE];
+
+/// What some readers take for the fields that frame a body.
+const TRANSFER_UNDERSCORE: HeaderName = HeaderName::from_static("transfer_encoding");
+const LENGTH_UNDERSCORE: HeaderName = HeaderName::from_static("content_length");
+
+/// Characters of a host, and of a path and its query (RFC 3986 §3.2.2, §3.3 and §3.4).
+const OF_A_HOST: [bool; 256] = alphanumeric_and(b"-._~:[]%");
+const OF_A_TARGET: [bool; 256] = alphanumeric_and(b"-._~!$&'()*+,;=:@/?%[]|");
+
+const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < allowed.len() {
+        allowed[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        allowed[others[at] as usize] = true;
+        at += 1;
+    }
+    allowed
+}
 
 /// What paths of any kind may be asked with, for the `Allow` field.
 pub(super) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -68,7 +93,7 @@ fn host(head: &Parts) -> Result<(), Refusal> {
         (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority),
     };
     let plain = |name: &[u8]| {
-        let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte);
+        let inner = |byte: &u8| OF_A_HOST[usize::from(*byte)];
         !name.is_empty() && name.len() <= 255 && name.iter().all(inner)
     };
     if agree && host.or(authority).is_some_and(plain) {
@@ -103,8 +128,7 @@ pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
     let Some(target) = head.uri.path_and_query() else {
         return Err(Code::InvalidTarget.into());
     };
-    let allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]|".contains(&byte);
+    let allowed = |byte: u8| OF_A_TARGET[usize::from(byte)];
     // A backslash would be cut apart by some readers, which makes it a path with two meanings.
     if target.path().contains('\\') {
         return Err(Code::InvalidPath.into());
@@ -125,7 +149,7 @@ pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
 
 fn framing(head: &Parts) -> Result<(), Refusal> {
     let headers = &head.headers;
-    if headers.contains_key("transfer_encoding") || headers.contains_key("content_length") {
+    if headers.contains_key(TRANSFER_UNDERSCORE) || headers.contains_key(LENGTH_UNDERSCORE) {
         return Err(Code::InvalidHeader.into());
     }
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
