@@ -1,6 +1,6 @@
 //! A request's body, read once and within bounds.
 
-use std::{future::poll_fn, pin::pin, time::Duration};
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
@@ -61,9 +61,13 @@ impl Patience {
         self.since = Instant::now();
     }
 
-    /// Notes bytes that were waited for.
-    pub fn came(&mut self, bytes: usize) {
+    /// Ends to wait for them.
+    pub fn waited(&mut self) {
         self.waited += self.since.elapsed();
+    }
+
+    /// Notes bytes that came.
+    pub fn came(&mut self, bytes: usize) {
         self.read = self.read.saturating_add(bytes as u64);
     }
 
@@ -128,10 +132,18 @@ where
         if body.is_end_stream() {
             break;
         }
-        let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
-        patience.wait();
-        let frame = timeout_at(patience.deadline(&bounds), frame).await;
-        let frame = match frame.map_err(|_| Code::RequestTimeout)? {
+        // What is there already is taken without a look at the clock.
+        let frame = match poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                patience.wait();
+                let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
+                let frame = timeout_at(patience.deadline(&bounds), frame).await;
+                patience.waited();
+                frame.map_err(|_| Code::RequestTimeout)?
+            }
+        };
+        let frame = match frame {
             None => break,
             Some(frame) => frame.map_err(|_| Code::InvalidFraming)?,
         };

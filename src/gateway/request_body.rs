@@ -81,8 +81,8 @@ impl Body for Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if !std::mem::take(&mut self.waiting) {
-                    self.patience.wait();
+                if std::mem::take(&mut self.waiting) {
+                    self.patience.waited();
                 }
                 self.patience.came(frame.data_ref().map_or(0, Bytes::len));
                 let read = self.patience.read();
