@@ -13,6 +13,25 @@ pub(super) const LINE_BYTES: usize = 16 << 10;
 /// A field is never longer, escapes included; a longer one ends with `…`.
 pub(super) const FIELD_BYTES: usize = 1 << 10;
 
+/// Bytes that stand for themselves in text for a person, and in a JSON string.
+const IN_TEXT: [bool; 256] = visible_but(b"");
+const IN_JSON: [bool; 256] = visible_but(b"\"\\");
+
+const fn visible_but(others: &[u8]) -> [bool; 256] {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = true;
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        plain[others[at] as usize] = false;
+        at += 1;
+    }
+    plain
+}
+
 /// What ends a field that was cut.
 const ELLIPSIS: char = '…';
 
@@ -178,11 +197,13 @@ impl<'b> Escaped<'b> {
 impl Escaped<'_> {
     /// The bytes at the front of `text` that stand for themselves: most texts are nothing else, and are copied at once.
     fn plain(&self, text: &str) -> usize {
-        let length = if self.json {
-            run(text, |byte| odd(byte) | (byte == b'"') | (byte == b'\\'))
-        } else {
-            run(text, odd)
-        };
+        let table = if self.json { &IN_JSON } else { &IN_TEXT };
+        let plain = |byte: &u8| table[usize::from(*byte)];
+        let length = text
+            .as_bytes()
+            .iter()
+            .take_while(|byte| plain(byte))
+            .count();
         length.min(self.left.saturating_sub(ELLIPSIS.len_utf8()))
     }
 
@@ -267,21 +288,6 @@ fn push_fraction(line: &mut String, millis: i64) {
         }
         line.push(char::from(b'0' + u8::try_from(*digit).unwrap_or(0)));
     }
-}
-
-/// How many bytes at the front are not `odd`. Sixteen are looked at without a branch, which compilers make a few
-/// instructions of.
-fn run(text: &str, odd: impl Fn(u8) -> bool) -> usize {
-    let (steps, rest) = text.as_bytes().as_chunks::<16>();
-    let plain = |step: &&[u8; 16]| !step.iter().fold(false, |any, byte| any | odd(*byte));
-    let whole = steps.iter().take_while(plain).count();
-    let rest = steps.get(whole).map_or(rest, |step| &step[..]);
-    whole * 16 + rest.iter().take_while(|byte| !odd(**byte)).count()
-}
-
-/// Whether a byte is no visible character of ASCII and no space.
-const fn odd(byte: u8) -> bool {
-    (byte < b' ') | (byte > b'~')
 }
 
 /// Control characters, line and paragraph separators, and the marks that reorder or hide text on a terminal.
