@@ -203,6 +203,11 @@ impl Clocks {
 
     // --- what follows ---
 
+    /// Whether a head has arrived and its exchange is not over.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Relaxed)
+    }
+
     /// When the head that is arriving must be complete.
     pub(super) fn head_due(&self) -> Option<Instant> {
         self.instant(self.head_due.load(Relaxed))

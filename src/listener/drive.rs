@@ -38,8 +38,10 @@ pub(super) enum End {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) write_stall: Duration,
-    /// How long it may be idle; `None` where hyper sees to that.
-    pub(super) idle: Option<Duration>,
+    /// How long it may be idle.
+    pub(super) idle: Duration,
+    /// Whether its requests end in tasks of their own, which do not wake it.
+    pub(super) streams: bool,
     pub(super) closing: Closing,
     /// Requests after which it is closed.
     pub(super) requests: u32,
@@ -68,7 +70,8 @@ impl Limits {
     pub(super) fn http1(settings: &Settings) -> Self {
         Self {
             write_stall: settings.timeouts.write_stall,
-            idle: None,
+            idle: settings.timeouts.keep_alive,
+            streams: false,
             closing: settings.closing,
             requests: settings.connection_requests,
         }
@@ -76,7 +79,8 @@ impl Limits {
 
     pub(super) fn http2(settings: &Settings) -> Self {
         Self {
-            idle: Some(settings.http2.idle),
+            idle: settings.http2.idle,
+            streams: true,
             requests: u32::MAX,
             ..Self::http1(settings)
         }
@@ -90,8 +94,7 @@ impl Limits {
             .map(|since| (since + self.write_stall, Due::End(|| End::Stalled)));
         let force = order.force.map(|at| (at, Due::End(|| End::Forced)));
         let idle = if order.pressed {
-            let pressed = self.closing.pressed;
-            Some(self.idle.map_or(pressed, |idle| idle.min(pressed)))
+            self.idle.min(self.closing.pressed)
         } else {
             self.idle
         };
@@ -104,12 +107,9 @@ impl Limits {
             )),
             (Some(_), None) => Some((Instant::now() + self.closing.linger, Due::Look)),
             // Before its first request a connection is not idle but late.
-            (None, Some(since)) if head.is_none() => idle.map(|idle| (since + idle, Due::Enough)),
-            // hyper polls an HTTP/1 connection when its request has ended.
-            (None, _) => self
-                .idle
-                .and(idle)
-                .map(|idle| (Instant::now() + idle, Due::Look)),
+            (None, Some(since)) if head.is_none() => Some((since + idle, Due::Enough)),
+            // An HTTP/1 connection polls the body of its answer itself, and so is awake when the request ends.
+            (None, _) => self.streams.then(|| (Instant::now() + idle, Due::Look)),
         };
         [head, stalled, force, old, quiet]
             .into_iter()

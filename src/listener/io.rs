@@ -21,6 +21,19 @@ pub(super) struct Io {
     clocks: Arc<Clocks>,
     /// HTTP/2's frames; HTTP/1 has none.
     frames: Option<Frames>,
+    /// Whether it is looked for the client's end while hyper does not read.
+    watch: Watch,
+}
+
+/// Whether a client that closes its side while it waits for its answer is noticed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// hyper does it, or h2: by reading on, for which it takes another buffer while the request holds the first.
+    Theirs,
+    /// It is looked for with every flush, by a peek that takes no buffer.
+    Ours,
+    /// Something else came before it: a further request, which hyper will read, and with it what comes then.
+    Data,
 }
 
 impl Io {
@@ -29,12 +42,14 @@ impl Io {
         prefix: Bytes,
         clocks: Arc<Clocks>,
         frames: Option<Frames>,
+        watch: Watch,
     ) -> Self {
         Self {
             stream: Some(stream),
             prefix,
             clocks,
             frames,
+            watch,
         }
     }
 
@@ -43,6 +58,26 @@ impl Io {
             .as_mut()
             .map(Pin::new)
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Looks whether the client has closed its side while its request is under way.
+    fn look(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.watch != Watch::Ours || !self.clocks.is_busy() || !self.prefix.is_empty() {
+            return Ok(());
+        }
+        let Some(Stream::Plain(tcp)) = &self.stream else {
+            return Ok(());
+        };
+        let mut byte = [0];
+        match tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte))? {
+            Poll::Pending => {}
+            Poll::Ready(0) => {
+                self.clocks.end_arrived();
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            Poll::Ready(_) => self.watch = Watch::Data,
+        }
+        Ok(())
     }
 
     /// Keeps the clock of stalled writes. An error ends the connection by itself.
@@ -64,6 +99,9 @@ impl AsyncRead for Io {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
+        if self.watch == Watch::Data {
+            self.watch = Watch::Ours;
+        }
         if self.prefix.is_empty() {
             ready!(self.stream()?.poll_read(cx, buf))?;
             if buf.filled().len() == before {
@@ -112,6 +150,7 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look(cx)?;
         let outcome = self.stream()?.poll_flush(cx);
         // hyper and h2 flush only what they have written whole, so a flush that is ready means that nothing waits.
         self.note_write(&outcome);

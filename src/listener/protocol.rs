@@ -7,7 +7,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{settings::Settings, streams::Streams};
+use super::{io::Watch, settings::Settings, streams::Streams};
 
 /// RFC 9113 §3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -49,18 +49,26 @@ pub(super) fn http1(settings: &Settings) -> http1::Builder {
         http1.max_headers(fields.min(buffer / 4));
     }
     http1
-        // Without a timer, hyper's own timeouts do nothing.
-        .timer(TokioTimer::new())
-        // This one begins when the connection starts to wait, so it is the time of idleness; the time of a head is
-        // the clocks'.
-        .header_read_timeout(settings.timeouts.keep_alive)
+        // Both the time of a head and the time of idleness are the clocks'; hyper's would be a timer of its own, made
+        // and thrown away with every request.
+        .header_read_timeout(None)
         .max_buf_size(buffer)
-        // A client that closes its side while it waits has gone away: what it asked for must be cancelled.
-        .half_close(false)
+        // A client that closes its side while it waits has gone away: what it asked for must be cancelled. Without
+        // encryption the stream notices it, for less.
+        .half_close(watch(settings) == Watch::Ours)
         .keep_alive(true)
         .pipeline_flush(false)
         .auto_date_header(true);
     http1
+}
+
+/// Who notices that the client of an HTTP/1 connection has closed its side.
+pub(super) fn watch(settings: &Settings) -> Watch {
+    if settings.tls.is_none() {
+        Watch::Ours
+    } else {
+        Watch::Theirs
+    }
 }
 
 /// What one HTTP/2 connection is made with; `streams` runs its requests.

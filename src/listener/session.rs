@@ -23,7 +23,7 @@ use super::{
     drive::{End, Limits, drive},
     farewell,
     frames::Frames,
-    io::Io,
+    io::{Io, Watch},
     pressure::Pressure,
     protocol::{self, Version, negotiated, sniff},
     settings::Settings,
@@ -98,7 +98,11 @@ where
     } = &*shared;
     let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
     let frames = (version == Version::Http2).then(Frames::new);
-    let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), frames));
+    let watch = match version {
+        Version::Http1 => protocol::watch(settings),
+        Version::Http2 => Watch::Theirs,
+    };
+    let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), frames, watch));
     let end = match version {
         Version::Http1 => {
             let connection = http1.serve_connection(io, service);

@@ -1,6 +1,6 @@
 //! Changing single members of a body, and no other byte of it.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     ask::{Ask, StreamOptions},
@@ -102,23 +102,40 @@ impl Ask {
         }
     }
 
+    /// Measured first, then written into a block of just that size: a longer one would need an owner beside it.
     fn splice(&self, body: &Bytes, mut splices: Splices<'_>, missing: &Missing<'_>) -> Bytes {
+        splices.sort();
+        let mut length = 0;
+        self.pieces(body, &splices, missing, &mut |piece| length += piece.len());
+        let mut edited = Vec::with_capacity(length);
+        self.pieces(body, &splices, missing, &mut |piece| {
+            edited.extend_from_slice(piece);
+        });
+        edited.into()
+    }
+
+    /// Gives the edited body piece by piece.
+    fn pieces(
+        &self,
+        body: &[u8],
+        splices: &Splices<'_>,
+        missing: &Missing<'_>,
+        each: &mut impl FnMut(&[u8]),
+    ) {
         let bytes = |range: std::ops::Range<usize>| body.get(range).unwrap_or_default();
-        let mut edited = BytesMut::with_capacity(body.len() + missing.len() + splices.len());
-        edited.put_slice(bytes(0..self.spans.open));
-        missing.write(&mut edited, self.spans.empty);
+        each(bytes(0..self.spans.open));
+        missing.pieces(self.spans.empty, each);
         let mut from = self.spans.open;
-        for splice in splices.sorted() {
-            edited.put_slice(bytes(from..splice.span.start));
+        for splice in splices.places.iter().flatten() {
+            each(bytes(from..splice.span.start));
             match splice.piece {
-                Piece::Model(model) => put_string(&mut edited, model),
-                Piece::Number(number) => put_number(&mut edited, number),
-                Piece::Text(text) => edited.put_slice(text.as_bytes()),
+                Piece::Model(model) => string(model, each),
+                Piece::Number(number) => each(itoa::Buffer::new().format(number).as_bytes()),
+                Piece::Text(text) => each(text.as_bytes()),
             }
             from = splice.span.end;
         }
-        edited.put_slice(bytes(from..body.len()));
-        edited.freeze()
+        each(bytes(from..body.len()));
     }
 }
 
@@ -131,29 +148,22 @@ struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    /// About as many bytes as they take.
-    fn len(&self) -> usize {
-        let model = self.model.map_or(0, |model| model.len() + 16);
-        let limit = self.limit.map_or(0, |(field, _)| field.len() + 32);
-        model + limit + 48
-    }
-
-    fn write(&self, body: &mut BytesMut, last: bool) {
+    fn pieces(&self, last: bool, each: &mut impl FnMut(&[u8])) {
         let comma = |more: bool| if more || !last { &b","[..] } else { b"" };
         if let Some(model) = self.model {
-            body.put_slice(b"\"model\":");
-            put_string(body, model);
-            body.put_slice(comma(self.include_usage || self.limit.is_some()));
+            each(b"\"model\":");
+            string(model, each);
+            each(comma(self.include_usage || self.limit.is_some()));
         }
         if self.include_usage {
-            body.put_slice(b"\"stream_options\":{\"include_usage\":true}");
-            body.put_slice(comma(self.limit.is_some()));
+            each(b"\"stream_options\":{\"include_usage\":true}");
+            each(comma(self.limit.is_some()));
         }
         if let Some((field, most)) = self.limit {
-            put_string(body, field);
-            body.put_slice(b":");
-            put_number(body, most);
-            body.put_slice(comma(false));
+            string(field, each);
+            each(b":");
+            each(itoa::Buffer::new().format(most).as_bytes());
+            each(comma(false));
         }
     }
 }
@@ -166,20 +176,9 @@ impl<'a> Splices<'a> {
         }
     }
 
-    /// About as many bytes as the new pieces take.
-    fn len(&self) -> usize {
-        let piece = |splice: &Splice<'_>| match splice.piece {
-            Piece::Model(model) => model.len() + 2,
-            Piece::Number(_) => 20,
-            Piece::Text(text) => text.len(),
-        };
-        self.places.iter().flatten().map(piece).sum()
-    }
-
-    fn sorted(&mut self) -> impl Iterator<Item = Splice<'a>> {
+    fn sort(&mut self) {
         self.places
             .sort_unstable_by_key(|place| place.map_or(usize::MAX, |splice| splice.span.start));
-        self.places.into_iter().flatten()
     }
 }
 
@@ -204,15 +203,18 @@ fn include_usage(options: &StreamOptions) -> (Span, &'static str) {
     }
 }
 
-fn put_string(body: &mut BytesMut, text: &str) {
-    // A string always has a JSON form, and memory takes every byte.
-    let written = serde_json::to_writer(body.writer(), text);
-    debug_assert!(written.is_ok(), "a string has a JSON form");
-}
-
-fn put_number(body: &mut BytesMut, number: u64) {
-    let written = serde_json::to_writer(body.writer(), &number);
-    debug_assert!(written.is_ok(), "a number has a JSON form");
+/// A text as JSON: names have nothing to escape, and any other is escaped all the same.
+fn string(text: &str, each: &mut impl FnMut(&[u8])) {
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    {
+        each(b"\"");
+        each(text.as_bytes());
+        each(b"\"");
+    } else {
+        each(serde_json::Value::from(text).to_string().as_bytes());
+    }
 }
 
 #[cfg(test)]

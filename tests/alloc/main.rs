@@ -191,9 +191,8 @@ fn post(key: &str, body: &str) -> String {
 
 /// hyper's share of a request with a body, before anything of ours runs:
 /// 2: parsing a head where more than 100 fields are allowed (our limit is 100, and refuses with a body what is above);
-/// 1: the timer of an idle connection; 1: the channel of the body;
-/// 2: the next read buffer and its owner, because the head and the body still hold the present one.
-const HYPER_SERVES: u64 = 6;
+/// 1: the channel of the body.
+const HYPER_SERVES: u64 = 3;
 
 /// hyper's share of a call to a provider:
 /// 1: the channel of the answer; 1: the channel of its body; 2: the text of `Content-Length`;
@@ -220,10 +219,9 @@ fn a_refused_request_over_the_wire() {
 fn a_forwarded_call_over_the_wire() {
     const ANSWER: &str =
         r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
-    // 1: the model's name; 2: the body with the provider's name of it, and its owner; 1: the reservation;
-    // 1: the exchange, which may outlive its client; 1: the answer's body, polled in place;
-    // 1: the answer as far as its usage has to be found in it.
-    const OURS: u64 = 7;
+    // 1: the model's name; 1: the body with the provider's name of it; 1: the reservation;
+    // 1: the exchange, which may outlive its client; 1: the answer's body, polled in place.
+    const OURS: u64 = 5;
     let cases = [
         // The stored counters that the call moves: two quotas.
         ("the-key-of-an-open-account", 1),

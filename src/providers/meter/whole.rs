@@ -4,6 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use smallvec::SmallVec;
 
 use crate::providers::{
     Endpoint, answer,
@@ -65,17 +66,18 @@ impl Encoding {
 pub struct AnswerMeter {
     endpoint: Endpoint,
     encoding: Encoding,
-    frames: Vec<Bytes>,
+    /// Most answers are one frame or two.
+    frames: SmallVec<[Bytes; 2]>,
     length: usize,
 }
 
 impl AnswerMeter {
     /// A meter for an answer of `endpoint`.
-    pub const fn new(endpoint: Endpoint, encoding: Encoding) -> Self {
+    pub fn new(endpoint: Endpoint, encoding: Encoding) -> Self {
         Self {
             endpoint,
             encoding,
-            frames: Vec::new(),
+            frames: SmallVec::new(),
             length: 0,
         }
     }
@@ -84,7 +86,7 @@ impl AnswerMeter {
     pub fn push(&mut self, frame: &Bytes) {
         self.length = self.length.saturating_add(frame.len());
         if self.length > LARGEST || self.encoding == Encoding::Unknown {
-            self.frames = Vec::new();
+            self.frames = SmallVec::new();
         } else {
             self.frames.push(frame.clone());
         }
