@@ -118,7 +118,10 @@ impl Ask {
             let wanted = "an object, not a byte order mark,";
             return Err(AskError::NotJson { at: 0, wanted });
         }
-        if let Err(error) = std::str::from_utf8(body) {
+        // Most bodies are ASCII, which is quicker to see.
+        if !body.is_ascii()
+            && let Err(error) = std::str::from_utf8(body)
+        {
             return Err(AskError::NotJson {
                 at: error.valid_up_to(),
                 wanted: "UTF-8",

@@ -6,7 +6,7 @@
 
 mod text;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 pub(super) use text::Text;
 
@@ -63,21 +63,26 @@ pub(super) struct Reader<'a> {
     depth: usize,
     /// Members that may still come.
     members: u32,
+    /// Whether there are control characters, which must not be in a string: most texts have none, which is found out at
+    /// once and for all.
+    controls: bool,
 }
 
 impl<'a> Reader<'a> {
     /// Starts before the first byte.
-    pub(super) const fn new(text: &'a [u8]) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        let least = text.iter().fold(u8::MAX, |least, byte| least.min(*byte));
         Self {
             text,
             at: 0,
             depth: 0,
             members: u32::MAX,
+            controls: least < b' ',
         }
     }
 
     /// The same, for a text of somebody who is not trusted with more than [`MEMBERS`].
-    pub(super) const fn of_request(text: &'a [u8]) -> Self {
+    pub(super) fn of_request(text: &'a [u8]) -> Self {
         Self {
             members: MEMBERS,
             ..Self::new(text)
@@ -314,7 +319,11 @@ impl<'a> Reader<'a> {
         let mut escaped = false;
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            self.at += plain(rest);
+            self.at += if self.controls {
+                plain(rest)
+            } else {
+                memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
+            };
             match self.text.get(self.at) {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or_default();
@@ -383,6 +392,15 @@ impl<'a> Value<'a> {
         Some(Text::new(inner, memchr(b'\\', inner).is_some()))
     }
 
+    /// Where the text of a string stands that has no escapes.
+    pub(super) fn inside(&self) -> Option<Span> {
+        let plain = self.kind == Kind::String && memchr(b'\\', self.raw).is_none();
+        plain.then_some(Span {
+            start: self.span.start + 1,
+            end: self.span.end - 1,
+        })
+    }
+
     /// A number of digits alone; one above `u64` is `u64::MAX`. Signs, fractions and exponents are `None`.
     pub(super) fn unsigned(&self) -> Option<u64> {
         if self.kind != Kind::Number {
@@ -396,7 +414,7 @@ impl<'a> Value<'a> {
 }
 
 /// How many bytes at the start of `text` a string may hold as they are: no quote, backslash or control character.
-fn plain(text: &[u8]) -> usize {
+pub(super) fn plain(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let mut length = 0;
