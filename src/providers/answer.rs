@@ -4,7 +4,7 @@
 //! measures the text, and sees whether the document ends the stream or tells of an error.
 
 use super::{
-    json::{Fault, Kind, Reader, Text},
+    json::{Fault, Kind, Reader, Span, Text},
     usage::Tally,
 };
 
@@ -36,6 +36,9 @@ const WRITTEN: [&str; 16] = [
 struct Made {
     /// Bytes of text.
     text: u64,
+    /// How many texts that is, and where the last one stands.
+    texts: u32,
+    last: Option<Span>,
     images: u64,
 }
 
@@ -52,6 +55,8 @@ pub(super) struct Seen {
     pub(super) ends: bool,
     /// Whether it tells of an error.
     pub(super) error: bool,
+    /// The one text that the model wrote, where there is one, it is all that was counted, and it has no escapes.
+    pub(super) only: Option<Span>,
 }
 
 /// Reads a document; `None` if it is not one. The tally changes only where it is.
@@ -116,6 +121,11 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         made.text += delta.text;
     }
     seen.text = made.text;
+    let only = made.last.or(delta.last);
+    let alone = made.texts + delta.texts == 1 && made.images + delta.images == 0;
+    // Where something else was counted, or its text was not, the lengths differ; those of an empty text would not.
+    seen.only =
+        only.filter(|only| alone && seen.text > 0 && (only.end - only.start) as u64 == seen.text);
     tally.made_images(made.images + delta.images);
     seen.usage_chunk = usage && no_choices;
     seen.final_usage = seen.usage_chunk || (usage && is("message_delta"));
@@ -167,7 +177,14 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
             }
             Ok::<(), Fault>(())
         })?,
-        _ => made.text += reader.skip()?.text().map_or(0, Text::len),
+        _ => {
+            let value = reader.skip()?;
+            if let Some(text) = value.text() {
+                made.text += text.len();
+                made.texts = made.texts.saturating_add(1);
+                made.last = value.inside();
+            }
+        }
     }
     Ok(())
 }

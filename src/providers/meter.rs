@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(super) mod fixtures;
+mod mould;
 mod whole;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use super::{
     sse::{Event, Scanner},
     usage::{Observed, Tally},
 };
+use mould::Mould;
 use whole::Inflate;
 
 /// Most bytes that are held back.
@@ -47,6 +49,7 @@ struct Sight {
     /// Whether the last figures of the stream have come.
     final_usage: bool,
     observed: Observed,
+    mould: Mould,
 }
 
 impl StreamMeter {
@@ -183,9 +186,19 @@ impl Sight {
             return false;
         }
         self.observed.error_event |= event.name == b"error";
+        if let Some(text) = self.mould.text_of(event.data) {
+            self.wrote(text);
+            return false;
+        }
         let Some(seen) = answer::read(event.data, &mut self.tally) else {
             return false;
         };
+        // Figures that come again may contradict what came meanwhile.
+        if self.tally.has_figures() {
+            self.mould.forget();
+        } else {
+            self.mould.keep(event.data, &seen);
+        }
         self.ended |= seen.ends;
         self.observed.error_event |= seen.error;
         self.final_usage |= seen.final_usage;

@@ -187,6 +187,11 @@ impl Tally {
         reasoning > 0 && self.total == Some(input + output + reasoning)
     }
 
+    /// Whether a usage object has come.
+    pub(super) const fn has_figures(&self) -> bool {
+        self.seen
+    }
+
     /// Counts pictures, each of which comes once.
     pub(super) const fn made_images(&mut self, images: u64) {
         self.images = self.images.saturating_add(images);
