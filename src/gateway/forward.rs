@@ -212,6 +212,7 @@ impl Forward {
             status: parts.status,
             policy,
             allowance,
+            ahead: Bytes::new(),
         };
         let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
         #[expect(

@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::{
@@ -18,7 +17,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Charge, Desk, Ending, Observer, Receipt, Reservation, drain};
+use super::{Answer, Charge, Ending, Receipt};
 use crate::{
     domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
@@ -123,64 +122,6 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // Dropped before its end: the client has left.
             let _ = this.leave();
-        }
-    }
-}
-
-/// An answer that has not ended.
-#[derive(Debug)]
-pub struct Answer<B> {
-    /// Its body.
-    pub body: B,
-    /// Who reads along.
-    pub observer: Observer,
-    /// What it holds.
-    pub reservation: Reservation,
-    /// Where it is settled.
-    pub desk: Arc<Desk>,
-    /// The status that the client got.
-    pub status: StatusCode,
-    /// What happens when the client leaves.
-    pub policy: Policy,
-    /// Output tokens that are held for, and the code of an answer that passes them.
-    pub allowance: Option<(u64, Code)>,
-}
-
-impl<B> Answer<B> {
-    /// Settles it by what it said so far, once.
-    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
-        let observed = self.observer.observed();
-        // A provider fails by its status, or in a stream whose status was sent long ago by an event.
-        let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
-        let outcome = match outcome {
-            Outcome::Completed if event || self.status.is_server_error() => Outcome::UpstreamFailed,
-            outcome => outcome,
-        };
-        let charge = Charge::by(self.status, observed);
-        let reservation = self.reservation.take();
-        reservation.settle(outcome, self.status.as_u16(), charge)
-    }
-
-    /// The code that cuts it, where it is longer than what is held for it.
-    fn overrun(&self) -> Option<Code> {
-        let (most, code) = self.allowance?;
-        (self.observer.output_at_least() > most).then_some(code)
-    }
-}
-
-impl<B> Answer<B>
-where
-    B: Body<Data = Bytes> + Send + Unpin + 'static,
-{
-    /// The client is gone: the provider is cancelled, or read to its end without a reader.
-    fn leave(mut self) -> Option<Ending> {
-        if self.body.is_end_stream() {
-            self.settle(Outcome::Completed)
-        } else if self.policy == Policy::Drain {
-            drain::drain(self);
-            None
-        } else {
-            self.settle(Outcome::ClientClosed)
         }
     }
 }
@@ -309,11 +250,8 @@ where
     fn poll_rest(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         let this = self.project();
         while let Some(answer) = this.answer.as_mut() {
-            match Pin::new(&mut answer.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
-                    return Poll::Ready(Some(frame));
-                }
-                Poll::Ready(Some(Ok(_))) => {}
+            match answer.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => return Poll::Ready(Some(Frame::data(data))),
                 Poll::Ready(Some(Err(_)) | None) => *this.answer = None,
                 Poll::Pending => {
                     ready!(Pin::new(&mut *this.shutdown).poll(cx));
@@ -387,13 +325,9 @@ where
             let Some(answer) = this.answer.as_mut() else {
                 return Poll::Ready(None);
             };
-            match Pin::new(&mut answer.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
+            match answer.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => {
                     *this.last_frame = Instant::now();
-                    // Trailers are not passed on: nothing in the answer's head announced them.
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
                     let pass = answer.observer.push(data);
                     if let Some(code) = answer.overrun() {
                         self.as_mut().cut_overrun(code);
@@ -404,7 +338,7 @@ where
                     }
                     // Clients stop reading at the event that completes a stream; when the transfer itself ends may be
                     // much later.
-                    if !answer.body.is_end_stream() && !answer.observer.ended() {
+                    if !answer.is_over() && !answer.observer.ended() {
                         let Answer {
                             reservation,
                             observer,
@@ -420,7 +354,7 @@ where
                     *this.next = answer.observer.finish();
                     *this.last = pass;
                     let ending = answer.settle(Outcome::Completed);
-                    *this.complete = !answer.body.is_end_stream();
+                    *this.complete = !answer.is_over();
                     if !*this.complete {
                         *this.answer = None;
                     }

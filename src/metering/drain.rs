@@ -1,12 +1,12 @@
 //! Reading an answer on after its client has left, because the provider bills it anyway.
 
-use std::{future::poll_fn, pin::Pin};
+use std::future::poll_fn;
 
 use bytes::Bytes;
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Desk, body::Answer};
+use super::{Answer, Desk};
 use crate::store::Outcome;
 
 /// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them, or without a free
@@ -26,21 +26,18 @@ where
         let mut read = 0_u64;
         let mut stopped = answer.desk.drains_stopped();
         while read <= Desk::DRAIN_BYTES {
-            let frame = poll_fn(|cx| Pin::new(&mut answer.body).poll_frame(cx));
-            let frame = tokio::select! {
-                frame = timeout_at(end, frame) => frame,
+            let next = poll_fn(|cx| answer.poll_data(cx));
+            let next = tokio::select! {
+                next = timeout_at(end, next) => next,
                 () = &mut stopped => break,
             };
-            let frame = match frame {
-                Ok(Some(Ok(frame))) => frame,
+            let data = match next {
+                Ok(Some(Ok(data))) => data,
                 Ok(None) => {
                     answer.observer.finish();
                     break;
                 }
                 Ok(Some(Err(_))) | Err(_) => break,
-            };
-            let Ok(data) = frame.into_data() else {
-                continue;
             };
             read = read.saturating_add(data.len() as u64);
             answer.observer.push(data);

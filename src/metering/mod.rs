@@ -2,13 +2,15 @@
 //!
 //! Rank 4. Owns reservations and the bodies that carry them. Must not know how a call was admitted or where it goes.
 
+mod answer;
 mod body;
 mod desk;
 mod drain;
 mod observer;
 mod reservation;
 
-pub use body::{Aborted, Answer, Cut, Interruption, Metered, Policy};
+pub use answer::Answer;
+pub use body::{Aborted, Cut, Interruption, Metered, Policy};
 pub use desk::Desk;
 pub use observer::Observer;
 pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};

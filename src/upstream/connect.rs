@@ -8,14 +8,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
-    task::AbortHandle,
     time::{Duration, Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -23,9 +21,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::{
     BaseUrl, Failure, FailureKind, Outgoing,
     failure::cause,
-    pool::{Connection, Single},
+    h1::{Transport, Wire},
+    pool::Connection,
     shared::Shared,
-    socket::{Socket, Watch},
 };
 
 /// HTTP/2 first, as almost every provider speaks it (RFC 7301 has the list in order of preference).
@@ -35,10 +33,6 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 const DEAD_PEER: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// A read buffer of hyper's, which by default grows to some 400 KiB for each connection.
-const H1_BUFFER: usize = 64 * 1024;
-/// Heads of answers beyond this are refused; the number of fields is limited to 100 by hyper's default.
-const HEAD_BYTES: u16 = 32 * 1024;
 /// HTTP/2 counts name and value and 32 bytes for each field against this (RFC 9113 §6.5.2).
 const H2_HEAD_LIST: u32 = 32 * 1024 + 100 * 32;
 /// One stream's window, and all of them together: a reader that has stopped must not stop its neighbours.
@@ -87,10 +81,9 @@ impl Origin {
 
     /// A new connection. Nothing of the request is sent before it stands.
     pub(super) async fn open(&self, deadline: Instant) -> Result<Connection, Failure> {
-        let stream = Socket::new(self.dial(deadline).await?);
-        let watch = stream.watch();
+        let stream = self.dial(deadline).await?;
         let Some(Tls { connector, name }) = &self.tls else {
-            return h1(stream, watch).await;
+            return Ok(h1(Transport::Plain(stream)));
         };
         let Some(name) = name else {
             return Err(Failure::unsent(FailureKind::Tls).because("not a host name"));
@@ -101,7 +94,7 @@ impl Origin {
             .map_err(|error| Failure::unsent(FailureKind::Tls).because(error))?;
         match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => h2(stream).await,
-            _ => h1(stream, watch).await,
+            _ => Ok(h1(Transport::Tls(Box::new(stream)))),
         }
     }
 
@@ -156,21 +149,12 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn h1<T>(stream: T, watch: Watch) -> Result<Connection, Failure>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(H1_BUFFER)
-        .max_header_size(usize::from(HEAD_BYTES))
-        .handshake::<_, Outgoing>(TokioIo::new(stream))
-        .await
-        .map_err(handshake_failed)?;
-    let task = drive(connection);
-    Ok(Connection::H1(Single::new(sender, task, watch)))
+/// The box is one for each connection: it moves from hand to hand with every call.
+fn h1(transport: Transport) -> Connection {
+    Connection::H1(Box::new(Wire::new(transport)))
 }
 
-async fn h2(stream: TlsStream<Socket>) -> Result<Connection, Failure> {
+async fn h2(stream: TlsStream<TcpStream>) -> Result<Connection, Failure> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(H2_STREAM_WINDOW)
         .initial_connection_window_size(H2_CONNECTION_WINDOW)
@@ -188,7 +172,7 @@ async fn h2(stream: TlsStream<Socket>) -> Result<Connection, Failure> {
     Ok(Connection::H2(Arc::new(shared)))
 }
 
-/// The only thing a handshake of hyper's does is to write, and over HTTP/1 not even that.
+/// The only thing a handshake of hyper's does is to write.
 fn handshake_failed(error: hyper::Error) -> Failure {
     let kind = match cause::<io::Error>(&error) {
         Some(_) => FailureKind::Disconnected,
@@ -201,11 +185,10 @@ fn handshake_failed(error: hyper::Error) -> Failure {
     clippy::disallowed_methods,
     reason = "the task is the connection: it ends when the last call or pool that holds it is gone, and nothing in it outlives a drain"
 )]
-fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> AbortHandle {
-    let task = tokio::spawn(async move {
+fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+    tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection to a provider ended badly");
         }
     });
-    task.abort_handle()
 }

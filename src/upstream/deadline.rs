@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -31,12 +30,11 @@ pub(super) fn after(start: Instant, wait: Duration) -> Instant {
 /// Waits for the head of an answer. The clock runs from the request's last byte: as long as the client still owes us a
 /// part of its body, which has deadlines of its own, the provider is not late.
 pub(super) async fn head<F: Future>(
-    answer: F,
+    mut answer: Pin<&mut F>,
     first_byte: Duration,
     end: Instant,
-    progress: Option<Arc<Progress>>,
+    progress: Option<&Progress>,
 ) -> Result<F::Output, Failure> {
-    tokio::pin!(answer);
     let mut due = after(Instant::now(), first_byte);
     loop {
         if let Ok(output) = timeout_at(due.min(end), answer.as_mut()).await {
@@ -46,7 +44,7 @@ pub(super) async fn head<F: Future>(
         if now >= end {
             return Err(Failure::new(FailureKind::Timeout(Deadline::Total)));
         }
-        due = match &progress {
+        due = match progress {
             Some(progress) => after(progress.moved().unwrap_or(now), first_byte),
             None => due,
         };

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, io};
 
 use crate::refusal::Code;
 
-use super::outgoing::BodyError;
+use super::{h1::Broken, outgoing::BodyError};
 
 /// A call that a provider did not answer, or not to the end.
 #[derive(Debug)]
@@ -84,8 +84,18 @@ impl Failure {
         }
     }
 
-    /// What hyper says of a request that it had taken. An error of the client's body is known to the body alone: over
-    /// HTTP/2 it reaches us only as a reset of ours.
+    /// What broke an exchange over HTTP/1.
+    pub(super) fn of_connection(broken: Broken) -> Self {
+        let kind = match &broken {
+            Broken::Malformed(_) => FailureKind::InvalidResponse,
+            Broken::Lost(_) => FailureKind::Disconnected,
+            Broken::Client(error) => FailureKind::ClientBody(*error),
+        };
+        Self::new(kind).because(broken)
+    }
+
+    /// What hyper says of a request that it had taken. An error of the client's body is known to the body alone: it
+    /// reaches us only as a reset of ours.
     pub(super) fn of_exchange(error: hyper::Error, client: Option<BodyError>) -> Self {
         let processed = match cause::<h2::Error>(&error) {
             Some(error) if never_processed(error) => Processed::No,

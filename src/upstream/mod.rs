@@ -9,13 +9,13 @@ mod deadline;
 mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod h1;
 mod head;
 mod outgoing;
 mod pool;
 mod send;
 mod settings;
 mod shared;
-mod socket;
 mod target;
 
 #[cfg(test)]

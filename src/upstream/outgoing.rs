@@ -97,6 +97,14 @@ impl Outgoing {
         }
     }
 
+    /// Takes a body that is here as a whole.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Kind::Full(bytes) => bytes.take(),
+            Kind::Empty | Kind::Stream { .. } => None,
+        }
+    }
+
     pub(super) fn progress(&self) -> Option<Arc<Progress>> {
         match &self.0 {
             Kind::Empty | Kind::Full(_) => None,

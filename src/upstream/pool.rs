@@ -9,22 +9,14 @@ use std::{
     },
 };
 
-use futures_util::future::Either;
-use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1},
-};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    task::AbortHandle,
-    time::{Duration, Instant, sleep_until, timeout},
+    time::{Duration, Instant, sleep_until},
 };
 
 use super::{
-    Outgoing,
+    h1::Wire,
     shared::{Shared, Stream},
-    socket::Watch,
 };
 
 /// Idle HTTP/1 connections that are kept.
@@ -33,9 +25,6 @@ const MAX_IDLE: usize = 256;
 const IDLE: Duration = Duration::from_secs(60);
 /// How often the age of connections in use is looked at.
 const REAP_EVERY: Duration = Duration::from_secs(1);
-/// An answer can end a moment before the task of its connection has noticed. One that needs longer is still busy with
-/// a request body that nobody wants any more.
-const SETTLE: Duration = Duration::from_millis(20);
 
 /// The connections.
 #[derive(Debug)]
@@ -57,25 +46,16 @@ struct Kept {
 
 #[derive(Debug)]
 struct Idle {
-    connection: Single,
+    connection: Box<Wire>,
     since: Instant,
 }
 
 /// A new connection.
 pub(super) enum Connection {
     /// One call at a time.
-    H1(Single),
+    H1(Box<Wire>),
     /// Many.
     H2(Arc<Shared>),
-}
-
-/// An HTTP/1 connection. Dropped in the middle of a call, it is cut at once: that is how a provider learns that nobody
-/// listens any more.
-pub(super) struct Single {
-    sender: http1::SendRequest<Outgoing>,
-    task: AbortHandle,
-    watch: Watch,
-    in_use: bool,
 }
 
 /// A connection, or a place on one, in the hands of one call.
@@ -87,8 +67,12 @@ pub(super) struct Lease {
     reusable: bool,
 }
 
-enum Held {
-    H1(Single),
+/// What a call has.
+pub(super) enum Held {
+    /// A connection. Dropped in the middle of a call, it is closed at once: that is how a provider learns that nobody
+    /// listens any more.
+    H1(Box<Wire>),
+    /// A place on one.
     H2(Stream),
 }
 
@@ -102,34 +86,14 @@ impl Pool {
     }
 
     /// An open connection with room, if there is one.
-    pub(super) async fn take(self: &Arc<Self>) -> Option<Lease> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<Lease> {
         if let Some(lease) = self.take_shared() {
             return Some(lease);
         }
-        let mut settling: Option<Idle> = None;
-        while let Some(idle) = self.pop() {
-            let Single { sender, watch, .. } = &idle.connection;
-            if !watch.is_quiet() {
-                continue;
-            }
-            if sender.is_ready() {
-                if let Some(settling) = settling {
-                    self.lock().idle.push_back(settling);
-                }
-                return Some(self.lend(Held::H1(idle.connection), true));
-            }
-            if !sender.is_closed() && settling.is_none() {
-                settling = Some(idle);
-            }
-        }
-        let mut lease = self.lend(Held::H1(settling?.connection), true);
-        let Held::H1(single) = &mut lease.held else {
-            return None;
-        };
-        match timeout(SETTLE, single.sender.ready()).await {
-            Ok(Ok(())) => Some(lease),
-            _ => None,
-        }
+        // A request that is written to a connection that is being closed is lost, and one that may have been processed is
+        // not sent again.
+        let quiet = std::iter::from_fn(|| self.pop()).find(|idle| idle.connection.is_quiet());
+        Some(self.lend(Held::H1(quiet?.connection), true))
     }
 
     /// A place on a connection that many share.
@@ -155,9 +119,9 @@ impl Pool {
     /// Takes in a new connection, for the call that opened it first.
     pub(super) fn opened(self: &Arc<Self>, connection: Connection) -> Lease {
         let held = match connection {
-            Connection::H1(single) => {
+            Connection::H1(wire) => {
                 self.only_h1.store(true, Ordering::Relaxed);
-                Held::H1(single)
+                Held::H1(wire)
             }
             Connection::H2(shared) => {
                 self.only_h1.store(false, Ordering::Relaxed);
@@ -175,10 +139,7 @@ impl Pool {
         self.only_h1.load(Ordering::Relaxed)
     }
 
-    fn lend(self: &Arc<Self>, mut held: Held, used_before: bool) -> Lease {
-        if let Held::H1(single) = &mut held {
-            single.in_use = true;
-        }
+    fn lend(self: &Arc<Self>, held: Held, used_before: bool) -> Lease {
         Lease {
             pool: Arc::clone(self),
             held,
@@ -198,11 +159,11 @@ impl Pool {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(self: &Arc<Self>, mut connection: Single) {
-        connection.in_use = false;
-        if connection.sender.is_closed() {
+    fn keep(self: &Arc<Self>, mut connection: Box<Wire>) {
+        if connection.has_more_than_its_answer() {
             return;
         }
+        connection.rest();
         let since = Instant::now();
         let mut kept = self.lock();
         if kept.idle.len() >= MAX_IDLE {
@@ -265,30 +226,6 @@ fn spawn_reaper(pool: Weak<Pool>) {
     });
 }
 
-impl Single {
-    /// A connection that `task` drives.
-    pub(super) const fn new(
-        sender: http1::SendRequest<Outgoing>,
-        task: AbortHandle,
-        watch: Watch,
-    ) -> Self {
-        Self {
-            sender,
-            task,
-            watch,
-            in_use: true,
-        }
-    }
-}
-
-impl Drop for Single {
-    fn drop(&mut self) {
-        if self.in_use {
-            self.task.abort();
-        }
-    }
-}
-
 impl Lease {
     pub(super) const fn is_h2(&self) -> bool {
         matches!(self.held, Held::H2(_))
@@ -298,26 +235,8 @@ impl Lease {
         self.used_before
     }
 
-    /// Hands the request to the connection. What comes back as a message has not been begun with.
-    pub(super) fn send(
-        &mut self,
-        request: Request<Outgoing>,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> + use<>
-    {
-        match &mut self.held {
-            Held::H1(single) => {
-                single.watch.awaits_head();
-                Either::Left(single.sender.try_send_request(request))
-            }
-            Held::H2(stream) => Either::Right(stream.sender().try_send_request(request)),
-        }
-    }
-
-    /// The head of the answer has come.
-    pub(super) fn answered(&self) {
-        if let Held::H1(single) = &self.held {
-            single.watch.has_head();
-        }
+    pub(super) fn held(&mut self) -> &mut Held {
+        &mut self.held
     }
 
     /// No call after this one may have the connection.
@@ -331,19 +250,9 @@ impl Lease {
     /// The call has ended as it should. A lease that is dropped instead cuts its HTTP/1 connection.
     pub(super) fn give_back(self) {
         match self.held {
-            Held::H1(single) if self.reusable => self.pool.keep(single),
+            Held::H1(wire) if self.reusable => self.pool.keep(wire),
             Held::H1(_) | Held::H2(_) => {}
         }
-    }
-}
-
-// === impl Debug: hyper's senders say nothing of interest ===
-
-impl fmt::Debug for Single {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Single")
-            .field("in_use", &self.in_use)
-            .finish_non_exhaustive()
     }
 }
 

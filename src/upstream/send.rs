@@ -1,24 +1,25 @@
 //! One request to one provider.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONTENT_LENGTH, HOST},
     request::Parts,
+    response,
     uri::PathAndQuery,
 };
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     Encoding, Failure, FailureKind, Outgoing, Processed, Settings, UpstreamBody,
+    body::Content,
     connect::Origin,
     deadline::{self, BodyClock},
-    head,
+    h1, head,
     outgoing::Progress,
-    pool::{Lease, Pool},
+    pool::{Held, Lease, Pool},
     target,
 };
 use crate::{domain::ProviderId, providers::ProviderKind};
@@ -107,7 +108,7 @@ impl Upstream {
         head.extensions = http::Extensions::new();
         let end = deadline::end_of_call(start, &self.settings.timeouts);
 
-        let lease = match self.pool.take().await {
+        let lease = match self.pool.take() {
             Some(lease) => lease,
             None => self.connection(start, end, false).await?,
         };
@@ -183,25 +184,23 @@ impl Upstream {
             None
         };
         let first_byte = self.settings.timeouts.first_byte;
-        let answer = deadline::head(lease.send(request), first_byte, end, progress.clone());
-        let mut error = match answer.await.map_err(Unsent::of)? {
-            Ok(response) => {
+        let mut request = Some(request);
+        let answer = {
+            let sending = pin!(dispatch(&mut lease, &mut request, progress.as_deref()));
+            deadline::head(sending, first_byte, end, progress.as_deref()).await
+        };
+        let failure = match answer.map_err(Unsent::of)? {
+            Ok((head, content)) => {
                 return self
-                    .answered(response, lease, end, progress)
+                    .answered(head, content, lease, end, progress)
                     .map_err(Unsent::of);
             }
-            Err(error) => error,
+            Err(failure) => failure,
         };
-        let message = error.take_message();
-        let client = progress.and_then(|progress| progress.failed());
-        let mut failure = Failure::of_exchange(error.into_error(), client);
-        if message.is_some() {
-            failure.processed = Processed::No;
-        }
         let again = match failure.processed {
             Processed::Maybe => None,
             // A new HTTP/1 connection that closes before it is used would do so again.
-            Processed::No if lease.is_h2() || lease.used_before() => message.or(copy),
+            Processed::No if lease.is_h2() || lease.used_before() => request.or(copy),
             Processed::No => None,
         };
         if failure.processed == Processed::No {
@@ -236,13 +235,12 @@ impl Upstream {
 
     fn answered(
         &self,
-        response: Response<Incoming>,
+        mut head: response::Parts,
+        content: Content,
         mut lease: Lease,
         end: Instant,
         progress: Option<Arc<Progress>>,
     ) -> Result<Response<UpstreamBody>, Failure> {
-        lease.answered();
-        let (mut head, incoming) = response.into_parts();
         // Nobody has asked for another protocol: `Upgrade` is never sent.
         if head.status == StatusCode::SWITCHING_PROTOCOLS || head.headers.len() > MAX_FIELDS {
             return Err(Failure::new(FailureKind::InvalidResponse));
@@ -261,9 +259,47 @@ impl Upstream {
             head.headers.remove(CONTENT_LENGTH);
         }
         let clock = BodyClock::new(self.settings.timeouts.idle, end);
-        let body = UpstreamBody::new(incoming, clock, lease, progress);
+        let body = UpstreamBody::new(content, clock, lease, progress);
         Ok(Response::from_parts(head, body))
     }
+}
+
+/// Hands the request to the connection. One that is still there afterwards has not been begun with.
+async fn dispatch(
+    lease: &mut Lease,
+    request: &mut Option<Request<Outgoing>>,
+    progress: Option<&Progress>,
+) -> Result<(response::Parts, Content), Failure> {
+    let mut failure = match lease.held() {
+        Held::H1(wire) => match h1::send(wire, request).await {
+            Ok((head, answer, reusable)) => {
+                if !reusable {
+                    lease.make_last();
+                }
+                return Ok((head, Content::H1(answer)));
+            }
+            Err(broken) => Failure::of_connection(broken),
+        },
+        Held::H2(stream) => {
+            let Some(message) = request.take() else {
+                return Err(Failure::unsent(FailureKind::Unsendable));
+            };
+            match stream.sender().try_send_request(message).await {
+                Ok(answer) => {
+                    let (head, incoming) = answer.into_parts();
+                    return Ok((head, Content::H2(incoming)));
+                }
+                Err(mut error) => {
+                    *request = error.take_message();
+                    Failure::of_exchange(error.into_error(), progress.and_then(Progress::failed))
+                }
+            }
+        }
+    };
+    if request.is_some() {
+        failure.processed = Processed::No;
+    }
+    Err(failure)
 }
 
 impl Unsent {

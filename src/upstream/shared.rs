@@ -10,10 +10,13 @@ use std::{
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::time::{Duration, Instant};
+use tokio::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 use tokio_rustls::client::TlsStream;
 
-use super::{Outgoing, socket::Socket};
+use super::Outgoing;
 
 /// One connection.
 pub(super) struct Shared {
@@ -25,7 +28,7 @@ pub(super) struct Shared {
 }
 
 /// What drives the frames of one. Its task alone keeps it.
-pub(super) type Http2 = http2::Connection<TokioIo<TlsStream<Socket>>, Outgoing, TokioExecutor>;
+pub(super) type Http2 = http2::Connection<TokioIo<TlsStream<TcpStream>>, Outgoing, TokioExecutor>;
 
 /// One call's place on a connection.
 pub(super) struct Stream(Arc<Shared>);

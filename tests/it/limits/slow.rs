@@ -135,10 +135,16 @@ async fn an_idle_connection_is_kept_for_75_seconds() {
     // Whoever asks again in time is served again.
     sleep(70 * SECOND).await;
     client.write_all(health).await.unwrap();
-    sleep(SECOND).await;
-    let (answer, time) = rest(&mut client).await;
+    // Its answer comes in our time: a clock that jumps while bytes are on their way jumps over the answer.
+    resume();
+    let mut second = vec![0; 4096];
+    let read = within("a second answer", client.read(&mut second)).await;
+    let mut answer = String::from_utf8_lossy(&second[..read.unwrap()]).into_owned();
+    pause();
+    let (more, time) = rest(&mut client).await;
+    answer.push_str(&more);
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
-    took(time, 74);
+    assert!(70 * SECOND <= time && time <= 76 * SECOND, "{time:?}");
     resume();
     stands(&gateway, &upstream, &answer).await;
     gateway.stop().await;

@@ -256,7 +256,7 @@ fn what_a_call_gives_back_pays_the_debt_of_another() {
         balance: usd(100 - 61 - 33),
         lots: vec![lot(1, 100 - 60 - 33)],
     };
-    let again = Accounts::new(clock.clone(), Vec::new()).with_credit(&[stored]);
+    let again = Accounts::new(clock, Vec::new()).with_credit(&[stored]);
     again.publish(unlimited());
     assert_eq!(credit(&again), (6, 0));
 }

@@ -1,0 +1,124 @@
+//! An answer that has not ended: its body, who reads along, and what settles it.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::Body;
+
+use super::{Charge, Desk, Ending, Observer, Reservation, body::Policy, drain};
+use crate::{refusal::Code, store::Outcome};
+
+/// An answer that has not ended.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// Its body.
+    pub body: B,
+    /// Who reads along.
+    pub observer: Observer,
+    /// What it holds.
+    pub reservation: Reservation,
+    /// Where it is settled.
+    pub desk: Arc<Desk>,
+    /// The status that the client got.
+    pub status: StatusCode,
+    /// What happens when the client leaves.
+    pub policy: Policy,
+    /// Output tokens that are held for, and the code of an answer that passes them.
+    pub allowance: Option<(u64, Code)>,
+    /// What has come and was not looked at yet.
+    pub ahead: Bytes,
+}
+
+impl<B> Answer<B> {
+    /// Settles it by what it said so far, once.
+    pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
+        let observed = self.observer.observed();
+        // A provider fails by its status, or in a stream whose status was sent long ago by an event.
+        let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
+        let outcome = match outcome {
+            Outcome::Completed if event || self.status.is_server_error() => Outcome::UpstreamFailed,
+            outcome => outcome,
+        };
+        let charge = Charge::by(self.status, observed);
+        let reservation = self.reservation.take();
+        reservation.settle(outcome, self.status.as_u16(), charge)
+    }
+
+    /// The code that cuts it, where it is longer than what is held for it.
+    pub(super) fn overrun(&self) -> Option<Code> {
+        let (most, code) = self.allowance?;
+        (self.observer.output_at_least() > most).then_some(code)
+    }
+}
+
+impl<B> Answer<B>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    /// The next bytes. As much as has come together, but event by event where the next may be one too many: whoever
+    /// writes beyond what is held is cut there, and not a buffer later.
+    pub(super) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, B::Error>>> {
+        while self.ahead.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                // Trailers are not passed on: nothing in the answer's head announced them.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                    Ok(data) => self.ahead = data,
+                    Err(_) => {}
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let data = std::mem::take(&mut self.ahead);
+        if self.observer.is_stream() && self.is_near_its_end(data.len()) {
+            self.ahead = data;
+            let event = end_of_event(&self.ahead);
+            return Poll::Ready(Some(Ok(self.ahead.split_to(event))));
+        }
+        Poll::Ready(Some(Ok(data)))
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.ahead.is_empty() && self.body.is_end_stream()
+    }
+
+    /// Whether so many bytes may be more than is held for: no token has less than one.
+    fn is_near_its_end(&self, bytes: usize) -> bool {
+        let seen = self.observer.output_at_least();
+        self.allowance
+            .is_some_and(|(most, _)| seen.saturating_add(bytes as u64) > most)
+    }
+
+    /// The client is gone: the provider is cancelled, or read to its end without a reader.
+    pub(super) fn leave(mut self) -> Option<Ending> {
+        if self.is_over() {
+            self.settle(Outcome::Completed)
+        } else if self.policy == Policy::Drain {
+            drain::drain(self);
+            None
+        } else {
+            self.settle(Outcome::ClientClosed)
+        }
+    }
+}
+
+/// Where the first event ends, with the blank line behind it; all of the text where no event does.
+fn end_of_event(text: &[u8]) -> usize {
+    let mut lines = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
+    let end = lines.find_map(|next| match &text[next..] {
+        [b'\n', ..] => Some(next + 1),
+        [b'\r', b'\n', ..] => Some(next + 2),
+        _ => None,
+    });
+    end.unwrap_or(text.len())
+}

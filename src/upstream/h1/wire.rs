@@ -1,0 +1,218 @@
+//! A connection: its socket, and what was read from it and not taken yet.
+
+use std::{
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::client::TlsStream;
+
+use super::{Broken, MAX_HEAD};
+
+/// Room to read into, at first. Many streams are open and silent, and most heads and events are smaller.
+const LEAST_ROOM: usize = 4 * 1024;
+/// Room for answers that come in masses.
+const MOST_ROOM: usize = 64 * 1024;
+
+/// How every answer begins (RFC 9112 §4).
+const GREETING: &[u8] = b"HTTP/1.";
+
+/// A connection of one call at a time. Dropped, it is closed: that is how a provider learns that nobody listens.
+#[derive(Debug)]
+pub(in crate::upstream) struct Wire {
+    transport: Transport,
+    read: BytesMut,
+    /// How much room the next read gets.
+    room: usize,
+    /// How much of what was read has no end of a head.
+    searched: usize,
+    /// The line, or the head, that goes out before some data. It is kept, so that a call needs no new one.
+    pub(super) line: Vec<u8>,
+}
+
+/// What a connection runs over.
+#[derive(Debug)]
+pub(in crate::upstream) enum Transport {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// A connection over which nothing has gone yet.
+    pub(in crate::upstream) fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            read: BytesMut::new(),
+            room: LEAST_ROOM,
+            searched: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// Whether the peer has neither closed nor said anything since its last answer. What it says unasked belongs to
+    /// nobody's call. The kernel is asked, because no task waits for the socket between calls.
+    pub(in crate::upstream) fn is_quiet(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        self.read.is_empty()
+            && SockRef::from(self.transport.socket())
+                .peek(&mut byte)
+                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether anything was read that no call has taken.
+    pub(in crate::upstream) fn has_more_than_its_answer(&self) -> bool {
+        !self.read.is_empty()
+    }
+
+    /// Keeps no more memory than a connection that lies idle needs.
+    pub(in crate::upstream) fn rest(&mut self) {
+        if self.room > LEAST_ROOM {
+            self.room = LEAST_ROOM;
+            self.read = BytesMut::new();
+        }
+        self.line.clear();
+        self.line.shrink_to(LEAST_ROOM);
+    }
+
+    pub(super) fn read(&mut self) -> &mut BytesMut {
+        &mut self.read
+    }
+
+    /// Reads more: how many bytes, 0 at the end.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // What was read before may be on its way to the client until there is more: then its room is free again, and no
+        // other is needed.
+        if let Transport::Plain(stream) = &self.transport {
+            ready!(stream.poll_read_ready(cx))?;
+        }
+        if self.read.capacity() - self.read.len() < self.room / 4 {
+            self.read.reserve(self.room);
+        }
+        let room = self.read.capacity() - self.read.len();
+        let count = ready!(pin!(self.transport.read_buf(&mut self.read)).poll(cx))?;
+        if count >= room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// The bytes of the next head, with the empty line that ends it.
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
+        loop {
+            let end = end_of_head(&self.read, self.searched);
+            if end.unwrap_or(self.read.len()) > MAX_HEAD {
+                return Poll::Ready(Err(Broken::Malformed("the answer's head is too large")));
+            }
+            if let Some(end) = end {
+                self.searched = 0;
+                return Poll::Ready(Ok(self.read.split_to(end).freeze()));
+            }
+            self.searched = self.read.len();
+            // Who greets in another language says nothing more, and would be waited for.
+            let greeting = &self.read[..self.read.len().min(GREETING.len())];
+            if !GREETING.starts_with(greeting) {
+                return Poll::Ready(Err(Broken::Malformed("the answer is not HTTP/1")));
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()));
+            }
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: usize,
+        rest: [&[u8]; 2],
+    ) -> Poll<io::Result<usize>> {
+        let pieces = [self.line.get(from..).unwrap_or_default(), rest[0], rest[1]];
+        let pieces = pieces.map(IoSlice::new);
+        Pin::new(&mut self.transport).poll_write_vectored(cx, &pieces)
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+}
+
+/// Where the empty line ends that ends a head. Everything before `searched` was looked at before, and had none.
+fn end_of_head(read: &[u8], searched: usize) -> Option<usize> {
+    // The end may have begun in the bytes before.
+    let from = searched.saturating_sub(3);
+    let mut lines = memchr::memchr_iter(b'\n', &read[from..]).map(|at| from + at + 1);
+    lines.find_map(|next| match &read[next..] {
+        [b'\n', ..] => Some(next + 1),
+        [b'\r', b'\n', ..] => Some(next + 2),
+        _ => None,
+    })
+}
+
+impl Transport {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
