@@ -221,9 +221,8 @@ fn a_forwarded_call_over_the_wire() {
     // 1: the exchange, which may outlive its client; 1: the answer's body, polled in place.
     const OURS: u64 = 5;
     let cases = [
-        // The stored counters that the call moves, and 2 of hyper's: a read buffer and its owner, because the connection
-        // is looked at while the call is under way.
-        ("the-key-of-an-open-account", 3),
+        // The stored counters that the call moves.
+        ("the-key-of-an-open-account", 1),
         ("the-key-of-a-bare-account", 0),
     ];
     for (key, limits) in cases {

@@ -12,6 +12,9 @@ use http::{
 /// Fields of one answer.
 const MAX_FIELDS: usize = 100;
 
+/// Fields that come to an answer on its way to the client, as a rule: what is left of its limits, and its id.
+const ADDED: usize = 10;
+
 /// What a head says.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -48,8 +51,7 @@ pub(super) fn read(head: Bytes, to_head_request: bool) -> Result<Head, &'static 
         Some(1) => Version::HTTP_11,
         _ => Version::HTTP_10,
     };
-    // Some come to it on the way to the client.
-    let mut headers = HeaderMap::with_capacity(found.headers.len() + 4);
+    let mut headers = HeaderMap::with_capacity(found.headers.len() + ADDED);
     for field in &*found.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes());
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
