@@ -88,9 +88,8 @@ impl FromStr for RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.encode()
-            .into_iter()
-            .try_for_each(|byte| fmt::Write::write_char(f, char::from(byte)))
+        // Digits and hyphens are text.
+        f.write_str(std::str::from_utf8(&self.encode()).unwrap_or_default())
     }
 }
 

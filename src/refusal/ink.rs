@@ -18,6 +18,7 @@ const BLOCK: usize = 8 << 10;
 
 thread_local! {
     static BLOCKS: Cell<BytesMut> = Cell::default();
+    static DOCUMENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
 }
 
@@ -32,6 +33,16 @@ pub(super) fn bytes(room: usize, write: impl FnOnce(&mut BytesMut)) -> Bytes {
     let written = block.split().freeze();
     let _ = BLOCKS.try_with(|blocks| blocks.set(block));
     written
+}
+
+/// A document that is written in many small pieces, for which a block is slow.
+pub(super) fn document(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut scratch = DOCUMENT.try_with(Cell::take).unwrap_or_default();
+    scratch.clear();
+    write(&mut scratch);
+    let copy = bytes(scratch.len(), |out| out.extend_from_slice(&scratch));
+    let _ = DOCUMENT.try_with(|kept| kept.set(scratch));
+    copy
 }
 
 /// What `write` writes into a string that is used again.

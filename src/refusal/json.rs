@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -18,9 +18,6 @@ use crate::{
     domain::{RequestId, Timestamp},
     providers::Dialect,
 };
-
-/// Room for the usual body, so that it is never moved while it is written.
-const ROOM: usize = 1536;
 
 /// RFC 9457's members ride beside OpenAI's `error`.
 #[derive(Serialize)]
@@ -243,7 +240,7 @@ pub(super) fn problem(view: &View<'_>) -> Bytes {
 
 /// One server-sent event in the caller's dialect.
 pub(super) fn stream_event(view: &View<'_>) -> Bytes {
-    ink::bytes(ROOM, |out| {
+    ink::document(|out| {
         match view.scene.dialect {
             Dialect::OpenAi => {
                 out.extend_from_slice(b"data: ");
@@ -270,11 +267,11 @@ pub(super) fn stream_event(view: &View<'_>) -> Bytes {
 
 /// Writes any of our JSON documents.
 pub(super) fn encode(value: &impl Serialize) -> Bytes {
-    ink::bytes(ROOM, |out| append(out, value))
+    ink::document(|out| append(out, value))
 }
 
-fn append(out: &mut BytesMut, value: &impl Serialize) {
-    serde_json::to_writer(out.writer(), value)
+fn append(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value)
         .expect("a buffer takes every byte, and member names are strings");
 }
 
