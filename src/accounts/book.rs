@@ -45,6 +45,8 @@ struct Pages {
     buckets: Vec<(RateName, Bucket)>,
     seats: Vec<(RateName, u32)>,
     purse: Purse,
+    /// The newest directory whose limits were seen.
+    generation: u64,
 }
 
 impl Book {
@@ -69,14 +71,13 @@ impl Book {
         &self.under_way
     }
 
-    /// Gives back the room that is kept for limits to come: a new list has it for four, and most accounts have one of a
-    /// kind.
-    pub(super) fn trim(&self) {
+    /// Whether limits of the directory of this number are the newest that were seen. A call may have looked into a
+    /// directory that was replaced meanwhile; limits of the past must not take the place of present ones.
+    pub(super) fn is_current(&self, generation: u64) -> bool {
         let pages = &mut *self.pages();
-        pages.counters.shrink_to_fit();
-        pages.rates.shrink_to_fit();
-        pages.buckets.shrink_to_fit();
-        pages.seats.shrink_to_fit();
+        let current = generation >= pages.generation;
+        pages.generation = pages.generation.max(generation);
+        current
     }
 
     /// The place of a counter, which is made on first sight.
@@ -94,30 +95,40 @@ impl Book {
             .position(|counter| counter.name == name)
             .unwrap_or_else(|| {
                 let row = stored(&name);
-                pages
-                    .counters
-                    .push(Counter::restore(name, row.as_ref(), now, anchor));
-                pages.counters.len() - 1
+                let counter = Counter::restore(name, row.as_ref(), now, anchor);
+                append(&mut pages.counters, counter)
             })
     }
 
-    /// The place of a rate. A changed limit starts fresh.
-    pub(super) fn rate(&self, name: &RateName, limit: NonZeroU32, clock: &Clock) -> usize {
+    /// The place of a rate. A changed limit starts fresh, where it is `current`.
+    pub(super) fn rate(
+        &self,
+        name: &RateName,
+        limit: NonZeroU32,
+        clock: &Clock,
+        current: bool,
+    ) -> usize {
         let pages = &mut *self.pages();
         let slot = place(&mut pages.rates, name, || Rate::new(limit, clock.clone()));
-        if pages.rates[slot].1.per_minute != limit {
+        if current && pages.rates[slot].1.per_minute != limit {
             pages.rates[slot].1 = Rate::new(limit, clock.clone());
         }
         slot
     }
 
-    /// The place of a bucket. A changed limit starts fresh.
-    pub(super) fn bucket(&self, name: &RateName, limit: NonZeroU64, clock: &Clock) -> usize {
+    /// The place of a bucket. A changed limit starts fresh, where it is `current`.
+    pub(super) fn bucket(
+        &self,
+        name: &RateName,
+        limit: NonZeroU64,
+        clock: &Clock,
+        current: bool,
+    ) -> usize {
         let pages = &mut *self.pages();
         let slot = place(&mut pages.buckets, name, || {
             Bucket::full(limit, clock.elapsed())
         });
-        if pages.buckets[slot].1.capacity != limit {
+        if current && pages.buckets[slot].1.capacity != limit {
             pages.buckets[slot].1 = Bucket::full(limit, clock.elapsed());
         }
         slot
@@ -216,9 +227,19 @@ fn place<T>(pages: &mut Vec<(RateName, T)>, name: &RateName, make: impl FnOnce()
         .iter()
         .position(|(other, _)| other == name)
         .unwrap_or_else(|| {
-            pages.push((Arc::clone(name), make()));
-            pages.len() - 1
+            let item = (Arc::clone(name), make());
+            append(pages, item)
         })
+}
+
+/// Adds to a list and says where. Most accounts have few limits of a kind, and a list that grows by itself has room for
+/// four.
+fn append<T>(list: &mut Vec<T>, item: T) -> usize {
+    if list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
+    list.len() - 1
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    AccountSpec, Accounts, Key, KeySpec, Lot, LowCredit, Output, PlanSpec, Roster, Settled, Source,
-    Wanted,
+    AccountSpec, Accounts, Digests, Key, KeySpec, Label, Lot, LowCredit, Output, OwnTerms,
+    PlanSpec, Roster, Settled, Source, Wanted,
 };
 use crate::domain::{
     AccountId, Clock, Extras, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId,
@@ -56,19 +56,21 @@ pub(super) fn rates(requests: u32, tokens: u64, concurrent: u32) -> Limits {
 
 /// A roster whose four levels are `plan`, `per_key`, the account's and the first key's own.
 pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits) -> Roster {
-    let key = |id: &str, limits: Limits| KeySpec {
-        id: KeyId::parse(id).unwrap(),
-        account: AccountId::parse("a").unwrap(),
-        source: Source::Config,
-        digests: vec![(KeyDigest::of(id.as_bytes()), None)],
-        public_part: String::new(),
-        created_at: at(START),
-        expires_at: None,
-        revoked_at: None,
-        disabled: false,
-        models: None,
-        limits,
-        allowed_ips: Vec::new(),
+    let key = |id: &str, limits: Limits| {
+        Arc::new(KeySpec {
+            id: KeyId::parse(id).unwrap(),
+            account: AccountId::parse("a").unwrap(),
+            source: Source::Config,
+            disabled: false,
+            digests: Digests::one(KeyDigest::of(id.as_bytes())),
+            public_part: Label::default(),
+            created_at: at(START),
+            own: OwnTerms {
+                limits,
+                ..OwnTerms::default()
+            }
+            .into(),
+        })
     };
     Roster {
         models: None,
@@ -85,7 +87,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             price_factor: Factor::ONE,
             redact_amounts: false,
         }],
-        accounts: vec![AccountSpec {
+        accounts: vec![Arc::new(AccountSpec {
             id: AccountId::parse("a").unwrap(),
             plan: PlanId::parse("p").unwrap(),
             source: Source::Config,
@@ -96,7 +98,7 @@ pub(super) fn roster(plan: Limits, per_key: Limits, own: Limits, narrow: Limits)
             limits: own,
             email: None,
             opening_credit: None,
-        }],
+        })],
         keys: vec![key("k1", narrow), key("k2", Limits::default())],
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Sources<'a> {
     /// Whether the plan takes credit.
     pub(super) credit: bool,
     pub(super) anchor: Anchor,
+    /// The number of the directory that they stand in.
+    pub(super) generation: u64,
 }
 
 impl Levels {
@@ -64,6 +66,7 @@ impl Levels {
     ) -> Self {
         let account = || Owner::Account(from.account.clone());
         let key = || Owner::Key(from.key.clone());
+        let current = book.is_current(from.generation);
         let mut levels = Self {
             credit: from.credit,
             ..Self::default()
@@ -84,7 +87,7 @@ impl Levels {
             }
             let owner = Arc::new((origin, owner));
             if let Some(limit) = limits.rates.requests_per_minute {
-                let slot = book.rate(&owner, limit, clock);
+                let slot = book.rate(&owner, limit, clock, current);
                 levels.requests.push(RateLevel {
                     slot,
                     scope,
@@ -92,7 +95,7 @@ impl Levels {
                 });
             }
             if let Some(limit) = limits.rates.tokens_per_minute {
-                let slot = book.bucket(&owner, limit, clock);
+                let slot = book.bucket(&owner, limit, clock, current);
                 levels.tokens.push(RateLevel {
                     slot,
                     scope,

@@ -8,8 +8,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::{
-    Account, Book, CounterName, CounterRow, Credit, Directory, Draw, Draws, Key, Levels, Lookup,
-    Lot, PurseRow, Roster, directory::Prefix, levels::Sources,
+    Account, Book, CounterRow, Credit, Directory, Draw, Draws, Lookup, Lot, Plan, PurseRow, Roster,
+    directory::{Ground, Stored},
 };
 use crate::domain::{AccountId, Clock, KeyDigest, NanoUsd, PlanId, Subscription};
 
@@ -26,23 +26,20 @@ pub struct Accounts {
 #[derive(Debug, Default)]
 struct Memory {
     books: HashMap<AccountId, Arc<Book>>,
-    stored: HashMap<CounterName, CounterRow>,
+    plans: HashMap<PlanId, Arc<Plan>>,
 }
 
 impl Accounts {
     /// No accounts yet; `stored` counters are continued when their accounts appear.
     pub fn new(clock: Clock, stored: Vec<CounterRow>) -> Self {
-        let stored = stored
-            .into_iter()
-            .map(|row| (row.name.clone(), row))
-            .collect();
+        let ground = Ground {
+            clock: clock.clone(),
+            stored: Stored::of(stored),
+        };
         Self {
-            directory: ArcSwap::default(),
+            directory: ArcSwap::from_pointee(Directory::empty(ground)),
             roster: ArcSwap::default(),
-            memory: Mutex::new(Memory {
-                books: HashMap::new(),
-                stored,
-            }),
+            memory: Mutex::default(),
             clock,
         }
     }
@@ -135,77 +132,42 @@ impl Accounts {
 
     /// Looks a key up by its digest.
     pub fn lookup(&self, digest: &KeyDigest) -> Option<Lookup> {
-        self.directory.load().lookup(digest).cloned()
+        self.directory.load().lookup(digest)
     }
 
     /// Puts `roster` in force: the next request sees it, requests under way keep what they were admitted by. An
     /// account whose plan is unknown, or a key whose account is, opens nothing.
     pub fn publish(&self, roster: Roster) {
         let memory = &mut *self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let plans: HashMap<&PlanId, Arc<_>> = roster
-            .plans
-            .iter()
-            .map(|plan| (&plan.id, Arc::new(plan.clone())))
-            .collect();
+        let before = std::mem::take(&mut memory.plans);
+        for plan in &roster.plans {
+            // A plan that stays as it is stays the same one, and so do the keys on it.
+            let same = before.get(&plan.id).filter(|old| ***old == *plan);
+            let kept = same.map_or_else(|| Arc::new(plan.clone()), Arc::clone);
+            memory.plans.insert(plan.id.clone(), kept);
+        }
         let mut accounts = HashMap::with_capacity(roster.accounts.len());
         for spec in &roster.accounts {
-            let Some(plan) = plans.get(&spec.plan) else {
+            let Some(plan) = memory.plans.get(&spec.plan) else {
                 continue;
             };
             let account = Arc::new(Account {
-                id: spec.id.clone(),
+                spec: Arc::clone(spec),
                 plan: Arc::clone(plan),
-                disabled: spec.disabled,
-                subscription: spec.subscription.clone(),
-                models: spec.models.clone(),
                 anchor: Subscription::anchor(spec.subscription.as_ref(), spec.created_at),
                 book: Arc::clone(memory.books.entry(spec.id.clone()).or_default()),
             });
-            accounts.insert(&spec.id, (account, &spec.limits));
+            accounts.insert(&spec.id, account);
         }
-        let stored = |name: &CounterName| memory.stored.get(name).cloned();
-        let mut keys = HashMap::with_capacity_and_hasher(
-            roster.keys.len(),
-            std::hash::BuildHasherDefault::<Prefix>::new(),
-        );
+        let mut keys = Vec::with_capacity(roster.keys.len());
         for spec in &roster.keys {
-            let Some((account, own)) = accounts.get(&spec.account) else {
-                continue;
-            };
-            let sources = Sources {
-                account: &account.id,
-                key: &spec.id,
-                plan: &account.plan.limits,
-                own,
-                per_key: &account.plan.per_key,
-                narrow: &spec.limits,
-                credit: account.plan.credit_required,
-                anchor: account.anchor,
-            };
-            let key = Arc::new(Key {
-                id: spec.id.clone(),
-                account: Arc::clone(account),
-                expires_at: spec.expires_at,
-                revoked: spec.revoked_at.is_some(),
-                disabled: spec.disabled,
-                models: spec.models.clone(),
-                allowed_ips: spec.allowed_ips.clone(),
-                levels: Levels::compile(&sources, &account.book, &self.clock, &stored),
-            });
-            for (digest, until) in &spec.digests {
-                keys.insert(
-                    *digest,
-                    Lookup {
-                        key: Arc::clone(&key),
-                        until: *until,
-                    },
-                );
+            if let Some(account) = accounts.get(&spec.account) {
+                keys.push((Arc::clone(spec), Arc::clone(account)));
             }
         }
-        for (account, _) in accounts.values() {
-            account.book.trim();
-        }
-        self.directory.store(Arc::new(Directory { keys }));
+        drop(accounts);
+        let next = self.directory.load().next(keys);
+        self.directory.store(Arc::new(next));
         self.roster.store(Arc::new(roster));
     }
 }

@@ -1,12 +1,17 @@
 //! What configuration, the store and the admin API say about plans, accounts and keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
+use super::{Digests, Label, Own};
+
 use crate::{
     domain::{
-        AccountId, EmailAddress, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId,
+        AccountId, EmailAddress, KeyId, Limits, ModelName, NanoUsd, PlanId, RateLimits,
         Subscription, Timestamp, Vendor,
     },
     prices::Factor,
@@ -81,7 +86,7 @@ pub struct AccountSpec {
     pub opening_credit: Option<NanoUsd>,
 }
 
-/// A key as written.
+/// A key as written. There may be a million of them, so it has no room for what most do not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpec {
     /// Its name.
@@ -90,18 +95,25 @@ pub struct KeySpec {
     pub account: AccountId,
     /// Where it was declared.
     pub source: Source,
+    /// Whether it is refused for now.
+    pub disabled: bool,
     /// The secrets that open it. All but the last have an end: a rotation's overlap.
-    pub digests: Vec<(KeyDigest, Option<Timestamp>)>,
+    pub digests: Digests,
     /// The public part of the newest secret, to recognise it by; empty for a key we did not make.
-    pub public_part: String,
+    pub public_part: Label,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What it says for itself.
+    pub own: Own,
+}
+
+/// What a key may say for itself, beside its account and plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OwnTerms {
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// Whether it is refused for now.
-    pub disabled: bool,
     /// Models it may use; `None` leaves that to the account and plan.
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's and the account's.
@@ -110,15 +122,33 @@ pub struct KeySpec {
     pub allowed_ips: Vec<IpNet>,
 }
 
+impl OwnTerms {
+    /// No end, no limits, every model, from anywhere.
+    pub(super) const NOTHING: Self = Self {
+        expires_at: None,
+        revoked_at: None,
+        models: None,
+        limits: Limits {
+            rates: RateLimits {
+                requests_per_minute: None,
+                tokens_per_minute: None,
+                concurrent_requests: None,
+            },
+            quotas: Vec::new(),
+        },
+        allowed_ips: Vec::new(),
+    };
+}
+
 /// Everything that can be published at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     /// All plans.
     pub plans: Vec<PlanSpec>,
-    /// All accounts.
-    pub accounts: Vec<AccountSpec>,
-    /// All keys.
-    pub keys: Vec<KeySpec>,
+    /// All accounts. Whoever keeps one keeps this one: what is written is in memory once.
+    pub accounts: Vec<Arc<AccountSpec>>,
+    /// All keys, likewise.
+    pub keys: Vec<Arc<KeySpec>>,
     /// The models that plans, accounts and keys may name; `None` where the file lists none and every name is taken.
     pub models: Option<BTreeMap<ModelName, Extent>>,
     /// Customers of payment providers, and whose they are.

@@ -135,7 +135,7 @@ impl<R: Registry> Api<R> {
                 let range = (query.limit()?, query.parsed("cursor")?);
                 query.finish()?;
                 page(
-                    roster.accounts.iter(),
+                    roster.accounts.iter().map(|account| &**account),
                     |spec| spec.id.as_str(),
                     view::account,
                     range,
@@ -154,7 +154,7 @@ impl<R: Registry> Api<R> {
                 }
                 let of_owner =
                     |key: &&KeySpec| owner.as_deref().is_none_or(|id| key.account.as_str() == id);
-                let keys = roster.keys.iter().filter(of_owner);
+                let keys = roster.keys.iter().map(|key| &**key).filter(of_owner);
                 page(
                     keys,
                     |spec| spec.id.as_str(),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
-    accounts::{AccountSpec, Extent, KeySpec, PlanSpec, Roster, Source},
+    accounts::{AccountSpec, Digests, Extent, KeySpec, Label, Own, PlanSpec, Roster, Source},
     domain::{
         AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
         Timestamp, Usage,
@@ -51,14 +51,14 @@ impl Registry for House {
     async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
         self.change(|roster| {
             roster.accounts.retain(|known| known.id != account.id);
-            roster.accounts.push(account);
+            roster.accounts.push(Arc::new(account));
         })
     }
 
     async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
         self.change(|roster| {
             roster.keys.retain(|known| known.id != key.id);
-            roster.keys.push(key);
+            roster.keys.push(Arc::new(key));
         })
     }
 
@@ -280,31 +280,29 @@ fn plan(id: &str) -> PlanSpec {
 
 /// Plans free and pro; account `acme` with key `acme-ci` in the file, account `bob` with none through the API.
 fn house() -> House {
-    let account = |id: &str, source| AccountSpec {
-        id: AccountId::parse(id).unwrap(),
-        plan: PlanId::parse("free").unwrap(),
-        source,
-        created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
-        disabled: false,
-        subscription: None,
-        models: None,
-        limits: Limits::default(),
-        email: None,
-        opening_credit: None,
+    let account = |id: &str, source| {
+        Arc::new(AccountSpec {
+            id: AccountId::parse(id).unwrap(),
+            plan: PlanId::parse("free").unwrap(),
+            source,
+            created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+            disabled: false,
+            subscription: None,
+            models: None,
+            limits: Limits::default(),
+            email: None,
+            opening_credit: None,
+        })
     };
     let key = KeySpec {
         id: KeyId::parse("acme-ci").unwrap(),
         account: AccountId::parse("acme").unwrap(),
         source: Source::Config,
-        digests: vec![(KeyDigest::of(b"secret"), None)],
-        public_part: String::new(),
+        digests: Digests::one(KeyDigest::of(b"secret")),
+        public_part: Label::default(),
         created_at: "2026-11-01T00:00:00Z".parse().unwrap(),
-        expires_at: None,
-        revoked_at: None,
         disabled: false,
-        models: None,
-        limits: Limits::default(),
-        allowed_ips: Vec::new(),
+        own: Own::default(),
     };
     let models = ["claude-haiku", "gpt-4o-mini"].map(|name| {
         (
@@ -318,7 +316,7 @@ fn house() -> House {
     let roster = Roster {
         plans: vec![plan("free"), plan("pro")],
         accounts: vec![account("bob", Source::Api), account("acme", Source::Config)],
-        keys: vec![key],
+        keys: vec![Arc::new(key)],
         models: Some(models.into()),
         customers: std::collections::BTreeMap::new(),
     };

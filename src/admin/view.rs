@@ -27,9 +27,9 @@ pub(super) fn account(spec: &AccountSpec) -> Value {
 
 /// A key. `state` says at a glance whether it works at `now`.
 pub(super) fn key(spec: &KeySpec, now: Timestamp) -> Value {
-    let state = if spec.revoked_at.is_some() {
+    let state = if spec.own.revoked_at.is_some() {
         "revoked"
-    } else if spec.expires_at.is_some_and(|end| end <= now) {
+    } else if spec.own.expires_at.is_some_and(|end| end <= now) {
         "expired"
     } else if spec.disabled {
         "disabled"
@@ -38,22 +38,22 @@ pub(super) fn key(spec: &KeySpec, now: Timestamp) -> Value {
     };
     let previous = spec.digests.iter().filter_map(|(_, end)| *end);
     let previous = previous.filter(|end| *end > now).max();
-    let allowed_ips = spec.allowed_ips.iter().map(ToString::to_string);
+    let allowed_ips = spec.own.allowed_ips.iter().map(ToString::to_string);
     let mut view = object(json!({
         "id": spec.id,
         "account": spec.account,
         "source": source(spec.source),
-        "public_part": spec.public_part,
+        "public_part": spec.public_part.as_str(),
         "state": state,
         "created_at": created(spec.created_at),
-        "expires_at": spec.expires_at,
-        "revoked_at": spec.revoked_at,
+        "expires_at": spec.own.expires_at,
+        "revoked_at": spec.own.revoked_at,
         "previous_secret_until": previous,
         "disabled": spec.disabled,
-        "models": models(spec.models.as_ref()),
+        "models": models(spec.own.models.as_ref()),
         "allowed_ips": allowed_ips.collect::<Vec<_>>(),
     }));
-    limits(&mut view, &spec.limits);
+    limits(&mut view, &spec.own.limits);
     view.into()
 }
 

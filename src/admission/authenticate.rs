@@ -62,25 +62,24 @@ pub fn authenticate(
     let found = directory.lookup(&KeyDigest::of(&secret));
     // Unknown and revoked keys get one answer: it must not tell which keys once existed.
     let found = found
-        .filter(|found| !found.key.revoked)
+        .filter(|found| found.key.own.revoked_at.is_none())
         .ok_or_else(|| guesses.refuse(client))?;
-    let ends = [found.until, found.key.expires_at]
+    let ends = [found.until, found.key.own.expires_at]
         .into_iter()
         .flatten()
         .min();
     if let Some(end) = ends.filter(|end| *end <= now) {
         return Err(Refusal::new(Code::InvalidApiKey).with(Detail::Since(end)));
     }
-    let caller = Caller {
-        key: Arc::clone(&found.key),
-    };
+    let caller = Caller { key: found.key };
     let denied = if caller.key.disabled {
         "This API key is disabled; ask whoever runs this gateway to enable it."
     } else if caller.account().disabled {
         "This account is disabled; ask whoever runs this gateway to enable it."
-    } else if !caller.key.allowed_ips.is_empty()
+    } else if !caller.key.own.allowed_ips.is_empty()
         && !caller
             .key
+            .own
             .allowed_ips
             .iter()
             .any(|net| net.contains(&client))

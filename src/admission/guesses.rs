@@ -54,18 +54,18 @@ pub struct Guesses {
     clock: Clock,
     /// Nobody can choose networks that fall into the same set.
     sets: RandomState,
+    /// Empty until somebody guesses.
     seen: Mutex<Box<[[Guesser; WAYS]]>>,
 }
 
 impl Guesses {
     /// Nobody has guessed yet.
     pub fn new(limit: WrongKeys, clock: Clock) -> Self {
-        let seen = vec![[Guesser::default(); WAYS]; SETS];
         Self {
             limit,
             clock,
             sets: RandomState::new(),
-            seen: Mutex::new(seen.into_boxed_slice()),
+            seen: Mutex::default(),
         }
     }
 
@@ -99,6 +99,9 @@ impl Guesses {
         let now = u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let set = self.sets.hash_one(network) as usize % SETS;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_empty() {
+            *seen = vec![[Guesser::default(); WAYS]; SETS].into_boxed_slice();
+        }
         let Some(set) = seen.get_mut(set) else {
             return Ok(());
         };

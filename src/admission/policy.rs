@@ -201,7 +201,7 @@ fn names_model(endpoint: Endpoint) -> bool {
 
 fn restricted(caller: &Caller) -> bool {
     let account = caller.account();
-    caller.key().models.is_some() || account.models.is_some() || account.plan.models.is_some()
+    caller.key().own.models.is_some() || account.models.is_some() || account.plan.models.is_some()
 }
 
 fn permit(caller: &Caller, name: &ModelName, accounts: &Accounts) -> Result<(), Refusal> {
@@ -213,7 +213,7 @@ fn permit(caller: &Caller, name: &ModelName, accounts: &Accounts) -> Result<(), 
         let words = format!("{who} model {name}; {what}.");
         Err(Refusal::new(Code::PermissionDenied).with(Detail::Explain(words.into())))
     };
-    if !allows(&caller.key().models) {
+    if !allows(&caller.key().own.models) {
         return denied(
             "This API key may not use",
             "use another model or another key",

@@ -40,8 +40,8 @@ pub struct House {
 #[derive(Debug, Default)]
 struct Parts {
     file: Roster,
-    accounts: Vec<AccountSpec>,
-    keys: Vec<KeySpec>,
+    accounts: Vec<Arc<AccountSpec>>,
+    keys: Vec<Arc<KeySpec>>,
     first_seen: HashMap<AccountId, Timestamp>,
     /// Opening credit of the file that has been posted, or found to be posted.
     opened: HashMap<AccountId, NanoUsd>,
@@ -59,15 +59,16 @@ pub type Standings = HashMap<AccountId, PaymentStanding>;
 /// events say holds in place of what was declared when they said it.
 pub fn merged(
     file: &Roster,
-    accounts: &[AccountSpec],
-    keys: &[KeySpec],
+    accounts: &[Arc<AccountSpec>],
+    keys: &[Arc<KeySpec>],
     first_seen: &HashMap<AccountId, Timestamp>,
     standings: &Standings,
 ) -> Roster {
     let mut roster = file.clone();
-    let pay = |account: &mut AccountSpec| {
+    // What nothing changes is what was written, and not a copy of it.
+    let pay = |account: &mut Arc<AccountSpec>| {
         if let Some(standing) = standings.get(&account.id) {
-            standing.overlay(account, |plan| {
+            standing.overlay(Arc::make_mut(account), |plan| {
                 file.plans.iter().any(|known| known.id == *plan)
             });
         }
@@ -75,7 +76,9 @@ pub fn merged(
     for account in &mut roster.accounts {
         pay(account);
         if let Some(seen) = first_seen.get(&account.id) {
-            account.created_at = *seen;
+            if account.created_at != *seen {
+                Arc::make_mut(account).created_at = *seen;
+            }
             date(account);
         }
     }
@@ -84,7 +87,7 @@ pub fn merged(
         if named.contains(&account.id) {
             tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
         } else {
-            let mut account = account.clone();
+            let mut account = Arc::clone(account);
             pay(&mut account);
             date(&mut account);
             roster.accounts.push(account);
@@ -94,7 +97,7 @@ pub fn merged(
     let digests: HashSet<_> = file
         .keys
         .iter()
-        .flat_map(|key| &key.digests)
+        .flat_map(|key| &*key.digests)
         .map(|(digest, _)| digest)
         .collect();
     for key in keys {
@@ -106,21 +109,24 @@ pub fn merged(
         {
             tracing::warn!(key = %key.id, "the file and the store both have this key; the file's holds");
         } else {
-            roster.keys.push(key.clone());
+            roster.keys.push(Arc::clone(key));
         }
     }
     roster
 }
 
 /// A payment that is due without a date counts from when the account was first seen: its grace must end some day.
-fn date(account: &mut AccountSpec) {
-    if let Some(subscription) = &mut account.subscription
-        && subscription.status == SubscriptionStatus::PastDue
-        && subscription.period.is_none()
-    {
-        subscription
-            .past_due_since
-            .get_or_insert(account.created_at);
+fn date(account: &mut Arc<AccountSpec>) {
+    let undated = account.subscription.as_ref().is_some_and(|stated| {
+        stated.status == SubscriptionStatus::PastDue
+            && stated.period.is_none()
+            && stated.past_due_since.is_none()
+    });
+    if undated {
+        let account = Arc::make_mut(account);
+        if let Some(subscription) = &mut account.subscription {
+            subscription.past_due_since = Some(account.created_at);
+        }
     }
 }
 
@@ -130,7 +136,7 @@ impl House {
         accounts: Arc<Accounts>,
         store: Store,
         shutdown: Shutdown,
-        created: (Vec<AccountSpec>, Vec<KeySpec>),
+        created: (Vec<Arc<AccountSpec>>, Vec<Arc<KeySpec>>),
         first_seen: HashMap<AccountId, Timestamp>,
         standings: Vec<PaymentStanding>,
     ) -> Self {
@@ -190,7 +196,7 @@ impl House {
     /// When the accounts were first seen, or their opening credit, could not be written.
     pub async fn set_file(
         &self,
-        file: Roster,
+        mut file: Roster,
         webhooks: webhooks::Settings,
     ) -> Result<(), WriteError> {
         let new: Vec<AccountId> = {
@@ -208,6 +214,11 @@ impl House {
         self.open_credit(&file).await?;
         let mut parts = self.parts();
         parts.first_seen.extend(first_seen);
+        for account in &mut file.accounts {
+            if let Some(seen) = parts.first_seen.get(&account.id) {
+                Arc::make_mut(account).created_at = *seen;
+            }
+        }
         parts.file = file;
         parts.webhooks = Arc::new(webhooks);
         self.publish(&mut parts);
@@ -291,6 +302,7 @@ impl Registry for Arc<House> {
             .await
             .map_err(unwritten)?;
         let mut parts = self.parts();
+        let account = Arc::new(account);
         match parts
             .accounts
             .iter_mut()
@@ -306,6 +318,7 @@ impl Registry for Arc<House> {
     async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
         self.store.put_key(key.clone()).await.map_err(unwritten)?;
         let mut parts = self.parts();
+        let key = Arc::new(key);
         match parts.keys.iter_mut().find(|other| other.id == key.id) {
             Some(other) => *other = key,
             None => parts.keys.push(key),

@@ -14,8 +14,8 @@ use crate::{
 /// What is declared, by a file or through the API.
 #[derive(Debug, Default)]
 pub struct Declared {
-    /// Every account.
-    pub accounts: BTreeMap<AccountId, Declaration>,
+    /// Every account, by id.
+    accounts: Vec<Arc<AccountSpec>>,
     /// Customers of vendors, and whose they are.
     pub customers: BTreeMap<(Vendor, String), AccountId>,
 }
@@ -40,20 +40,27 @@ pub struct Drawer {
 impl Declared {
     /// What the file and the administrator say; `customers` are the file's.
     pub fn of<'s>(
-        accounts: impl IntoIterator<Item = &'s AccountSpec>,
+        accounts: impl IntoIterator<Item = &'s Arc<AccountSpec>>,
         customers: &BTreeMap<(Vendor, String), AccountId>,
     ) -> Self {
-        let mut declared = BTreeMap::new();
-        for spec in accounts {
-            // The file's come first, and hold.
-            declared
-                .entry(spec.id.clone())
-                .or_insert_with(|| Declaration::of(spec));
-        }
+        let mut declared: Vec<_> = accounts.into_iter().cloned().collect();
+        // The file's come first, and hold: sorting leaves equals in their order.
+        declared.sort_by(|one, other| one.id.cmp(&other.id));
+        declared.dedup_by(|later, first| later.id == first.id);
+        declared.shrink_to_fit();
         Self {
             accounts: declared,
             customers: customers.clone(),
         }
+    }
+
+    /// What is declared of an account.
+    fn declaration(&self, account: &AccountId) -> Option<Declaration> {
+        let place = self
+            .accounts
+            .binary_search_by(|spec| spec.id.cmp(account))
+            .ok()?;
+        Some(Declaration::of(&self.accounts[place]))
     }
 }
 
@@ -98,7 +105,7 @@ impl Drawer {
 
 impl Around for Drawer {
     fn declared(&self, account: &AccountId) -> Option<Declaration> {
-        self.declared.accounts.get(account).cloned()
+        self.declared.declaration(account)
     }
 
     fn account_of(&self, vendor: Vendor, customer: &str) -> Option<AccountId> {

@@ -140,7 +140,7 @@ impl Registry for Offline {
         let mut roster = locked(&self.roster);
         let accounts = &mut Arc::make_mut(&mut roster).accounts;
         accounts.retain(|known| known.id != account.id);
-        accounts.push(account);
+        accounts.push(Arc::new(account));
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl Registry for Offline {
         let mut roster = locked(&self.roster);
         let keys = &mut Arc::make_mut(&mut roster).keys;
         keys.retain(|known| known.id != key.id);
-        keys.push(key);
+        keys.push(Arc::new(key));
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! `accounts`: who pays, with which keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     DemoKey,
@@ -13,7 +16,7 @@ use super::{
     secret,
 };
 use crate::{
-    accounts::{AccountSpec, KeySpec, Source},
+    accounts::{AccountSpec, Digests, KeySpec, Label, OwnTerms, Source},
     domain::{
         AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
         Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
@@ -28,8 +31,8 @@ const DEMO: &str = "demo-key-";
 /// Accounts and keys, and what must not come twice among them.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    pub(crate) accounts: Vec<AccountSpec>,
-    pub(crate) keys: Vec<KeySpec>,
+    pub(crate) accounts: Vec<Arc<AccountSpec>>,
+    pub(crate) keys: Vec<Arc<KeySpec>>,
     pub(crate) demo_keys: Vec<DemoKey>,
     pub(crate) customers: BTreeMap<(Vendor, String), AccountId>,
     demo_places: Vec<Place>,
@@ -110,10 +113,10 @@ impl Accounts {
         };
         for key in fields.sections("keys") {
             let key = self.key(key, &owner, models, report);
-            self.keys.extend(key);
+            self.keys.extend(key.map(Arc::new));
         }
         if let (Some((id, _)), Some(plan), Some(subscription)) = (id, plan, subscription) {
-            self.accounts.push(AccountSpec {
+            self.accounts.push(Arc::new(AccountSpec {
                 id,
                 plan,
                 source: Source::Config,
@@ -124,7 +127,7 @@ impl Accounts {
                 limits: limits.limits,
                 email,
                 opening_credit: fields.get("credit"),
-            });
+            }));
         }
     }
 
@@ -194,15 +197,18 @@ impl Accounts {
             id: id?.0,
             account: owner.account.clone()?,
             source: Source::Config,
-            digests: vec![(digest?.0, None)],
-            public_part: String::new(),
-            created_at: Timestamp::from_millis(0),
-            expires_at: fields.get("expires_at"),
-            revoked_at: None,
             disabled: fields.get("disabled").unwrap_or_default(),
-            models: own,
-            limits: limits.limits,
-            allowed_ips: fields.items("allowed_ips"),
+            digests: Digests::one(digest?.0),
+            public_part: Label::default(),
+            created_at: Timestamp::from_millis(0),
+            own: OwnTerms {
+                expires_at: fields.get("expires_at"),
+                revoked_at: None,
+                models: own,
+                limits: limits.limits,
+                allowed_ips: fields.items("allowed_ips"),
+            }
+            .into(),
         })
     }
 }

@@ -55,14 +55,14 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
     let mut blank = false;
     let root = match tree::parse(text) {
-        Ok(node) => {
+        Ok(mut node) => {
             blank = node.is_none();
             Reader {
                 environment,
                 directory,
                 report: &mut report,
             }
-            .root(node.as_ref())
+            .root(node.as_mut())
         }
         Err(fault) => {
             let place = Place {

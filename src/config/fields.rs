@@ -14,7 +14,7 @@ use crate::{
 /// A value of the kind its key takes.
 #[derive(Debug)]
 pub(crate) enum Value {
-    Section(Fields),
+    Section(Box<Fields>),
     Named(Vec<Named>),
     /// Names, and the one key beside them where it was written and right.
     NamedAnd(Option<Box<Entry>>, Vec<Named>),
@@ -30,7 +30,7 @@ pub(crate) enum Value {
     /// `None` is the word for none at all.
     Duration(Option<Duration>),
     Address(SocketAddr),
-    Url(BaseUrl),
+    Url(Box<BaseUrl>),
     Network(IpNet),
     Instant(Timestamp),
     Money(NanoUsd),
@@ -169,7 +169,7 @@ impl Fields {
     pub(crate) fn sections(&self, name: &str) -> impl Iterator<Item = &Self> {
         let items = self.list(name).unwrap_or_default();
         items.iter().filter_map(|item| match &item.value {
-            Value::Section(fields) => Some(fields),
+            Value::Section(fields) => Some(&**fields),
             _ => None,
         })
     }
@@ -205,10 +205,18 @@ take! {
     Integer => u64,
     Duration => Option<Duration>,
     Address => SocketAddr,
-    Url => BaseUrl,
     Network => IpNet,
     Instant => Timestamp,
     Word => &'static str,
+}
+
+impl Take for BaseUrl {
+    fn take(value: &Value) -> Option<Self> {
+        match value {
+            Value::Url(url) => Some((**url).clone()),
+            _ => None,
+        }
+    }
 }
 
 impl Take for Duration {

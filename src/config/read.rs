@@ -26,20 +26,25 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads the whole file; an empty one has every default.
-    pub(crate) fn root(&mut self, node: Option<&Node>) -> Option<Fields> {
+    pub(crate) fn root(&mut self, node: Option<&mut Node>) -> Option<Fields> {
         let position = Position { line: 1, column: 1 };
         let place = Place {
-            position: node.map_or(position, |node| node.at),
+            position: node.as_ref().map_or(position, |node| node.at),
             path: String::new(),
         };
         match node {
             Some(node) => self.section(&ROOT, node, place),
-            None => Some(self.pairs(&ROOT, &[], place)),
+            None => Some(self.pairs(&ROOT, &mut [], place)),
         }
     }
 
-    fn section(&mut self, section: &'static Section, node: &Node, place: Place) -> Option<Fields> {
-        let Data::Mapping(pairs) = &node.data else {
+    fn section(
+        &mut self,
+        section: &'static Section,
+        node: &mut Node,
+        place: Place,
+    ) -> Option<Fields> {
+        let Data::Mapping(pairs) = &mut node.data else {
             let first = section.names().next().unwrap_or_default();
             let problem = self.report.problem(&place, "must be a mapping of keys");
             problem.hint(format!("write its keys below it, such as `{first}: …`"));
@@ -51,7 +56,7 @@ impl Reader<'_> {
     fn pairs(
         &mut self,
         section: &'static Section,
-        pairs: &[(tree::Key, Node)],
+        pairs: &mut [(tree::Key, Node)],
         place: Place,
     ) -> Fields {
         let mut fields = Fields {
@@ -93,6 +98,9 @@ impl Reader<'_> {
             }
         }
         self.complete(&mut fields);
+        // There may be a section for each of many keys.
+        fields.entries.shrink_to_fit();
+        fields.written.shrink_to_fit();
         fields
     }
 
@@ -118,7 +126,11 @@ impl Reader<'_> {
         match (key.default?, key.kind) {
             (IMPLIED, Kind::Section(section)) => {
                 let place = place.below(key.name, place.position);
-                Some(Value::Section(self.pairs(section, &[], place)))
+                Some(Value::Section(Box::new(self.pairs(
+                    section,
+                    &mut [],
+                    place,
+                ))))
             }
             (text, kind) => scalar::parse(kind, text, self.directory).ok(),
         }
@@ -140,21 +152,21 @@ impl Reader<'_> {
         &mut self,
         kind: Kind,
         hint: Option<&'static str>,
-        node: &Node,
+        node: &mut Node,
         place: &Place,
     ) -> Option<Value> {
-        match (kind, &node.data) {
-            (Kind::Section(section), _) => {
-                let fields = self.section(section, node, place.clone())?;
-                Some(Value::Section(fields))
-            }
+        if let Kind::Section(section) = kind {
+            let fields = self.section(section, node, place.clone())?;
+            return Some(Value::Section(Box::new(fields)));
+        }
+        match (kind, &mut node.data) {
             (Kind::Named(section), Data::Mapping(pairs)) => {
                 Some(Value::Named(self.named(section, pairs, place)))
             }
             (Kind::NamedAnd { one, each }, Data::Mapping(pairs)) => {
                 let (beside, pairs): (Vec<_>, Vec<_>) =
-                    pairs.iter().partition(|(key, _)| key.name == one.name);
-                let beside = self.beside(one, &beside, place).map(Box::new);
+                    pairs.iter_mut().partition(|(key, _)| key.name == one.name);
+                let beside = self.beside(one, beside, place).map(Box::new);
                 let named = self.named(each, pairs, place);
                 Some(Value::NamedAnd(beside, named))
             }
@@ -182,11 +194,13 @@ impl Reader<'_> {
             }
             (Kind::List(item), Data::Sequence(nodes)) => {
                 let mut items = Vec::with_capacity(nodes.len());
-                for (index, node) in nodes.iter().enumerate() {
+                // A list may be nearly all of the file. What is read of it goes at once, and leaves its memory to what
+                // comes of the rest.
+                for (index, mut node) in std::mem::take(nodes).into_iter().enumerate() {
                     let place = place.item(index, node.at);
                     if node.is_null() {
                         self.nothing(*item, &place);
-                    } else if let Some(value) = self.value(*item, hint, node, &place) {
+                    } else if let Some(value) = self.value(*item, hint, &mut node, &place) {
                         items.push(Entry { place, value });
                     }
                 }
@@ -213,11 +227,12 @@ impl Reader<'_> {
     fn beside(
         &mut self,
         key: &Key,
-        written: &[&(tree::Key, Node)],
+        written: Vec<&mut (tree::Key, Node)>,
         place: &Place,
     ) -> Option<Entry> {
-        let ((at, node), more) = written.split_first()?;
-        for (at, _) in more {
+        let mut written = written.into_iter();
+        let (at, node) = written.next()?;
+        for (at, _) in written {
             let problem = self
                 .report
                 .problem(&place.below(key.name, at.at), "is written twice");
@@ -235,7 +250,7 @@ impl Reader<'_> {
     fn named<'a>(
         &mut self,
         section: &'static Section,
-        pairs: impl IntoIterator<Item = &'a (tree::Key, Node)>,
+        pairs: impl IntoIterator<Item = &'a mut (tree::Key, Node)>,
         place: &Place,
     ) -> Vec<Named> {
         let mut named: Vec<Named> = Vec::new();
@@ -248,7 +263,7 @@ impl Reader<'_> {
             }
             // A name alone is a section with nothing in it.
             let fields = if node.is_null() {
-                Some(self.pairs(section, &[], place))
+                Some(self.pairs(section, &mut [], place))
             } else {
                 self.section(section, node, place)
             };

@@ -68,7 +68,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Duration { zero, never } => duration(text, zero, never).map(Value::Duration),
         Kind::Size { least } => size(text, least).map(Value::Integer),
         Kind::Address => address(text).map(Value::Address),
-        Kind::Url => base_url(text).map(Value::Url),
+        Kind::Url => base_url(text).map(|url| Value::Url(Box::new(url))),
         Kind::UrlTemplate => url_template(text).map(Value::Text),
         Kind::Network => network(text).map(Value::Network),
         Kind::Instant => text.parse().map(Value::Instant).map_err(|_| {

@@ -119,7 +119,9 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 untagged(tag.as_deref(), at)?;
                 let plain = style == ScalarStyle::Plain;
-                let text = text.into_owned();
+                let mut text = text.into_owned();
+                // The scanner leaves room at the end of each.
+                text.shrink_to_fit();
                 let data = Data::Scalar { text, plain };
                 self.add(Node { at, data }, anchor)
             }
@@ -204,8 +206,13 @@ impl Builder {
 
 /// Takes in what `<<: *other` names; a key of the mapping itself goes first.
 fn merged(mut node: Node) -> Node {
-    let Data::Mapping(pairs) = &mut node.data else {
-        return node;
+    let pairs = match &mut node.data {
+        Data::Mapping(pairs) => pairs,
+        Data::Sequence(items) => {
+            items.shrink_to_fit();
+            return node;
+        }
+        Data::Scalar { .. } => return node,
     };
     let (merges, mut own): (Vec<_>, Vec<_>) = pairs.drain(..).partition(|(key, value)| {
         let mappings = |items: &[Node]| items.iter().all(|item| mapping(item).is_some());
@@ -227,6 +234,7 @@ fn merged(mut node: Node) -> Node {
             }
         }
     }
+    own.shrink_to_fit();
     *pairs = own;
     node
 }

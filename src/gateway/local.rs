@@ -82,7 +82,11 @@ pub(super) fn models(
         return None;
     }
     let allowed = |model: &&std::sync::Arc<Model>| {
-        let lists = [&key.models, &key.account.models, &key.account.plan.models];
+        let lists = [
+            &key.own.models,
+            &key.account.models,
+            &key.account.plan.models,
+        ];
         lists
             .into_iter()
             .flatten()

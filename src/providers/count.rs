@@ -1,6 +1,8 @@
 //! How many tokens a text may be: a rough figure at once, and a count by a vendor's own tokenizer.
 
-use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+mod vocabulary;
+
+use tiktoken_rs::CoreBPE;
 
 use super::ProviderKind;
 
@@ -60,9 +62,9 @@ fn tokenizer(model: &str) -> &'static CoreBPE {
             || model.starts_with("gpt-3.5")
             || model.starts_with("text-embedding-");
     if older {
-        cl100k_base_singleton()
+        vocabulary::cl100k()
     } else {
-        o200k_base_singleton()
+        vocabulary::o200k()
     }
 }
 

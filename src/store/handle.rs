@@ -72,9 +72,9 @@ enum Reads {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// All accounts that were created, by id.
-    pub accounts: Vec<AccountSpec>,
+    pub accounts: Vec<Arc<AccountSpec>>,
     /// All keys that were created, by id.
-    pub keys: Vec<KeySpec>,
+    pub keys: Vec<Arc<KeySpec>>,
     /// The newest window of each counter that has begun.
     pub counters: Vec<CounterRow>,
     /// The credit of every account that ever had any.
@@ -336,14 +336,19 @@ impl Store {
 }
 
 fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
-    Ok(Loaded {
-        accounts: roster_rows::accounts(connection)?,
-        keys: roster_rows::keys(connection)?,
+    // All of it is read once, from one end to the other: pages that stay would be memory that nobody looks at again.
+    open::keep_pages(connection, 256)?;
+    let accounts = roster_rows::accounts(connection)?;
+    let loaded = Loaded {
+        keys: roster_rows::keys_of(connection, &accounts)?,
+        accounts,
         counters: counters::current(connection, now)?,
         purses: credit::purses(connection)?,
         standings: payments::standings(connection)?,
         first_seen: roster_rows::first_seen(connection)?,
-    })
+    };
+    open::keep_pages(connection, open::PAGES)?;
+    Ok(loaded)
 }
 
 /// The writer has a thread of its own, because SQLite blocks, and a small runtime there, because it waits for more

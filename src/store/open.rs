@@ -301,8 +301,16 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // The writer does its checkpoints itself, to see their errors.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LARGEST_LOG, |_| Ok(()))?;
-    // Sixteen megabytes, in SQLite's negative kibibytes: the upper pages of the indices of many calls.
-    connection.pragma_update(None, "cache_size", -16_384)
+    keep_pages(connection, PAGES)
+}
+
+/// Sixteen megabytes: the upper pages of the indices of many calls.
+pub(super) const PAGES: i64 = 16_384;
+
+/// Says how many kibibytes of the file SQLite may keep in memory.
+pub(super) fn keep_pages(connection: &Connection, kibibytes: i64) -> rusqlite::Result<()> {
+    // A negative number is one of kibibytes.
+    connection.pragma_update(None, "cache_size", -kibibytes)
 }
 
 /// Whether the file is ours and not newer than we are; its version.

@@ -1,6 +1,9 @@
 //! Looking into the file of a store, whether or not a daemon writes to it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 
@@ -50,7 +53,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn accounts(&self) -> Result<Vec<AccountSpec>, ReadError> {
+    pub fn accounts(&self) -> Result<Vec<Arc<AccountSpec>>, ReadError> {
         self.look(roster_rows::accounts)
     }
 
@@ -58,7 +61,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn keys(&self) -> Result<Vec<KeySpec>, ReadError> {
+    pub fn keys(&self) -> Result<Vec<Arc<KeySpec>>, ReadError> {
         self.look(roster_rows::keys)
     }
 

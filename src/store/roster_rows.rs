@@ -1,14 +1,19 @@
 //! Accounts and keys as rows: written whole, read whole.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Rows, Transaction, params, types::ValueRef};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, Source, limits_from_json, limits_to_json},
+    accounts::{
+        AccountSpec, Digests, KeySpec, Opener, OwnTerms, Source, limits_from_json, limits_to_json,
+    },
     domain::{
-        AccountId, EmailAddress, KeyDigest, KeyId, PlanId, Subscription, SubscriptionStatus,
-        Timestamp, Window,
+        AccountId, EmailAddress, KeyDigest, KeyId, Limits, PlanId, Subscription,
+        SubscriptionStatus, Timestamp, Window,
     },
 };
 
@@ -71,16 +76,19 @@ pub(super) fn put_key(transaction: &Transaction<'_>, spec: &KeySpec) -> rusqlite
         id,
         account,
         source,
+        disabled,
         digests,
         public_part,
         created_at,
+        own,
+    } = spec;
+    let OwnTerms {
         expires_at,
         revoked_at,
-        disabled,
         models,
         limits,
         allowed_ips,
-    } = spec;
+    } = &**own;
     // The digests of before go with the row that is replaced.
     transaction
         .prepare_cached("DELETE FROM keys WHERE id = ?")?
@@ -95,7 +103,7 @@ pub(super) fn put_key(transaction: &Transaction<'_>, spec: &KeySpec) -> rusqlite
             id.as_str(),
             account.as_str(),
             source_word(*source),
-            public_part,
+            public_part.as_str(),
             instant(*created_at),
             expires_at.map(instant),
             revoked_at.map(instant),
@@ -158,69 +166,229 @@ pub(super) fn first_seen(
 }
 
 /// All accounts, by id.
-pub(super) fn accounts(connection: &Connection) -> Result<Vec<AccountSpec>, RowError> {
-    let mut select = connection.prepare("SELECT * FROM accounts ORDER BY id")?;
+pub(super) fn accounts(connection: &Connection) -> Result<Vec<Arc<AccountSpec>>, RowError> {
+    let mut select = connection.prepare(
+        "SELECT id, plan, created_at, limits, models, email, subscription_status, source, disabled,
+            current_period_start, current_period_end, past_due_since, trial_end, cancel_at,
+            cancel_at_period_end, ends_at
+         FROM accounts ORDER BY id",
+    )?;
     let mut rows = select.query([])?;
     let mut accounts = Vec::new();
+    let mut plans = HashSet::new();
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "accounts", "id");
-        accounts.push(AccountSpec {
-            id: columns.word("id", |id| AccountId::parse(id).ok())?,
-            plan: columns.word("plan", |id| PlanId::parse(id).ok())?,
-            source: columns.word("source", read_source)?,
-            created_at: columns.instant("created_at")?,
-            disabled: columns.plain("disabled")?,
-            subscription: subscription(&columns)?,
-            models: columns.models("models")?,
-            limits: columns.json("limits", limits_from_json)?,
-            email: columns.optional("email", |text| text.parse().ok())?,
+        let cells = Cells { row, columns };
+        accounts.push(Arc::new(AccountSpec {
+            id: cells.word(0, "id", |id| AccountId::parse(id).ok())?,
+            plan: cells.word(1, "plan", |id| known(&mut plans, id, PlanId::parse))?,
+            created_at: cells.word(2, "created_at", |text| text.parse().ok())?,
+            source: cells.word(7, "source", read_source)?,
+            disabled: row.get(8)?,
+            subscription: cells.unless_null(6, subscription)?,
+            models: cells.unless_null(4, |columns| columns.models("models"))?,
+            limits: cells.limits(3)?,
+            email: cells.unless_null(5, |columns| {
+                columns.optional("email", |text| text.parse().ok())
+            })?,
             opening_credit: None,
-        });
+        }));
     }
+    accounts.shrink_to_fit();
     Ok(accounts)
 }
 
 /// All keys, by id, revoked and expired ones included.
-pub(super) fn keys(connection: &Connection) -> Result<Vec<KeySpec>, RowError> {
-    let mut digests = digests(connection)?;
-    let mut select = connection.prepare("SELECT * FROM keys ORDER BY id")?;
+pub(super) fn keys(connection: &Connection) -> Result<Vec<Arc<KeySpec>>, RowError> {
+    keys_of(connection, &[])
+}
+
+/// As [`keys`]. Those of `accounts` share the account's name with it.
+pub(super) fn keys_of(
+    connection: &Connection,
+    accounts: &[Arc<AccountSpec>],
+) -> Result<Vec<Arc<KeySpec>>, RowError> {
+    let mut owners: HashSet<AccountId> = accounts.iter().map(|spec| spec.id.clone()).collect();
+    let mut select = connection.prepare(HASHES)?;
+    let mut hashes = Hashes::read(connection, select.query([])?)?;
+    let mut select = connection.prepare(
+        "SELECT id, account, public_part, created_at, limits, allowed_ips, models, expires_at,
+            revoked_at, source, disabled
+         FROM keys ORDER BY id",
+    )?;
     let mut rows = select.query([])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "keys", "id");
-        let id = columns.word("id", |id| KeyId::parse(id).ok())?;
-        keys.push(KeySpec {
-            digests: digests.remove(id.as_str()).unwrap_or_default(),
+        let cells = Cells { row, columns };
+        let id = cells.word(0, "id", |id| KeyId::parse(id).ok())?;
+        let own = OwnTerms {
+            expires_at: cells.unless_null(7, |columns| columns.optional_instant("expires_at"))?,
+            revoked_at: cells.unless_null(8, |columns| columns.optional_instant("revoked_at"))?,
+            models: cells.unless_null(6, |columns| columns.models("models"))?,
+            limits: cells.limits(4)?,
+            allowed_ips: match cells.text(5)? {
+                Some("[]") => Vec::new(),
+                _ => columns.list("allowed_ips")?,
+            },
+        };
+        keys.push(Arc::new(KeySpec {
+            digests: hashes.of(id.as_str())?,
             id,
-            account: columns.word("account", |id| AccountId::parse(id).ok())?,
-            source: columns.word("source", read_source)?,
-            public_part: columns.plain("public_part")?,
-            created_at: columns.instant("created_at")?,
-            expires_at: columns.optional_instant("expires_at")?,
-            revoked_at: columns.optional_instant("revoked_at")?,
-            disabled: columns.plain("disabled")?,
-            models: columns.models("models")?,
-            limits: columns.json("limits", limits_from_json)?,
-            allowed_ips: columns.list("allowed_ips")?,
-        });
+            account: cells.word(1, "account", |id| known(&mut owners, id, AccountId::parse))?,
+            source: cells.word(9, "source", read_source)?,
+            public_part: cells.word(2, "public_part", |text| Some(text.into()))?,
+            created_at: cells.word(3, "created_at", |text| text.parse().ok())?,
+            disabled: row.get(10)?,
+            own: own.into(),
+        }));
     }
+    keys.shrink_to_fit();
     Ok(keys)
 }
 
-type Digests = Vec<(KeyDigest, Option<Timestamp>)>;
+/// Every secret with the name of its key, in the order of the keys. The index has both, so no row is looked for.
+const HASHES: &str = "SELECT key, key_hash FROM key_hashes ORDER BY key";
 
-fn digests(connection: &Connection) -> Result<HashMap<String, Digests>, RowError> {
-    let mut select = connection.prepare("SELECT * FROM key_hashes ORDER BY key, position")?;
-    let mut rows = select.query([])?;
-    let mut digests: HashMap<String, Digests> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let columns = Columns::new(row, "key_hashes", "key");
-        let digest = columns.word("key_hash", |text| text.parse().ok())?;
-        let ends_at = columns.optional_instant("ends_at")?;
-        let of_key = digests.entry(columns.plain("key")?).or_default();
-        of_key.push((digest, ends_at));
+/// The secrets of all keys, taken in the order of the keys: there may be a million, and a map of them would be the most
+/// that a start needs.
+struct Hashes<'s> {
+    rows: Rows<'s>,
+    /// The key of the row that comes next, and its secret.
+    next: Option<(String, KeyDigest)>,
+    /// Where secrets stand among those of their key, and when they end: of keys that were rotated.
+    rotated: HashMap<KeyDigest, (i64, Option<Timestamp>)>,
+}
+
+impl<'s> Hashes<'s> {
+    fn read(connection: &Connection, rows: Rows<'s>) -> Result<Self, RowError> {
+        let mut rotated = HashMap::new();
+        let mut select = connection
+            .prepare("SELECT * FROM key_hashes WHERE position <> 0 OR ends_at IS NOT NULL")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let columns = Columns::new(row, "key_hashes", "key");
+            let digest = columns.word("key_hash", |text| text.parse().ok())?;
+            let place = (
+                columns.plain("position")?,
+                columns.optional_instant("ends_at")?,
+            );
+            rotated.insert(digest, place);
+        }
+        let mut hashes = Self {
+            rows,
+            next: None,
+            rotated,
+        };
+        hashes.step()?;
+        Ok(hashes)
     }
-    Ok(digests)
+
+    /// Goes on to the next row.
+    fn step(&mut self) -> Result<(), RowError> {
+        let mut key = self.next.take().map(|(key, _)| key).unwrap_or_default();
+        if let Some(row) = self.rows.next()? {
+            let columns = Columns::new(row, "key_hashes", "key");
+            let cells = Cells { row, columns };
+            key.clear();
+            cells.word(0, "key", |text| {
+                key.push_str(text);
+                Some(())
+            })?;
+            let digest = cells.word(1, "key_hash", |text| text.parse().ok())?;
+            self.next = Some((key, digest));
+        }
+        Ok(())
+    }
+
+    /// The secrets of a key. Keys have to come in their order.
+    fn of(&mut self, id: &str) -> Result<Digests, RowError> {
+        let mut found: Option<Digests> = None;
+        let mut several: Vec<(i64, Opener)> = Vec::new();
+        while let Some((key, digest)) = &self.next
+            && key.as_str() <= id
+        {
+            // A secret of a key that there is not opens nothing.
+            if key == id {
+                let digest = *digest;
+                let place = self.rotated.get(&digest).copied();
+                if found.is_none() && place.is_none() && several.is_empty() {
+                    found = Some(Digests::one(digest));
+                } else {
+                    let before = found.take().into_iter().flat_map(|one| one.to_vec());
+                    several.extend(before.map(|one| (0, one)));
+                    let (position, end) = place.unwrap_or_default();
+                    several.push((position, (digest, end)));
+                }
+            }
+            self.step()?;
+        }
+        Ok(found.unwrap_or_else(|| {
+            several.sort_by_key(|(position, _)| *position);
+            several.into_iter().map(|(_, opener)| opener).collect()
+        }))
+    }
+}
+
+/// A row that is one of a million: cells by their number, and text where it lies. What is wrong with one is said in the
+/// words of [`Columns`].
+struct Cells<'a> {
+    row: &'a Row<'a>,
+    columns: Columns<'a>,
+}
+
+impl<'a> Cells<'a> {
+    /// A text; nothing where there is NULL, or what is no text.
+    fn text(&self, cell: usize) -> Result<Option<&'a str>, RowError> {
+        Ok(match self.row.get_ref(cell)? {
+            ValueRef::Text(text) => std::str::from_utf8(text).ok(),
+            _ => None,
+        })
+    }
+
+    fn word<T>(
+        &self,
+        cell: usize,
+        column: &'static str,
+        mut read: impl FnMut(&str) -> Option<T>,
+    ) -> Result<T, RowError> {
+        match self.text(cell)?.and_then(&mut read) {
+            Some(value) => Ok(value),
+            None => self.columns.word(column, read),
+        }
+    }
+
+    /// What most rows do not have.
+    fn unless_null<T>(
+        &self,
+        cell: usize,
+        read: impl FnOnce(&Columns<'a>) -> Result<Option<T>, RowError>,
+    ) -> Result<Option<T>, RowError> {
+        match self.row.get_ref(cell)? {
+            ValueRef::Null => Ok(None),
+            _ => read(&self.columns),
+        }
+    }
+
+    fn limits(&self, cell: usize) -> Result<Limits, RowError> {
+        match self.text(cell)? {
+            Some("{}") => Ok(Limits::default()),
+            _ => self.columns.json("limits", limits_from_json),
+        }
+    }
+}
+
+/// The name that was read before, or a new one: a name that many rows have is in memory once.
+fn known<T, E>(names: &mut HashSet<T>, name: &str, parse: fn(&str) -> Result<T, E>) -> Option<T>
+where
+    T: Clone + Eq + std::hash::Hash + std::borrow::Borrow<str>,
+{
+    if let Some(known) = names.get(name) {
+        return Some(known.clone());
+    }
+    let new = parse(name).ok()?;
+    names.insert(new.clone());
+    Some(new)
 }
 
 /// The columns of a subscription; `None` where there is none.

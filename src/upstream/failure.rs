@@ -1,6 +1,6 @@
 //! What went wrong between us and a provider, or between us and the client whose body we were passing on.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt};
 
 use crate::refusal::Code;
 
@@ -154,13 +154,7 @@ fn kind_of(error: &hyper::Error) -> FailureKind {
             FailureKind::Disconnected
         };
     }
-    // hyper's chunk decoder reports what it cannot read as one of these two.
-    match cause::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
-            FailureKind::InvalidResponse
-        }
-        _ => FailureKind::Disconnected,
-    }
+    FailureKind::Disconnected
 }
 
 /// The first error of type `E` below `error`.

@@ -1,9 +1,9 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::Accounts;
 use crate::{
     accounts::{
-        CounterName, CounterRow, Owner, Reason,
+        CounterName, CounterRow, Digests, Owner, Reason,
         fixtures::{at, clock, counted, key, quota, quotas, rates, roster, wanted},
     },
     domain::{AccountId, Clock, KeyDigest, KeyId, Limits, Per, Timestamp, Unit},
@@ -169,7 +169,7 @@ fn an_account_without_its_plan_and_a_key_without_its_account_open_nothing() {
     accounts.publish(orphans);
     assert!(accounts.lookup(&KeyDigest::of(b"k1")).is_none());
     let mut orphans = roster(none(), none(), none(), none());
-    orphans.keys[0].account = AccountId::parse("nobody").unwrap();
+    Arc::make_mut(&mut orphans.keys[0]).account = AccountId::parse("nobody").unwrap();
     accounts.publish(orphans);
     assert!(accounts.lookup(&KeyDigest::of(b"k1")).is_none());
     assert!(accounts.lookup(&KeyDigest::of(b"k2")).is_some());
@@ -180,13 +180,13 @@ fn both_secrets_of_a_rotation_open_the_same_key() {
     let accounts = Accounts::new(clock(), Vec::new());
     let mut rotated = roster(none(), none(), none(), none());
     let end: Timestamp = at("2026-11-21T00:00:00Z");
-    rotated.keys[0].digests = vec![
+    Arc::make_mut(&mut rotated.keys[0]).digests = Digests::from_iter([
         (KeyDigest::of(b"old"), Some(end)),
         (KeyDigest::of(b"new"), None),
-    ];
+    ]);
     accounts.publish(rotated);
     let old = accounts.lookup(&KeyDigest::of(b"old")).unwrap();
     let new = accounts.lookup(&KeyDigest::of(b"new")).unwrap();
     assert_eq!((old.until, new.until), (Some(end), None));
-    assert!(std::sync::Arc::ptr_eq(&old.key, &new.key));
+    assert!(Arc::ptr_eq(&old.key, &new.key));
 }

@@ -28,7 +28,7 @@ pub(super) fn check_account(roster: &Roster, account: &AccountSpec) -> Result<()
     let own = fault_of_account(roster, account);
     let keys = roster.keys.iter().filter(|key| key.account == account.id);
     let fault = own.or_else(|| {
-        keys.filter(|key| key.revoked_at.is_none())
+        keys.filter(|key| key.own.revoked_at.is_none())
             .find_map(|key| fault_of_key(roster, account, key))
     });
     fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
@@ -40,7 +40,7 @@ pub(super) fn check_key(
     account: &AccountSpec,
     key: &KeySpec,
 ) -> Result<(), Rejection> {
-    check_names(roster, key.models.as_ref())?;
+    check_names(roster, key.own.models.as_ref())?;
     let fault = fault_of_key(roster, account, key);
     fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
 }
@@ -56,7 +56,10 @@ pub fn misfits(roster: &Roster) -> Vec<String> {
     // Every key looks its account up: a million of them must not go through a million accounts each.
     let owners = roster.accounts.iter().map(|account| (&account.id, account));
     let owners: HashMap<_, _> = owners.collect();
-    let keys = roster.keys.iter().filter(|key| key.revoked_at.is_none());
+    let keys = roster
+        .keys
+        .iter()
+        .filter(|key| key.own.revoked_at.is_none());
     let keys = keys.filter_map(|key| {
         match owners.get(&key.account) {
             Some(account) => fault_of_key(roster, account, key),
@@ -93,10 +96,10 @@ fn fault_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option
     let lists = [
         plan_models(roster, account),
         account.models.as_ref(),
-        key.models.as_ref(),
+        key.own.models.as_ref(),
     ];
     let whose = || format!("key {:?}", key.id.as_str());
-    fault(roster, &key.limits, &lists, whose)
+    fault(roster, &key.own.limits, &lists, whose)
 }
 
 fn plan_models<'r>(roster: &'r Roster, account: &AccountSpec) -> List<'r> {

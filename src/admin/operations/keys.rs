@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{CommonChange, account, bounds::check_key, key, writable};
 use crate::{
-    accounts::{ApiKey, KeySpec, Roster, Source},
+    accounts::{ApiKey, Digests, KeySpec, OwnTerms, Roster, Source},
     admin::{
         input::Change,
         problem::{Reason, Rejection},
@@ -78,15 +78,18 @@ pub fn create_key(roster: &Roster, new: NewKey, now: Timestamp) -> Result<MadeKe
         id,
         account: new.account,
         source: Source::Api,
-        digests: vec![(made.digest, None)],
-        public_part: made.public_part,
-        created_at: now,
-        expires_at: new.expires_at,
-        revoked_at: None,
         disabled: new.disabled,
-        models: new.models,
-        limits: new.limits,
-        allowed_ips: new.allowed_ips,
+        digests: Digests::one(made.digest),
+        public_part: made.public_part.as_str().into(),
+        created_at: now,
+        own: OwnTerms {
+            expires_at: new.expires_at,
+            revoked_at: None,
+            models: new.models,
+            limits: new.limits,
+            allowed_ips: new.allowed_ips,
+        }
+        .into(),
     };
     check_key(roster, owner, &spec)?;
     let text = made.text;
@@ -110,11 +113,12 @@ pub fn change_key(
         in_future(Some(end), now)?;
     }
     let bears_on_models = change.common.bears_on_models();
-    change.expires_at.apply(&mut spec.expires_at);
-    change.allowed_ips.apply_or_default(&mut spec.allowed_ips);
+    let own = &mut *spec.own;
+    change.expires_at.apply(&mut own.expires_at);
+    change.allowed_ips.apply_or_default(&mut own.allowed_ips);
     change
         .common
-        .apply(&mut spec.disabled, &mut spec.models, &mut spec.limits);
+        .apply(&mut spec.disabled, &mut own.models, &mut own.limits);
     // The account of a created key may have gone from the file; then the key opens nothing.
     if bears_on_models && let Ok(owner) = account(roster, spec.account.as_str()) {
         check_key(roster, owner, &spec)?;
@@ -135,7 +139,7 @@ pub fn rotate_key(
 ) -> Result<MadeKey, Rejection> {
     let mut spec = key(roster, id)?.clone();
     writable("Key", id, spec.source)?;
-    let ended = match (spec.revoked_at, spec.expires_at) {
+    let ended = match (spec.own.revoked_at, spec.own.expires_at) {
         (Some(at), _) => Some(format!("was revoked at {at}")),
         (None, Some(at)) if at <= now => Some(format!("expired at {at}")),
         _ => None,
@@ -145,7 +149,7 @@ pub fn rotate_key(
         return Err(Rejection::new(Reason::Conflict, words));
     }
     let last = now.plus(overlap);
-    for (_, end) in &mut spec.digests {
+    for (_, end) in &mut *spec.digests {
         *end = Some(end.map_or(last, |end| end.min(last)));
     }
     spec.digests
@@ -158,7 +162,7 @@ pub fn rotate_key(
     }
     let made = ApiKey::generate();
     spec.digests.push((made.digest, None));
-    spec.public_part = made.public_part;
+    spec.public_part = made.public_part.as_str().into();
     let text = made.text;
     Ok(MadeKey { spec, text })
 }
@@ -170,7 +174,7 @@ pub fn rotate_key(
 pub fn revoke_key(roster: &Roster, id: &str, now: Timestamp) -> Result<KeySpec, Rejection> {
     let mut spec = key(roster, id)?.clone();
     writable("Key", id, spec.source)?;
-    spec.revoked_at.get_or_insert(now);
+    spec.own.revoked_at.get_or_insert(now);
     Ok(spec)
 }
 

@@ -52,7 +52,7 @@ impl CommonChange {
 /// The account of an id.
 pub(super) fn account<'r>(roster: &'r Roster, id: &str) -> Result<&'r AccountSpec, Rejection> {
     let found = roster.accounts.iter().find(|spec| spec.id.as_str() == id);
-    found.ok_or_else(|| {
+    found.map(|spec| &**spec).ok_or_else(|| {
         let words = format!("There is no account {id:?}; `faregate accounts list` shows all.");
         Rejection::new(Reason::NotFound, words)
     })
@@ -61,7 +61,7 @@ pub(super) fn account<'r>(roster: &'r Roster, id: &str) -> Result<&'r AccountSpe
 /// The key of an id.
 pub(super) fn key<'r>(roster: &'r Roster, id: &str) -> Result<&'r KeySpec, Rejection> {
     let found = roster.keys.iter().find(|spec| spec.id.as_str() == id);
-    found.ok_or_else(|| {
+    found.map(|spec| &**spec).ok_or_else(|| {
         let words = format!("There is no key {id:?}; `faregate keys list` shows all.");
         Rejection::new(Reason::NotFound, words)
     })

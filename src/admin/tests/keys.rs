@@ -1,6 +1,6 @@
 //! Keys: made, changed, rotated, revoked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn make(house: &House, wanted: Value) -> Value {
 fn spec(house: &House, id: &str) -> KeySpec {
     let roster = house.roster();
     let found = roster.keys.iter().find(|key| key.id.as_str() == id);
-    found.unwrap().clone()
+    (**found.unwrap()).clone()
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_new_key_is_shown_once_and_kept_as_its_digest() {
     let text = made["key"].as_str().unwrap().to_owned();
     assert!(ApiKey::looks_valid(&text));
     let kept = spec(&house, "bob-1");
-    assert_eq!(kept.digests, [(KeyDigest::of(text.as_bytes()), None)]);
+    assert_eq!(kept.digests[..], [(KeyDigest::of(text.as_bytes()), None)]);
     assert!(text.starts_with(&format!("fg_{}_", kept.public_part)));
 
     let (status, mut read) = get(&house, "/admin/v1/keys/bob-1").await;
@@ -73,11 +73,11 @@ async fn a_rotation_keeps_the_old_secret_for_a_while() {
     let digest = |made: &Value| KeyDigest::of(made["key"].as_str().unwrap().as_bytes());
     let ends = "2026-11-21T12:00:00Z".parse().ok();
     let expected = [(digest(&first), ends), (digest(&second), None)];
-    assert_eq!(spec(&house, "k").digests, expected);
+    assert_eq!(spec(&house, "k").digests[..], expected);
 
     let body = json!({"overlap_seconds": 0});
     let (_, third) = ask(&house, Method::POST, path, body).await;
-    assert_eq!(spec(&house, "k").digests, [(digest(&third), None)]);
+    assert_eq!(spec(&house, "k").digests[..], [(digest(&third), None)]);
     assert_eq!(third["previous_secret_until"], json!(null));
 }
 
@@ -85,10 +85,10 @@ async fn a_rotation_keeps_the_old_secret_for_a_while() {
 fn a_second_rotation_does_not_lengthen_the_first() {
     let house = house();
     let mut roster = (*house.roster()).clone();
-    roster.keys[0].source = crate::accounts::Source::Api;
+    Arc::make_mut(&mut roster.keys[0]).source = crate::accounts::Source::Api;
     let hour = Duration::from_secs(3600);
     let once = rotate_key(&roster, "acme-ci", hour, now()).unwrap();
-    roster.keys[0] = once.spec;
+    roster.keys[0] = once.spec.into();
     let later = now().plus(hour / 2);
     let twice = rotate_key(&roster, "acme-ci", 24 * hour, later).unwrap();
     let ends: Vec<_> = twice.spec.digests.iter().map(|(_, end)| *end).collect();
@@ -96,7 +96,7 @@ fn a_second_rotation_does_not_lengthen_the_first() {
         ends,
         [Some(now().plus(hour)), Some(later.plus(24 * hour)), None]
     );
-    roster.keys[0] = twice.spec;
+    roster.keys[0] = twice.spec.into();
     let much_later = now().plus(2 * hour);
     let thrice = rotate_key(&roster, "acme-ci", hour, much_later).unwrap();
     let kept = thrice.spec.digests.iter();
@@ -183,11 +183,11 @@ async fn mistakes_are_named() {
 #[test]
 fn secrets_of_one_key_are_bounded() {
     let mut roster = (*house().roster()).clone();
-    roster.keys[0].source = crate::accounts::Source::Api;
+    Arc::make_mut(&mut roster.keys[0]).source = crate::accounts::Source::Api;
     let day = Duration::from_secs(86_400);
     let refused = (0..20).find_map(|_| match rotate_key(&roster, "acme-ci", day, now()) {
         Ok(made) => {
-            roster.keys[0] = made.spec;
+            roster.keys[0] = made.spec.into();
             None
         }
         Err(rejection) => Some(rejection),

@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::merged;
 use crate::{
-    accounts::{AccountSpec, KeySpec, Roster, Source},
+    accounts::{AccountSpec, Digests, KeySpec, Label, Own, Roster, Source},
     domain::{
         AccountId, KeyDigest, KeyId, Limits, PlanId, Subscription, SubscriptionStatus, Timestamp,
         Window,
@@ -13,8 +13,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
-    AccountSpec {
+fn account(id: &str, plan: &str, source: Source) -> Arc<AccountSpec> {
+    Arc::new(AccountSpec {
         id: AccountId::parse(id).unwrap(),
         plan: PlanId::parse(plan).unwrap(),
         source,
@@ -25,24 +25,20 @@ fn account(id: &str, plan: &str, source: Source) -> AccountSpec {
         limits: Limits::default(),
         email: None,
         opening_credit: None,
-    }
+    })
 }
 
-fn key(id: &str, account: &str, secret: &str, source: Source) -> KeySpec {
-    KeySpec {
+fn key(id: &str, account: &str, secret: &str, source: Source) -> Arc<KeySpec> {
+    Arc::new(KeySpec {
         id: KeyId::parse(id).unwrap(),
         account: AccountId::parse(account).unwrap(),
         source,
-        digests: vec![(KeyDigest::of(secret.as_bytes()), None)],
-        public_part: String::new(),
+        digests: Digests::one(KeyDigest::of(secret.as_bytes())),
+        public_part: Label::default(),
         created_at: at("2026-11-20T00:00:00Z"),
-        expires_at: None,
-        revoked_at: None,
         disabled: false,
-        models: None,
-        limits: Limits::default(),
-        allowed_ips: Vec::new(),
-    }
+        own: Own::default(),
+    })
 }
 
 fn file() -> Roster {
@@ -99,7 +95,7 @@ fn a_due_payment_without_a_date_gets_one() {
     let seen = HashMap::from([(AccountId::parse("a").unwrap(), first)]);
     let since = |stated: Subscription| {
         let mut roster = file();
-        roster.accounts[0].subscription = Some(stated);
+        Arc::make_mut(&mut roster.accounts[0]).subscription = Some(stated);
         let merged = merged(&roster, &[], &[], &seen, &HashMap::new());
         merged.accounts[0]
             .subscription
@@ -133,7 +129,7 @@ fn a_due_payment_without_a_date_gets_one() {
 fn an_account_that_was_never_seen_is_not_dated() {
     let mut roster = file();
     let due = Subscription::with_status(SubscriptionStatus::PastDue);
-    roster.accounts[0].subscription = Some(due.clone());
+    Arc::make_mut(&mut roster.accounts[0]).subscription = Some(due.clone());
     let merged = merged(&roster, &[], &[], &HashMap::new(), &HashMap::new());
     assert_eq!(merged.accounts[0].subscription, Some(due));
 }

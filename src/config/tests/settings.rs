@@ -182,9 +182,9 @@ log: {format: json}",
     assert_eq!(account.created_at, Timestamp::from_millis(0));
     let key = &config.roster.keys[0];
     let digest = crate::domain::KeyDigest::of(b"a key with spaces, long enough");
-    assert_eq!(key.digests, [(digest, None)]);
-    assert_eq!(key.allowed_ips.len(), 2);
-    assert!(key.disabled && key.expires_at.is_some());
+    assert_eq!(key.digests[..], [(digest, None)]);
+    assert_eq!(key.own.allowed_ips.len(), 2);
+    assert!(key.disabled && key.own.expires_at.is_some());
     assert_eq!(
         config.gateway.models.unwrap()[0].upstream_name.as_str(),
         "other"

@@ -30,7 +30,7 @@ struct High {
 impl Look<'_> {
     /// Looks at every limit of a key, those of its account among them.
     pub(super) fn limits(&mut self, key: &Key) {
-        if key.revoked {
+        if key.own.revoked_at.is_some() {
             return;
         }
         let account = &key.account;

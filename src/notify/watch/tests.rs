@@ -4,15 +4,15 @@ mod credit;
 mod limits;
 mod standing;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::{Found, Marks, Purses, look};
 use crate::{
     accounts::{
-        AccountSpec, Accounts, KeySpec, Lot, LowCredit, Output, PlanSpec, Roster, Settled, Source,
-        Wanted,
+        AccountSpec, Accounts, Digests, KeySpec, Label, Lot, LowCredit, Output, Own, PlanSpec,
+        Roster, Settled, Source, Wanted,
     },
     domain::{
         AccountId, Clock, KeyDigest, KeyId, LimitStatus, Limits, Mode, NanoUsd, Per, PlanId, Quota,
@@ -68,7 +68,7 @@ impl House {
         let roster = Roster {
             plans: vec![plan],
             keys: ["one", "two"].map(|id| key(id, &account.id)).into(),
-            accounts: vec![account],
+            accounts: vec![Arc::new(account)],
             customers: std::collections::BTreeMap::new(),
             models: None,
         };
@@ -91,7 +91,7 @@ impl House {
     }
 
     fn state(&mut self, subscription: Subscription) {
-        self.publish(|roster| roster.accounts[0].subscription = Some(subscription));
+        self.publish(|roster| account(roster).subscription = Some(subscription));
     }
 
     async fn found(&mut self) -> Vec<Found> {
@@ -167,25 +167,31 @@ impl House {
     }
 }
 
+/// The account, to be changed.
+fn account(roster: &mut Roster) -> &mut AccountSpec {
+    Arc::make_mut(&mut roster.accounts[0])
+}
+
+/// The key `one`, to be changed.
+fn first_key(roster: &mut Roster) -> &mut KeySpec {
+    Arc::make_mut(&mut roster.keys[0])
+}
+
 fn digest(key: &str) -> KeyDigest {
     KeyDigest::of(key.as_bytes())
 }
 
-fn key(id: &str, account: &AccountId) -> KeySpec {
-    KeySpec {
+fn key(id: &str, account: &AccountId) -> Arc<KeySpec> {
+    Arc::new(KeySpec {
         id: KeyId::parse(id).unwrap(),
         account: account.clone(),
         source: Source::Api,
-        digests: vec![(digest(id), None)],
-        public_part: String::new(),
+        digests: Digests::one(digest(id)),
+        public_part: Label::default(),
         created_at: Timestamp::default(),
-        expires_at: None,
-        revoked_at: None,
         disabled: false,
-        models: None,
-        limits: Limits::default(),
-        allowed_ips: Vec::new(),
-    }
+        own: Own::default(),
+    })
 }
 
 fn settings() -> Settings {

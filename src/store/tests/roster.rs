@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, Source},
+    accounts::{AccountSpec, KeySpec, OwnTerms, Source},
     domain::{
         KeyDigest, LimitStatus, Limits, Mode, ModelName, Per, PlanId, Quota, RateLimits,
         Subscription, SubscriptionStatus, Unit, Window,
@@ -79,17 +79,20 @@ fn key(id: &str, secrets: &[&str]) -> KeySpec {
                 )
             })
             .collect(),
-        public_part: "Zx81Qp0a".to_owned(),
+        public_part: "Zx81Qp0a".into(),
         created_at: START,
-        expires_at: Some(START.plus(Duration::from_secs(7))),
-        revoked_at: Some(START.plus(Duration::from_secs(8))),
         disabled: true,
-        models: Some(BTreeSet::new()),
-        limits: limits(),
-        allowed_ips: vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "2001:db8::/32".parse().unwrap(),
-        ],
+        own: OwnTerms {
+            expires_at: Some(START.plus(Duration::from_secs(7))),
+            revoked_at: Some(START.plus(Duration::from_secs(8))),
+            models: Some(BTreeSet::new()),
+            limits: limits(),
+            allowed_ips: vec![
+                "10.0.0.0/8".parse().unwrap(),
+                "2001:db8::/32".parse().unwrap(),
+            ],
+        }
+        .into(),
     }
 }
 
@@ -111,8 +114,8 @@ async fn accounts_and_keys_survive_a_restart() {
     store.close().await;
 
     let (store, loaded) = bench.open();
-    assert_eq!(loaded.accounts, [account("acme"), plain]);
-    assert_eq!(loaded.keys, [rotated]);
+    assert_eq!(loaded.accounts, [account("acme").into(), plain.into()]);
+    assert_eq!(loaded.keys, [rotated.into()]);
     store.close().await;
 }
 
@@ -132,10 +135,13 @@ async fn what_is_put_again_replaces() {
     store.close().await;
 
     let (store, loaded) = bench.open();
-    assert_eq!(loaded.accounts, [changed]);
+    assert_eq!(loaded.accounts, [changed.into()]);
     assert_eq!(
         loaded.keys,
-        [key("cd", &["one"]), key("ci", &["two", "three"])]
+        [
+            key("cd", &["one"]).into(),
+            key("ci", &["two", "three"]).into()
+        ]
     );
     store.close().await;
 }

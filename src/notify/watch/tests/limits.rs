@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{House, limits, quota};
+use super::{House, account, first_key, limits, quota};
 use crate::domain::{Mode, NanoUsd, Per, Unit};
 
 fn daily(limit: u64) -> House {
@@ -76,8 +76,8 @@ async fn a_key_is_named_where_the_limit_is_its_own() {
     let mut house = House::new(limits([]), None);
     house.publish(|roster| {
         roster.plans[0].per_key = limits([quota(Unit::Requests, Per::Hour, 5)]);
-        roster.keys[0].limits = limits([quota(Unit::Requests, Per::Hour, 4)]);
-        roster.accounts[0].limits = limits([quota(Unit::Requests, Per::Month, 5)]);
+        first_key(roster).own.limits = limits([quota(Unit::Requests, Per::Hour, 4)]);
+        account(roster).limits = limits([quota(Unit::Requests, Per::Month, 5)]);
     });
     for _ in 0..4 {
         house.call("one", 0);
@@ -117,7 +117,8 @@ async fn what_refuses_nobody_or_everybody_is_no_news() {
     house.call("one", 100);
     house.publish(|roster| {
         for key in &mut roster.keys {
-            key.revoked_at = Some(key.created_at);
+            let key = std::sync::Arc::make_mut(key);
+            key.own.revoked_at = Some(key.created_at);
         }
     });
     assert!(house.look().await.is_empty(), "nobody can use it");
@@ -131,7 +132,7 @@ async fn people_are_written_to_where_their_account_says() {
     let told: Vec<_> = found.into_iter().filter_map(|found| found.notice).collect();
     let email = told[0].email.as_ref().unwrap();
     assert_eq!(email.as_str(), "billing@acme.example");
-    house.publish(|roster| roster.accounts[0].email = None);
+    house.publish(|roster| account(roster).email = None);
     let found = house.found().await;
     assert!(
         found
@@ -146,7 +147,7 @@ async fn a_budget_is_spoken_of_in_dollars() {
     let dollars = |amount: &str| u64::try_from(NanoUsd::parse(amount).unwrap().nanos()).unwrap();
     let mut house = House::new(limits([quota(Unit::Usd, Per::Period, dollars("50"))]), None);
     house.publish(|roster| {
-        roster.keys[0].limits = limits([quota(Unit::Usd, Per::Day, dollars("40"))]);
+        first_key(roster).own.limits = limits([quota(Unit::Usd, Per::Day, dollars("40"))]);
     });
     house.spend("one", 10, "39.999999999");
     let told = house.look().await;

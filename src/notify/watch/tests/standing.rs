@@ -1,4 +1,4 @@
-use super::{House, limits};
+use super::{House, account, limits};
 use crate::domain::{Subscription, SubscriptionStatus, Timestamp, Window};
 
 fn instant(text: &str) -> Timestamp {
@@ -176,16 +176,16 @@ async fn each_reason_has_its_word_and_what_lifts_it() {
         lines += &format!("{event} {} {}\n", data["reason"], data["actions"]);
     }
     let mut house = house(active()).await;
-    house.publish(|roster| roster.accounts[0].subscription = None);
+    house.publish(|roster| account(roster).subscription = None);
     let (_, data) = house.look().await.pop().unwrap();
     lines += &format!("{} {}\n", data["reason"], data["actions"]);
-    house.publish(|roster| roster.accounts[0].disabled = true);
+    house.publish(|roster| account(roster).disabled = true);
     assert!(house.look().await.is_empty(), "still suspended");
     house.state(active());
     assert!(house.look().await.is_empty(), "still disabled");
-    house.publish(|roster| roster.accounts[0].disabled = false);
+    house.publish(|roster| account(roster).disabled = false);
     assert_eq!(house.types().await, ["access.restored"]);
-    house.publish(|roster| roster.accounts[0].disabled = true);
+    house.publish(|roster| account(roster).disabled = true);
     let (_, data) = house.look().await.pop().unwrap();
     lines += &format!("{} {}\n", data["reason"], data["actions"]);
     insta::assert_snapshot!("reasons", lines);

@@ -1,5 +1,7 @@
 //! Everything that can happen to an account, at random.
 
+use std::sync::Arc;
+
 use proptest::{
     collection::vec,
     option,
@@ -58,7 +60,7 @@ impl Published {
             self.limits.each_ref().map(|limits| quotas(limits));
         let mut roster = roster(plan, per_key, own, narrow);
         roster.plans[0].credit_required = self.credit;
-        roster.accounts[0].subscription = self.period.map(|(since, length)| {
+        Arc::make_mut(&mut roster.accounts[0]).subscription = self.period.map(|(since, length)| {
             let millis = |seconds: u64| (seconds * 1000).cast_signed();
             let start = now.millis() - millis(since);
             let start_and_end = [start, start + millis(length)];
