@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::domain::{AccountId, KeyId, ModelName, RequestId, Timestamp, Usage};
 
 use super::{
+    chapters::CHAPTERS_AND_CALLS,
     columns::{Columns, RowError, instant},
     record::Outcome,
 };
@@ -166,14 +167,17 @@ pub(super) fn page(
     conditions.equal("model", model.as_ref().map(ModelName::as_str));
     conditions.equal("outcome", outcome.map(Outcome::as_str));
     conditions.between(*since, *until);
+    conditions.chapters_between(*since, *until);
     if let Some(Cursor { at, id }) = cursor {
         conditions.add("(at, id) < (?, ?)", [instant(*at), id.to_string()]);
+        conditions.add("since <= ?", [instant(*at)]);
     }
 
     let limit = (*limit).clamp(1, LONGEST_PAGE);
     // One more than asked for tells whether there is a next page.
     let sql = format!(
-        "SELECT * FROM calls {conditions} ORDER BY at DESC, id DESC LIMIT {}",
+        "SELECT calls.* FROM {CHAPTERS_AND_CALLS} {conditions}
+         ORDER BY since DESC, at DESC, id DESC LIMIT {}",
         limit + 1
     );
     let mut select = connection.prepare(&sql)?;
@@ -256,6 +260,17 @@ impl Conditions {
         }
     }
 
+    /// Only the chapters that have calls from `since` on, and before `until`.
+    pub(super) fn chapters_between(&mut self, since: Option<Timestamp>, until: Option<Timestamp>) {
+        if let Some(since) = since {
+            let first = "(SELECT max(since) FROM call_chapters WHERE since <= ?)";
+            self.add(&format!("since >= {first}"), [instant(since)]);
+        }
+        if let Some(until) = until {
+            self.add("since < ?", [instant(until)]);
+        }
+    }
+
     /// A column must be below `value`, if there is one.
     pub(super) fn below(&mut self, column: &'static str, value: Option<i64>) {
         if let Some(value) = value {
@@ -266,8 +281,13 @@ impl Conditions {
 
     /// One more clause; `values` fill its places.
     pub(super) fn add<const N: usize>(&mut self, clause: &str, values: [String; N]) {
+        self.add_all(clause, values.map(Value::Text));
+    }
+
+    /// The same with values of any kind.
+    pub(super) fn add_all(&mut self, clause: &str, values: impl IntoIterator<Item = Value>) {
         self.clauses.push(clause.to_owned());
-        self.values.extend(values.into_iter().map(Value::Text));
+        self.values.extend(values);
     }
 }
 

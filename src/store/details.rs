@@ -7,7 +7,7 @@ use crate::{
     prices::{Factor, Pico},
 };
 
-use super::record::{CounterChange, CounterName, Owner, Posting};
+use super::record::{CounterChange, Owner, Posting};
 
 /// What was agreed when a call was admitted, besides the version of its price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,104 +30,117 @@ pub struct Agreed {
 
 /// The details of a posting; `None` where there are none. Every word is of a closed list and every number a decimal, so
 /// that nothing needs an escape.
+///
+/// Every call has them: they are written piece by piece into one text, as a tree of them, or a format for each, would cost
+/// more than the rest of the row.
 pub(super) fn text(posting: &Posting) -> Option<String> {
-    let mut object = Object::default();
+    let agreed = &posting.call.agreed;
+    if posting.counters.is_empty() && agreed.is_none() {
+        return None;
+    }
+    let mut text = Text(String::with_capacity(256));
+    text.0.push('{');
     if !posting.counters.is_empty() {
-        let counted = counted(&posting.counters);
-        object.member("counted", format_args!("{counted}"));
+        text.name("counted");
+        counted(&mut text, &posting.counters);
     }
-    if let Some(agreed) = &posting.call.agreed {
-        object.member("terms", format_args!("{}", agreed.to_object()));
+    if let Some(agreed) = agreed {
+        text.name("terms");
+        terms(&mut text, *agreed);
     }
-    (!object.0.is_empty()).then(|| object.to_string())
+    text.0.push('}');
+    Some(text.0)
 }
 
-impl Agreed {
-    fn to_object(self) -> Object {
-        let Self {
-            output_limit,
-            written,
-            answers,
-            factor,
-            per_request,
-            service_tier,
-            features,
-        } = self;
-        let mut terms = Object::default();
-        if answers > 1 {
-            terms.member("answers", format_args!("{answers}"));
-        }
-        if !features.is_empty() {
-            let words = features.iter().map(|feature| feature.as_str());
-            terms.member("features", format_args!("{}", list(words)));
-        }
-        if output_limit > 0 {
-            terms.member("output_limit", format_args!("{output_limit}"));
-        }
-        if factor != Factor::ONE {
-            terms.member("price_factor", format_args!("\"{factor}\""));
-        }
-        if per_request != Pico::ZERO {
-            terms.member("price_per_request", format_args!("\"{per_request}\""));
-        }
-        if let Some(tier) = service_tier {
-            terms.member("service_tier", format_args!("\"{}\"", tier.as_str()));
-        }
-        if written {
-            terms.member("written", format_args!("true"));
-        }
-        terms
+fn terms(text: &mut Text, agreed: Agreed) {
+    let Agreed {
+        output_limit,
+        written,
+        answers,
+        factor,
+        per_request,
+        service_tier,
+        features,
+    } = agreed;
+    text.0.push('{');
+    if answers > 1 {
+        text.name("answers");
+        text.value(format_args!("{answers}"));
     }
+    if !features.is_empty() {
+        text.name("features");
+        text.list(features.iter().map(|feature| [feature.as_str(), "", ""]));
+    }
+    if output_limit > 0 {
+        text.name("output_limit");
+        text.value(format_args!("{output_limit}"));
+    }
+    if factor != Factor::ONE {
+        text.name("price_factor");
+        text.value(format_args!("\"{factor}\""));
+    }
+    if per_request != Pico::ZERO {
+        text.name("price_per_request");
+        text.value(format_args!("\"{per_request}\""));
+    }
+    if let Some(tier) = service_tier {
+        text.name("service_tier");
+        text.value(format_args!("\"{}\"", tier.as_str()));
+    }
+    if written {
+        text.name("written");
+        text.0.push_str("true");
+    }
+    text.0.push('}');
 }
 
 /// The counters that moved, by whose they are.
-fn counted(counters: &[CounterChange]) -> Object {
-    let mut counted = Object::default();
+fn counted(text: &mut Text, counters: &[CounterChange]) {
+    text.0.push('{');
     for (whose, key) in [("account", false), ("key", true)] {
         let mine = |change: &&CounterChange| matches!(change.name.owner, Owner::Key(_)) == key;
         let mut names = counters.iter().filter(mine).peekable();
         if names.peek().is_some() {
-            let names = names.map(|CounterChange { name, .. }| Moved(name));
-            counted.member(whose, format_args!("{}", list(names)));
+            text.name(whose);
+            let word = |CounterChange { name, .. }: &CounterChange| {
+                [name.unit.as_str(), "/", name.per.as_str()]
+            };
+            text.list(names.map(word));
         }
     }
-    counted
+    text.0.push('}');
 }
 
-/// A counter as one word.
-struct Moved<'a>(&'a CounterName);
+/// JSON that is being written.
+struct Text(String);
 
-impl fmt::Display for Moved<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.0.unit.as_str(), self.0.per.as_str())
+impl Text {
+    /// The name of an object's next member.
+    fn name(&mut self, name: &str) {
+        if !self.0.ends_with('{') {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
-}
 
-/// The members of an object, written one after the other: every call has one, and a tree of them would cost more than
-/// the rest of its row.
-#[derive(Debug, Default)]
-struct Object(String);
-
-impl Object {
-    fn member(&mut self, name: &str, value: fmt::Arguments<'_>) {
-        let comma = if self.0.is_empty() { "" } else { "," };
+    fn value(&mut self, value: fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
-        let _ = write!(self.0, "{comma}\"{name}\":{value}");
+        let _ = self.0.write_fmt(value);
     }
-}
 
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{}}}", self.0)
+    /// An array of words, each in pieces.
+    fn list(&mut self, words: impl Iterator<Item = [&'static str; 3]>) {
+        self.0.push('[');
+        for pieces in words {
+            if !self.0.ends_with('[') {
+                self.0.push(',');
+            }
+            self.0.push('"');
+            pieces.iter().for_each(|piece| self.0.push_str(piece));
+            self.0.push('"');
+        }
+        self.0.push(']');
     }
-}
-
-/// Words as an array.
-fn list<T: fmt::Display>(words: impl Iterator<Item = T>) -> String {
-    let mut array = String::from("[");
-    for word in words {
-        let comma = if array.len() > 1 { "," } else { "" };
-        let _ = write!(array, "{comma}\"{word}\"");
-    }
-    array + "]"
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Statement, params_from_iter};
 
 use super::{
     calls::{self, CallRow, Conditions},
+    chapters::CHAPTERS_AND_CALLS,
     columns::{Columns, RowError},
     credit::{EntryRow, entry},
     reader::{ReadError, Reader},
@@ -119,15 +120,15 @@ fn export(
     let mut conditions = Conditions::default();
     conditions.equal("account", filter.account.as_ref().map(AccountId::as_str));
     conditions.between(filter.since, filter.until);
-    let select = |table: &str, then: &str| {
-        connection.prepare(&format!(
-            "SELECT * FROM {table} {conditions} ORDER BY at, {then}"
-        ))
-    };
-    let mut calls = select("calls", "id")?;
-    let mut calls = rows(&mut calls, &conditions)?;
-    let mut entries = select("credit_entries", "number")?;
+    let mut entries = connection.prepare(&format!(
+        "SELECT * FROM credit_entries {conditions} ORDER BY at, number"
+    ))?;
     let mut entries = rows(&mut entries, &conditions)?;
+    conditions.chapters_between(filter.since, filter.until);
+    let mut calls = connection.prepare(&format!(
+        "SELECT calls.* FROM {CHAPTERS_AND_CALLS} {conditions} ORDER BY since, at, id"
+    ))?;
+    let mut calls = rows(&mut calls, &conditions)?;
 
     let mut count = 0;
     let mut next_call = call(&mut calls)?;

@@ -20,7 +20,8 @@ use super::{
     call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
-    counters, credit,
+    counters::{self, Counters},
+    credit,
     health::{Fault, Health, Monitor},
     inflight::Inflight,
     ledger::Ledger,
@@ -146,6 +147,7 @@ impl Store {
         let (commands, told) = mpsc::channel(COMMANDS);
         let writer = Writer {
             connection,
+            counters: Counters::default(),
             lock,
             seat,
             inflight,

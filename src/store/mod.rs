@@ -6,6 +6,7 @@
 
 mod call;
 mod calls;
+mod chapters;
 mod columns;
 mod counters;
 mod credit;

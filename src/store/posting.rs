@@ -7,13 +7,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::{
     accounts::Draw,
-    domain::{AccountId, CURRENCY, NanoUsd, Timestamp},
+    domain::{AccountId, CURRENCY, NanoUsd},
 };
 
 use super::{
+    chapters::Chapters,
     columns::{instant, number, tokens},
+    counters::Counters,
     credit, details,
-    record::{CallRecord, CounterName, Owner, Posting},
+    record::{CallRecord, Posting},
 };
 
 /// Writes a group. It is in the file, synced, when this returns `Ok`; after an error none or all of it is, and the
@@ -23,21 +25,40 @@ use super::{
 /// there is no way to and fro to save, and only the single row says whether it was new.
 pub(super) fn write<'a>(
     connection: &mut Connection,
+    counters: &mut Counters,
+    group: impl IntoIterator<Item = &'a Posting>,
+) -> rusqlite::Result<()> {
+    let written = write_group(connection, counters, group);
+    if written.is_err() {
+        // Rows that were taken back are nobody's.
+        counters.forget();
+    }
+    written
+}
+
+fn write_group<'a>(
+    connection: &mut Connection,
+    counters: &mut Counters,
     group: impl IntoIterator<Item = &'a Posting>,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // What many calls of the group move is written once.
-    let mut sums: HashMap<(&CounterName, Timestamp), u64> = HashMap::new();
     let mut lots = credit::Sums::default();
     let mut charged: HashMap<&AccountId, i64> = HashMap::new();
     {
         let mut insert = transaction.prepare_cached(INSERT_CALL)?;
+        let mut chapters = Chapters::new(&transaction);
         for posting in group {
             let Posting {
                 call,
-                counters,
+                counters: changes,
                 credit,
             } = posting;
+            let at = instant(call.at);
+            let place = Place {
+                at: &at,
+                chapter: chapters.at(call.at, &at)?,
+            };
             let due = cost(call).unwrap_or_default();
             let mut draws = credit.clone().unwrap_or_default();
             let open = credit::uncovered(due, &draws);
@@ -48,33 +69,21 @@ pub(super) fn write<'a>(
                 let rest = credit::cover(&transaction, call.account.as_str(), open)?;
                 lots.add(&rest);
                 draws.extend(rest);
-                insert_call(&mut insert, posting, &draws)?;
-            } else if insert_call(&mut insert, posting, &draws)? == 0 {
+                insert_call(&mut insert, posting, place, &draws)?;
+            } else if insert_call(&mut insert, posting, place, &draws)? == 0 {
                 continue;
             } else {
                 lots.add(&draws);
             }
+            chapters.add(call.at, &at)?;
             if credit.is_some() {
                 let sum = charged.entry(&call.account).or_default();
                 *sum = sum.saturating_add(due.nanos());
             }
-            for change in counters {
-                let sum = sums.entry((&change.name, change.window_start)).or_default();
-                *sum = sum.saturating_add(change.add);
-            }
+            changes.iter().for_each(|change| counters.add(change));
         }
-        let mut add = transaction.prepare_cached(ADD_TO_COUNTER)?;
-        for ((name, window_start), sum) in sums {
-            let (owner_kind, owner) = owner_columns(&name.owner);
-            add.execute(params![
-                owner_kind,
-                owner,
-                name.unit.as_str(),
-                name.per.as_str(),
-                instant(window_start),
-                number(sum),
-            ])?;
-        }
+        chapters.finish()?;
+        counters.write(&transaction)?;
         lots.take(&transaction)?;
         let mut take = transaction.prepare_cached(TAKE_FROM_BALANCE)?;
         for (account, sum) in charged {
@@ -89,12 +98,11 @@ fn cost(call: &CallRecord) -> Option<NanoUsd> {
     call.cost.map(|cost| cost.max(NanoUsd::ZERO))
 }
 
-/// How the owner of a counter stands in its two columns.
-pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
-    match owner {
-        Owner::Account(id) => ("account", id.as_str()),
-        Owner::Key(id) => ("key", id.as_str()),
-    }
+/// Where a call's row stands: its instant as text, and the chapter of that.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    at: &'a str,
+    chapter: i64,
 }
 
 fn exists(transaction: &Transaction<'_>, call: &CallRecord) -> rusqlite::Result<bool> {
@@ -103,20 +111,15 @@ fn exists(transaction: &Transaction<'_>, call: &CallRecord) -> rusqlite::Result<
         .exists([call.id.to_string()])
 }
 
-const INSERT_CALL: &str = "INSERT INTO calls (id, request_id, at, account, key, plan, route, provider,
+const INSERT_CALL: &str = "INSERT INTO calls (id, chapter, at, account, key, plan, route, provider,
         model, upstream_model, endpoint, stream, outcome, status, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd,
         cost_nano_usd, price_version, currency, credit_charged, credit_draws, end_user, idempotency_key, attempt,
         queue_ms, first_byte_ms, total_ms, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens, images,
         seconds, pages, details)
-    VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-        ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+        ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING";
-
-// A sum that overflowed would turn into a floating-point number; it stops at the column's end instead.
-const ADD_TO_COUNTER: &str = "INSERT INTO counters (owner_kind, owner, unit, per, window_start, used)
-    VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET used = min(used, 9223372036854775807 - excluded.used) + excluded.used";
 
 const TAKE_FROM_BALANCE: &str = "INSERT INTO credit_balances (account, balance_nano_usd) VALUES (?1, -?2)
     ON CONFLICT DO UPDATE SET balance_nano_usd = max(balance_nano_usd, ?2 - 9223372036854775807) - ?2";
@@ -125,11 +128,12 @@ const TAKE_FROM_BALANCE: &str = "INSERT INTO credit_balances (account, balance_n
 fn insert_call(
     insert: &mut rusqlite::CachedStatement<'_>,
     posting: &Posting,
+    place: Place<'_>,
     draws: &[Draw],
 ) -> rusqlite::Result<usize> {
     let CallRecord {
         id,
-        at,
+        at: _,
         account,
         key,
         plan,
@@ -161,7 +165,8 @@ fn insert_call(
     let id = std::str::from_utf8(&id).expect("hexadecimal digits and hyphens are ASCII");
     insert.execute(params![
         id,
-        instant(*at),
+        place.chapter,
+        place.at,
         account.as_str(),
         key.as_str(),
         plan.as_str(),

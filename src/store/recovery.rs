@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{
+    counters::Counters,
     inflight::{self, Found, Inflight, Recovered, beside},
     open::{self, OpenError},
     posting,
@@ -42,8 +43,10 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
     let indeterminate = open.count();
     let settled = calls.len() - indeterminate;
     let postings: Vec<Posting> = calls.into_iter().map(Recovered::into_posting).collect();
+    let mut counters = Counters::default();
     for group in postings.chunks(LARGEST_GROUP) {
-        posting::write(connection, group).map_err(|error| open::of_sqlite(store, &error))?;
+        posting::write(connection, &mut counters, group)
+            .map_err(|error| open::of_sqlite(store, &error))?;
     }
     tracing::warn!(
         settled,

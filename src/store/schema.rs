@@ -6,12 +6,13 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i32 = 0x4641_5245;
 
 /// What leads from each version to the next; the first makes version 1 of nothing.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_money.sql"),
     include_str!("../../migrations/sqlite/0003_payments.sql"),
     include_str!("../../migrations/sqlite/0004_notifications.sql"),
     include_str!("../../migrations/sqlite/0005_explain.sql"),
+    include_str!("../../migrations/sqlite/0006_places.sql"),
 ];
 
 /// The version that this program reads and writes.
@@ -40,6 +41,13 @@ impl Stamp {
 /// Brings a database of ours, or an empty one, to our version; each step whole or not at all.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let from = Stamp::of(connection)?.version;
+    if (1..VERSION).contains(&from) {
+        tracing::info!(
+            from,
+            to = VERSION,
+            "the store gets a new shape, which takes a while where it has many calls"
+        );
+    }
     for version in from.saturating_add(1)..=VERSION {
         let Some(sql) = MIGRATIONS.get(version as usize - 1) else {
             break;

@@ -1,12 +1,15 @@
 //! The store as its users see it. What they are given to put into it stands here.
 
 mod chance;
+mod chapters;
+mod cost;
 mod credit;
 mod export;
 mod faults;
 mod flips;
 mod keeping;
 mod ledger;
+mod migrating;
 mod notifications;
 mod opening;
 mod power;

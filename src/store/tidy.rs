@@ -64,10 +64,7 @@ impl Tidy {
             let midnight = before(keep).div_euclid(DAY).saturating_mul(DAY);
             deleted = calls(connection, Timestamp::from_millis(midnight), now)?;
         }
-        let windows = connection
-            .prepare_cached(DELETE_WINDOWS)?
-            .execute((instant(Timestamp::from_millis(before(KEEP_WINDOWS))), BATCH))?;
-        deleted = deleted.max(windows);
+        deleted = deleted.max(windows(connection, before(KEEP_WINDOWS))?);
         let old = instant(Timestamp::from_millis(before(KEEP_NOTIFICATIONS)));
         deleted = deleted.max(notifications::delete_old(connection, &old, BATCH)?);
         if deleted >= BATCH as usize {
@@ -75,6 +72,22 @@ impl Tidy {
         }
         Ok(deleted)
     }
+}
+
+/// Deletes a batch of the windows of counters that began before then.
+fn windows(connection: &mut Connection, end: i64) -> rusqlite::Result<usize> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut deleted = 0;
+    {
+        let mut windows = transaction.prepare_cached(DELETE_WINDOWS)?;
+        let mut sum = transaction.prepare_cached("DELETE FROM counter_sums WHERE number = ?")?;
+        let mut numbers = windows.query((instant(Timestamp::from_millis(end)), BATCH))?;
+        while let Some(row) = numbers.next()? {
+            deleted += sum.execute([row.get::<_, i64>(0)?])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(deleted)
 }
 
 /// Deletes a batch of the calls that were admitted before `end`, account by account.
@@ -99,6 +112,7 @@ fn calls(connection: &mut Connection, end: Timestamp, now: Timestamp) -> Result<
         carry(&transaction, batch, now)?;
         deleted += transaction.prepare_cached(DELETE_CALLS)?.execute(batch)?;
     }
+    transaction.execute(DELETE_CHAPTERS, [&before])?;
     transaction.commit()?;
     Ok(deleted)
 }
@@ -139,25 +153,35 @@ fn carry(transaction: &Transaction<'_>, batch: Batch<'_>, now: Timestamp) -> Res
     Ok(())
 }
 
-const ACCOUNT_OF_OLDEST: &str = "SELECT account FROM calls WHERE at < ? ORDER BY at LIMIT 1";
+// Of the oldest chapter, it need not be the oldest call.
+const ACCOUNT_OF_OLDEST: &str =
+    "SELECT account FROM call_chapters CROSS JOIN calls ON chapter = call_chapters.number
+    WHERE since < ?1 AND at < ?1 ORDER BY since LIMIT 1";
 
 const OLD_COSTS: &str = "SELECT id, cost_nano_usd, credit_draws FROM (
-        SELECT * FROM calls WHERE account = ? AND at < ? ORDER BY at, id LIMIT ?)
+        SELECT calls.* FROM call_chapters CROSS JOIN calls ON chapter = call_chapters.number
+        WHERE account = ?1 AND since < ?2 AND at < ?2 ORDER BY since, calls.number LIMIT ?3)
     WHERE credit_charged = 1";
 
-const DELETE_CALLS: &str = "DELETE FROM calls WHERE id IN (
-        SELECT id FROM calls WHERE account = ? AND at < ? ORDER BY at, id LIMIT ?)";
+const DELETE_CALLS: &str = "DELETE FROM calls WHERE number IN (
+        SELECT calls.number FROM call_chapters CROSS JOIN calls ON chapter = call_chapters.number
+        WHERE account = ?1 AND since < ?2 AND at < ?2 ORDER BY since, calls.number LIMIT ?3)";
+
+// The first one stays, and has the time of those that went.
+const DELETE_CHAPTERS: &str = "DELETE FROM call_chapters WHERE since > '' AND since < ?
+    AND NOT EXISTS (SELECT 1 FROM calls WHERE chapter = call_chapters.number)";
 
 // It never goes back: a retention that is made longer brings nothing back.
 const NOTE_KEPT_SINCE: &str = "INSERT INTO kept_since (what, at) VALUES ('calls', ?)
     ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
 
 // The newest window of a counter stays, however old: a billing period may be longer than any age.
-const DELETE_WINDOWS: &str = "DELETE FROM counters
+const DELETE_WINDOWS: &str = "DELETE FROM counter_windows
     WHERE (owner_kind, owner, unit, per, window_start) IN (
-        SELECT owner_kind, owner, unit, per, window_start FROM counters AS old
+        SELECT owner_kind, owner, unit, per, window_start FROM counter_windows AS old
         WHERE window_start < ? AND EXISTS (
-            SELECT 1 FROM counters AS newer
+            SELECT 1 FROM counter_windows AS newer
             WHERE newer.owner_kind = old.owner_kind AND newer.owner = old.owner AND newer.unit = old.unit
                 AND newer.per = old.per AND newer.window_start > old.window_start)
-        LIMIT ?)";
+        LIMIT ?)
+    RETURNING sum";

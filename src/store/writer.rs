@@ -13,6 +13,7 @@ use crate::domain::Clock;
 
 use super::{
     columns::RowError,
+    counters::Counters,
     health::{Fault, Monitor},
     inflight::Inflight,
     ledger::Queued,
@@ -27,7 +28,8 @@ pub(super) const LARGEST_GROUP: usize = 512;
 /// How long the first posting of a group waits for others.
 pub(super) const GATHER: Duration = Duration::from_millis(10);
 
-/// After so many written rows and groups the log is brought into the database; about four megabytes of log.
+/// After so many written rows and groups the log is brought into the database; with one key that is four megabytes of
+/// log, and twenty where thousands of keys take turns.
 const CHECKPOINT_AFTER: usize = 4096;
 
 /// How long after a failed write it is tried again: first so, then twice as long each time, never longer than
@@ -54,6 +56,8 @@ pub(super) enum Command {
 
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    /// Where those are that moved of late.
+    pub(super) counters: Counters,
     /// Held for as long as this daemon may write.
     pub(super) lock: Option<File>,
     /// Which file it is.
@@ -192,7 +196,7 @@ impl Writer {
         let postings = self.progress.group.iter().map(|queued| &queued.posting);
         let written = match self.moved() {
             Some(moved) => Err(moved),
-            None => posting::write(&mut self.connection, postings)
+            None => posting::write(&mut self.connection, &mut self.counters, postings)
                 .map_err(|error| Fault::of(&error, &self.name)),
         };
         match written {

@@ -105,13 +105,13 @@ def add_calls(path, rows, keys):
             n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows),
             t (i, ms) AS (SELECT i, (strftime('%s', 'now', '-340 days') + 0) * 1000
                 + CAST(i * (300.0 * 86400000 / :rows) AS INTEGER) FROM n)
-        INSERT INTO calls (id, request_id, at, account, key, plan, route, provider, model, upstream_model, endpoint,
+        INSERT INTO calls (id, chapter, at, account, key, plan, route, provider, model, upstream_model, endpoint,
             stream, outcome, status, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
             reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd, cost_nano_usd, currency, attempt,
             queue_ms, first_byte_ms, total_ms, credit_charged)
         SELECT
             lower(printf('%08x-%04x-7%03x-8%03x-%012x', ms >> 16, ms & 65535, i & 4095, (i >> 12) & 4095, i)),
-            lower(printf('%08x-%04x-7%03x-9%03x-%012x', ms >> 16, ms & 65535, i & 4095, (i >> 12) & 4095, i)),
+            2 + i / 2048,
             strftime('%Y-%m-%dT%H:%M:%S', ms / 1000, 'unixepoch') || printf('.%03dZ', ms % 1000),
             'account-' || ((i * 7919) % :accounts), 'key-' || ((i * 7919) % :keys), 'plan-0', '/', 'upstream',
             'gpt-4o-mini', 'gpt-4o-mini', 'chat.completions', 0, 'completed', 200, 96, 0, 0, 88, 0, 0, 0, 352,
@@ -120,6 +120,7 @@ def add_calls(path, rows, keys):
         """,
         {"rows": rows, "accounts": accounts, "keys": keys},
     )
+    store.execute("INSERT INTO call_chapters SELECT chapter, min(at), max(at), count(*) FROM calls GROUP BY chapter")
     for _, sql in indexes:
         store.execute(sql)
     store.execute("COMMIT")

@@ -349,12 +349,12 @@ async fn a_counter_never_has_more_than_its_calls() {
     assert!(verified(&store).await.is_right());
     let mut page = String::new();
     for sql in [
-        "UPDATE counters SET used = used + 1",
-        "UPDATE counters SET used = -1 WHERE unit = 'requests'",
-        "UPDATE counters SET used = 31, window_start = '2026-11-19T00:00:00.000Z' WHERE per = 'day'",
+        "UPDATE counter_sums SET used = used + 1",
+        "UPDATE counter_sums SET used = -1 WHERE number = (SELECT sum FROM counter_windows WHERE unit = 'requests')",
+        "UPDATE counter_windows SET window_start = '2026-11-19T00:00:00.000Z' WHERE per = 'day'",
         // A window of which calls may have been deleted cannot be compared.
-        "UPDATE counters SET used = 99; INSERT INTO kept_since VALUES ('calls', '2026-11-20T08:00:00.001Z')",
-        "UPDATE counters SET used = 1; INSERT INTO counters VALUES ('key', 'x', 'minutes', 'day', '2026', 5)",
+        "UPDATE counter_sums SET used = 99; INSERT INTO kept_since VALUES ('calls', '2026-11-20T08:00:00.001Z')",
+        "UPDATE counter_sums SET used = 1; INSERT INTO counter_windows VALUES ('key', 'x', 'minutes', 'day', '2026', 99); INSERT INTO counter_sums VALUES (99, 5)",
     ] {
         let Verified {
             difference_nano_usd,

@@ -25,7 +25,9 @@ fn multiply(folder: &std::path::Path, rows: u64) {
     let values: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "id" | "request_id" => "printf('%08x-0000-7000-8000-%012x', n, n)".to_owned(),
+            "number" => "NULL".to_owned(),
+            "chapter" => "2 + n % 2600000 / 2048".to_owned(),
+            "id" => "printf('%08x-0000-7000-8000-%012x', n, n)".to_owned(),
             // Before any window that is compared with its calls, and not so old that they are deleted.
             "at" => "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days', '-' || (n % 2600000) || ' seconds')".to_owned(),
             _ => column.clone(),
@@ -33,7 +35,11 @@ fn multiply(folder: &std::path::Path, rows: u64) {
         .collect();
     let sql = format!(
         "INSERT INTO calls ({}) WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
-         SELECT {} FROM numbers, (SELECT * FROM calls LIMIT 1)",
+         SELECT {} FROM numbers, (SELECT * FROM calls LIMIT 1);
+         -- The one call that was there is later than all of them.
+         UPDATE call_chapters SET since = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 days');
+         INSERT INTO call_chapters SELECT chapter, min(at), max(at), count(*) FROM calls WHERE chapter > 1 GROUP BY chapter;
+         INSERT INTO call_chapters (since, last_at, size) VALUES ('', '', 0);",
         columns.join(", "),
         values.join(", ")
     );

@@ -10,12 +10,13 @@ use super::{CHAT, Daemon, Path, TOKEN, provider, replay, yaml};
 use crate::harness::{Call, write};
 
 /// What leads from each version to the next.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_money.sql"),
     include_str!("../../../migrations/sqlite/0003_payments.sql"),
     include_str!("../../../migrations/sqlite/0004_notifications.sql"),
     include_str!("../../../migrations/sqlite/0005_explain.sql"),
+    include_str!("../../../migrations/sqlite/0006_places.sql"),
 ];
 
 /// A key that was made by an earlier version.
