@@ -31,6 +31,7 @@ runs=(
   'strangers | 5 | FAREGATE_STRANGERS=5000 | cargo test --locked --test it strangers'
   'flips | 10 | FAREGATE_FLIPS=10000 | cargo test --locked --lib flips'
   'cuts | 30 | FAREGATE_POWER_CUTS=100000 | cargo test --locked --lib power'
+  'calls | 3 | FAREGATE_CALLS=100000 | cargo test --locked --release --lib store::tests::cost -- --nocapture'
   'soak | 62 | FAREGATE_SOAK=60 | cargo test --locked --test it operations::soak'
   'differential | 10 | | cargo run --manifest-path fuzz/Cargo.toml --release --locked --example differential -- 1000000 7'
   'fuzz | 110 | | fuzz/run.sh'

@@ -23,7 +23,7 @@ use super::{
 const MAX_IDLE: usize = 256;
 /// How long a connection may lie idle. Providers and the balancers before them close after 60 s and more.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often the age of connections in use is looked at.
+/// How often it is looked at which connections are too old, or were closed by the provider.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 
 /// The connections.
@@ -194,11 +194,14 @@ impl Kept {
             .retain(|shared| shared.is_open() && shared.idle_for(now) < IDLE);
     }
 
-    /// When the next connection is too old.
-    fn next_expiry(&self) -> Option<Instant> {
-        let shared = self.shared.iter().map(|shared| shared.idle_since());
-        let idle = self.idle.front().map(|idle| idle.since);
-        shared.chain(idle).min().map(|since| since + IDLE)
+    /// When to look again. Nobody reads a connection of HTTP/1 that lies idle, so it is looked at more often: the provider
+    /// may have closed it.
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        if !self.idle.is_empty() {
+            return Some(now + REAP_EVERY);
+        }
+        let since = self.shared.iter().map(|shared| shared.idle_since()).min()?;
+        Some((since + IDLE).max(now + REAP_EVERY))
     }
 }
 
@@ -208,15 +211,16 @@ impl Kept {
 )]
 fn spawn_reaper(pool: Weak<Pool>) {
     tokio::spawn(async move {
-        let mut next = Instant::now() + IDLE;
+        let mut next = Instant::now() + REAP_EVERY;
         loop {
             sleep_until(next).await;
             let Some(pool) = pool.upgrade() else { return };
             let now = Instant::now();
             let mut kept = pool.lock();
             kept.expire(now);
-            match kept.next_expiry() {
-                Some(expiry) => next = expiry.max(now + REAP_EVERY),
+            kept.idle.retain(|idle| idle.connection.is_quiet());
+            match kept.next_look(now) {
+                Some(look) => next = look,
                 None => {
                     kept.reaping = false;
                     return;

@@ -3,7 +3,10 @@
 use futures_util::stream;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, StreamBody};
-use tokio::join;
+use tokio::{
+    join,
+    time::{Duration, Instant, pause},
+};
 
 use super::server::{Server, get, post, read, send, settings, text};
 use crate::upstream::{BodyError, Encoding, FailureKind, Outgoing, Processed, Upstream};
@@ -73,6 +76,28 @@ async fn a_connection_closed_while_idle_is_not_used() {
         );
         assert_eq!(answer, body);
     }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_when_its_provider_closes_it() {
+    let server = Server::bind().await;
+    let upstream = server.upstream();
+    let mut peer = join!(
+        async { assert_eq!(text(get(&upstream).await).await.unwrap(), "first") },
+        async {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.answer("first").await;
+            peer
+        }
+    )
+    .1;
+    // In the clock of our timers, which jumps to the next of them.
+    pause();
+    let idle = Instant::now();
+    peer.finish().await;
+    peer.closed().await;
+    assert!(idle.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]

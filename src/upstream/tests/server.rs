@@ -113,6 +113,11 @@ impl Peer {
         .await;
     }
 
+    /// Says no more.
+    pub(super) async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Ends when the other side closes or resets, and not before.
     pub(super) async fn closed(&mut self) {
         while self.read().await > 0 {}
