@@ -26,10 +26,10 @@ use crate::{
     refusal::Code,
     store::Outcome,
     telemetry::{AccessLog, AccessRecord, Metrics},
+    upstream::X_UPSTREAM_REQUEST_ID,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What observing needs.

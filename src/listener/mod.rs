@@ -39,5 +39,6 @@ pub use pressure::Pressure;
 pub use settings::{Closing, Http2, Settings, Timeouts};
 pub use shutdown::{Shutdown, ShutdownHandle};
 pub use signal::Until;
+pub(crate) use stream::Stream;
 pub use tasks::Tasks;
 pub use tuning::Tuning;

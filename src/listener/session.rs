@@ -177,7 +177,11 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
     )
     .await??;
     let version = negotiated(stream.get_ref().1.alpn_protocol());
-    Ok(Some((Stream::Tls(Box::new(stream)), version, Bytes::new())))
+    Ok(Some((
+        Stream::Tls(Box::new(stream.into())),
+        version,
+        Bytes::new(),
+    )))
 }
 
 /// Waits until a connection that has not asked for anything has had its time in a drain.

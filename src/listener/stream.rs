@@ -1,4 +1,4 @@
-//! A byte stream to a client, with or without TLS.
+//! A byte stream to a peer, with or without TLS.
 //!
 //! One type for both, so that the whole stack above is compiled once.
 
@@ -12,16 +12,26 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
+/// A connection's bytes, both ways.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
+    /// TCP alone.
     Plain(TcpStream),
-    /// Boxed because the state of a TLS connection is twenty times a socket.
+    /// TLS, of either side. Boxed because the state of a TLS connection is twenty times a socket.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
+    /// The socket below.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
     /// The socket below, for reading bytes that nobody will decrypt.
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         match self {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use http_body::Body;
 
 use super::{Charge, Desk, Ending, Observer, Reservation, body::Policy, drain};
-use crate::{refusal::Code, store::Outcome};
+use crate::{providers::end_of_event, refusal::Code, store::Outcome};
 
 /// An answer that has not ended.
 #[derive(Debug)]
@@ -110,15 +110,4 @@ where
             self.settle(Outcome::ClientClosed)
         }
     }
-}
-
-/// Where the first event ends, with the blank line behind it; all of the text where no event does.
-fn end_of_event(text: &[u8]) -> usize {
-    let mut lines = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
-    let end = lines.find_map(|next| match &text[next..] {
-        [b'\n', ..] => Some(next + 1),
-        [b'\r', b'\n', ..] => Some(next + 2),
-        _ => None,
-    });
-    end.unwrap_or(text.len())
 }

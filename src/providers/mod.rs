@@ -23,4 +23,5 @@ pub use edit::Edits;
 pub use endpoint::{Endpoint, model_in_path};
 pub use listing::{model, models};
 pub use meter::{AnswerMeter, Encoding, StreamMeter};
+pub use sse::end_of_event;
 pub use usage::Observed;

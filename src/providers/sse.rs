@@ -27,6 +27,21 @@ pub(super) struct Cut<'a> {
     pub(super) event: Option<Event<'a>>,
 }
 
+/// Where the first event of `text` ends, with its blank line; all of the text where none does.
+pub fn end_of_event(text: &[u8]) -> usize {
+    let mut start = 0;
+    while let Some(rest) = text.get(start..)
+        && let Some(length) = memchr2(b'\n', b'\r', rest)
+    {
+        let line = rest.get(length..).unwrap_or_default();
+        start += length + if line.starts_with(b"\r\n") { 2 } else { 1 };
+        if length == 0 {
+            return start;
+        }
+    }
+    text.len()
+}
+
 /// Finds events in a stream of frames.
 #[derive(Debug)]
 pub(super) struct Scanner {

@@ -19,12 +19,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    BaseUrl, Failure, FailureKind, Outgoing,
-    failure::cause,
-    h1::{Transport, Wire},
-    pool::Connection,
+    BaseUrl, Failure, FailureKind, Outgoing, failure::cause, h1::Wire, head, pool::Connection,
     shared::Shared,
 };
+use crate::listener::Stream;
 
 /// HTTP/2 first, as almost every provider speaks it (RFC 7301 has the list in order of preference).
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -34,7 +32,7 @@ const DEAD_PEER: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// HTTP/2 counts name and value and 32 bytes for each field against this (RFC 9113 §6.5.2).
-const H2_HEAD_LIST: u32 = 32 * 1024 + 100 * 32;
+const H2_HEAD_LIST: u32 = (head::MAX_BYTES + head::MAX_FIELDS * 32) as u32;
 /// One stream's window, and all of them together: a reader that has stopped must not stop its neighbours.
 const H2_STREAM_WINDOW: u32 = 64 * 1024;
 const H2_CONNECTION_WINDOW: u32 = H2_STREAM_WINDOW * Shared::MAX_STREAMS;
@@ -83,7 +81,7 @@ impl Origin {
     pub(super) async fn open(&self, deadline: Instant) -> Result<Connection, Failure> {
         let stream = self.dial(deadline).await?;
         let Some(Tls { connector, name }) = &self.tls else {
-            return Ok(h1(Transport::Plain(stream)));
+            return Ok(h1(Stream::Plain(stream)));
         };
         let Some(name) = name else {
             return Err(Failure::unsent(FailureKind::Tls).because("not a host name"));
@@ -94,7 +92,7 @@ impl Origin {
             .map_err(|error| Failure::unsent(FailureKind::Tls).because(error))?;
         match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => h2(stream).await,
-            _ => Ok(h1(Transport::Tls(Box::new(stream)))),
+            _ => Ok(h1(Stream::Tls(Box::new(stream.into())))),
         }
     }
 
@@ -150,8 +148,8 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// The box is one for each connection: it moves from hand to hand with every call.
-fn h1(transport: Transport) -> Connection {
-    Connection::H1(Box::new(Wire::new(transport)))
+fn h1(stream: Stream) -> Connection {
+    Connection::H1(Box::new(Wire::new(stream)))
 }
 
 async fn h2(stream: TlsStream<TcpStream>) -> Result<Connection, Failure> {

@@ -27,13 +27,10 @@ use self::{
 };
 use super::{BodyError, Outgoing};
 
-pub(super) use self::wire::{Transport, Wire};
+pub(super) use self::wire::Wire;
 
 /// Interim answers (RFC 9110 §15.2) before the real one.
 const MAX_INTERIM: usize = 10;
-
-/// A head of an answer that is larger is refused.
-const MAX_HEAD: usize = 32 * 1024;
 
 /// Why an exchange broke.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +72,7 @@ pub(super) async fn send(
 ) -> Result<(Parts, Answer, bool), Broken> {
     let mut upload = request.as_mut().map(|request| Upload::begin(wire, request));
     let begun = poll_fn(|cx| match &mut upload {
-        Some(upload) => upload.poll_begin(cx, wire),
+        Some(upload) => upload.poll_write(cx, wire),
         None => Poll::Ready(Ok(())),
     });
     if let Err(error) = begun.await {

@@ -7,9 +7,13 @@ use http::{
 
 use super::Credential;
 
+/// A head of an answer with more fields is refused,
+pub(super) const MAX_FIELDS: usize = 100;
+/// and one of more bytes.
+pub(super) const MAX_BYTES: usize = 32 * 1024;
+
 /// What the provider called the request; ours has the plain name.
-pub(super) const X_UPSTREAM_REQUEST_ID: HeaderName =
-    HeaderName::from_static("x-upstream-request-id");
+pub const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
 /// Which content codings a provider may answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

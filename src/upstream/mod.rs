@@ -24,7 +24,7 @@ mod tests;
 pub use body::UpstreamBody;
 pub use classify::{MAX_READ, Verdict, classify, wants_body};
 pub use failure::{Deadline, Failure, FailureKind, Processed};
-pub use head::Encoding;
+pub use head::{Encoding, X_UPSTREAM_REQUEST_ID};
 pub use outgoing::{BodyError, Outgoing};
 pub use send::Upstream;
 pub use settings::{BaseUrl, Credential, DisconnectPolicy, OutputLimitField, Settings, Timeouts};

@@ -24,9 +24,6 @@ use super::{
 };
 use crate::{domain::ProviderId, providers::ProviderKind};
 
-/// Fields of an answer. HTTP/1 has the limit in its parser, HTTP/2 only one in bytes.
-const MAX_FIELDS: usize = 100;
-
 /// One provider: how it is reached, and the connections to it. Shared behind an `Arc`; dropping it closes what is idle.
 pub struct Upstream {
     settings: Settings,
@@ -242,7 +239,7 @@ impl Upstream {
         progress: Option<Arc<Progress>>,
     ) -> Result<Response<UpstreamBody>, Failure> {
         // Nobody has asked for another protocol: `Upgrade` is never sent.
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.headers.len() > MAX_FIELDS {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.headers.len() > head::MAX_FIELDS {
             return Err(Failure::new(FailureKind::InvalidResponse));
         }
         // HTTP/1.0 between us and the provider is none between us and the client.

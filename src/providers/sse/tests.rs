@@ -145,3 +145,19 @@ proptest! {
         prop_assert_eq!(events(&frames), events(&[&text]));
     }
 }
+
+#[test]
+fn the_first_event_is_told_from_the_others() {
+    for (text, end) in [
+        ("data: a\n\ndata: b\n\n", 9),
+        ("data: a\r\n\r\ndata: b\r\n\r\n", 11),
+        ("data: a\r\rdata: b\r\r", 9),
+        ("event: x\ndata: a\n\n", 18),
+        ("\ndata: a\n\n", 1),
+        ("data: a\n", 8),
+        ("data", 4),
+        ("", 0),
+    ] {
+        assert_eq!(super::end_of_event(text.as_bytes()), end, "{text:?}");
+    }
+}

@@ -9,11 +9,10 @@ use http::{
     response::Parts,
 };
 
-/// Fields of one answer.
-const MAX_FIELDS: usize = 100;
-
 /// Fields that come to an answer on its way to the client, as a rule: what is left of its limits, and its id.
 const ADDED: usize = 10;
+
+use crate::upstream::head::MAX_FIELDS;
 
 /// What a head says.
 #[derive(Debug)]

@@ -31,8 +31,6 @@ pub(super) struct Upload {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not a byte has gone.
-    Unsent,
     Sending,
     /// The last bytes are on their way.
     Ending,
@@ -63,7 +61,7 @@ impl Upload {
             line: 0,
             data: Bytes::new(),
             tail: &[],
-            state: State::Unsent,
+            state: State::Sending,
         };
         // A body that is here as a whole leaves together with its head.
         upload.data = upload.body.take_whole().unwrap_or_default();
@@ -81,15 +79,6 @@ impl Upload {
         }
     }
 
-    /// Sends the first bytes.
-    pub(super) fn poll_begin(
-        &mut self,
-        cx: &mut Context<'_>,
-        wire: &mut Wire,
-    ) -> Poll<io::Result<()>> {
-        self.poll_write(cx, wire)
-    }
-
     /// Sends the rest, as far as it is there.
     pub(super) fn poll(
         &mut self,
@@ -97,13 +86,13 @@ impl Upload {
         wire: &mut Wire,
     ) -> Poll<Result<(), Broken>> {
         loop {
-            while self.has_bytes(wire) {
+            while self.state != State::Stopped && self.has_bytes(wire) {
                 ready!(self.poll_write(cx, wire))?;
             }
             match self.state {
                 State::Stopped => return Poll::Pending,
                 State::Ending => return wire.poll_flush(cx).map_err(Broken::Lost),
-                State::Unsent | State::Sending => {}
+                State::Sending => {}
             }
             let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
                 // What was written before must not wait for what comes next.
@@ -125,8 +114,6 @@ impl Upload {
     pub(super) fn stop(&mut self) {
         self.state = State::Stopped;
         self.data = Bytes::new();
-        self.tail = &[];
-        self.line = usize::MAX;
     }
 
     fn add(&mut self, data: Bytes, wire: &mut Wire) -> Result<(), Broken> {
@@ -167,13 +154,15 @@ impl Upload {
         self.line < wire.line.len() || !self.data.is_empty() || !self.tail.is_empty()
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<io::Result<()>> {
+    /// Sends what is at hand, or a part of it.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        wire: &mut Wire,
+    ) -> Poll<io::Result<()>> {
         let sent = ready!(wire.poll_write(cx, self.line, [&self.data, self.tail]))?;
         if sent == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        if self.state == State::Unsent {
-            self.state = State::Sending;
         }
         let of_line = sent.min(wire.line.len() - self.line);
         let of_data = (sent - of_line).min(self.data.len());

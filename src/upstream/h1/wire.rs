@@ -9,13 +9,10 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
-use tokio_rustls::client::TlsStream;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::{Broken, MAX_HEAD};
+use super::Broken;
+use crate::{listener::Stream, upstream::head::MAX_BYTES};
 
 /// Room to read into, at first. Many streams are open and silent, and most heads and events are smaller.
 const LEAST_ROOM: usize = 4 * 1024;
@@ -28,7 +25,7 @@ const GREETING: &[u8] = b"HTTP/1.";
 /// A connection of one call at a time. Dropped, it is closed: that is how a provider learns that nobody listens.
 #[derive(Debug)]
 pub(in crate::upstream) struct Wire {
-    transport: Transport,
+    stream: Stream,
     read: BytesMut,
     /// How much room the next read gets.
     room: usize,
@@ -38,20 +35,11 @@ pub(in crate::upstream) struct Wire {
     pub(super) line: Vec<u8>,
 }
 
-/// What a connection runs over.
-#[derive(Debug)]
-pub(in crate::upstream) enum Transport {
-    /// TCP alone.
-    Plain(TcpStream),
-    /// TLS.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Wire {
     /// A connection over which nothing has gone yet.
-    pub(in crate::upstream) fn new(transport: Transport) -> Self {
+    pub(in crate::upstream) fn new(stream: Stream) -> Self {
         Self {
-            transport,
+            stream,
             read: BytesMut::new(),
             room: LEAST_ROOM,
             searched: 0,
@@ -64,7 +52,7 @@ impl Wire {
     pub(in crate::upstream) fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         self.read.is_empty()
-            && SockRef::from(self.transport.socket())
+            && SockRef::from(self.stream.tcp())
                 .peek(&mut byte)
                 .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -92,14 +80,14 @@ impl Wire {
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // What was read before may be on its way to the client until there is more: then its room is free again, and no
         // other is needed.
-        if let Transport::Plain(stream) = &self.transport {
-            ready!(stream.poll_read_ready(cx))?;
+        if let Stream::Plain(tcp) = &self.stream {
+            ready!(tcp.poll_read_ready(cx))?;
         }
         if self.read.capacity() - self.read.len() < self.room / 4 {
             self.read.reserve(self.room);
         }
         let room = self.read.capacity() - self.read.len();
-        let count = ready!(pin!(self.transport.read_buf(&mut self.read)).poll(cx))?;
+        let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
         if count >= room {
             self.room = (self.room * 2).min(MOST_ROOM);
         }
@@ -110,7 +98,7 @@ impl Wire {
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
         loop {
             let end = end_of_head(&self.read, self.searched);
-            if end.unwrap_or(self.read.len()) > MAX_HEAD {
+            if end.unwrap_or(self.read.len()) > MAX_BYTES {
                 return Poll::Ready(Err(Broken::Malformed("the answer's head is too large")));
             }
             if let Some(end) = end {
@@ -137,11 +125,11 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let pieces = [self.line.get(from..).unwrap_or_default(), rest[0], rest[1]];
         let pieces = pieces.map(IoSlice::new);
-        Pin::new(&mut self.transport).poll_write_vectored(cx, &pieces)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, &pieces)
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 }
 
@@ -155,64 +143,4 @@ fn end_of_head(read: &[u8], searched: usize) -> Option<usize> {
         [b'\r', b'\n', ..] => Some(next + 2),
         _ => None,
     })
-}
-
-impl Transport {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
-        }
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
 }
