@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -23,6 +23,8 @@ pub(super) struct Io {
     frames: Option<Frames>,
     /// Whether it is looked for the client's end while hyper does not read.
     watch: Watch,
+    /// Whether the bytes until the next flush have let others go first.
+    queued: bool,
 }
 
 /// Whether a client that closes its side while it waits for its answer is noticed here.
@@ -50,6 +52,7 @@ impl Io {
             clocks,
             frames,
             watch,
+            queued: false,
         }
     }
 
@@ -78,6 +81,17 @@ impl Io {
             Poll::Ready(_) => self.watch = Watch::Data,
         }
         Ok(())
+    }
+
+    /// Puts this task behind all that are ready, once before each flush: so answers that are made in one turn of the
+    /// event loop leave one after the other, and what comes for an answer meanwhile leaves with it. Who reads many of
+    /// them is woken once, and waking is most of what a small write costs. HTTP/2 gathers its streams' frames itself.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.queued || self.frames.is_some() {
+            return Poll::Ready(());
+        }
+        self.queued = true;
+        pin!(tokio::task::yield_now()).poll(cx)
     }
 
     /// Keeps the clock of stalled writes. An error ends the connection by itself.
@@ -130,6 +144,7 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_turn(cx));
         let outcome = self.stream()?.poll_write(cx, buf);
         self.note_write(&outcome);
         outcome
@@ -140,6 +155,7 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_turn(cx));
         let outcome = self.stream()?.poll_write_vectored(cx, bufs);
         self.note_write(&outcome);
         outcome
@@ -151,6 +167,7 @@ impl AsyncWrite for Io {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.look(cx)?;
+        self.queued = false;
         let outcome = self.stream()?.poll_flush(cx);
         // hyper and h2 flush only what they have written whole, so a flush that is ready means that nothing waits.
         self.note_write(&outcome);
