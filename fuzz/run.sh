@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-600}
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(path credential json sse usage config key webhook inflight money)
+((${#targets[@]})) || targets=(path credential json answer sse usage config key webhook inflight money)
 # Nothing here is unsafe, so there is nothing for a sanitizer to find; without one a run tries about twice as much.
 fuzz=(cargo +nightly fuzz)
 mkdir -p work/logs

@@ -1,6 +1,6 @@
 //! The targets by name.
 
-use crate::{accounts, admission, config, gateway, prices, providers, store, webhooks};
+use crate::{accounts, admission, config, gateway, prices, providers, store, upstream, webhooks};
 
 /// Something that is fuzzed.
 #[derive(Debug, Clone, Copy)]
@@ -12,10 +12,11 @@ pub struct Target {
 }
 
 /// All of them, in the order in which `fuzz/run.sh` runs them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     target("path", gateway::fuzz::target),
     target("credential", admission::fuzz::credentials),
     target("json", providers::fuzz::ask),
+    target("answer", upstream::fuzz::answer),
     target("sse", providers::fuzz::stream),
     target("usage", providers::fuzz::usage),
     target("config", config::fuzz::configuration),

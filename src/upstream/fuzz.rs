@@ -1,6 +1,8 @@
-//! What must hold of the path that a provider is asked for.
+//! What must hold of the path that a provider is asked for, and of what it answers.
 
 use super::target::join;
+
+pub(crate) use super::h1::fuzz::answer;
 
 /// `target` below `base`, which is checked against both.
 pub(crate) fn joined(base: &str, target: &str) -> String {

@@ -8,6 +8,8 @@
 
 mod answer;
 mod chunks;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod request;
 mod wire;
 

@@ -134,7 +134,7 @@ impl Wire {
 }
 
 /// Where the empty line ends that ends a head. Everything before `searched` was looked at before, and had none.
-fn end_of_head(read: &[u8], searched: usize) -> Option<usize> {
+pub(super) fn end_of_head(read: &[u8], searched: usize) -> Option<usize> {
     // The end may have begun in the bytes before.
     let from = searched.saturating_sub(3);
     let mut lines = memchr::memchr_iter(b'\n', &read[from..]).map(|at| from + at + 1);
