@@ -239,7 +239,7 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 
 /// The lock is on a file of its own: closing any handle of the database itself would drop SQLite's locks on it. It
 /// stays behind when the process ends; whoever deleted it could let two daemons in.
-fn lock(file: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
     let path = beside(file, ".lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
@@ -253,6 +253,18 @@ fn lock(file: &Path) -> Result<File, OpenError> {
             lock: path,
         }),
         Err(TryLockError::Error(error)) => Err(unusable(&path, error)),
+    }
+}
+
+/// Lets go of the lock. Closing it would do, were there no child of this process that shares the handle until it has
+/// started its program.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "who has let go of the lock holds it no more"
+)]
+pub(super) fn release(lock: File) {
+    if let Err(error) = lock.unlock() {
+        tracing::warn!(%error, "the lock of the store ends with this process");
     }
 }
 

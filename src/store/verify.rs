@@ -2,6 +2,7 @@
 //!
 //! Shares no code with what posts, on purpose: a mistake there must not be made twice. Knows the tables and nothing else.
 
+mod chapters;
 mod windows;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use super::{
     columns::RowError,
     reader::{ReadError, Reader},
 };
+use chapters::{Chapters, Misplaced};
 use windows::Windows;
 
 /// After how many rows progress is told.
@@ -75,6 +77,7 @@ pub(super) fn verify(
 ) -> Result<Verified, RowError> {
     let mut replay = Replay {
         windows: Windows::read(connection)?,
+        chapters: Chapters::read(connection)?,
         ..Replay::default()
     };
     let mut rows = 0;
@@ -98,7 +101,8 @@ pub(super) fn verify(
 }
 
 const ENTRIES: &str = "SELECT number, account, amount_nano_usd, kind, related, draws FROM credit_entries ORDER BY number";
-const CALLS: &str = "SELECT id, account, key, at, cost_nano_usd, credit_charged, credit_draws,
+const CALLS: &str =
+    "SELECT id, chapter, account, key, at, cost_nano_usd, credit_charged, credit_draws,
     input_tokens, output_tokens FROM calls";
 const LOTS: &str = "SELECT entry, remaining_nano_usd FROM credit_lots";
 const BALANCES: &str = "SELECT account, balance_nano_usd FROM credit_balances";
@@ -124,6 +128,7 @@ struct Replay {
     accounts: HashMap<String, Account>,
     lots: HashMap<i64, Lot>,
     windows: Windows,
+    chapters: Chapters,
     difference: u128,
     problems: Vec<Problem>,
 }
@@ -192,6 +197,21 @@ impl Replay {
         let charged: bool = row.get("credit_charged")?;
         self.windows
             .call([account, key], at, tokens, cost.unwrap_or(0));
+        let chapter: i64 = row.get("chapter")?;
+        if let Some(misplaced) = self.chapters.misplaces(at, chapter) {
+            let id: String = row.get("id")?;
+            match misplaced {
+                Misplaced::Elsewhere(right) => {
+                    let what = format!("chapter of call {id}");
+                    let right = i128::from(right.unwrap_or_default());
+                    self.wrong(account, what, Some(chapter.into()), right);
+                }
+                Misplaced::Late => {
+                    let what = format!("calls in chapter {chapter} as late as call {id}");
+                    self.wrong(account, what, Some(0), 1);
+                }
+            }
+        }
         let draws = row.get_ref("credit_draws")?.as_str_or_null()?;
         if !charged && draws.is_none() && cost.is_none_or(|cost| cost >= 0) {
             return Ok(());

@@ -17,7 +17,7 @@ use super::{
     health::{Fault, Monitor},
     inflight::Inflight,
     ledger::Queued,
-    posting,
+    open, posting,
     seat::Seat,
     tidy::{self, Tidy},
 };
@@ -133,7 +133,9 @@ impl Writer {
             connection, lock, ..
         } = self;
         drop(connection);
-        drop(lock);
+        if let Some(lock) = lock {
+            open::release(lock);
+        }
         // Whoever waits may have left.
         let _ = closed.map(|closed| closed.send(()));
     }

@@ -158,3 +158,29 @@ async fn calls_are_listed_in_the_order_of_time_whatever_chapter_they_are_in() {
         .filter(|posting| posting.call.at < minute(14_500).unwrap());
     assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), before.count());
 }
+
+#[tokio::test]
+async fn a_call_in_a_chapter_of_another_time_is_found() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, (0..3).map(posting));
+    flushed(&store).await;
+    store.close().await;
+    let found = |spoil: &str, repair: &str| {
+        let connection = rusqlite::Connection::open(bench.file()).unwrap();
+        connection.execute_batch(spoil).unwrap();
+        let replayed = Reader::open(&bench.file()).unwrap().verify(|_| {}).unwrap();
+        connection.execute_batch(repair).unwrap();
+        let problems = replayed.problems.into_iter();
+        let figures = problems.map(|problem| (problem.stored, problem.derived));
+        figures.collect::<Vec<_>>()
+    };
+    assert_eq!(found("", ""), []);
+    let begin = "INSERT INTO call_chapters VALUES (9, '2000-01-01T00:00:00.000Z', 'z', 0)";
+    let end = "DELETE FROM call_chapters WHERE number = 9";
+    assert_eq!(found(begin, end), [(Some(1), 9); 3]);
+    let early = "UPDATE call_chapters SET last_at = ''";
+    let late = "UPDATE call_chapters SET last_at = (SELECT max(at) FROM calls)";
+    assert_eq!(found(early, late), [(Some(0), 1); 3]);
+    assert_eq!(found("", ""), []);
+}

@@ -3,7 +3,7 @@ use std::{fs, fs::OpenOptions};
 use rusqlite::Connection;
 
 use crate::store::{
-    CallFilter, Location, OpenError, Reader, Store,
+    CallFilter, Location, OpenError, Reader, Store, open,
     tests::{Bench, flushed, in_memory, post, posting},
 };
 
@@ -23,6 +23,18 @@ async fn a_second_daemon_is_refused_with_words() {
     insta::assert_snapshot!(bench.refusal());
     store.close().await;
     bench.open().0.close().await;
+}
+
+/// As a child has it, between its beginning and its program's.
+#[test]
+fn a_copy_of_the_lock_does_not_outlast_the_store() {
+    let bench = Bench::new();
+    let held = open::lock(&bench.file()).unwrap();
+    let copy = held.try_clone().unwrap();
+    assert!(open::lock(&bench.file()).is_err());
+    open::release(held);
+    open::release(open::lock(&bench.file()).unwrap());
+    drop(copy);
 }
 
 #[tokio::test]
