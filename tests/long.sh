@@ -34,7 +34,7 @@ runs=(
   'calls | 3 | FAREGATE_CALLS=100000 | cargo test --locked --release --lib store::tests::cost -- --nocapture'
   'soak | 62 | FAREGATE_SOAK=60 | cargo test --locked --test it operations::soak'
   'differential | 10 | | cargo run --manifest-path fuzz/Cargo.toml --release --locked --example differential -- 1000000 7'
-  'fuzz | 110 | | fuzz/run.sh'
+  'fuzz | 120 | | fuzz/run.sh'
   'reproducible | 30 | | tests/reproducible.sh'
 )
 
