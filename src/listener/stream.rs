@@ -32,6 +32,15 @@ impl Stream {
         }
     }
 
+    /// Whether nothing that was decrypted waits to be read, and the peer has not said that it is done. Of this the socket
+    /// below knows nothing.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tls(tls) => tls.get_ref().1.wants_read(),
+        }
+    }
+
     /// The socket below, for reading bytes that nobody will decrypt.
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         match self {

@@ -36,6 +36,12 @@ pub(super) enum Length {
 /// # Errors
 /// It is not HTTP as we accept it.
 pub(super) fn read(head: Bytes, to_head_request: bool) -> Result<Head, &'static str> {
+    // RFC 9112 §2.2 lets a reader take a line feed alone for the end of a line; two readers that differ in it differ in
+    // what the answer is.
+    let mut ends = memchr::memchr_iter(b'\n', &head);
+    if ends.any(|at| !head[..at].ends_with(b"\r")) {
+        return Err("a line of the answer's head ends without a carriage return");
+    }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut found = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()

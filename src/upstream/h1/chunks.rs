@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 /// Extensions of all chunks, and the trailer section, have so many bytes together at most: nobody reads them.
 const MAX_ASIDE: usize = 16 * 1024;
 
+/// Some servers fill the room of a size with blanks; nobody needs more than these.
+const MAX_BLANKS: u8 = 64;
+
 /// How far a chunked body is.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
@@ -30,8 +33,8 @@ enum At {
     #[default]
     Start,
     Size(u64),
-    /// Behind a size, where blanks may stand before its extensions.
-    Blank(u64),
+    /// Behind a size, where some blanks may stand before its extensions.
+    Blank(u64, u8),
     Extension(u64),
     SizeLf(u64),
     Data(u64),
@@ -106,9 +109,12 @@ impl Chunks {
                     .and_then(|size| size.checked_add(digit(byte)?));
                 larger.map_or(At::Broken("a chunk beyond all sizes"), At::Size)
             }
-            (At::Size(size) | At::Blank(size) | At::Extension(size), b'\r') => At::SizeLf(size),
-            (At::Size(size) | At::Blank(size), b' ' | b'\t') => self.aside(At::Blank(size)),
-            (At::Size(size) | At::Blank(size), b';') => self.aside(At::Extension(size)),
+            (At::Size(size) | At::Blank(size, _) | At::Extension(size), b'\r') => At::SizeLf(size),
+            (At::Size(size), b' ' | b'\t') => At::Blank(size, 1),
+            (At::Blank(size, blanks), b' ' | b'\t') if blanks < MAX_BLANKS => {
+                At::Blank(size, blanks + 1)
+            }
+            (At::Size(size) | At::Blank(size, _), b';') => self.aside(At::Extension(size)),
             (At::Extension(size), byte) if byte != b'\n' => self.aside(At::Extension(size)),
             (At::SizeLf(0), b'\n') => At::Trailer,
             (At::SizeLf(size), b'\n') => At::Data(size),

@@ -32,6 +32,10 @@ pub(crate) fn answer(data: &[u8]) {
         return;
     };
     let (head, body) = bytes.split_at(end);
+    // Anything else is noticed before its end is looked for.
+    if !head.starts_with(b"HTTP/1.") {
+        return;
+    }
     for to_head_request in [false, true] {
         let Ok(read) = answer::read(Bytes::copy_from_slice(head), to_head_request) else {
             continue;
@@ -39,9 +43,13 @@ pub(crate) fn answer(data: &[u8]) {
         let (status, headers) = (read.parts.status, &read.parts.headers);
         assert_eq!(read.length, plain_length(status, headers, to_head_request));
         assert!(!(read.reusable && read.length == Length::UntilClose));
-        let lines = head.split(|byte| *byte == b'\n');
-        let lines = lines.filter(|line| !line.trim_ascii().is_empty()).count();
+        let text = head.strip_suffix(b"\r\n\r\n").expect("the end of a head");
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::len).count();
         assert_eq!(headers.len() + 1, lines, "every line is a field");
+        assert_eq!(
+            text.windows(2).filter(|pair| *pair == b"\r\n").count() + 1,
+            lines
+        );
         if read.length == Length::Chunked {
             chunked(body, piece);
         }
@@ -126,6 +134,9 @@ fn plain_chunks(mut bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let (line, rest) = plain_line(bytes)?;
         let text = std::str::from_utf8(line.split(|byte| *byte == b';').next()?).ok()?;
         let size = text.trim_end_matches([' ', '\t']);
+        if text.len() > size.len() + 64 {
+            return None;
+        }
         if size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }

@@ -51,15 +51,15 @@ impl Wire {
     /// nobody's call. The kernel is asked, because no task waits for the socket between calls.
     pub(in crate::upstream) fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        self.read.is_empty()
+        !self.has_more_than_its_answer()
             && SockRef::from(self.stream.tcp())
                 .peek(&mut byte)
                 .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether anything was read that no call has taken.
+    /// Whether anything has come that no call has taken.
     pub(in crate::upstream) fn has_more_than_its_answer(&self) -> bool {
-        !self.read.is_empty()
+        !(self.read.is_empty() && self.stream.holds_nothing())
     }
 
     /// Keeps no more memory than a connection that lies idle needs.

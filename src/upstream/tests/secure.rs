@@ -82,10 +82,7 @@ async fn a_trusted_provider_is_spoken_to() {
             async {
                 let mut stream = authority.accept(&server).await.unwrap();
                 for _ in 0..2 {
-                    let mut seen = Vec::new();
-                    while !seen.ends_with(b"\r\n\r\nx") {
-                        assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0);
-                    }
+                    request(&mut stream).await;
                     stream
                         .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
                         .await
@@ -96,6 +93,46 @@ async fn a_trusted_provider_is_spoken_to() {
         );
         server.assert_no_more();
     }
+}
+
+async fn request(stream: &mut TlsStream<TcpStream>) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\nx") {
+        assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0);
+    }
+}
+
+/// What was decrypted and not read is seen by nobody who asks the socket.
+#[tokio::test]
+async fn what_comes_decrypted_behind_an_answer_is_nobodys() {
+    let server = Server::bind().await;
+    let authority = Authority::certify("localhost", &["http/1.1"]);
+    let upstream = authority.upstream(&server);
+    let (answers, ()) = join!(
+        async {
+            let first = text(post(&upstream, "x").await).await.unwrap();
+            (first, text(post(&upstream, "x").await).await.unwrap())
+        },
+        async {
+            let mut first = authority.accept(&server).await.unwrap();
+            request(&mut first).await;
+            // As much as one read takes, and more in the same record.
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 4055\r\n\r\n";
+            let body = "a".repeat(4055);
+            assert_eq!(head.len() + body.len(), 4096);
+            let poison = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nPOISON";
+            let all = [head, &body, poison].concat();
+            first.write_all(all.as_bytes()).await.unwrap();
+            first.flush().await.unwrap();
+            let mut second = authority.accept(&server).await.unwrap();
+            request(&mut second).await;
+            let right = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright";
+            second.write_all(right).await.unwrap();
+            second.flush().await.unwrap();
+        }
+    );
+    assert_eq!(answers.0.len(), 4055);
+    assert_eq!(answers.1, "right");
 }
 
 #[tokio::test]

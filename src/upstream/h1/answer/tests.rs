@@ -104,3 +104,14 @@ fn what_is_ambiguous_or_no_head_is_refused() {
     assert!(said(&many).is_err());
     assert!(said(&many[..many.len() - 6]).is_ok());
 }
+
+#[test]
+fn a_line_ends_in_one_way() {
+    for head in [
+        "HTTP/1.1 200 OK\ncontent-length: 0\n\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\n",
+    ] {
+        assert!(read(Bytes::from(head), false).is_err(), "{head:?}");
+    }
+}
