@@ -31,16 +31,21 @@ impl Caller {
 
     /// Whom a refusal concerns.
     pub fn subject(&self) -> Subject {
-        let account = self.account();
-        Subject {
-            account: account.id.clone(),
-            plan: account.plan.id.clone(),
-            subscription: account
-                .subscription
-                .as_ref()
-                .map(|subscription| subscription.status),
-            redact: account.plan.redact_amounts,
-        }
+        subject(&self.key)
+    }
+}
+
+/// Whom a refusal to a key concerns.
+pub fn subject(key: &Key) -> Subject {
+    let account = &key.account;
+    Subject {
+        account: account.id.clone(),
+        plan: account.plan.id.clone(),
+        subscription: account
+            .subscription
+            .as_ref()
+            .map(|subscription| subscription.status),
+        redact: account.plan.redact_amounts,
     }
 }
 

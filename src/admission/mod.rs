@@ -31,7 +31,7 @@ mod reserve;
 mod standing;
 mod weigh;
 
-pub use authenticate::{Caller, authenticate};
+pub use authenticate::{Caller, authenticate, subject};
 pub use guesses::{Guesses, WrongKeys};
 pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};

@@ -8,6 +8,7 @@ use crate::{
     listener::Peer,
     providers::Dialect,
     refusal::{Code, Refusal, Representation, Scene, render},
+    upstream::X_UPSTREAM_REQUEST_ID,
 };
 
 /// What is told about a request whatever becomes of it.
@@ -72,7 +73,7 @@ pub(super) fn respond(
                 held_tokens,
             } = answered;
             seen.answers(parts.status, None);
-            seen.answered(&parts.headers);
+            seen.named(parts.headers.get(X_UPSTREAM_REQUEST_ID));
             headers::limits(
                 &key,
                 notice,
@@ -114,6 +115,11 @@ pub(super) fn refuse(
         now: clock.now(),
     };
     let rendered = render(refusal, &scene, &mut fields);
+    if let Some(id) = seen.upstream_id()
+        && let Ok(id) = HeaderValue::from_str(id)
+    {
+        fields.insert(X_UPSTREAM_REQUEST_ID, id);
+    }
     if (manner.tunnel || closes(refusal.code)) && manner.version <= Version::HTTP_11 {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -8,13 +8,13 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, header, request, response};
+use http::{HeaderValue, StatusCode, header, request, response};
 use http_body::Body;
 
 use super::{Snapshot, relay::Relayed, veil};
 use crate::{
     accounts::Key,
-    admission::{Held, Notice},
+    admission::{Held, Notice, subject},
     call::Destination,
     domain::RequestId,
     listener::Shutdown,
@@ -71,6 +71,8 @@ pub(super) struct Unanswered {
     pub(super) refusal: Refusal,
     /// What it used all the same.
     pub(super) receipt: Option<Receipt>,
+    /// The provider's id of the call, where its answer is not passed on.
+    pub(super) upstream_id: Option<HeaderValue>,
 }
 
 type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send>>;
@@ -186,12 +188,12 @@ impl Forward {
         drop(small);
         reservation.answered(response.status());
         let (mut parts, body) = response.into_parts();
-        let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
         if let Some(credential) = &upstream.settings().credential
             && !parts.status.is_success()
         {
             veil::hide_in_fields(credential, &mut parts.headers);
         }
+        let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
         let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
             // A hidden chunk or a comment changes the length.
@@ -203,6 +205,7 @@ impl Forward {
             links: Arc::clone(&snapshot.links),
             dialect: destination.dialect,
             id,
+            subject: subject(&key),
         };
         let answer = Answer {
             body,
@@ -258,6 +261,7 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
     Unanswered {
         refusal: code.into(),
         receipt: ending.map(|ending| ending.receipt),
+        upstream_id: None,
     }
 }
 
@@ -269,11 +273,13 @@ async fn judge(
     destination: &Destination,
     upstream: &Upstream,
 ) -> Result<(Reservation, Relayed), Unanswered> {
+    let upstream_id = parts.headers.get(upstream::X_UPSTREAM_REQUEST_ID);
     let refuse = |reservation: Reservation, code: Code| {
         tracing::warn!(
             provider = %upstream.id(),
             code = code.as_str(),
             status = parts.status.as_u16(),
+            upstream_request_id = upstream_id.and_then(|id| id.to_str().ok()),
             "the provider's answer is not the caller's"
         );
         let ending = reservation.settle(
@@ -284,6 +290,7 @@ async fn judge(
         Unanswered {
             refusal: Refusal::new(code),
             receipt: ending.map(|ending| ending.receipt),
+            upstream_id: upstream_id.cloned(),
         }
     };
     // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
@@ -322,12 +329,11 @@ async fn judge(
     match upstream::classify(parts.status, &parts.headers, said) {
         Verdict::Relay => Ok((reservation, Relayed::after(read, body).veiled(secret))),
         Verdict::Refuse(code, wait) => {
-            let Unanswered { refusal, receipt } = refuse(reservation, code);
-            let refusal = match wait {
-                Some(wait) => refusal.retry_after(wait),
-                None => refusal,
-            };
-            Err(Unanswered { refusal, receipt })
+            let mut unanswered = refuse(reservation, code);
+            if let Some(wait) = wait {
+                unanswered.refusal = unanswered.refusal.retry_after(wait);
+            }
+            Err(unanswered)
         }
     }
 }
@@ -362,6 +368,7 @@ impl Unanswered {
         Self {
             refusal: Code::InternalError.into(),
             receipt: None,
+            upstream_id: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body::Frame;
 
 use super::words::{Word, Words};
@@ -26,7 +26,6 @@ use crate::{
     refusal::Code,
     store::Outcome,
     telemetry::{AccessLog, AccessRecord, Metrics},
-    upstream::X_UPSTREAM_REQUEST_ID,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -158,9 +157,13 @@ impl Observation {
     }
 
     /// Notes the provider's id of the call.
-    pub(super) fn answered(&mut self, headers: &HeaderMap) {
-        let id = headers.get(X_UPSTREAM_REQUEST_ID);
+    pub(super) fn named(&mut self, id: Option<&HeaderValue>) {
         self.words.keep_value(Word::UpstreamRequestId, id);
+    }
+
+    /// The provider's id of the call, if it gave one.
+    pub(super) fn upstream_id(&self) -> Option<&str> {
+        self.words.get(Word::UpstreamRequestId)
     }
 
     /// Notes the answer's status, and the code where it is not the provider's.
@@ -238,7 +241,7 @@ impl Observation {
             at: self.at,
             request_id: std::str::from_utf8(&id).unwrap_or_default(),
             client_request_id: self.words.get(Word::ClientRequestId),
-            upstream_request_id: self.words.get(Word::UpstreamRequestId),
+            upstream_request_id: self.upstream_id(),
             trace_id: self.words.get(Word::TraceId),
             method: self.method.as_str(),
             path: self.words.get(Word::Path).unwrap_or_default(),

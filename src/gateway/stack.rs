@@ -254,6 +254,7 @@ impl Gateway {
                 if let Some(receipt) = &unanswered.receipt {
                     seen.settled(receipt);
                 }
+                seen.named(unanswered.upstream_id.as_ref());
                 Err(unanswered.refusal)
             }
         }

@@ -67,7 +67,14 @@ fn size(head: &Parts, limits: &BodyLimits) -> Result<(), Refusal> {
         .headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4);
-    if head.headers.len() > limits.fields || fields.sum::<usize>() + line > limits.head {
+    if head.headers.len() > limits.fields {
+        let words = format!(
+            "The request has more than {} header fields. Send fewer.",
+            limits.fields
+        );
+        return Err(Refusal::new(Code::HeadersTooLarge).with(Detail::Explain(words.into())));
+    }
+    if fields.sum::<usize>() + line > limits.head {
         return Err(Refusal::new(Code::HeadersTooLarge).with(Detail::Bytes(limits.head as u64)));
     }
     Ok(())

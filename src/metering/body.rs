@@ -22,7 +22,7 @@ use crate::{
     domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
     providers::Dialect,
-    refusal::{Code, Links, Refusal, Representation, Scene, stream_event},
+    refusal::{Code, Links, Refusal, Representation, Scene, Subject, stream_event},
     store::Outcome,
 };
 
@@ -47,6 +47,8 @@ pub struct Cut {
     pub dialect: Dialect,
     /// Our id of the request.
     pub id: RequestId,
+    /// Whose stream it is.
+    pub subject: Subject,
 }
 
 impl Cut {
@@ -58,7 +60,7 @@ impl Cut {
             links: &self.links,
             now,
         };
-        stream_event(&Refusal::new(code), &scene)
+        stream_event(&Refusal::new(code).about(self.subject.clone()), &scene)
     }
 }
 

@@ -36,6 +36,8 @@ fn message(text: &str) -> String {
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":50,\"output_tokens\":1}}}\n\n";
 
+const PAY: &str = "payment: {pay_url: \"https://pay.example.com/?account={account}\"}\n";
+
 type Event = fn(&str) -> String;
 
 /// Endpoint, model, the member of the output limit, an event, and the tokens that the provider says it read.
@@ -75,7 +77,8 @@ async fn a_stream_that_is_longer_than_what_was_held_is_cut_and_charged() {
             *steps.last_mut().unwrap() = Step::Hang;
             let upstream = Upstream::start(move |_| steps.clone()).await;
             let folder = TempDir::new().unwrap();
-            let gateway = Gateway::start(&kept(&priced(&upstream, plan, account), &folder)).await;
+            let yaml = [&priced(&upstream, plan, account), PAY].concat();
+            let gateway = Gateway::start(&kept(&yaml, &folder)).await;
             let body = json!({"model": model, field: ASKED, "stream": true}).to_string();
             let call = gateway.call("POST", path).bearer(KEY).json(&body);
             let answer = call.send().await;
@@ -94,6 +97,10 @@ async fn a_stream_that_is_longer_than_what_was_held_is_cut_and_charged() {
                 assert_eq!(name, "", "{told}");
                 assert_eq!(error["error"]["code"], code, "{error}");
             }
+            assert!(
+                told.contains("https://pay.example.com/?account=a"),
+                "{told}"
+            );
             assert!(!told.contains("[DONE]") && !answer.broken);
             upstream.all_closed().await;
             let row = gateway.calls(1).await.remove(0);

@@ -84,6 +84,9 @@ async fn the_providers_own_troubles_are_not_the_callers() {
             told.answer.text()
         );
         assert_eq!(told.used, (0, 0), "{status}");
+        let theirs = told.answer.header("x-upstream-request-id");
+        assert_eq!(theirs, Some("up-1"), "{status}");
+        assert_eq!(told.record["upstream_request_id"], "up-1", "{status}");
         let stops = (code == "upstream_unavailable").then_some("false");
         assert_eq!(told.answer.header("x-should-retry"), stops, "{status}");
         let waits = fields.contains("retry-after").then_some("7");
