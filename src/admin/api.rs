@@ -395,11 +395,11 @@ fn not_allowed(method: &Method, resource: &Resource<'_>) -> Rejection {
 fn common(members: &mut Members) -> Result<CommonChange, Rejection> {
     let disabled = members.take("disabled", input::flag)?;
     let models = members.change("models", input::list(input::model_name))?;
-    let (rates, quotas) = members.limits()?;
     Ok(CommonChange {
         disabled,
         models,
-        rates,
-        quotas,
+        rates: members.limit("rate_limits", |limits| limits.rates)?,
+        quotas: members.limit("quotas", |limits| limits.quotas)?,
+        budgets: members.limit("budgets", |limits| limits.quotas)?,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, PlanSpec, Source, limits_to_json},
+    accounts::{AccountSpec, KeySpec, LowCredit, PlanSpec, Source, limits_to_json},
     domain::{Limits, ModelName, Subscription, Timestamp},
 };
 
@@ -62,6 +62,13 @@ pub(super) fn plan(spec: &PlanSpec) -> Value {
     let mut view = object(json!({
         "id": spec.id,
         "subscription_required": spec.subscription_required,
+        "credit_required": spec.credit_required,
+        "on_low_credit": match spec.on_low_credit {
+            LowCredit::Refuse => "refuse",
+            LowCredit::Clamp => "clamp",
+        },
+        "price_factor": spec.price_factor.to_string(),
+        "redact_amounts": spec.redact_amounts,
         "models": models(spec.models.as_ref()),
         "per_key": limits_to_json(&spec.per_key),
         "default_max_output_tokens": spec.default_max_output_tokens,
@@ -92,6 +99,7 @@ fn created(at: Timestamp) -> Option<Timestamp> {
 fn limits(view: &mut Map<String, Value>, limits: &Limits) {
     view.insert("rate_limits".to_owned(), json!({}));
     view.insert("quotas".to_owned(), json!([]));
+    view.insert("budgets".to_owned(), json!([]));
     view.extend(object(limits_to_json(limits)));
 }
 

@@ -125,6 +125,7 @@ pub(super) fn limited(body: &mut Map<String, Value>, flags: &LimitFlags) {
         tokens_per_minute,
         concurrent_requests,
         quotas,
+        budgets,
     } = flags;
     if !models.is_empty() {
         body.insert("models".to_owned(), json!(models));
@@ -143,6 +144,9 @@ pub(super) fn limited(body: &mut Map<String, Value>, flags: &LimitFlags) {
     }
     if !quotas.is_empty() {
         body.insert("quotas".to_owned(), json!(quotas));
+    }
+    if !budgets.is_empty() {
+        body.insert("budgets".to_owned(), json!(budgets));
     }
 }
 

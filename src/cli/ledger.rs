@@ -22,17 +22,22 @@ pub(super) fn run(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
+    let reader = reader(config)?;
+    match command {
+        LedgerCommand::Verify { json } => verify(&reader, *json, terminal),
+        LedgerCommand::Export(flags) => export(&reader, flags, clock, terminal),
+    }
+}
+
+/// Looks into the store's file.
+pub(super) fn reader(config: &Config) -> Result<Reader, Failure> {
     let Location::File(file) = &config.store.location else {
         return Err(Failure::failed(
             "the configuration keeps its store in memory, where only its daemon sees it\n  hint: name a file in \
              `store.url`",
         ));
     };
-    let reader = Reader::open(file).map_err(|error| Failure::unavailable(error.to_string()))?;
-    match command {
-        LedgerCommand::Verify { json } => verify(&reader, *json, terminal),
-        LedgerCommand::Export(flags) => export(&reader, flags, clock, terminal),
-    }
+    Reader::open(file).map_err(|error| Failure::unavailable(error.to_string()))
 }
 
 fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 mod accounts;
 mod arguments;
 mod backend;
+mod backup;
 mod check;
 mod client;
 mod credit;
@@ -76,6 +77,9 @@ pub fn run(
         }
         Command::Ledger(command) => {
             loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
+        }
+        Command::Backup(flags) => {
+            loaded().and_then(|config| backup::run(&flags, &config, terminal))
         }
         Command::Prices(flags) => {
             loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))

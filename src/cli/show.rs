@@ -39,16 +39,25 @@ pub(super) fn limits(item: &Value) -> String {
             Some(format!("{limit} {words}"))
         })
         .collect();
-    for quota in item["quotas"].as_array().into_iter().flatten() {
-        for unit in ["requests", "tokens"] {
-            if let Some(limit) = quota[unit].as_u64() {
-                let shadow = match quota["mode"].as_str() {
-                    Some("shadow") => " (shadow)",
-                    _ => "",
-                };
-                parts.push(format!("{limit} {unit}/{}{shadow}", text(&quota["per"])));
-            }
-        }
+    for window in ["quotas", "budgets"]
+        .map(|list| item[list].as_array())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let shadow = match window["mode"].as_str() {
+            Some("shadow") => " (shadow)",
+            _ => "",
+        };
+        let figures = ["requests", "tokens", "usd"].iter().filter_map(|unit| {
+            let limit = &window[unit];
+            let limit = limit
+                .as_str()
+                .map_or_else(|| limit.to_string(), str::to_owned);
+            (!window[unit].is_null()).then(|| format!("{limit} {}", unit.replace("usd", "USD")))
+        });
+        let per = text(&window["per"]);
+        parts.extend(figures.map(|figure| format!("{figure}/{per}{shadow}")));
     }
     parts.join(", ")
 }

@@ -4,6 +4,7 @@
 //! before it is forwarded (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). One
 //! thread writes, group by group; reads go through connections of their own.
 
+mod backup;
 mod call;
 mod calls;
 mod chapters;
@@ -32,6 +33,7 @@ mod usage;
 mod verify;
 mod writer;
 
+pub use backup::BackupError;
 pub use call::{CallDetails, Charged, ChargedLot};
 pub use calls::{CallFilter, CallRow, Cursor, InvalidCursor, LONGEST_PAGE, Page};
 pub use credit::{

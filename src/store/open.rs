@@ -341,7 +341,7 @@ fn check(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
 }
 
 /// A new file is for its owner's eyes: it names customers and what they use.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
@@ -354,7 +354,10 @@ fn unusable(path: &Path, source: io::Error) -> OpenError {
         }
         io::ErrorKind::ReadOnlyFilesystem => "the store needs a file system that can be written",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on its disk",
-        io::ErrorKind::NotFound => "start the daemon once, which makes it",
+        io::ErrorKind::NotFound if path.parent().is_some_and(Path::exists) => {
+            "start the daemon once, which makes it"
+        }
+        io::ErrorKind::NotFound => "make its folder, or correct store.url",
         _ => "look at the disk and at store.url",
     };
     OpenError::Unusable {

@@ -89,6 +89,10 @@ impl Reader {
         self.look(|connection| usage::sums(connection, query))
     }
 
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Asks the connection.
     pub(super) fn look<T>(
         &self,

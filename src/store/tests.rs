@@ -1,5 +1,6 @@
 //! The store as its users see it. What they are given to put into it stands here.
 
+mod backup;
 mod chance;
 mod chapters;
 mod cost;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, error::Category};
 use super::problem::Rejection;
 use crate::{
     accounts::limits_from_json,
-    domain::{Limits, Quota, RateLimits, Subscription, Window},
+    domain::{Limits, Subscription, Window},
 };
 
 use whole::Whole;
@@ -130,14 +130,8 @@ impl Members {
         }
     }
 
-    /// The members `rate_limits` and `quotas`, written as in the configuration file. Each replaces what it names whole.
-    pub(super) fn limits(&mut self) -> Result<(Change<RateLimits>, Change<Vec<Quota>>), Rejection> {
-        let rates = self.limit("rate_limits", |limits| limits.rates)?;
-        let quotas = self.limit("quotas", |limits| limits.quotas)?;
-        Ok((rates, quotas))
-    }
-
-    fn limit<T>(
+    /// The member of that name, of limits that are written as in the configuration file. It is replaced whole.
+    pub(super) fn limit<T>(
         &mut self,
         name: &'static str,
         part: impl FnOnce(Limits) -> T,

@@ -15,10 +15,13 @@ use crate::{
 type List<'a> = Option<&'a BTreeSet<ModelName>>;
 
 impl CommonChange {
-    /// Whether it bears on which models a token quota allows. A change that does not must go through whatever holds:
-    /// an account is disabled in a hurry.
+    /// Whether it bears on which models a token quota or a budget allows. A change that does not must go through whatever
+    /// holds: an account is disabled in a hurry.
     pub(super) const fn bears_on_models(&self) -> bool {
-        !matches!((&self.models, &self.quotas), (Change::Keep, Change::Keep))
+        !matches!(
+            (&self.models, &self.quotas, &self.budgets),
+            (Change::Keep, Change::Keep, Change::Keep)
+        )
     }
 }
 

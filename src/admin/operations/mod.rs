@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster, Source},
-    domain::{Limits, ModelName, PlanId, Quota, RateLimits},
+    domain::{Limits, ModelName, PlanId, Quota, RateLimits, Unit},
 };
 
 pub use accounts::{AccountChange, NewAccount, change_account, create_account};
@@ -30,8 +30,10 @@ pub struct CommonChange {
     pub models: Change<BTreeSet<ModelName>>,
     /// Its own rate limits, replaced whole.
     pub rates: Change<RateLimits>,
-    /// Its own quotas, replaced whole.
+    /// Its own quotas of requests and tokens, replaced whole.
     pub quotas: Change<Vec<Quota>>,
+    /// Its own budgets, replaced whole.
+    pub budgets: Change<Vec<Quota>>,
 }
 
 impl CommonChange {
@@ -45,7 +47,13 @@ impl CommonChange {
         *disabled = self.disabled.unwrap_or(*disabled);
         self.models.apply(models);
         self.rates.apply_or_default(&mut limits.rates);
-        self.quotas.apply_or_default(&mut limits.quotas);
+        let all = std::mem::take(&mut limits.quotas);
+        let (mut budgets, mut quotas): (Vec<Quota>, Vec<Quota>) =
+            all.into_iter().partition(|quota| quota.unit == Unit::Usd);
+        self.quotas.apply_or_default(&mut quotas);
+        self.budgets.apply_or_default(&mut budgets);
+        limits.quotas = quotas;
+        limits.quotas.append(&mut budgets);
     }
 }
 

@@ -45,10 +45,23 @@ async fn a_change_keeps_what_it_does_not_name() {
     assert_eq!(changed["disabled"], true);
     assert_eq!(changed["rate_limits"], json!({"concurrent_requests": 2}));
 
+    let budgets = json!([{"usd": "2.50", "per": "day", "status": 402, "mode": "enforce"}]);
+    let change = json!({"budgets": [{"usd": "2.5", "per": "day"}]});
+    let (_, changed) = ask(&house, Method::PATCH, path, change).await;
+    assert_eq!(
+        (&changed["budgets"], changed["quotas"][0]["tokens"].as_u64()),
+        (&budgets, Some(1))
+    );
+
     let change = json!({"rate_limits": null, "quotas": null, "disabled": false});
     let (_, changed) = ask(&house, Method::PATCH, path, change).await;
     assert_eq!(changed["rate_limits"], json!({}));
-    assert_eq!(changed["quotas"], json!([]));
+    assert_eq!(
+        (&changed["quotas"], &changed["budgets"]),
+        (&json!([]), &budgets)
+    );
+    let (_, changed) = ask(&house, Method::PATCH, path, json!({"budgets": null})).await;
+    assert_eq!(changed["budgets"], json!([]));
     assert_eq!(changed["disabled"], false);
 }
 

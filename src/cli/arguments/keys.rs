@@ -98,6 +98,9 @@ pub(in crate::cli) struct LimitFlags {
     /// Requests or tokens per window, such as tokens=100000/day; may be given again
     #[arg(long = "quota", value_name = "UNIT=N/WINDOW", value_parser = read::quota)]
     pub(in crate::cli) quotas: Vec<Value>,
+    /// US dollars per window, such as 25/month; may be given again
+    #[arg(long = "budget", value_name = "USD/WINDOW", value_parser = read::budget)]
+    pub(in crate::cli) budgets: Vec<Value>,
 }
 
 /// An address alone is a network of one.

@@ -1,6 +1,7 @@
 //! What can be said on the command line, and its help.
 
 mod accounts;
+mod backup;
 mod credit;
 mod daemon;
 mod explain;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(super) use accounts::{AccountsCommand, CreateAccount, SetSubscription};
+pub(super) use backup::BackupFlags;
 pub(super) use credit::{AddCredit, CreditCommand, EntryFlags, TransferCredit};
 pub(super) use daemon::Simulate;
 pub(super) use explain::ExplainFlags;
@@ -77,6 +79,8 @@ pub(super) enum Command {
     /// Verify and export what was posted
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Copy the store, from under a running daemon too
+    Backup(BackupFlags),
     /// Show what models cost, and where each figure comes from
     Prices(PricesFlags),
     /// List and replay events of payment providers

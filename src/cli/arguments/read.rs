@@ -93,6 +93,18 @@ pub(in crate::cli) fn quota(text: &str) -> Result<Value, String> {
     })
 }
 
+/// A budget as the admin API takes it: `25/month`.
+pub(in crate::cli) fn budget(text: &str) -> Result<Value, String> {
+    let read = || {
+        let (limit, per) = text.split_once('/')?;
+        let (limit, per) = (NanoUsd::parse(limit).ok()?, Per::parse(per)?);
+        (limit > NanoUsd::ZERO).then(|| json!({ "usd": limit.to_string(), "per": per.as_str() }))
+    };
+    read().ok_or_else(|| {
+        "write US dollars and hour, day, week, month or period: 25/month, 0.50/hour".to_owned()
+    })
+}
+
 /// An exact amount of dollars: `25`, `-3.50`, `0.000000001`.
 pub(in crate::cli) fn amount(text: &str) -> Result<NanoUsd, String> {
     NanoUsd::parse(text).map_err(|wrong| wrong.to_string())
