@@ -346,7 +346,11 @@ where
                             observer,
                             ..
                         } = answer;
-                        reservation.checkpoint(observer.output_at_least(), || observer.observed());
+                        // Half a document says nothing yet, and looking at it would take what was read of it.
+                        if observer.is_stream() {
+                            let least = observer.output_at_least();
+                            reservation.checkpoint(least, || observer.observed());
+                        }
                         match pass {
                             Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
                             None => continue,

@@ -1,5 +1,8 @@
 //! What a call is charged when it has ended, however it ended, and what goes back.
 
+use std::time::Duration;
+
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -269,7 +272,7 @@ async fn a_price_that_changes_meanwhile_changes_nothing() {
     gate.open();
     served(&within("the answer", call).await.unwrap());
     let old = costs(&gateway, 7 * 1000 + 3 * 4000).await;
-    gateway.pass(std::time::Duration::from_millis(1));
+    gateway.pass(Duration::from_millis(1));
     gate.open();
     served(&gateway.chat(KEY, STREAM).send().await);
     let new = gateway.calls(2).await.remove(0);
@@ -289,7 +292,7 @@ async fn a_price_for_a_later_day_holds_from_then_on() {
     );
     let gateway = Gateway::start(&yaml).await;
     served(&gateway.chat(KEY, CHAT).send().await);
-    gateway.pass(std::time::Duration::from_secs(12 * 3600));
+    gateway.pass(Duration::from_secs(12 * 3600));
     served(&gateway.chat(KEY, CHAT).send().await);
     let calls = gateway.calls(2).await;
     assert_eq!(
@@ -326,4 +329,52 @@ async fn our_own_count_of_the_input_is_never_above_what_was_held_for_it() {
         gateway.stop().await;
         adds_up(&folder, 1);
     }
+}
+
+/// Some providers keep whoever waits for a slow answer awake with blanks.
+#[tokio::test]
+async fn a_document_that_comes_slowly_is_charged_as_it_says() {
+    let gates: [Gate; 3] = Default::default();
+    let script = gates.clone();
+    let upstream = Upstream::start(move |_| {
+        let chunk =
+            |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
+        let wait = |at: usize| Step::Wait(script[at].clone());
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        vec![
+            Step::Send(head.into()),
+            chunk("\n"),
+            wait(0),
+            chunk("\n"),
+            wait(1),
+            chunk(r#"{"usage":{"prompt_"#),
+            wait(2),
+            chunk(r#"tokens":10,"completion_tokens":5}}"#),
+            Step::Send(b"0\r\n\r\n".to_vec()),
+        ]
+    })
+    .await;
+    let folder = TempDir::new().unwrap();
+    let yaml = priced(&upstream, "credit: required", "credit: 1");
+    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+    let body = r#"{"model":"m","max_tokens":100}"#;
+    let mut answer = gateway.chat(KEY, body).open().await;
+    for gate in gates {
+        answer.frame().await.unwrap().unwrap();
+        // Longer than checkpoints are apart.
+        gateway.pass(Duration::from_secs(2));
+        gate.open();
+    }
+    while let Some(frame) = answer.frame().await {
+        frame.unwrap();
+    }
+    let row = gateway.calls(1).await.remove(0);
+    let figures = (&row["estimated"], &row["cost_nano_usd"]);
+    assert_eq!(
+        figures,
+        (&json!(false), &json!(10 * 1000 + 5 * 4 * 1000)),
+        "{row}"
+    );
+    gateway.stop().await;
+    adds_up(&folder, 1);
 }
