@@ -26,7 +26,7 @@ use super::{
     rate::Rate,
     under_way::UnderWay,
 };
-use crate::domain::{Anchor, Clock, NanoUsd, Timestamp};
+use crate::domain::{Anchor, Clock, KeyId, NanoUsd, Timestamp};
 
 /// The limits' state of one account. It outlives every change of configuration.
 #[derive(Debug, Default)]
@@ -98,6 +98,32 @@ impl Book {
                 let counter = Counter::restore(name, row.as_ref(), now, anchor);
                 append(&mut pages.counters, counter)
             })
+    }
+
+    /// Takes over what a key has used, which comes from the account of another book.
+    pub(super) fn adopt(&self, key: &KeyId, other: &Self) {
+        if std::ptr::eq(self, other) {
+            return;
+        }
+        let is_its =
+            |counter: &&Counter| matches!(&counter.name.owner, Owner::Key(id) if id == key);
+        let used: Vec<Counter> = {
+            let pages = other.pages();
+            pages
+                .counters
+                .iter()
+                .filter(is_its)
+                .map(Counter::unheld)
+                .collect()
+        };
+        let pages = &mut *self.pages();
+        for counter in used {
+            let mut known = pages.counters.iter_mut();
+            match known.find(|known| known.name == counter.name) {
+                Some(known) => known.catch_up(&counter),
+                None => pages.counters.push(counter),
+            }
+        }
     }
 
     /// The place of a rate. A changed limit starts fresh, where it is `current`.

@@ -64,9 +64,12 @@ impl Counter {
         now: Timestamp,
         anchor: Anchor,
     ) -> Self {
-        let window = name
-            .per
-            .window(stored.map_or(now, |row| row.window_start), anchor);
+        let begun = stored.map_or(now, |row| row.window_start);
+        let mut window = name.per.window(begun, anchor);
+        if stored.is_some() {
+            // A billing period that became known later began before; what is used goes on in the row that was read.
+            window.start = begun;
+        }
         let used = stored.map_or(0, |row| row.used);
         let mut counter = Self {
             name,
@@ -78,6 +81,27 @@ impl Counter {
         };
         counter.roll(now, anchor);
         counter
+    }
+
+    /// The same for another book, where nothing holds any of it.
+    pub(super) fn unheld(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            held: 0,
+            ..*self
+        }
+    }
+
+    /// Goes on where `other` is, if that is further.
+    pub(super) fn catch_up(&mut self, other: &Self) {
+        if other.window.start > self.window.start {
+            self.generation = self.generation.wrapping_add(1);
+            self.window = other.window;
+            self.used = other.used;
+            self.held = 0;
+        } else if other.window.start == self.window.start {
+            self.used = self.used.max(other.used);
+        }
     }
 
     /// Enters the window of `now`. A clock that went back does not bring an earlier window back, and a window that

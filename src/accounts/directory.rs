@@ -147,6 +147,10 @@ impl Directory {
         for entry in &next.entries {
             let Entry { spec, account, .. } = entry;
             let used = in_use.get(&spec.id).copied();
+            if let Some(key) = used {
+                // A counter is its key's, whoever pays for it now.
+                account.book.adopt(&spec.id, &key.account.book);
+            }
             if let Some(key) = used.filter(|key| key.is_of(spec, account)) {
                 let _ = entry.key.set(Arc::clone(key));
             } else if used.is_some() || stored.has(|| Owner::Key(spec.id.clone())) {

@@ -159,3 +159,22 @@ proptest! {
         }
     }
 }
+
+/// A subscription that was linked after its account was seen began before the window that is stored: the store goes on
+/// with the row that it has, and not with another one that nobody reads.
+#[test]
+fn what_was_stored_goes_on_in_its_own_window() {
+    let row = CounterRow {
+        name: name(Per::Period),
+        window_start: at("2026-11-21T13:46:00Z"),
+        used: 4,
+    };
+    let anchor = billing("2026-11-15T00:00:00Z", 30);
+    let now = at("2026-11-22T00:00:00Z");
+    let counter = Counter::restore(name(Per::Period), Some(&row), now, anchor);
+    assert_eq!((counter.window.start, counter.used), (row.window_start, 4));
+    assert_eq!(counter.window.end, at("2026-12-15T00:00:00Z"));
+    let next = at("2026-12-15T00:00:00Z");
+    let counter = Counter::restore(name(Per::Period), Some(&row), next, anchor);
+    assert_eq!(counter.used, 0);
+}

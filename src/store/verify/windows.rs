@@ -66,7 +66,8 @@ impl Windows {
             "SELECT owner_kind, owner, unit, per, window_start, used FROM counters
              WHERE window_start >= ? ORDER BY window_start",
         )?;
-        let mut rows = select.query([kept_since.unwrap_or_default()])?;
+        let kept_since = kept_since.unwrap_or_default();
+        let mut rows = select.query([&kept_since])?;
         let mut series: BTreeMap<(usize, String, Unit, String), Vec<Window>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let kind: String = row.get("owner_kind")?;
@@ -78,8 +79,13 @@ impl Windows {
                 _ => continue,
             };
             let start: String = row.get("window_start")?;
+            let from = earlier(&start).unwrap_or_else(|| start.clone());
+            // A call that counts in it may have come before it began, and be deleted.
+            if from < kept_since {
+                continue;
+            }
             let window = Window {
-                from: earlier(&start).unwrap_or_else(|| start.clone()),
+                from,
                 end: end(&start, &per),
                 start,
                 used: row.get::<_, i64>("used")?.into(),

@@ -217,3 +217,27 @@ async fn a_thousand_at_once_against_fifty_admit_fifty() {
         gateway.stop().await;
     }
 }
+
+/// A counter is its key's, whoever pays for it now.
+#[tokio::test]
+async fn a_key_that_moves_takes_what_it_has_used_along() {
+    let upstream = provider().await;
+    let key = "{id: k, key: the-key-of-account-a-0001, quotas: [{requests: 2, per: day}]}";
+    let yaml = |first: &str, second: &str| {
+        let accounts = format!(
+            "plans: {{p: {{}}}}\naccounts: [{{id: a, plan: p, keys: [{first}]}}, {{id: b, plan: p, keys: [{second}]}}]\n"
+        );
+        file(&upstream, &accounts)
+    };
+    let body = r#"{"model":"m"}"#;
+    let mut gateway = Gateway::start(&yaml(key, "")).await;
+    for _ in 0..2 {
+        served(&gateway.chat(KEY, body).send().await);
+    }
+    assert_eq!(gateway.chat(KEY, body).send().await.status, 402);
+    for moved in [yaml("", key), yaml(key, "")] {
+        gateway.reload(&moved).await;
+        assert_eq!(gateway.chat(KEY, body).send().await.status, 402);
+    }
+    gateway.stop().await;
+}
