@@ -43,7 +43,7 @@ impl Reader {
         }
         let draft = draft_of(target);
         let unwritable = |source| BackupError::Unwritable {
-            path: draft.clone(),
+            path: target.to_owned(),
             source,
         };
         // What a killed backup left.
