@@ -121,7 +121,9 @@ impl Book {
             let mut known = pages.counters.iter_mut();
             match known.find(|known| known.name == counter.name) {
                 Some(known) => known.catch_up(&counter),
-                None => pages.counters.push(counter),
+                None => {
+                    append(&mut pages.counters, counter);
+                }
             }
         }
     }

@@ -36,6 +36,16 @@ pub enum LowCredit {
     Clamp,
 }
 
+impl LowCredit {
+    /// Its word in files and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Clamp => "clamp",
+        }
+    }
+}
+
 /// A plan as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanSpec {

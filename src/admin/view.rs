@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, LowCredit, PlanSpec, Source, limits_to_json},
+    accounts::{AccountSpec, KeySpec, PlanSpec, Source, limits_to_json},
     domain::{Limits, ModelName, Subscription, Timestamp},
 };
 
@@ -63,10 +63,7 @@ pub(super) fn plan(spec: &PlanSpec) -> Value {
         "id": spec.id,
         "subscription_required": spec.subscription_required,
         "credit_required": spec.credit_required,
-        "on_low_credit": match spec.on_low_credit {
-            LowCredit::Refuse => "refuse",
-            LowCredit::Clamp => "clamp",
-        },
+        "on_low_credit": spec.on_low_credit.as_str(),
         "price_factor": spec.price_factor.to_string(),
         "redact_amounts": spec.redact_amounts,
         "models": models(spec.models.as_ref()),

@@ -80,8 +80,8 @@ impl Offline {
 
     /// Looks into the store; one that was never made is empty, but not one whose folder is missing: that is a mistake.
     pub(super) fn watch(declared: Roster, file: &Path) -> Result<Self, String> {
-        let folder = file.parent().filter(|folder| *folder != Path::new(""));
-        if !file.exists() && folder.is_none_or(Path::is_dir) {
+        let absolute = std::path::absolute(file).map_err(|error| error.to_string())?;
+        if !file.exists() && absolute.parent().is_some_and(Path::is_dir) {
             return Ok(Self::over(declared, Files::None));
         }
         let reader = Reader::open(file).map_err(|error| error.to_string())?;

@@ -40,24 +40,25 @@ pub(super) fn limits(item: &Value) -> String {
         })
         .collect();
     for window in ["quotas", "budgets"]
-        .map(|list| item[list].as_array())
         .into_iter()
-        .flatten()
+        .flat_map(|list| item[list].as_array())
         .flatten()
     {
         let shadow = match window["mode"].as_str() {
             Some("shadow") => " (shadow)",
             _ => "",
         };
-        let figures = ["requests", "tokens", "usd"].iter().filter_map(|unit| {
-            let limit = &window[unit];
-            let limit = limit
-                .as_str()
-                .map_or_else(|| limit.to_string(), str::to_owned);
-            (!window[unit].is_null()).then(|| format!("{limit} {}", unit.replace("usd", "USD")))
-        });
         let per = text(&window["per"]);
-        parts.extend(figures.map(|figure| format!("{figure}/{per}{shadow}")));
+        let units = [
+            ("requests", "requests"),
+            ("tokens", "tokens"),
+            ("usd", "USD"),
+        ];
+        let limited = units.iter().filter(|(unit, _)| !window[unit].is_null());
+        parts.extend(limited.map(|(unit, words)| {
+            let limit = text(&window[unit]);
+            format!("{limit} {words}/{per}{shadow}")
+        }));
     }
     parts.join(", ")
 }

@@ -49,6 +49,15 @@ impl<B> Answer<B> {
         reservation.settle(outcome, self.status.as_u16(), charge)
     }
 
+    /// Notes how far it is, so that a crash loses little of it. Of a stream alone: half a document says nothing yet, and
+    /// looking at it would take what was read of it.
+    pub(super) fn checkpoint(&mut self) {
+        let (reservation, observer) = (&mut self.reservation, &mut self.observer);
+        if observer.is_stream() {
+            reservation.checkpoint(observer.output_at_least(), || observer.observed());
+        }
+    }
+
     /// The code that cuts it, where it is longer than what is held for it.
     pub(super) fn overrun(&self) -> Option<Code> {
         let (most, code) = self.allowance?;

@@ -341,16 +341,7 @@ where
                     // Clients stop reading at the event that completes a stream; when the transfer itself ends may be
                     // much later.
                     if !answer.is_over() && !answer.observer.ended() {
-                        let Answer {
-                            reservation,
-                            observer,
-                            ..
-                        } = answer;
-                        // Half a document says nothing yet, and looking at it would take what was read of it.
-                        if observer.is_stream() {
-                            let least = observer.output_at_least();
-                            reservation.checkpoint(least, || observer.observed());
-                        }
+                        answer.checkpoint();
                         match pass {
                             Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
                             None => continue,

@@ -41,14 +41,7 @@ where
             };
             read = read.saturating_add(data.len() as u64);
             answer.observer.push(data);
-            let Answer {
-                reservation,
-                observer,
-                ..
-            } = &mut answer;
-            if observer.is_stream() {
-                reservation.checkpoint(observer.output_at_least(), || observer.observed());
-            }
+            answer.checkpoint();
         }
         answer.settle(Outcome::ClientClosed);
         drop(place);

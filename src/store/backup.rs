@@ -1,14 +1,14 @@
 //! A copy of the store, as it is at one instant, in a file of its own.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use super::{
-    open::private,
+    inflight::beside,
+    open,
     reader::{ReadError, Reader, failed},
 };
 
@@ -41,33 +41,17 @@ impl Reader {
         if fs::symlink_metadata(target).is_ok() {
             return Err(BackupError::Exists(target.to_owned()));
         }
-        let draft = draft_of(target);
         let unwritable = |source| BackupError::Unwritable {
             path: target.to_owned(),
             source,
         };
-        // What a killed backup left.
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
-            _ => {}
-        }
-        private(OpenOptions::new().write(true).create_new(true))
-            .open(&draft)
-            .map_err(unwritable)?;
-        let written = self.write_to(&draft).and_then(|()| {
-            File::open(&draft)
-                .and_then(|copy| copy.sync_all().and_then(|()| copy.metadata()))
-                // Unlike a change of its name, this replaces nothing.
-                .and_then(|copy| fs::hard_link(&draft, target).map(|()| copy.len()))
-                .map_err(unwritable)
-        });
+        let target = path::absolute(target).map_err(unwritable)?;
+        let draft = beside(&target, ".new");
+        open::begin(&draft).map_err(unwritable)?;
+        let written = self.write_to(&draft);
+        let kept = written.and_then(|()| keep(&draft, &target).map_err(unwritable));
         let _ = fs::remove_file(&draft);
-        let size = written?;
-        let folder = target.parent().filter(|folder| *folder != Path::new(""));
-        File::open(folder.unwrap_or_else(|| Path::new(".")))
-            .and_then(|folder| folder.sync_all())
-            .map_err(unwritable)?;
-        Ok(size)
+        kept
     }
 
     /// SQLite reads one state of the store, and writes it without what was deleted (<https://sqlite.org/lang_vacuum.html>).
@@ -80,8 +64,12 @@ impl Reader {
     }
 }
 
-fn draft_of(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target);
-    name.push(".new");
-    name.into()
+/// Gives a whole copy its name; its size.
+fn keep(draft: &Path, target: &Path) -> io::Result<u64> {
+    let copy = File::open(draft)?;
+    copy.sync_all()?;
+    // Unlike a change of its name, this replaces nothing.
+    fs::hard_link(draft, target)?;
+    File::open(target.parent().unwrap_or(target))?.sync_all()?;
+    Ok(copy.metadata()?.len())
 }

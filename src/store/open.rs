@@ -271,19 +271,10 @@ pub(super) fn release(lock: File) {
 /// Makes a store under another name and moves it into place, so that a file of that name is never half made.
 fn create(file: &Path) -> Result<(), OpenError> {
     let draft = beside(file, ".new");
-    // What a killed start left; the lock says that nobody else is at it.
-    for leftover in [draft.clone(), beside(&draft, "-journal")] {
-        match fs::remove_file(&leftover) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unusable(&leftover, error)),
-        }
-    }
     let io_failed = |error| unusable(&draft, error);
     let failed = |error: Error| of_sqlite(&draft, &error);
-    private(OpenOptions::new().write(true).create_new(true))
-        .open(&draft)
-        .map_err(io_failed)?;
+    // The lock says that nobody else is at it.
+    begin(&draft).map_err(io_failed)?;
     let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     connection.close().map_err(|(_, error)| failed(error))?;
@@ -294,6 +285,18 @@ fn create(file: &Path) -> Result<(), OpenError> {
         .and_then(|()| fs::rename(&draft, file))
         .and_then(|()| File::open(folder)?.sync_all())
         .map_err(io_failed)
+}
+
+/// An empty file for a store, without what a killed attempt left there.
+pub(super) fn begin(draft: &Path) -> io::Result<()> {
+    for leftover in [draft, &beside(draft, "-journal")] {
+        match fs::remove_file(leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    private(OpenOptions::new().write(true).create_new(true)).open(draft)?;
+    Ok(())
 }
 
 fn connect(file: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
@@ -341,7 +344,7 @@ fn check(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
 }
 
 /// A new file is for its owner's eyes: it names customers and what they use.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

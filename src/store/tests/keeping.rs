@@ -6,10 +6,11 @@ use rusqlite::Connection;
 
 use crate::{
     accounts::Draws,
+    domain::Timestamp,
     store::{
-        EntryFilter, EntryKind,
+        EntryFilter, EntryKind, Reader,
         tests::{
-            Bench, account_id,
+            Bench, TODAY, account_id,
             credit::{balance, charged, entry, lots, verified},
             flushed, in_memory, post, posting,
         },
@@ -119,4 +120,30 @@ async fn a_store_of_the_first_version_is_brought_along() {
     // What was counted before cannot be compared: its calls may have been deleted without a note.
     assert!(verified(&store).await.is_right());
     store.close().await;
+}
+
+/// A call that came before midnight and was admitted after it counts in a day whose calls are all kept but for it.
+#[tokio::test]
+async fn a_call_that_is_deleted_is_not_missed_in_the_day_after_it() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let mut late = posting(1);
+    late.call.at = Timestamp::from_millis(TODAY.millis() - 10_000);
+    late.counters[1].window_start = TODAY;
+    post(&store, [late]);
+    flushed(&store).await;
+    store.close().await;
+    let right = || {
+        let reader = Reader::open(&bench.file()).unwrap();
+        reader.verify(|_| {}).unwrap().is_right()
+    };
+    assert!(right());
+    let tidied = "DELETE FROM calls; INSERT INTO kept_since (what, at)
+        SELECT 'calls', window_start FROM counter_windows WHERE per = 'day'";
+    let connection = Connection::open(bench.file()).unwrap();
+    connection.execute_batch(tidied).unwrap();
+    assert!(right());
+    // Without its deletion, the call is missed.
+    connection.execute_batch("DELETE FROM kept_since").unwrap();
+    assert!(!right());
 }

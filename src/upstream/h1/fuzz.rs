@@ -44,7 +44,7 @@ pub(crate) fn answer(data: &[u8]) {
         assert_eq!(read.length, plain_length(status, headers, to_head_request));
         assert!(!(read.reusable && read.length == Length::UntilClose));
         let text = head.strip_suffix(b"\r\n\r\n").expect("the end of a head");
-        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::len).count();
+        let lines = text.split(|byte| *byte == b'\n').count();
         assert_eq!(headers.len() + 1, lines, "every line is a field");
         assert_eq!(
             text.windows(2).filter(|pair| *pair == b"\r\n").count() + 1,

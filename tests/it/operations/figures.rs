@@ -1,8 +1,9 @@
 //! What the system knows of a process.
 
 use std::{
-    fs,
+    fs::{self, DirEntry},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
 };
 
 fn read(pid: u32, file: &str) -> String {
@@ -20,6 +21,15 @@ pub(super) fn resident(pid: u32) -> u64 {
 /// Open files, sockets included.
 pub(super) fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Open files that are not in this folder. SQLite may not close a reader's descriptor before the writer's (POSIX takes the
+/// locks of both away with either) and keeps it for the next reader: there are as many as ever read at once.
+pub(super) fn descriptors_outside(pid: u32, folder: &Path) -> usize {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let inside =
+        |entry: &DirEntry| fs::read_link(entry.path()).is_ok_and(|to| to.starts_with(folder));
+    all.filter(|entry| !inside(entry.as_ref().unwrap())).count()
 }
 
 /// Time on a processor, in hundredths of a second.

@@ -22,7 +22,7 @@ use self::{
     clients::{Client, KINDS, Told, provider},
     slope::Figures,
 };
-use super::figures::{descriptors, resident};
+use super::figures::{descriptors, descriptors_outside, resident};
 use crate::harness::{
     Daemon, TOKEN, metrics, notice, number_of, replayed, settled, verified, within, write,
 };
@@ -86,13 +86,14 @@ async fn everything_at_once_leaves_nothing_behind() {
     notice(&format!("soak, FAREGATE_SEED={seed}"));
     let upstream = provider().await;
     let folder = TempDir::new().unwrap();
-    write(folder.path(), &yaml(&upstream.url(), 0));
+    let home = folder.path().canonicalize().unwrap();
+    write(&home, &yaml(&upstream.url(), 0));
     let mut daemon = Daemon::start_in_at(folder, "warn,faregate::app=info").await;
     let pid = daemon.pid();
     let over = Arc::new(AtomicBool::new(false));
     let told = Arc::new(Told::asked_for());
 
-    // The first call opens what is open for good, such as the store's readers.
+    // The first call opens what is open for good.
     let client = |number| Client::new(&daemon, &told, seed, number);
     client(CLIENTS).each_kind_once().await;
     within("the first calls were settled", async {
@@ -101,7 +102,8 @@ async fn everything_at_once_leaves_nothing_behind() {
         }
     })
     .await;
-    let idle = descriptors(pid) - upstream.open_connections();
+    let opened = || descriptors_outside(pid, &home);
+    let idle = opened() - upstream.open_connections();
 
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
@@ -151,7 +153,7 @@ async fn everything_at_once_leaves_nothing_behind() {
         ended.unwrap();
     }
     within("the descriptors came back", async {
-        while descriptors(pid) > idle + upstream.open_connections() {
+        while opened() > idle + upstream.open_connections() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
