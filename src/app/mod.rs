@@ -12,6 +12,7 @@ mod simulators;
 mod start;
 mod teller;
 mod till;
+mod watch;
 
 pub use bursar::{Booked, Bursar};
 pub use demo::commands as demo_commands;

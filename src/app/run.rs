@@ -7,7 +7,7 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{App, StartError, demo, descriptors};
+use super::{App, StartError, demo, descriptors, watch::Watch};
 use crate::{
     config::{self, Config, Environment, Problems},
     domain::Clock,
@@ -48,7 +48,9 @@ pub async fn serve(
     environment: &dyn Environment,
     out: &mut dyn Write,
 ) -> Result<(), ServeError> {
+    let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
+    watch.these_too(&config.files);
     let guard = telemetry::init(config.log, options.log_levels.as_deref(), options.color);
     warn(&config);
     let files = descriptors::raise();
@@ -73,49 +75,67 @@ pub async fn serve(
         tracing::warn!(%error, "the first commands could not be printed");
     }
 
-    let app = until_told(app, &mut signals, &options, environment, files).await;
+    let reloads = Reloads {
+        options: &options,
+        environment,
+        files,
+        watch,
+    };
+    let app = reloads.until_told(app, &mut signals).await;
     drain(app, &mut signals).await;
     tracing::info!("faregate has ended");
     drop(guard);
     Ok(())
 }
 
-/// Reloads for each SIGHUP, until a signal says to stop.
-async fn until_told(
-    mut app: App,
-    signals: &mut Signals,
-    options: &ServeOptions,
-    environment: &dyn Environment,
+/// What a running daemon reads its file again with.
+struct Reloads<'a> {
+    options: &'a ServeOptions,
+    environment: &'a dyn Environment,
+    /// How many files it may have open.
     files: Option<u64>,
-) -> App {
-    loop {
-        tokio::select! {
-            _ = signals.terminate.recv() => return app,
-            _ = signals.interrupt.recv() => return app,
-            Some(()) = signals.reload.recv() => {
-                let path = options.config.display();
-                let loaded = config::load(&options.config, environment);
-                match loaded.and_then(|config| config.to_replace(&options.config)) {
-                    Ok(mut config) => {
-                        warn(&config);
-                        descriptors::fit(&mut config, files);
-                        match app.reload(config).await {
-                            Ok(()) => tracing::info!(config = %path, "the configuration was reloaded"),
-                            Err(error) => {
-                                app.reload_refused();
-                                tracing::error!(config = %path, %error, "the reload failed; the old configuration stays");
-                            }
-                        }
-                    }
-                    Err(problems) => {
-                        app.reload_refused();
-                        // A line for each: one field could not hold them all.
-                        for problem in problems.iter() {
-                            tracing::error!(hint = problem.advice(), "{problem:#}");
-                        }
-                        tracing::error!(config = %path, "the file is wrong; the old configuration stays");
-                    }
+    watch: Watch,
+}
+
+impl Reloads<'_> {
+    /// Reloads for each SIGHUP and each change of a file, until a signal says to stop.
+    async fn until_told(mut self, mut app: App, signals: &mut Signals) -> App {
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => return app,
+                _ = signals.interrupt.recv() => return app,
+                Some(()) = signals.reload.recv() => self.reload(&mut app, "signal").await,
+                () = self.watch.changed() => self.reload(&mut app, "file").await,
+            }
+        }
+    }
+
+    async fn reload(&mut self, app: &mut App, cause: &'static str) {
+        let file = &self.options.config;
+        let path = file.display();
+        // What changes from here on is another change.
+        self.watch.settled();
+        let loaded = config::load(file, self.environment);
+        let mut config = match loaded.and_then(|config| config.to_replace(file)) {
+            Ok(config) => config,
+            Err(problems) => {
+                app.reload_refused();
+                // A line for each: one field could not hold them all.
+                for problem in problems.iter() {
+                    tracing::error!(hint = problem.advice(), "{problem:#}");
                 }
+                tracing::error!(config = %path, cause, "the file is wrong; the old configuration stays");
+                return;
+            }
+        };
+        self.watch.these_too(&config.files);
+        warn(&config);
+        descriptors::fit(&mut config, self.files);
+        match app.reload(config).await {
+            Ok(()) => tracing::info!(config = %path, cause, "the configuration was reloaded"),
+            Err(error) => {
+                app.reload_refused();
+                tracing::error!(config = %path, cause, %error, "the reload failed; the old configuration stays");
             }
         }
     }

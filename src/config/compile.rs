@@ -75,9 +75,11 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
         }
     };
     let config = root.and_then(|root| compile(&root, directory, environment, &mut report));
+    let files = report.take_files();
     let (config, warnings) = report.finish(config)?;
     Ok(Config {
         blank,
+        files,
         warnings,
         ..config
     })
@@ -157,6 +159,7 @@ fn compile(
         overload: server.overload,
         log: server::log(root.section("log")?)?,
         blank: false,
+        files: Vec::new(),
         warnings: Vec::new(),
     })
 }

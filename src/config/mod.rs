@@ -4,7 +4,10 @@
 //! `table`), and the values become each module's own `Settings`, a file for each topic. Nothing stops at the first
 //! mistake. Modules never import this one. Must not know what the settings are used for.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     accounts::Roster,
@@ -75,6 +78,8 @@ pub struct Config {
     pub log: LogFormat,
     /// Whether the file says nothing at all, as one does that is just being written.
     pub blank: bool,
+    /// The other files that were read for it: secrets, certificates, prices.
+    pub files: Vec<PathBuf>,
     /// What is allowed and seldom meant, in the order of the file.
     pub warnings: Vec<Problem>,
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a file, where, and what to do about it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, path::PathBuf, sync::Arc};
 
 /// A position in the file, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,7 @@ pub(crate) struct Report {
     file: Arc<str>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    files: Vec<PathBuf>,
 }
 
 impl Place {
@@ -103,7 +104,18 @@ impl Report {
             file: file.into(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            files: Vec::new(),
         }
+    }
+
+    /// Notes another file that the text depends on.
+    pub(crate) fn reads(&mut self, file: PathBuf) {
+        self.files.push(file);
+    }
+
+    /// The other files, each as often as it is named.
+    pub(crate) fn take_files(&mut self) -> Vec<PathBuf> {
+        mem::take(&mut self.files)
     }
 
     /// Notes something that keeps the file from being used.
@@ -122,6 +134,7 @@ impl Report {
             file,
             mut problems,
             mut warnings,
+            files: _,
         } = self;
         problems.sort_by_key(|problem| problem.position);
         warnings.sort_by_key(|problem| problem.position);

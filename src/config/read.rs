@@ -291,7 +291,12 @@ impl Reader<'_> {
             }
         };
         match scalar::parse(kind, &filled.text, self.directory) {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                if let Value::Path(path) = &value {
+                    self.report.reads(path.clone());
+                }
+                Some(value)
+            }
             Err(Wrong { text, hint: own }) => {
                 let subject = if filled.from_environment {
                     "the value from the environment ".to_owned()

@@ -1,3 +1,5 @@
+use std::{fs, os::unix::fs::symlink};
+
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -101,6 +103,47 @@ async fn a_file_is_reloaded_whole_or_not_at_all() {
     assert_eq!(other.status, 200);
     let metrics = Call::new(daemon.admin, "GET", "/metrics").send().await;
     assert!(metrics.text().contains("\nfaregate_restart_pending 1\n"));
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_reloaded_without_being_told() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let first = yaml(&upstream);
+    let folder = TempDir::new().unwrap();
+    let (one, two) = ("the-key-of-account-a-0001", "the-key-of-account-a-0002");
+    // As a ConfigMap is mounted: the file is a link through a link that is swapped.
+    for (version, key) in [("..1", one), ("..2", two)] {
+        fs::create_dir(folder.path().join(version)).unwrap();
+        write(&folder.path().join(version), &first.replace(KEY, key));
+    }
+    symlink("..1", folder.path().join("..data")).unwrap();
+    symlink("..data/faregate.yaml", folder.path().join("faregate.yaml")).unwrap();
+    let mut daemon = Daemon::start_in(folder).await;
+    assert_eq!(daemon.chat(one, CHAT).send().await.status, 200);
+    let home = daemon.folder.path().to_owned();
+    symlink("..2", home.join("..next")).unwrap();
+    fs::rename(home.join("..next"), home.join("..data")).unwrap();
+    let by_itself = |line: &Value| line["cause"] == "file";
+    let done = daemon.logs(by_itself).await;
+    assert_eq!(done["message"], "the configuration was reloaded");
+    assert_eq!(daemon.chat(one, CHAT).send().await.status, 401);
+    assert_eq!(daemon.chat(two, CHAT).send().await.status, 200);
+
+    // One that is wrong is told of once, and the next that is right counts.
+    fs::write(home.join("..2/faregate.yaml"), "plans: nonsense").unwrap();
+    let refused = daemon.logs(by_itself).await;
+    assert_eq!(
+        refused["message"],
+        "the file is wrong; the old configuration stays"
+    );
+    assert_eq!(daemon.chat(two, CHAT).send().await.status, 200);
+    write(&home.join("..2"), &first.replace(KEY, one));
+    let done = daemon.logs(by_itself).await;
+    assert_eq!(
+        done["message"], "the configuration was reloaded",
+        "{done:#}"
+    );
+    assert_eq!(daemon.chat(one, CHAT).send().await.status, 200);
 }
 
 #[tokio::test]

@@ -56,8 +56,8 @@ pub(super) enum Command {
     /// Serve the gateway until SIGTERM or SIGINT
     #[command(
         after_help = "Example:\n  faregate serve --config config/quickstart.yaml\n\n\
-                      SIGHUP reads the configuration again; a wrong one is reported and the old one \
-                      stays. RUST_LOG sets the log levels, such as RUST_LOG=info,faregate=debug."
+                      The configuration is read again when its file changes, and on SIGHUP; a wrong one \
+                      is reported and the old one stays. RUST_LOG sets the log levels, such as RUST_LOG=info,faregate=debug."
     )]
     Serve,
     /// Check the configuration and say everything that is wrong with it

@@ -29,6 +29,8 @@ fn certificates_and_keys_are_loaded() {
         compiled(folder.path(), &text)
     };
     let config = tls("cert.pem", "key.pem").unwrap();
+    let named = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    assert_eq!(config.files, named);
     let loaded = config.listener.tls.unwrap();
     assert_eq!(
         loaded.alpn_protocols,
@@ -51,6 +53,14 @@ fn certificates_and_keys_are_loaded() {
         .map(said)
         .join("\n")
     );
+}
+
+#[test]
+fn a_secret_of_a_file_is_a_file_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "x".repeat(32)).unwrap();
+    let config = compiled(folder.path(), "admin: {token: {file: token}}").unwrap();
+    assert_eq!(config.files, [folder.path().join("token")]);
 }
 
 #[test]

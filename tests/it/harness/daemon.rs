@@ -130,8 +130,7 @@ impl Daemon {
     pub(crate) async fn reload(&mut self, yaml: &str) -> Value {
         write(self.folder.path(), yaml);
         self.signal("HUP");
-        self.logs(|line| line["target"] == "faregate::app::run" && line.get("config").is_some())
-            .await
+        self.logs(|line| line["cause"] == "signal").await
     }
 
     /// Sends a signal, as `kill` does.

@@ -1,0 +1,192 @@
+//! Whether the files of the configuration have changed.
+//!
+//! The file system is asked, twice a second: its events do not come through every mount (a single file that is bound into
+//! a container, network file systems), and they tell of every write to a store that lies in the same directory. A path is
+//! followed to its end, so the links that Kubernetes swaps for a ConfigMap are seen.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// Between two looks.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// What tells one content of a file from another: device, inode, length, and seconds and nanoseconds of its last change.
+type Stamp = (u64, u64, u64, i64, i64);
+
+/// The files, as they were when they were read.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// The configuration file is the first.
+    files: Vec<PathBuf>,
+    /// One for each file; `None` is one that is not there.
+    read: Vec<Option<Stamp>>,
+    /// What was seen since, if it differs.
+    seen: Option<Vec<Option<Stamp>>>,
+    looks: Interval,
+}
+
+impl Watch {
+    /// Watches a file as it is now. To be called before it is read: what changes while it is read, has changed.
+    pub(super) fn new(file: &Path) -> Self {
+        let mut looks = interval(PERIOD);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let files = vec![file.to_owned()];
+        Self {
+            read: stamps(&files),
+            files,
+            seen: None,
+            looks,
+        }
+    }
+
+    /// Takes what there is now for read.
+    pub(super) fn settled(&mut self) {
+        self.read = stamps(&self.files);
+        self.seen = None;
+    }
+
+    /// Watches these beside the first, instead of those before.
+    pub(super) fn these_too(&mut self, others: &[PathBuf]) {
+        let known = |path: &PathBuf| {
+            let index = self.files.iter().position(|known| known == path)?;
+            self.read.get(index).copied()
+        };
+        let mut files = self.files.clone();
+        files.truncate(1);
+        files.extend_from_slice(others);
+        self.read = files
+            .iter()
+            .map(|path| known(path).unwrap_or_else(|| stamp(path)))
+            .collect();
+        self.files = files;
+        self.seen = None;
+    }
+
+    /// Ends when they have changed, and have been as they are for a whole period. Cancel safe.
+    pub(super) async fn changed(&mut self) {
+        loop {
+            self.looks.tick().await;
+            if self.look() {
+                return;
+            }
+        }
+    }
+
+    /// Whether they have changed and keep still: who is still writing is not to be read.
+    fn look(&mut self) -> bool {
+        let now = stamps(&self.files);
+        if now == self.read {
+            self.seen = None;
+            return false;
+        }
+        let still = self.seen.as_ref() == Some(&now);
+        self.seen = Some(now);
+        still
+    }
+}
+
+fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
+    files.iter().map(|file| stamp(file)).collect()
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let about = fs::metadata(file).ok()?;
+    Some((
+        about.dev(),
+        about.ino(),
+        about.len(),
+        about.mtime(),
+        about.mtime_nsec(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::{PathBuf, Watch, fs};
+
+    fn watched() -> (TempDir, PathBuf, Watch) {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("faregate.yaml");
+        fs::write(&file, "one").unwrap();
+        let watch = Watch::new(&file);
+        (folder, file, watch)
+    }
+
+    /// How many of so many looks say that it has changed.
+    fn told(watch: &mut Watch, looks: usize) -> usize {
+        (0..looks).filter(|_| watch.look()).count()
+    }
+
+    #[tokio::test]
+    async fn what_stays_has_not_changed() {
+        let (_folder, _file, mut watch) = watched();
+        assert_eq!(told(&mut watch, 3), 0);
+    }
+
+    #[tokio::test]
+    async fn a_change_is_told_once_it_keeps_still() {
+        let (_folder, file, mut watch) = watched();
+        for length in 4..8 {
+            fs::write(&file, "x".repeat(length)).unwrap();
+            assert!(!watch.look(), "somebody writes");
+        }
+        assert!(watch.look());
+        watch.settled();
+        assert_eq!(told(&mut watch, 3), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_goes_and_comes_back_is_a_change() {
+        let (_folder, file, mut watch) = watched();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(told(&mut watch, 2), 1);
+        watch.settled();
+        fs::write(&file, "one").unwrap();
+        assert_eq!(told(&mut watch, 2), 1);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_followed_to_its_end() {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for version in ["1", "2"] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("faregate.yaml"), "same").unwrap();
+        }
+        symlink("1", at("..data")).unwrap();
+        symlink("..data/faregate.yaml", at("faregate.yaml")).unwrap();
+        let mut watch = Watch::new(&at("faregate.yaml"));
+        symlink("2", at("..next")).unwrap();
+        fs::rename(at("..next"), at("..data")).unwrap();
+        assert_eq!(told(&mut watch, 2), 1);
+    }
+
+    #[tokio::test]
+    async fn other_files_are_watched_as_long_as_they_are_named() {
+        let (folder, file, mut watch) = watched();
+        let secret = folder.path().join("secret");
+        fs::write(&secret, "one").unwrap();
+        watch.these_too(std::slice::from_ref(&secret));
+        assert_eq!(told(&mut watch, 2), 0);
+        fs::write(&secret, "other").unwrap();
+        assert_eq!(told(&mut watch, 2), 1);
+        // A change of the first between the two calls is not lost.
+        watch.settled();
+        fs::write(&file, "another").unwrap();
+        watch.these_too(&[]);
+        assert_eq!(told(&mut watch, 2), 1);
+        watch.settled();
+        fs::write(&secret, "the third").unwrap();
+        assert_eq!(told(&mut watch, 2), 0);
+    }
+}
