@@ -2,6 +2,9 @@
 
 use crate::domain::{AccountId, Anchor, KeyId, Per, Timestamp, Unit, Window};
 
+/// By how much a clock may go back without being taken for one that was wrong before.
+const DAY: i64 = 86_400_000;
+
 /// Whose counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Owner {
@@ -104,20 +107,29 @@ impl Counter {
         }
     }
 
-    /// Enters the window of `now`. A clock that went back does not bring an earlier window back, and a window that
-    /// only changed its end keeps its count.
+    /// Enters the window of `now`. A clock that went back does not bring the window before back, and a window that
+    /// only changed its end keeps its count. A clock that was ahead by more than a window and a day, and was put right,
+    /// is no reason to wait for the window that it showed: the count goes on in the present one.
     pub(super) fn roll(&mut self, now: Timestamp, anchor: Anchor) {
-        if now < self.window.end && anchor == self.anchor {
+        if self.window.contains(now) && anchor == self.anchor {
             return;
         }
         let window = self.name.per.window(now, anchor);
+        if now < self.window.start {
+            let last = Timestamp::from_millis(self.window.start.millis().saturating_sub(DAY));
+            if now < self.name.per.window(last, anchor).start {
+                self.window = window;
+                self.anchor = anchor;
+            }
+            return;
+        }
         self.anchor = anchor;
-        if window.start > self.window.start && now >= self.window.start {
+        if window.start > self.window.start {
             self.generation = self.generation.wrapping_add(1);
             self.used = 0;
             self.held = 0;
             self.window = window;
-        } else if window.contains(now) {
+        } else {
             self.window.end = window.end;
         }
     }

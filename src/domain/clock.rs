@@ -22,6 +22,8 @@ enum Source {
     Manual {
         millis: Arc<AtomicI64>,
         started: i64,
+        /// By how much the wall clock is wrong.
+        wrong: Arc<AtomicI64>,
     },
 }
 
@@ -39,6 +41,7 @@ impl Clock {
         Self(Source::Manual {
             millis,
             started: start.millis(),
+            wrong: Arc::default(),
         })
     }
 
@@ -51,7 +54,10 @@ impl Clock {
                     .unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Source::Manual { millis, .. } => Timestamp::from_millis(millis.load(Ordering::Acquire)),
+            Source::Manual { millis, wrong, .. } => {
+                let shown = millis.load(Ordering::Acquire);
+                Timestamp::from_millis(shown.saturating_add(wrong.load(Ordering::Acquire)))
+            }
         }
     }
 
@@ -59,7 +65,9 @@ impl Clock {
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             Source::System { started } => started.elapsed(),
-            Source::Manual { millis, started } => {
+            Source::Manual {
+                millis, started, ..
+            } => {
                 let passed = millis.load(Ordering::Acquire).saturating_sub(*started);
                 Duration::from_millis(u64::try_from(passed).unwrap_or(0))
             }
@@ -71,6 +79,14 @@ impl Clock {
         if let Source::Manual { millis, .. } = &self.0 {
             let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
             millis.fetch_add(by, Ordering::AcqRel);
+        }
+    }
+
+    /// Sets the wall of a manual clock wrong by so many milliseconds, as somebody who moves a machine's hands does.
+    #[cfg(test)]
+    pub(crate) fn set_wrong(&self, by: i64) {
+        if let Source::Manual { wrong, .. } = &self.0 {
+            wrong.store(by, Ordering::Release);
         }
     }
 }

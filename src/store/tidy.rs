@@ -25,11 +25,18 @@ const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
 const KEEP_NOTIFICATIONS: Duration = Duration::from_secs(32 * 86_400);
 const DAY: i64 = 86_400_000;
 
+/// For how long nothing is deleted after the wall clock jumped by more than a day: deleting cannot be undone, and who set a
+/// clock wrong puts it right again.
+const DOUBT: Duration = Duration::from_secs(3600);
+
 /// What is kept how long, and when is looked next.
 #[derive(Debug)]
 pub(super) struct Tidy {
     keep_calls: Option<Duration>,
     next: Duration,
+    /// When the clock was started, as the wall said at the last look; it stays the same while nobody moves the hands.
+    started: Option<i64>,
+    doubted_until: Duration,
 }
 
 impl Tidy {
@@ -37,7 +44,25 @@ impl Tidy {
         Self {
             keep_calls,
             next: Duration::ZERO,
+            started: None,
+            doubted_until: Duration::ZERO,
         }
+    }
+
+    /// Whether the wall clock has gone as time does for long enough to be believed.
+    fn believes(&mut self, clock: &Clock) -> bool {
+        let elapsed = clock.elapsed();
+        let passed = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+        let started = clock.now().millis().saturating_sub(passed);
+        let before = self.started.replace(started);
+        if before.is_some_and(|before| before.abs_diff(started) > DAY.unsigned_abs()) {
+            tracing::warn!(
+                now = %clock.now(),
+                "the clock jumped by more than a day; old records are kept until it has been steady for an hour"
+            );
+            self.doubted_until = elapsed.saturating_add(DOUBT);
+        }
+        elapsed >= self.doubted_until
     }
 
     /// Whether there may be something to do.
@@ -52,6 +77,9 @@ impl Tidy {
         clock: &Clock,
     ) -> Result<usize, RowError> {
         self.next = clock.elapsed().saturating_add(EVERY);
+        if !self.believes(clock) {
+            return Ok(0);
+        }
         let now = clock.now();
         let before = |age: Duration| {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);

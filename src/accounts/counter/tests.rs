@@ -137,7 +137,8 @@ fn steps() -> impl Strategy<Value = Vec<i64>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// However the clock moves, the window is the one of the furthest instant seen, and a count is lost only with its window.
+    /// However the clock moves, the window is the one of the furthest instant seen, or of now where that is more than a
+    /// window and a day before it, and a count is lost only with a window that came after its own.
     #[test]
     fn a_clock_that_jumps_brings_no_window_back(steps in steps()) {
         let anchor = Anchor::Creation(at("2026-01-31T10:00:00Z"));
@@ -149,14 +150,32 @@ proptest! {
                 now = Timestamp::from_millis(now.millis() + step);
                 let before = counter.window;
                 counter.roll(now, anchor);
-                furthest = furthest.max(now);
+                let shown = per.window(furthest, anchor).start;
+                let last = per.window(Timestamp::from_millis(shown.millis() - 86_400_000), anchor);
+                furthest = if now < last.start { now } else { furthest.max(now) };
                 prop_assert_eq!(counter.window, per.window(furthest, anchor));
-                used = if counter.window == before { used } else { 0 };
+                used = if counter.window.start <= before.start { used } else { 0 };
                 prop_assert_eq!(counter.used, used);
                 counter.used += 1;
                 used += 1;
             }
         }
+    }
+}
+
+#[test]
+fn a_clock_that_was_a_year_ahead_for_a_moment_stops_no_window() {
+    let anchor = Anchor::Creation(at("2026-01-31T10:00:00Z"));
+    let now = at("2026-11-21T12:30:00Z");
+    for per in ALL {
+        let mut counter = Counter::restore(name(per), None, now, anchor);
+        counter.roll(at("2027-11-21T12:30:00Z"), anchor);
+        counter.used = 5;
+        counter.roll(now, anchor);
+        let present = per.window(now, anchor);
+        assert_eq!((counter.window, counter.used), (present, 5), "{per}");
+        counter.roll(present.end, anchor);
+        assert_eq!(counter.used, 0, "{per}");
     }
 }
 

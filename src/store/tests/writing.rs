@@ -190,6 +190,29 @@ fn what_is_old_is_looked_for_once_a_minute() {
     assert!(tidy.is_due(&clock));
 }
 
+#[test]
+fn a_clock_that_jumps_deletes_nothing() {
+    let clock = Clock::manual(START);
+    let mut tidy = Tidy::new(Some(Duration::from_secs(86_400)));
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO notifications (id, type, target, body, status, attempts, next_at, created_at, finished_at)
+             VALUES ('msg_1', 'test', 'email', '{}', 'delivered', 1, '', '2026-01-01T00:00:00.000Z', '')",
+        )
+        .unwrap();
+    let mut deleted = |clock: &Clock| tidy.step(&mut connection, clock).unwrap();
+    clock.set_wrong(-400 * 86_400_000);
+    assert_eq!(deleted(&clock), 0);
+    clock.set_wrong(0);
+    for _ in 0..60 {
+        assert_eq!(deleted(&clock), 0);
+        clock.advance(tidy::EVERY);
+    }
+    assert_eq!(deleted(&clock), 1);
+}
+
 #[tokio::test]
 async fn old_windows_go_but_never_the_newest_of_a_counter() {
     let bench = Bench::new();
