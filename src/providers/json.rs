@@ -4,10 +4,13 @@
 //! recurses on its input: nesting is counted, and refused beyond [`DEPTH`]. Every value that is stepped over
 //! is checked like every other, so that a body which passes here is JSON for the provider too.
 
+mod special;
 mod text;
 
 use memchr::{memchr, memchr2};
 
+pub(super) use special::plain;
+use special::{BLOCK, after, escape_length, specials};
 pub(super) use text::Text;
 
 /// Deepest nesting of objects and arrays that is read.
@@ -332,7 +335,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.escape()?;
+                    self.escapes()?;
                 }
                 Some(_) => return Err(self.wanted("an escape, not a control character,")),
                 None => return Err(self.wanted("the closing quote of a string")),
@@ -340,18 +343,36 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
-        let rest = self.text.get(self.at + 1..).unwrap_or_default();
-        let length = match rest.first() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u')
-                if rest
-                    .get(1..5)
-                    .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
-            {
-                6
+    /// Steps over an escape, and over those after it as long as they come close: to look for each one afresh takes most
+    /// of the time of a prompt that is full of them.
+    fn escapes(&mut self) -> Result<(), Fault> {
+        self.escape()?;
+        let mut base = self.at;
+        while let Some(block) = self.text.get(base..).and_then(<[u8]>::first_chunk) {
+            let mut found = specials(block) & after(self.at - base);
+            let close = found != 0;
+            while found != 0 {
+                self.at = base + found.trailing_zeros() as usize;
+                if self.text.get(self.at) != Some(&b'\\') {
+                    return Ok(());
+                }
+                self.escape()?;
+                found &= after(self.at - base);
             }
-            _ => return Err(self.wanted("an escape that JSON knows")),
+            base += BLOCK;
+            self.at = self.at.max(base);
+            if !close {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn escape(&mut self) -> Result<(), Fault> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some(length) = escape_length(rest) else {
+            return Err(self.wanted("an escape that JSON knows"));
         };
         self.at += length;
         Ok(())
@@ -411,33 +432,6 @@ impl<'a> Value<'a> {
             Some(number.saturating_mul(10).saturating_add(digit))
         })
     }
-}
-
-/// How many bytes at the start of `text` a string may hold as they are: no quote, backslash or control character.
-pub(super) fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut length = 0;
-    // Eight bytes at a time. `(v - ONES * n) & !v & HIGH` marks bytes below n. A borrow can mark a byte too much,
-    // but only above the first true one, and the lowest mark is all that is used.
-    for chunk in text.chunks_exact(8) {
-        let Ok(chunk) = <[u8; 8]>::try_from(chunk) else {
-            break;
-        };
-        let v = u64::from_le_bytes(chunk);
-        let quote = v ^ (ONES * b'"' as u64);
-        let backslash = v ^ (ONES * b'\\' as u64);
-        let found = (v.wrapping_sub(ONES * 0x20) & !v)
-            | (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash);
-        if found & HIGH != 0 {
-            return length + ((found & HIGH).trailing_zeros() / 8) as usize;
-        }
-        length += 8;
-    }
-    let rest = text.get(length..).unwrap_or_default();
-    let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-    length + rest.iter().position(stop).unwrap_or(rest.len())
 }
 
 #[cfg(test)]

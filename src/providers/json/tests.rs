@@ -1,7 +1,7 @@
 use proptest::prelude::{Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 use serde::de::IgnoredAny;
 
-use super::{DEPTH, Fault, Kind, Reader, Text, plain};
+use super::{DEPTH, Fault, Kind, Reader, Text, plain, specials};
 
 fn whole(text: &[u8]) -> Result<Kind, Fault> {
     let mut reader = Reader::new(text);
@@ -79,7 +79,7 @@ proptest! {
                 prop::sample::select(vec!["\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\ud83d\\udeaa", "\\ud83d", "\\udeaa"])
                     .prop_map(str::to_owned),
             ],
-            0..8,
+            0..80,
         ),
     ) {
         let json = format!("\"{}\"", pieces.concat());
@@ -102,6 +102,28 @@ proptest! {
         let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
         let expected = bytes.iter().position(special).unwrap_or(bytes.len());
         prop_assert_eq!(plain(&bytes), expected);
+        if let Some(block) = bytes.first_chunk() {
+            let bits = block.iter().enumerate().map(|(at, byte)| u64::from(special(byte)) << at);
+            prop_assert_eq!(specials(block), bits.sum::<u64>());
+        }
+    }
+
+    /// Whatever stands wherever in a block: escapes across its end, broken ones, control characters, the end of the text.
+    #[test]
+    fn escapes_are_checked_wherever_they_stand(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                8 => "[a-z é]{0,70}",
+                8 => prop::sample::select(vec!["\\n", "\\\\", "\\\"", "\\u00e9", "\\t\\t\\t"]).prop_map(str::to_owned),
+                1 => prop::sample::select(vec!["\\x", "\\u00g0", "\u{1}", "\"", "\\"]).prop_map(str::to_owned),
+            ],
+            0..20,
+        ),
+        close in any::<bool>(),
+    ) {
+        let json = format!("[\"{}{}", pieces.concat(), if close { "\"]" } else { "" });
+        let other = serde_json::from_str::<IgnoredAny>(&json);
+        prop_assert_eq!(whole(json.as_bytes()).is_ok(), other.is_ok(), "{}", json);
     }
 }
 
