@@ -159,8 +159,11 @@ where
             first = data;
         } else {
             let more = first.len() + data.len();
+            let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+            if rest.is_empty() {
+                rest = room.memory(more.saturating_add(announced));
+            }
             if rest.capacity() - rest.len() < more {
-                let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
                 rest.reserve(more + announced.min(AHEAD.max(rest.len() / 4)));
             }
             rest.extend_from_slice(&std::mem::take(&mut first));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, gauge::Gauge, level::Level, room::SMALL};
+use super::{Settings, gauge::Gauge, level::Level, room::SMALL, shelf::Shelf};
 use crate::{
     accounts::{Book, UnderWay},
     listener::Pressure,
@@ -46,6 +46,7 @@ struct State {
     turn: Mutex<()>,
     pressure: Pressure,
     shed: [AtomicU64; 3],
+    shelf: Shelf,
 }
 
 /// Why a call is not taken.
@@ -97,6 +98,7 @@ impl Overload {
             turn: Mutex::new(()),
             pressure,
             shed: Default::default(),
+            shelf: Shelf::default(),
         }));
         house.change(settings);
         house
@@ -210,6 +212,11 @@ impl Overload {
         }
     }
 
+    /// Memory of bodies that are gone.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.0.shelf
+    }
+
     /// Takes room for so many bytes more of an account's body; of nobody's, only the whole room counts.
     pub(super) fn hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), Shed> {
         let bodies = &self.0.bodies;
@@ -247,6 +254,9 @@ impl Overload {
         let most = state.most_memory.load(Relaxed);
         // What is freed is not given back at once, and what is under way still grows.
         let memory = Level::of(memory, most - most / SPARE);
+        if memory != Level::Calm {
+            state.shelf.clear();
+        }
         let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let lateness = lateness(late, state.most_late.load(Relaxed));
         let mut changed = false;

@@ -31,6 +31,7 @@ mod level;
 mod memory;
 mod room;
 mod sample;
+mod shelf;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! Room for one body.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::{Overload, Shed};
+use super::{Level, Overload, Shed};
 use crate::accounts::{Book, UnderWay};
 
 /// Bodies up to here are not wrapped: what a wrapper would cost each of them is more than what is gained by giving their
@@ -23,7 +23,7 @@ pub struct Room {
 #[derive(Debug)]
 struct Housed {
     body: Bytes,
-    _room: Room,
+    room: Room,
 }
 
 impl Overload {
@@ -49,6 +49,11 @@ impl Room {
         Ok(())
     }
 
+    /// Empty memory for a body of so many bytes. It takes no room before the bytes are there.
+    pub fn memory(&self, bytes: usize) -> BytesMut {
+        self.house.shelf().take(bytes)
+    }
+
     fn under_way(&self) -> Option<&UnderWay> {
         self.account.as_ref().map(|account| account.under_way())
     }
@@ -59,7 +64,7 @@ impl Room {
         if body.len() <= SMALL {
             return (body, Some(self));
         }
-        let housed = Housed { body, _room: self };
+        let housed = Housed { body, room: self };
         (Bytes::from_owner(housed), None)
     }
 }
@@ -67,6 +72,16 @@ impl Room {
 impl AsRef<[u8]> for Housed {
     fn as_ref(&self) -> &[u8] {
         &self.body
+    }
+}
+
+impl Drop for Housed {
+    fn drop(&mut self) {
+        let house = &self.room.house;
+        // What is short is given back.
+        if house.level() == Level::Calm {
+            house.shelf().put(mem::take(&mut self.body));
+        }
     }
 }
 
