@@ -135,6 +135,11 @@ impl AsyncRead for Io {
         } else {
             let taken = self.prefix.len().min(buf.remaining());
             buf.put_slice(&self.prefix.split_to(taken));
+            // What came with it goes along: whoever reads would make twice the room before the next read. An end or an
+            // error is met again there.
+            if buf.remaining() > 0 {
+                let _ = self.stream()?.poll_read(cx, buf);
+            }
         }
         let Self { frames, clocks, .. } = &mut *self;
         match frames {

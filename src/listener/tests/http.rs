@@ -1,12 +1,24 @@
 //! Both protocols without TLS, limits, permits, panics.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, client::conn::http2, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
 use super::harness::{Running, answer, get, reaches, rest, send, serve, settings, within};
+use crate::listener::{
+    clocks::Clocks,
+    io::{Io, Watch},
+    protocol::sniff,
+    stream::Stream,
+};
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -226,4 +238,25 @@ async fn a_panic_closes_its_connection_only() {
     running.handle.begin();
     drop((bystander, client));
     assert_eq!(running.drained().await.forced, 0);
+}
+
+#[tokio::test]
+async fn a_request_that_is_there_is_read_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (tcp, _) = listener.accept().await.unwrap();
+    let request =
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 30\r\n\r\n012345678901234567890123456789";
+    client.write_all(request).await.unwrap();
+    let mut stream = Stream::Plain(tcp);
+    let (_, prefix) = within(sniff(&mut stream)).await.unwrap().unwrap();
+    assert!(prefix.len() < request.len());
+    let clocks = Arc::new(Clocks::start(&settings()));
+    let mut io = Io::new(stream, prefix, clocks, None, Watch::Ours);
+    let mut read = vec![0; 8192];
+    // Whoever was only given what was read to learn the protocol would make room for as much again.
+    let length = within(io.read(&mut read)).await.unwrap();
+    assert_eq!(&read[..length], request);
 }
