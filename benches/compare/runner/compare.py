@@ -30,7 +30,20 @@ def gateways(bench, options):
 
 
 def measure(gateway, plan, wanted):
-    """One gateway, started afresh, through all phases."""
+    """One gateway through all phases. Streams are held by a process of their own: memory that other phases have given
+    back to the allocator would hide what they take."""
+    result = _run(gateway, plan, [name for name in wanted if name != "held"])
+    if "held" in wanted:
+        again = _run(gateway, plan, ["held"])
+        result["held"] = again["held"]
+        result["answered"] += again["answered"]
+        if result["ledger_rows"] is not None:
+            result["ledger_rows"] += again["ledger_rows"]
+    return result
+
+
+def _run(gateway, plan, wanted):
+    """One gateway, started afresh, through some phases."""
     result = {"start_seconds": gateway.start(), "binary_bytes": gateway.binary_bytes()}
     try:
         time.sleep(0.5)

@@ -149,7 +149,8 @@ impl Client {
             address: daemon.address,
             admin: daemon.admin,
             told: Arc::clone(told),
-            chance: seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            // Another constant than each choice adds, or each client would do what the one before it does later.
+            chance: seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03),
             name: format!("{seed}-{number}"),
         }
     }
