@@ -1,9 +1,6 @@
 //! One counted quantity and its window.
 
-use crate::domain::{AccountId, Anchor, KeyId, Per, Timestamp, Unit, Window};
-
-/// By how much a clock may go back without being taken for one that was wrong before.
-const DAY: i64 = 86_400_000;
+use crate::domain::{AccountId, Anchor, DAY, KeyId, Per, Timestamp, Unit, Window};
 
 /// Whose counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

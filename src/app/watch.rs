@@ -57,9 +57,7 @@ impl Watch {
             let index = self.files.iter().position(|known| known == path)?;
             self.read.get(index).copied()
         };
-        let mut files = self.files.clone();
-        files.truncate(1);
-        files.extend_from_slice(others);
+        let files: Vec<PathBuf> = self.files.iter().take(1).chain(others).cloned().collect();
         self.read = files
             .iter()
             .map(|path| known(path).unwrap_or_else(|| stamp(path)))

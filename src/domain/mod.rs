@@ -30,4 +30,5 @@ pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionS
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::Usage;
 pub use vendor::Vendor;
+pub(crate) use window::DAY;
 pub use window::{Anchor, Per, Window};

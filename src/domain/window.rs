@@ -6,6 +6,9 @@ use jiff::{RoundMode, ToSpan, Unit as CalendarUnit, Zoned, ZonedRound, tz::TimeZ
 
 use super::Timestamp;
 
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000;
+
 /// What a quota is counted per.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Per {
@@ -44,9 +47,9 @@ impl Per {
     pub fn window(self, now: Timestamp, anchor: Anchor) -> Window {
         match (self, anchor) {
             (Self::Hour, _) => fixed(now, 3_600_000),
-            (Self::Day, _) => fixed(now, 86_400_000),
+            (Self::Day, _) => fixed(now, DAY),
             // The epoch was a Thursday; the first Monday came four days later.
-            (Self::Week, _) => shifted(now, 7 * 86_400_000, 4 * 86_400_000),
+            (Self::Week, _) => shifted(now, 7 * DAY, 4 * DAY),
             (Self::Month, _) => calendar_month(now),
             (Self::Period, Anchor::Billing(first)) => {
                 let length = first.end.millis().saturating_sub(first.start.millis());
@@ -127,7 +130,7 @@ fn calendar_month(now: Timestamp) -> Window {
             end: instant(end),
         },
         // Beyond the calendar's last year: thirty days keep the arithmetic going.
-        _ => fixed(now, 30 * 86_400_000),
+        _ => fixed(now, 30 * DAY),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::domain::{Clock, NanoUsd, RequestId, Timestamp};
+use crate::domain::{Clock, DAY, NanoUsd, RequestId, Timestamp};
 
 use super::{
     columns::{Columns, RowError, instant},
@@ -23,7 +23,6 @@ const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
 
 /// For how long messages are kept that were delivered or given up: a month, so that the last invoice's are there.
 const KEEP_NOTIFICATIONS: Duration = Duration::from_secs(32 * 86_400);
-const DAY: i64 = 86_400_000;
 
 /// For how long nothing is deleted after the wall clock jumped by more than a day: deleting cannot be undone, and who set a
 /// clock wrong puts it right again.

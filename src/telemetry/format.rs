@@ -106,7 +106,7 @@ pub(super) fn begin<'b>(
 
 /// Opens a line for people: the time of day in UTC and the level.
 pub(super) fn begin_pretty(line: &mut String, at: Timestamp, level: Level, color: bool) {
-    let day = at.millis().rem_euclid(86_400_000);
+    let day = at.millis().rem_euclid(crate::domain::DAY);
     let (hours, minutes) = (day / 3_600_000, day / 60_000 % 60);
     let (seconds, millis) = (day / 1000 % 60, day % 1000);
     let (on, off) = match (color, level) {

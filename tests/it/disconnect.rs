@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
-use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, house, raw, sse, within};
+use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, house, piece, raw, sse, within};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
@@ -13,10 +13,6 @@ const ANSWER: &str = r#"{"choices":[{"message":{"content":"hello"}}],"usage":{"p
 /// Our own count of a body's input.
 fn input(body: &str) -> u64 {
     (body.len() as u64).div_ceil(4)
-}
-
-fn piece(text: &str) -> Step {
-    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
 }
 
 fn head(media: &str) -> Step {

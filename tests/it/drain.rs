@@ -3,13 +3,9 @@
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Gate, Gateway, KEY, LIMITED, Step, Upstream, house, raw, within};
+use crate::harness::{Gate, Gateway, KEY, LIMITED, Step, Upstream, house, piece, raw, within};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
-
-fn piece(text: &str) -> Step {
-    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
-}
 
 fn head(media: &str) -> Step {
     Step::Send(

@@ -2,13 +2,9 @@
 
 use http_body_util::BodyExt;
 
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, within};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, piece, within};
 
 const BEAT: &[u8] = b": keep-alive\n\n";
-
-fn piece(text: &str) -> Step {
-    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
-}
 
 /// Sends two and a half events, and waits before each half.
 fn script(gate: &Gate) -> Vec<Step> {

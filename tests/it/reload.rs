@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{CHAT, KEY, file, planned, provider, refused, served},
-    harness::{Call, Gate, Gateway, Step, Upstream, within},
+    harness::{Call, Gate, Gateway, Step, Upstream, piece, within},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -16,14 +16,13 @@ const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","c
 async fn gated(gate: &Gate) -> Upstream {
     let gate = gate.clone();
     Upstream::start(move |_| {
-        let chunk = |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
             Step::Send(head.into()),
-            chunk("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n"),
+            piece("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n"),
             Step::Wait(gate.clone()),
-            chunk("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":300,\"completion_tokens\":100,\"total_tokens\":400}}\n\n"),
-            chunk("data: [DONE]\n\n"),
+            piece("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":300,\"completion_tokens\":100,\"total_tokens\":400}}\n\n"),
+            piece("data: [DONE]\n\n"),
             Step::Send(b"0\r\n\r\n".to_vec()),
         ]
     })

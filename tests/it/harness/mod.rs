@@ -19,7 +19,7 @@ pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
 pub(crate) use standing::{HEALTHY, stands, watch_panics};
-pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, sse};
+pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, piece, sse};
 
 use std::time::Duration;
 

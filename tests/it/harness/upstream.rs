@@ -78,13 +78,17 @@ pub(crate) fn json(status: &str, body: &str) -> Vec<Step> {
     vec![Step::Send((head + body).into_bytes())]
 }
 
+/// A text as a chunk of its own.
+pub(crate) fn piece(text: &str) -> Step {
+    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
+}
+
 /// The head of a stream, and one chunk for each text.
 pub(crate) fn sse(frames: &[&str]) -> Vec<Step> {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    let chunk = |frame: &&str| Step::Send(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes());
     let mut steps = vec![Step::Send(head.into())];
-    steps.extend(frames.iter().map(chunk));
+    steps.extend(frames.iter().map(|frame| piece(frame)));
     steps.push(Step::Send(b"0\r\n\r\n".to_vec()));
     steps
 }

@@ -8,7 +8,7 @@ mod ways;
 use serde_json::Value;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use crate::harness::{Gateway, LIMITED, Step, Upstream, within};
+use crate::harness::{Gateway, LIMITED, Step, Upstream, piece, within};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
@@ -25,10 +25,6 @@ fn input(body: &str) -> u64 {
 fn head(media: &str) -> Step {
     let fields = format!("content-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n");
     Step::Send(format!("HTTP/1.1 200 OK\r\n{fields}").into_bytes())
-}
-
-fn piece(text: &str) -> Step {
-    Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
 }
 
 fn end() -> Step {

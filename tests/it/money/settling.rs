@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{adds_up, budgets, credit, kept, nanos, priced};
 use crate::{
     fixture::{KEY, refused, served},
-    harness::{Gate, Gateway, Step, Upstream, json as whole, sse, within},
+    harness::{Gate, Gateway, Step, Upstream, json as whole, piece, sse, within},
 };
 
 const CHAT: &str = r#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -337,19 +337,17 @@ async fn a_document_that_comes_slowly_is_charged_as_it_says() {
     let gates: [Gate; 3] = Default::default();
     let script = gates.clone();
     let upstream = Upstream::start(move |_| {
-        let chunk =
-            |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
         let wait = |at: usize| Step::Wait(script[at].clone());
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
             Step::Send(head.into()),
-            chunk("\n"),
+            piece("\n"),
             wait(0),
-            chunk("\n"),
+            piece("\n"),
             wait(1),
-            chunk(r#"{"usage":{"prompt_"#),
+            piece(r#"{"usage":{"prompt_"#),
             wait(2),
-            chunk(r#"tokens":10,"completion_tokens":5}}"#),
+            piece(r#"tokens":10,"completion_tokens":5}}"#),
             Step::Send(b"0\r\n\r\n".to_vec()),
         ]
     })
@@ -386,14 +384,12 @@ async fn a_stream_that_is_read_on_is_noted_as_it_goes() {
     let script = gates.clone();
     let event = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n";
     let upstream = Upstream::start(move |_| {
-        let chunk =
-            |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes());
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
             Step::Send(head.into()),
-            chunk(event),
+            piece(event),
             Step::Wait(script[0].clone()),
-            chunk(&event.repeat(5)),
+            piece(&event.repeat(5)),
             Step::Wait(script[1].clone()),
             Step::Send(b"0\r\n\r\n".to_vec()),
         ]
