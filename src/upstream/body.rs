@@ -11,10 +11,11 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{
+    apart::Apart,
     deadline::BodyClock,
     failure::{Failure, FailureKind},
     h1,
-    outgoing::Progress,
+    outgoing::{Outgoing, Progress},
     pool::{Held, Lease},
 };
 
@@ -22,15 +23,23 @@ use super::{
 ///
 /// Dropping it before its end cancels the call: an HTTP/1 connection is closed, an HTTP/2 stream is reset.
 #[derive(Debug)]
-pub struct UpstreamBody {
-    /// `None` once it has ended or broken.
-    open: Option<Open>,
-    /// What broke it, which is told at the next look.
-    broken: Option<Failure>,
-}
+pub struct UpstreamBody(State);
 
 #[derive(Debug)]
-struct Open {
+#[expect(clippy::large_enum_variant, reason = "nearly all are open")]
+enum State {
+    /// Read by whoever asks for it.
+    Open(Open),
+    /// Read by a task of its own, while the rest of the request is sent.
+    Apart(Apart),
+    /// Broken, which is told at the next look.
+    Broken(Failure),
+    Over,
+}
+
+/// An answer and the connection that it comes on.
+#[derive(Debug)]
+pub(super) struct Open {
     content: Content,
     clock: BodyClock,
     lease: Lease,
@@ -62,19 +71,16 @@ impl UpstreamBody {
         };
         if open.is_over() {
             open.finish();
-            return Self {
-                open: None,
-                broken: None,
-            };
+            return Self(State::Over);
         }
-        Self {
-            open: Some(open),
-            broken: None,
-        }
+        Self(match open.waits_for_the_client() {
+            true => State::Apart(Apart::begin(open)),
+            false => State::Open(open),
+        })
     }
 
     fn end(&mut self) {
-        if let Some(open) = self.open.take() {
+        if let State::Open(open) = std::mem::replace(&mut self.0, State::Over) {
             open.finish();
         }
     }
@@ -86,8 +92,7 @@ impl UpstreamBody {
         failure: Failure,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        self.open = None;
-        self.broken = Some(failure);
+        self.0 = State::Broken(failure);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -111,6 +116,62 @@ impl Open {
         if sent {
             self.lease.give_back();
         }
+    }
+
+    /// How much is to come, where that is known.
+    pub(super) fn left(&self) -> SizeHint {
+        match &self.content {
+            Content::H1(answer) => answer
+                .len()
+                .map_or_else(SizeHint::new, SizeHint::with_exact),
+            Content::H2(incoming) => incoming.size_hint(),
+        }
+    }
+
+    /// Whether more of the request is to come from a client that may read nothing before it has sent all of it.
+    /// HTTP/2 has a task that sends.
+    fn waits_for_the_client(&self) -> bool {
+        match &self.content {
+            Content::H1(answer) => self.progress.is_some() && !answer.has_all_been_sent(),
+            Content::H2(_) => false,
+        }
+    }
+
+    /// Sends more of the request while nobody wants more of the answer.
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        match (&mut self.content, self.lease.held()) {
+            (Content::H1(answer), Held::H1(wire)) => {
+                let sent = answer.poll_upload(cx, wire);
+                sent.map_err(Failure::of_connection)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the exchange, and gives what is left of the client's body.
+    pub(super) fn into_upload(self) -> Option<Outgoing> {
+        match self.content {
+            Content::H1(answer) if !answer.has_all_been_sent() => answer.into_upload(),
+            _ => {
+                self.finish();
+                None
+            }
+        }
+    }
+
+    /// The next bytes or the end, within the deadlines.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        let Poll::Ready(next) = self.poll_data(cx) else {
+            let passed = ready!(self.clock.poll_wait(cx));
+            return Poll::Ready(Some(Err(Failure::new(FailureKind::Timeout(passed)))));
+        };
+        Poll::Ready(match (next, self.clock.moved()) {
+            (Some(Ok(_)), Some(passed)) => Some(Err(Failure::new(FailureKind::Timeout(passed)))),
+            (next, _) => next,
+        })
     }
 
     /// The next bytes, or the end. Trailers are passed over: RFC 9110 §6.5.1 lets them be discarded, and no field of ours
@@ -152,20 +213,26 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let Some(open) = &mut self.open else {
-            return Poll::Ready(self.broken.take().map(Err));
-        };
-        let Poll::Ready(next) = open.poll_data(cx) else {
-            let passed = ready!(open.clock.poll_wait(cx));
-            return self.fail(Failure::new(FailureKind::Timeout(passed)), cx);
+        let next = match &mut self.0 {
+            State::Open(open) => ready!(open.poll_next(cx)),
+            State::Apart(apart) => ready!(apart.poll_next(cx)),
+            State::Broken(_) | State::Over => {
+                let broken = match std::mem::replace(&mut self.0, State::Over) {
+                    State::Broken(failure) => Some(Err(failure)),
+                    _ => None,
+                };
+                return Poll::Ready(broken);
+            }
         };
         match next {
             Some(Ok(data)) => {
-                if let Some(passed) = open.clock.moved() {
-                    return self.fail(Failure::new(FailureKind::Timeout(passed)), cx);
-                }
                 // The reader may take the last frame and never ask again.
-                if open.is_over() {
+                let over = match &self.0 {
+                    State::Open(open) => open.is_over(),
+                    State::Apart(apart) => apart.is_over(),
+                    State::Broken(_) | State::Over => true,
+                };
+                if over {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(Frame::data(data))))
@@ -179,16 +246,14 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.open.is_none() && self.broken.is_none()
+        matches!(self.0, State::Over)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.open.as_ref().map(|open| &open.content) {
-            None => SizeHint::with_exact(0),
-            Some(Content::H1(answer)) => answer
-                .len()
-                .map_or_else(SizeHint::new, SizeHint::with_exact),
-            Some(Content::H2(incoming)) => incoming.size_hint(),
+        match &self.0 {
+            State::Open(open) => open.left(),
+            State::Apart(apart) => apart.left(),
+            State::Broken(_) | State::Over => SizeHint::with_exact(0),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Answer {
         if self.is_over() {
             return Poll::Ready(None);
         }
-        if let Err(error) = poll_upload(&mut self.upload, cx, wire) {
+        if let Err(error) = self.poll_upload(cx, wire) {
             return Poll::Ready(Some(Err(error)));
         }
         loop {
@@ -164,6 +164,20 @@ impl Answer {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+    }
+
+    /// Sends more of the request, if there is more.
+    pub(super) fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        wire: &mut Wire,
+    ) -> Result<(), Broken> {
+        poll_upload(&mut self.upload, cx, wire)
+    }
+
+    /// What of the client's body has not been taken.
+    pub(super) fn into_upload(self) -> Option<Outgoing> {
+        self.upload.map(Upload::into_rest)
     }
 
     /// Whether nothing more comes.

@@ -2,6 +2,7 @@
 //!
 //! Rank 5. Only a reservation opens it. Must not know how a request was admitted.
 
+mod apart;
 mod body;
 mod classify;
 mod connect;

@@ -1,7 +1,7 @@
 //! Routes of one provider: every method and every body passes as it is, in both directions.
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
@@ -376,6 +376,56 @@ async fn a_provider_that_answers_early_is_heard_before_the_upload_ends() {
     assert!(answer.starts_with(b"HTTP/1.1 413 "));
     gateway.calls(1).await;
     gateway.stop().await;
+}
+
+/// More than the kernels of both ends hold.
+const LONG: usize = 24 << 20;
+
+async fn take(stream: &mut (impl AsyncRead + Unpin), most: usize) {
+    let mut buffer = vec![0; 1 << 16];
+    let mut taken = 0;
+    while taken < most {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "closed after {taken} bytes");
+        taken += read;
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_sends_all_before_it_reads() {
+    // The provider takes the upload while it answers, or answers and takes no more.
+    for (taken, length) in [(LONG, LONG), (0, 1 << 17)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let gateway = Gateway::start(&house(&url, "")).await;
+        let provider = async {
+            let (mut upstream, _) = listener.accept().await.unwrap();
+            let seen = read_until(&mut upstream, b"first").await;
+            let body = seen.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+            let taken = taken.saturating_sub(seen.len() - body - 5);
+            let (mut from, mut to) = upstream.split();
+            let answer = async {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                to.write_all(head.as_bytes()).await.unwrap();
+                to.write_all(&vec![b'a'; length]).await.unwrap();
+            };
+            tokio::join!(answer, take(&mut from, taken));
+            upstream
+        };
+        let client = async {
+            let head = format!(
+                "POST /web/upload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+                 content-length: {}\r\n\r\nfirst",
+                LONG + 5
+            );
+            let mut client = raw(gateway.address, head.as_bytes()).await;
+            client.write_all(&vec![b'u'; LONG]).await.unwrap();
+            take(&mut client, length).await;
+        };
+        within("both ways", async { tokio::join!(provider, client) }).await;
+        gateway.calls(1).await;
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ impl Upload {
         }
     }
 
+    /// What of the client's body has not been taken.
+    pub(super) fn into_rest(self) -> Outgoing {
+        self.body
+    }
+
     /// Sends the rest, as far as it is there.
     pub(super) fn poll(
         &mut self,
@@ -90,7 +95,10 @@ impl Upload {
                 ready!(self.poll_write(cx, wire))?;
             }
             match self.state {
-                State::Stopped => return Poll::Pending,
+                State::Stopped => {
+                    self.poll_discard(cx);
+                    return Poll::Pending;
+                }
                 State::Ending => return wire.poll_flush(cx).map_err(Broken::Lost),
                 State::Sending => {}
             }
@@ -108,6 +116,11 @@ impl Upload {
                 None => self.end(wire)?,
             }
         }
+    }
+
+    /// The client may read nothing before it has sent all of it.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut self.body).poll_frame(cx) {}
     }
 
     /// Sends no more.
