@@ -147,11 +147,24 @@ pub(super) fn target(head: &Parts) -> Result<(), Refusal> {
         let words = "The path or the query has a character that a URL must not have as it is; percent-encode it.";
         return Err(Refusal::new(Code::InvalidTarget).with(Detail::Say(words)));
     }
-    if path::is_plain(target.path()) {
-        Ok(())
-    } else {
-        Err(Code::InvalidPath.into())
+    if !path::is_plain(target.path()) {
+        return Err(Code::InvalidPath.into());
     }
+    if target.query().is_some_and(splits) {
+        let words = "The query has an encoded NUL or the end of a header line in it; leave it out.";
+        return Err(Refusal::new(Code::InvalidTarget).with(Detail::Say(words)));
+    }
+    Ok(())
+}
+
+/// Whether a query ends a string or a header line of a reader that decodes it too early. A line feed alone does neither,
+/// and text has it.
+fn splits(query: &str) -> bool {
+    query.match_indices('%').any(|(at, _)| {
+        let escape = query.as_bytes().get(at..).unwrap_or_default();
+        let line_end = |end: &[u8]| end.eq_ignore_ascii_case(b"%0d%0a");
+        escape.starts_with(b"%00") || escape.get(..6).is_some_and(line_end)
+    })
 }
 
 fn framing(head: &Parts) -> Result<(), Refusal> {

@@ -82,12 +82,14 @@ async fn a_key_of_any_bytes_is_unknown_and_changes_nothing() {
         let answer = raw_until_close(gateway.address, &request).await;
         let shown = String::from_utf8_lossy(key);
         assert!(answer.starts_with("HTTP/1.1 401 "), "{shown}: {answer}");
-        // As the query has it, each byte is written as a number, a NUL among them.
+        // As the query has it, each byte is written as a number. None of them may be a NUL.
         let encoded: String = key.iter().map(|byte| format!("%{byte:02x}")).collect();
         if encoded.len() < 6 << 10 {
-            let path = format!("/v1/models?key=%00{encoded}");
+            let path = format!("/v1/models?key={encoded}");
             let answer = gateway.call("GET", &path).send().await;
             refused(&answer, 401, "invalid_api_key");
+            let answer = gateway.call("GET", &format!("{path}%00")).send().await;
+            refused(&answer, 400, "invalid_target");
         }
     }
     // Beyond the head's bound it is no key but too much, and a control character is no field at all.
