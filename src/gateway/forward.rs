@@ -193,6 +193,7 @@ impl Forward {
         {
             veil::hide_in_fields(credential, &mut parts.headers);
         }
+        let delimited = body.is_delimited();
         let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
         let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
@@ -209,6 +210,7 @@ impl Forward {
         };
         let answer = Answer {
             body,
+            delimited,
             observer,
             reservation,
             desk,

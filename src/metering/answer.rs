@@ -18,6 +18,8 @@ use crate::{providers::end_of_event, refusal::Code, store::Outcome};
 pub struct Answer<B> {
     /// Its body.
     pub body: B,
+    /// Whether the transfer says where it ends.
+    pub delimited: bool,
     /// Who reads along.
     pub observer: Observer,
     /// What it holds.
@@ -56,6 +58,11 @@ impl<B> Answer<B> {
         if observer.is_stream() {
             reservation.checkpoint(observer.output_at_least(), || observer.observed());
         }
+    }
+
+    /// Whether it ended with its connection before it was whole.
+    pub(super) fn is_cut_short(&self) -> bool {
+        !self.delimited && self.status.is_success() && !self.observer.is_whole()
     }
 
     /// The code that cuts it, where it is longer than what is held for it.

@@ -366,8 +366,13 @@ where
                     return Poll::Ready(self.break_off(interruption.code(), outcome));
                 }
                 Poll::Ready(None) => {
+                    let held_back = answer.observer.finish();
+                    if answer.is_cut_short() {
+                        let (code, outcome) = (Code::UpstreamDisconnected, Outcome::UpstreamFailed);
+                        return Poll::Ready(self.break_off(code, outcome));
+                    }
                     if let Some(mut answer) = this.answer.take() {
-                        *this.next = answer.observer.finish();
+                        *this.next = held_back;
                         let ending = answer.settle(Outcome::Completed);
                         self.as_mut().ended(ending);
                     }

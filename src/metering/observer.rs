@@ -62,6 +62,15 @@ impl Observer {
         matches!(self, Self::Stream(meter) if meter.ended())
     }
 
+    /// Whether what came is all of an answer, as far as its content can tell.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Stream(meter) => meter.ended(),
+            Self::Answer(meter) => meter.is_whole(),
+            Self::Blind => true,
+        }
+    }
+
     /// Whether something may be put between the last frame and the next.
     pub fn at_boundary(&self) -> bool {
         match self {

@@ -32,18 +32,25 @@ pub(super) struct Apart {
     task: AbortHandle,
     /// How much of the answer is to come, where its head says so.
     left: Option<u64>,
+    /// Whether it says where it ends.
+    pub(super) delimited: bool,
 }
 
 impl Apart {
     pub(super) fn begin(open: Open) -> Self {
-        let left = open.left().exact();
+        let (left, delimited) = (open.left().exact(), open.is_delimited());
         let (tell, frames) = mpsc::channel(AHEAD);
         #[expect(
             clippy::disallowed_methods,
             reason = "the task ends with its reader, or soon after the answer"
         )]
         let task = tokio::spawn(run(open, tell)).abort_handle();
-        Self { frames, task, left }
+        Self {
+            frames,
+            task,
+            left,
+            delimited,
+        }
     }
 
     /// The next bytes, or the end.

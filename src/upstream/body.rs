@@ -79,6 +79,16 @@ impl UpstreamBody {
         })
     }
 
+    /// Whether the transfer says where it ends. One that does not is whole or cut short, and only its content can tell
+    /// (RFC 9112 §6.3, case 8).
+    pub fn is_delimited(&self) -> bool {
+        match &self.0 {
+            State::Open(open) => open.is_delimited(),
+            State::Apart(apart) => apart.delimited,
+            State::Broken(_) | State::Over => true,
+        }
+    }
+
     fn end(&mut self) {
         if let State::Open(open) = std::mem::replace(&mut self.0, State::Over) {
             open.finish();
@@ -115,6 +125,14 @@ impl Open {
         };
         if sent {
             self.lease.give_back();
+        }
+    }
+
+    /// Whether the transfer says where it ends.
+    pub(super) fn is_delimited(&self) -> bool {
+        match &self.content {
+            Content::H1(answer) => !answer.ends_with_connection(),
+            Content::H2(_) => true,
         }
     }
 

@@ -194,6 +194,11 @@ impl Answer {
         self.upload.is_none()
     }
 
+    /// Whether it ends where its connection does, wherever that is.
+    pub(super) const fn ends_with_connection(&self) -> bool {
+        matches!(self.left, Left::UntilClose)
+    }
+
     /// How many bytes are to come, where that is known.
     pub(super) const fn len(&self) -> Option<u64> {
         match self.left {

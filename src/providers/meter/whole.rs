@@ -92,15 +92,28 @@ impl AnswerMeter {
         }
     }
 
+    /// Whether what came is a JSON document from its beginning to its end. What is not read is taken for one.
+    pub fn is_whole(&self) -> bool {
+        if self.encoding == Encoding::Unknown || self.length > LARGEST {
+            return true;
+        }
+        self.document(&self.frames)
+            .is_some_and(|document| answer::read(&document, &mut Tally::default()).is_some())
+    }
+
+    fn document(&self, frames: &[Bytes]) -> Option<Bytes> {
+        match Inflate::new(self.encoding) {
+            Some(inflate) => inflate.whole(frames),
+            None => concatenate(frames, self.length),
+        }
+    }
+
     /// Reads the answer. One that is cut off, too large or no JSON says nothing, and all its bytes count as output.
     ///
     /// Takes about a millisecond for a mebibyte.
     pub fn finish(&mut self) -> Observed {
         let frames = std::mem::take(&mut self.frames);
-        let document = match Inflate::new(self.encoding) {
-            Some(inflate) => inflate.whole(&frames),
-            None => concatenate(&frames, self.length),
-        };
+        let document = self.document(&frames);
         let mut observed = Observed::default();
         let mut tally = Tally::default();
         match document.and_then(|document| answer::read(&document, &mut tally)) {

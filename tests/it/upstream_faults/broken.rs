@@ -105,13 +105,43 @@ async fn half_a_stream_is_no_whole_one() {
 
 #[tokio::test]
 async fn an_answer_that_ends_with_its_connection_is_whole() {
-    let upstream = saying([HEAD, "application/json\r\n\r\n{\"a\":1}"].concat()).await;
+    for (asked, media, body) in [
+        (WHOLE, "application/json", "{\"a\":1}"),
+        (
+            STREAM,
+            "text/event-stream",
+            "data: {\"a\":1}\n\ndata: [DONE]\n\n",
+        ),
+        (
+            STREAM,
+            "text/event-stream",
+            "data: {\"a\":1}\n\ndata: [DONE]",
+        ),
+    ] {
+        let upstream = saying([HEAD, media, "\r\n\r\n", body].concat()).await;
+        let told = chat(&upstream.url(), "", asked).await;
+        assert_eq!((told.answer.text(), told.answer.broken), (body, false));
+        told.recorded(200, "completed");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_its_connection_before_it_is_whole_is_no_whole_one() {
+    let upstream = saying([HEAD, "application/json\r\n\r\n{\"a\":1"].concat()).await;
     let told = chat(&upstream.url(), "", WHOLE).await;
-    assert_eq!(
-        (told.answer.text(), told.answer.broken),
-        ("{\"a\":1}", false)
-    );
-    told.recorded(200, "completed");
+    assert!(told.answer.broken, "{}", told.answer.text());
+    told.recorded(200, "upstream_failed");
+
+    let event = "data: {\"a\":1}\n\n";
+    for half in ["", "data: {\"a"] {
+        let upstream = saying([HEAD, "text/event-stream\r\n\r\n", event, half].concat()).await;
+        let told = chat(&upstream.url(), "", STREAM).await;
+        let rest = told.answer.text().strip_prefix(event).unwrap();
+        assert!(rest.contains("upstream_disconnected"), "{rest}");
+        assert!(!rest.contains("[DONE]") && !told.answer.broken, "{rest}");
+        told.recorded(200, "upstream_failed");
+        assert_eq!(told.record["code"], "upstream_disconnected");
+    }
 }
 
 #[tokio::test]
