@@ -1,17 +1,16 @@
 //! The last step: an admitted call goes to its provider, and its answer comes back metered.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, StatusCode, header, request, response};
-use http_body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, header, request, response};
 
-use super::{Snapshot, relay::Relayed, veil};
+use super::{Snapshot, judge::judge, relay::Relayed, veil};
 use crate::{
     accounts::Key,
     admission::{Held, Notice, subject},
@@ -22,12 +21,11 @@ use crate::{
         Answer, Charge, Cut, Desk, Interruption, Metered, Observer, Policy, Receipt, Reservation,
     },
     overload::Room,
-    providers::{self, Ask, Edits, Endpoint, Observed},
+    providers::{Ask, Edits, Endpoint, Observed},
     refusal::{Code, Refusal},
     store::Outcome,
     upstream::{
         self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, Processed, Upstream,
-        UpstreamBody, Verdict,
     },
 };
 
@@ -194,7 +192,8 @@ impl Forward {
             veil::hide_in_fields(credential, &mut parts.headers);
         }
         let delimited = body.is_delimited();
-        let (reservation, body) = judge(reservation, &parts, body, &destination, &upstream).await?;
+        let (reservation, body) =
+            judge(reservation, &mut parts, body, &destination, &upstream).await?;
         let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
         if observer.is_stream() {
             // A hidden chunk or a comment changes the length.
@@ -265,93 +264,6 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
         receipt: ending.map(|ending| ending.receipt),
         upstream_id: None,
     }
-}
-
-/// Decides whether an answer is the caller's. The provider's bill, its limits and our credential are not.
-async fn judge(
-    reservation: Reservation,
-    parts: &response::Parts,
-    body: UpstreamBody,
-    destination: &Destination,
-    upstream: &Upstream,
-) -> Result<(Reservation, Relayed), Unanswered> {
-    let upstream_id = parts.headers.get(upstream::X_UPSTREAM_REQUEST_ID);
-    let refuse = |reservation: Reservation, code: Code| {
-        tracing::warn!(
-            provider = %upstream.id(),
-            code = code.as_str(),
-            status = parts.status.as_u16(),
-            upstream_request_id = upstream_id.and_then(|id| id.to_str().ok()),
-            "the provider's answer is not the caller's"
-        );
-        let ending = reservation.settle(
-            Outcome::UpstreamFailed,
-            code.status().as_u16(),
-            Charge::Void,
-        );
-        Unanswered {
-            refusal: Refusal::new(code),
-            receipt: ending.map(|ending| ending.receipt),
-            upstream_id: upstream_id.cloned(),
-        }
-    };
-    // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
-    let credential = upstream.settings().credential.as_ref();
-    let secret = credential.filter(|_| !parts.status.is_success());
-    if !destination.endpoint.has_ask() {
-        let ours =
-            parts.status == StatusCode::UNAUTHORIZED && upstream.settings().credential.is_some();
-        return if ours {
-            Err(refuse(reservation, Code::UpstreamAuth))
-        } else {
-            Ok((reservation, Relayed::whole(body).veiled(secret)))
-        };
-    }
-    if parts.status.is_redirection() {
-        // Followed, a redirect would carry the provider's credential to wherever it points.
-        return Err(refuse(reservation, Code::UpstreamInvalidResponse));
-    }
-    if parts.status.is_success() {
-        return Ok((reservation, Relayed::whole(body)));
-    }
-    let mut body = body;
-    let read = if upstream::wants_body(parts.status) {
-        // Half of what decides decides nothing, and nothing of it has been passed on yet.
-        match beginning(&mut body).await {
-            Ok(read) => read,
-            Err(failure) => return Err(refuse(reservation, failure.kind.code())),
-        }
-    } else {
-        Bytes::new()
-    };
-    let encoding = parts.headers.get(header::CONTENT_ENCODING);
-    let encoding = encoding.and_then(|encoding| encoding.to_str().ok());
-    let plain = providers::Encoding::parse(encoding).plain(&read);
-    let said = plain.as_ref().unwrap_or(&read);
-    match upstream::classify(parts.status, &parts.headers, said) {
-        Verdict::Relay => Ok((reservation, Relayed::after(read, body).veiled(secret))),
-        Verdict::Refuse(code, wait) => {
-            let mut unanswered = refuse(reservation, code);
-            if let Some(wait) = wait {
-                unanswered.refusal = unanswered.refusal.retry_after(wait);
-            }
-            Err(unanswered)
-        }
-    }
-}
-
-/// The beginning of an error's body.
-async fn beginning(body: &mut UpstreamBody) -> Result<Bytes, Failure> {
-    let mut read = BytesMut::new();
-    while read.len() < upstream::MAX_READ {
-        let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await else {
-            break;
-        };
-        if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data);
-        }
-    }
-    Ok(read.freeze())
 }
 
 /// The member that limits the output of a call.

@@ -7,6 +7,7 @@ mod forward;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod headers;
+mod judge;
 mod limits;
 mod linger;
 mod local;

@@ -158,8 +158,24 @@ fn is_not_for_providers(name: &str) -> bool {
 
 /// What a provider says of its own origin and not of ours. Its cookies would be shared by all its clients, its `Alt-Svc`
 /// would lead them past us, its `Strict-Transport-Security` would bind our host and all below it, and its CORS fields
-/// would let pages read what our own settings keep from them.
+/// would let pages read what our own settings keep from them. What is left of its limits is what all tenants together
+/// left of them, and the organization is whoever pays it.
 fn is_not_for_clients(name: &str) -> bool {
-    matches!(name, "set-cookie" | "alt-svc" | "strict-transport-security")
-        || name.starts_with("access-control-")
+    matches!(
+        name,
+        "set-cookie"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "openai-organization"
+            | "openai-project"
+            | "anthropic-organization-id"
+    ) || [
+        "access-control-",
+        "ratelimit",
+        "x-ratelimit-",
+        "anthropic-ratelimit-",
+        "anthropic-priority-",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }

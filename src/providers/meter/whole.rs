@@ -191,13 +191,13 @@ impl Inflate {
         self.decoder.is_some()
     }
 
-    /// Ends the input and gives what is left.
-    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8])) {
+    /// Ends the input and gives what is left. Returns false where there was an error.
+    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8])) -> bool {
         if let Some(decoder) = &mut self.decoder {
             let plain = decoder.end();
             self.give(plain, &mut each);
-            self.decoder = None;
         }
+        self.decoder.take().is_some()
     }
 
     fn give(&mut self, plain: Option<Vec<u8>>, each: &mut impl FnMut(&[u8])) {
@@ -211,7 +211,8 @@ impl Inflate {
         }
     }
 
-    /// The whole of what `frames` hold; `None` if they are damaged, cut off or grow too large.
+    /// The whole of what `frames` hold, or as much as there is of what was cut off; `None` if they are damaged or grow too
+    /// large.
     fn whole(mut self, frames: &[Bytes]) -> Option<Bytes> {
         let mut whole = Vec::new();
         let mut fits = true;
@@ -224,8 +225,8 @@ impl Inflate {
         for frame in frames {
             self.push(frame, &mut keep);
         }
-        self.finish(&mut keep);
-        fits.then(|| whole.into())
+        let read = self.finish(&mut keep);
+        (read && fits).then(|| whole.into())
     }
 }
 

@@ -141,6 +141,14 @@ fn a_client_gets_the_answer_without_hops_and_cookies() {
          access-control-allow-origin: *
          access-control-allow-credentials: true
          access-control-expose-headers: x-secret
+         x-ratelimit-remaining-tokens: 5
+         anthropic-ratelimit-requests-limit: 5
+         anthropic-priority-input-tokens-limit: 5
+         ratelimit: \"default\";r=5
+         ratelimit-policy: \"default\";q=5
+         openai-organization: org-1
+         openai-project: proj-1
+         anthropic-organization-id: org-2
          x-request-id: req_1
          content-type: text/event-stream
          openai-processing-ms: 12",

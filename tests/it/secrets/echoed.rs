@@ -1,5 +1,9 @@
 //! Providers that quote what they were sent: our credential is nobody's to read.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+
 use crate::{
     fixture::{CHAT, MESSAGE},
     harness::{Gateway, KEY, Step, Upstream, house, json},
@@ -83,6 +87,51 @@ async fn it_is_masked_however_it_arrives() {
             );
             assert_eq!(answer.header("x-debug"), Some(""));
             assert!(!answer.broken);
+        }
+    }
+}
+
+/// An answer with these bytes as its body.
+fn packed(coding: &str, body: &[u8]) -> Vec<Step> {
+    let head = format!(
+        "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\ncontent-encoding: {coding}\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    vec![Step::Send([head.as_bytes(), body].concat())]
+}
+
+#[tokio::test]
+async fn it_is_masked_in_what_the_provider_compressed() {
+    let gzip = |words: &[u8]| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(words).unwrap();
+        gzip.finish().unwrap()
+    };
+    let words = "no sk-upstream here";
+    let whole = gzip(words.as_bytes());
+    let long = gzip(&[words.as_bytes(), &[b' '; 8 << 20]].concat());
+    for (path, body) in [("/raw/v1/files", ""), ("/v1/chat/completions", CHAT)] {
+        for (coding, sent, status) in [
+            ("gzip", &whole[..], 404),
+            // What cannot be read cannot be cleaned.
+            ("gzip", &whole[1..], 502),
+            ("gzip", &long, 502),
+            ("br", &whole, 502),
+        ] {
+            let steps = packed(coding, sent);
+            let upstream = Upstream::start(move |_| steps.clone()).await;
+            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let call = gateway.call("POST", path).bearer(KEY);
+            let call = call.header("accept-encoding", "gzip").body(body);
+            let answer = call.send().await;
+            assert_eq!(answer.status, status, "{path} {coding}: {}", answer.text());
+            assert_eq!(answer.header("content-encoding"), None);
+            if status == 404 {
+                assert_eq!(answer.text(), "no *********** here");
+                assert_eq!(answer.header("content-length"), Some("19"));
+            }
+            gateway.stop().await;
         }
     }
 }

@@ -1,0 +1,118 @@
+//! Whose a provider's answer is. Its bill, its limits and our credential are not the caller's.
+
+use std::{future::poll_fn, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+    response::Parts,
+};
+use http_body::Body;
+
+use super::{forward::Unanswered, relay::Relayed};
+use crate::{
+    call::Destination,
+    metering::{Charge, Reservation},
+    providers::Encoding,
+    refusal::{Code, Refusal},
+    store::Outcome,
+    upstream::{self, Failure, Upstream, UpstreamBody, Verdict},
+};
+
+/// Decides whether an answer is the caller's, and what of it.
+pub(super) async fn judge(
+    reservation: Reservation,
+    parts: &mut Parts,
+    body: UpstreamBody,
+    destination: &Destination,
+    upstream: &Upstream,
+) -> Result<(Reservation, Relayed), Unanswered> {
+    match relayed(parts, body, destination, upstream).await {
+        Ok(body) => Ok((reservation, body)),
+        Err(refusal) => {
+            let upstream_id = parts.headers.get(upstream::X_UPSTREAM_REQUEST_ID);
+            let code = refusal.code;
+            tracing::warn!(
+                provider = %upstream.id(),
+                code = code.as_str(),
+                status = parts.status.as_u16(),
+                upstream_request_id = upstream_id.and_then(|id| id.to_str().ok()),
+                "the provider's answer is not the caller's"
+            );
+            let status = code.status().as_u16();
+            let ending = reservation.settle(Outcome::UpstreamFailed, status, Charge::Void);
+            Err(Unanswered {
+                refusal,
+                receipt: ending.map(|ending| ending.receipt),
+                upstream_id: upstream_id.cloned(),
+            })
+        }
+    }
+}
+
+async fn relayed(
+    parts: &mut Parts,
+    mut body: UpstreamBody,
+    destination: &Destination,
+    upstream: &Upstream,
+) -> Result<Relayed, Refusal> {
+    if parts.status.is_success() {
+        return Ok(Relayed::whole(body));
+    }
+    let credential = upstream.settings().credential.as_ref();
+    let is_understood = destination.endpoint.has_ask();
+    if !is_understood && parts.status == StatusCode::UNAUTHORIZED && credential.is_some() {
+        return Err(Code::UpstreamAuth.into());
+    }
+    if is_understood && parts.status.is_redirection() {
+        // Followed, a redirect would carry the provider's credential to wherever it points.
+        return Err(Code::UpstreamInvalidResponse.into());
+    }
+    let encoding = parts.headers.get(CONTENT_ENCODING);
+    let encoding = Encoding::parse(encoding.map(|value| value.to_str().unwrap_or("?")));
+    let is_packed = encoding != Encoding::Identity && credential.is_some();
+    let decides = is_understood && upstream::wants_body(parts.status);
+    let read = if decides || is_packed {
+        // Half of what decides decides nothing, and nothing of it has been passed on yet.
+        let read = beginning(&mut body).await;
+        read.map_err(|failure| failure.kind.code())?
+    } else {
+        Bytes::new()
+    };
+    let plain = encoding.plain(&read);
+    if is_understood {
+        let said = plain.as_ref().unwrap_or(&read);
+        match upstream::classify(parts.status, &parts.headers, said) {
+            Verdict::Relay => {}
+            Verdict::Refuse(code, wait) => {
+                let refusal = Refusal::new(code);
+                return Err(wait.into_iter().fold(refusal, Refusal::retry_after));
+            }
+        }
+    }
+    // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
+    if !is_packed || read.is_empty() {
+        return Ok(Relayed::after(read, body).veiled(credential));
+    }
+    // Compressed it could be neither found nor hidden.
+    let plain = plain.filter(|_| body.is_end_stream());
+    let plain = plain.ok_or(Code::UpstreamInvalidResponse)?;
+    parts.headers.remove(CONTENT_ENCODING);
+    parts.headers.insert(CONTENT_LENGTH, plain.len().into());
+    Ok(Relayed::after(plain, body).veiled(credential))
+}
+
+/// The beginning of an error's body, or all of it where it is short.
+async fn beginning(body: &mut UpstreamBody) -> Result<Bytes, Failure> {
+    let mut read = BytesMut::new();
+    while read.len() < upstream::MAX_READ {
+        let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await else {
+            break;
+        };
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data);
+        }
+    }
+    Ok(read.freeze())
+}
