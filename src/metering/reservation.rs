@@ -161,10 +161,8 @@ impl Reservation {
     /// nothing that is limited grows with the output.
     pub fn allowance(&self) -> Option<(u64, Code)> {
         let open = self.0.as_ref()?;
+        let most = open.most_output()?;
         let levels = &open.draft.key.levels;
-        if !levels.limits_output() || !open.draft.endpoint.meters_tokens() {
-            return None;
-        }
         let code = if levels.credit {
             Code::InsufficientCreditForRequest
         } else if levels.limits_tokens() {
@@ -172,7 +170,7 @@ impl Reservation {
         } else {
             Code::BudgetExceeded
         };
-        Some((open.taken.output_of_all(), code))
+        Some((most, code))
     }
 
     /// Tokens that it holds of every token quota.
@@ -217,9 +215,10 @@ impl Reservation {
     /// now and then.
     pub fn checkpoint(&mut self, output: u64, seen: impl FnOnce() -> Observed) {
         let Some(open) = &mut self.0 else { return };
+        let most = open.most_output();
         let (draft, now) = (&open.draft, open.desk.clock.elapsed());
         open.slot.checkpoint(now, output, || {
-            let (usage, _) = seen().settle(draft.input_estimate);
+            let (usage, _) = seen().settle(draft.input_estimate, most);
             let cost = draft.terms.as_ref().map(|terms| terms.cost(&usage));
             Checkpoint {
                 usage,
@@ -322,7 +321,14 @@ impl Open {
         })
     }
 
+    /// The output tokens that the provider was told to stop at, over all answers, where any limit grows with them.
+    fn most_output(&self) -> Option<u64> {
+        let limited = self.draft.key.levels.limits_output() && self.draft.endpoint.meters_tokens();
+        limited.then(|| self.taken.output_of_all())
+    }
+
     fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Ending {
+        let most = self.most_output();
         let Self {
             desk,
             provider,
@@ -344,9 +350,9 @@ impl Open {
             }) => (usage, false),
             Charge::Reported(_) => (Usage::default(), false),
             Charge::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
-            Charge::Metered(observed) => observed.settle(draft.input_estimate),
+            Charge::Metered(observed) => observed.settle(draft.input_estimate, most),
             Charge::Overrun(observed) => {
-                let (usage, _) = observed.settle(draft.input_estimate);
+                let (usage, _) = observed.settle(draft.input_estimate, None);
                 let output = usage.output.max(observed.output_at_least());
                 (Usage { output, ..usage }, true)
             }

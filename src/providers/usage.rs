@@ -74,9 +74,10 @@ impl Observed {
     }
 
     /// What to settle by, and whether it is an estimate: the provider's figures where they are whole and make
-    /// sense, else our own count of the answer on `input_tokens` of input.
-    pub fn settle(&self, input_tokens: u64) -> (Usage, bool) {
-        let counted = estimate_tokens(self.output_bytes);
+    /// sense, else our own count of the answer on `input_tokens` of input. No count of ours is above `most`, where the
+    /// provider was told to stop: what cannot be read may be anything, and was not all text.
+    pub fn settle(&self, input_tokens: u64, most: Option<u64>) -> (Usage, bool) {
+        let counted = estimate_tokens(self.output_bytes).min(most.unwrap_or(u64::MAX));
         match self.usage {
             Some(usage) if !self.suspect && !self.partial => (usage, false),
             Some(usage) if !self.suspect => {

@@ -90,7 +90,7 @@ fn sensible(observed: &Observed, document: &[u8]) {
         parts(&usage);
     }
     for input in [0, 1000, u64::MAX] {
-        let (settled, estimated) = observed.settle(input);
+        let (settled, estimated) = observed.settle(input, None);
         assert!(settled.output <= CEILING.max(observed.output_bytes));
         assert!(estimated || (observed.usage == Some(settled) && !observed.suspect));
         if observed.usage.is_none() || observed.suspect {

@@ -123,7 +123,7 @@ fn pictures_count_whether_there_are_figures_or_not() {
         images: 2,
         ..Observed::default()
     };
-    assert_eq!(drawn.settle(7).0.images, 2);
+    assert_eq!(drawn.settle(7, None).0.images, 2);
     let mut tally = Tally::default();
     tally.made_images(1);
     tally.made_images(1);
@@ -230,7 +230,7 @@ fn settlement_trusts_only_whole_and_sound_figures() {
         output_bytes: 400,
         ..Observed::default()
     };
-    assert_eq!(whole.settle(7), (usage, false));
+    assert_eq!(whole.settle(7, None), (usage, false));
     let partial = Observed {
         partial: true,
         ..whole
@@ -239,7 +239,11 @@ fn settlement_trusts_only_whole_and_sound_figures() {
         output: 100,
         ..usage
     };
-    assert_eq!(partial.settle(7), (counted, true));
+    assert_eq!(partial.settle(7, None), (counted, true));
+    // What the provider itself says is not bounded by what it was told.
+    let bounded = |most| partial.settle(7, Some(most)).0.output;
+    assert_eq!(bounded(u64::MAX), counted.output);
+    assert_eq!(bounded(0), partial.usage.unwrap().output);
     for unsound in [
         Observed {
             suspect: true,
@@ -254,7 +258,7 @@ fn settlement_trusts_only_whole_and_sound_figures() {
             input: 7,
             ..counted
         };
-        assert_eq!(unsound.settle(7), (own, true));
+        assert_eq!(unsound.settle(7, None), (own, true));
     }
 }
 

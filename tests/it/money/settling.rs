@@ -44,6 +44,29 @@ fn usage(input: &str, output: &str) -> String {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_costs_no_more_than_the_provider_was_told_to_write() {
+    // Ten thousand tokens of text, if it is text.
+    let half = format!("{{\"choices\":[{{\"logprobs\":\"{}", "0".repeat(40_000));
+    let steps = vec![
+        Step::Send(
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n{half}")
+                .into(),
+        ),
+        Step::Close,
+    ];
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let folder = TempDir::new().unwrap();
+    let gateway = paid(&upstream, &folder).await;
+    assert!(gateway.chat(KEY, CHAT).send().await.broken);
+    let call = costs(&gateway, input(CHAT) * 1000 + 100 * 4000).await;
+    assert_eq!(
+        (&call["overrun"], &call["estimated"]),
+        (&false.into(), &true.into())
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_not_used_comes_back_and_what_is_used_beyond_is_charged() {
     // Less than was held, all of it, and more: by the provider's own word.
     for (output, overrun) in [(2, false), (100, false), (101, false), (300_000, true)] {
