@@ -187,10 +187,7 @@ impl Gateway {
         if self.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        self.observer
-            .overload
-            .opens()
-            .map_err(|_| Code::Overloaded)?;
+        self.opens()?;
         let admitted = self.admit(snapshot, seen, head, &destination)?;
         if destination.toll() == Toll::Key
             && destination.route.provider.is_none()
@@ -258,6 +255,12 @@ impl Gateway {
                 Err(unanswered.refusal)
             }
         }
+    }
+
+    /// Whether there is room for any call.
+    fn opens(&self) -> Result<(), Code> {
+        let opens = self.observer.overload.opens();
+        opens.map_err(|_| Code::Overloaded)
     }
 
     /// The checks that need only the head: who, in what standing, how often.
@@ -338,7 +341,11 @@ impl Gateway {
         head: &Parts,
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
+        // Its body takes as much room as that of the call.
+        self.opens()?;
         let admitted = self.admit_key(snapshot, seen, head)?;
+        let key = admitted.caller().key();
+        seen.calls_from(key).map_err(|_| over_share())?;
         let ground = Ground {
             snapshot,
             accounts: &self.accounts,

@@ -1,6 +1,6 @@
 //! Events of payment providers: read, checked against their signature, handed on, and answered when they are durable.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -21,6 +21,9 @@ use crate::{
 
 /// Bytes of an event at most. The vendors' own stay below a quarter of it.
 const LARGEST: u64 = 1 << 20;
+
+/// How long one may take. Vendors send theirs in one go, and anybody may send something to the same address.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// An event that its vendor has signed.
 #[derive(Debug)]
@@ -74,8 +77,8 @@ pub(super) async fn read(
     admission::announced(&head.headers, LARGEST, true)?;
     let bounds = Bounds {
         bytes: LARGEST,
-        idle: snapshot.limits.body_idle,
-        total: snapshot.limits.body_total,
+        idle: snapshot.limits.body_idle.min(LONGEST),
+        total: snapshot.limits.body_total.min(LONGEST),
     };
     let body = unread.take().ok_or(Code::InternalError)?;
     let mut room = overload.room(None);

@@ -20,6 +20,10 @@ const FEW: u64 = 16;
 /// The part of the memory that is kept for what grows between two looks.
 const SPARE: u64 = 10;
 
+/// The part of the room for bodies that there is besides for those of nobody's: whoever sends one has shown no key yet,
+/// and takes nothing from those who have.
+const NOBODYS: u64 = 8;
+
 /// The bit beside the level that says that connections are not kept.
 const CLOSES: u8 = 4;
 
@@ -33,6 +37,8 @@ struct State {
     standing: AtomicU8,
     calls: Gauge,
     bodies: Gauge,
+    /// Bytes of bodies of nobody's.
+    nobodys: Gauge,
     connections: Gauge,
     /// Bytes and microseconds; what is not measured has the largest.
     most_memory: AtomicU64,
@@ -89,6 +95,7 @@ impl Overload {
             standing: AtomicU8::new(0),
             calls: Gauge::new(settings.calls),
             bodies: Gauge::new(settings.bodies),
+            nobodys: Gauge::new(settings.bodies / NOBODYS),
             connections: Gauge::new(settings.connections),
             most_memory: AtomicU64::new(u64::MAX),
             most_late: AtomicU64::new(u64::MAX),
@@ -121,6 +128,7 @@ impl Overload {
     pub fn change(&self, settings: &Settings) {
         let state = &*self.0;
         state.bodies.change(settings.bodies);
+        state.nobodys.change(settings.bodies / NOBODYS);
         let memory = settings.memory.unwrap_or(u64::MAX);
         state.most_memory.store(memory, Relaxed);
         let late = settings.lateness.map(|most| most.as_micros());
@@ -205,7 +213,7 @@ impl Overload {
         let shed = |why: Shed| self.0.shed[why as usize].load(Relaxed);
         Figures {
             level: self.level(),
-            bodies: self.0.bodies.used(),
+            bodies: self.0.bodies.used() + self.0.nobodys.used(),
             shed_all: shed(Shed::All),
             shed_share: shed(Shed::Share),
             shed_body: shed(Shed::Body),
@@ -217,18 +225,26 @@ impl Overload {
         &self.0.shelf
     }
 
-    /// Takes room for so many bytes more of an account's body; of nobody's, only the whole room counts.
+    /// Takes room for so many bytes more of an account's body, or of nobody's.
     pub(super) fn hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), Shed> {
+        let Some(of) = account else {
+            let nobodys = &self.0.nobodys;
+            nobodys.add(bytes);
+            if nobodys.used() <= nobodys.limit() {
+                return Ok(());
+            }
+            nobodys.sub(bytes);
+            return Err(self.shed(Shed::Body));
+        };
         let bodies = &self.0.bodies;
         let changed = bodies.add(bytes);
-        let own = account.map(|account| account.hold(bytes));
+        let own = of.hold(bytes);
         let memory = Level::from_number(self.0.memory.load(Relaxed));
         let scarce = bodies.level() >= Level::Scarce || memory >= Level::Busy;
-        let above = |own: u64| scarce && own > self.share(bodies);
+        let above = scarce && own > self.share(bodies);
         // A small body costs less than to refuse it.
-        let none = bodies.used() > bodies.limit()
-            || memory >= Level::Scarce && own.is_some_and(|own| own > SMALL as u64);
-        if none || own.is_some_and(above) {
+        let none = bodies.used() > bodies.limit() || memory >= Level::Scarce && own > SMALL as u64;
+        if none || above {
             self.release(account, bytes);
             return Err(self.shed(Shed::Body));
         }
@@ -240,9 +256,11 @@ impl Overload {
 
     /// Gives room back.
     pub(super) fn release(&self, account: Option<&UnderWay>, bytes: u64) {
-        if let Some(account) = account {
-            account.release(bytes);
-        }
+        let Some(account) = account else {
+            self.0.nobodys.sub(bytes);
+            return;
+        };
+        account.release(bytes);
         if self.0.bodies.sub(bytes) {
             self.settle();
         }

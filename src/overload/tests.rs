@@ -116,17 +116,35 @@ fn bodies_find_room_up_to_the_limit_and_give_it_back() {
     );
     let mut other = house.room(Some(&small));
     other.grow(30).unwrap();
-    let mut event = house.room(None);
-    event.grow(51).unwrap();
-    assert_eq!(event.grow(1), Err(Shed::Body), "nothing is left");
+    other.grow(51).unwrap();
+    let third = account();
+    let _call = visits(&house, &third, 1);
+    let mut last = house.room(Some(&third));
+    assert_eq!(last.grow(1), Err(Shed::Body), "nothing is left");
     assert_eq!(house.figures().bodies, 1000);
     assert_eq!(house.opens(), Err(Shed::All));
     drop(body);
     assert_eq!(house.figures().bodies, 81);
     assert_eq!(house.opens(), Ok(()));
-    drop((other, event));
+    drop((other, last));
     assert_eq!(house.figures().bodies, 0);
     assert_eq!(large.under_way().bytes(), 0);
+}
+
+#[test]
+fn bodies_of_nobodys_take_nothing_from_those_of_accounts() {
+    let (house, _) = house();
+    let mut events = house.room(None);
+    events.grow(125).unwrap();
+    assert_eq!(house.room(None).grow(1), Err(Shed::Body));
+    assert_eq!((house.level(), house.opens()), (Level::Calm, Ok(())));
+    assert_eq!(house.figures().bodies, 125);
+    let account = account();
+    let _call = visits(&house, &account, 1);
+    house.room(Some(&account)).grow(800).unwrap();
+    drop(events);
+    assert_eq!(house.figures().bodies, 0);
+    house.room(None).grow(1).unwrap();
 }
 
 #[test]
@@ -226,7 +244,8 @@ fn lateness_keeps_connections_and_memory_does_not() {
 #[test]
 fn other_limits_are_in_force_at_once() {
     let (house, _) = house();
-    let mut room = house.room(None);
+    let account = account();
+    let mut room = house.room(Some(&account));
     room.grow(500).unwrap();
     let less = Settings {
         bodies: 500,

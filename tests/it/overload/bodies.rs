@@ -21,9 +21,11 @@ fn chat(bytes: usize) -> String {
     format!("{begin}{middle}{end}")
 }
 
-fn head(key: &str, length: usize) -> String {
+const CHATS: &str = "/v1/chat/completions";
+
+fn head(path: &str, key: &str, length: usize) -> String {
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     )
 }
@@ -47,14 +49,14 @@ async fn a_body_without_room_is_refused_and_the_others_go_on() {
     let gateway = Gateway::start(&yaml).await;
     let body = chat(700_000);
     let mut slow = TcpStream::connect(gateway.address).await.unwrap();
-    let begin = head(A, body.len()) + &body[..600_000];
+    let begin = head(CHATS, A, body.len()) + &body[..600_000];
     slow.write_all(begin.as_bytes()).await.unwrap();
     holds(&gateway, 600_000).await;
 
     // There is room for this one, and not for that one. It is refused without its end.
     served(&gateway.chat(B, &chat(200_000)).send().await);
     let large = chat(500_000);
-    let unfinished = head(B, large.len()) + &large[..470_000];
+    let unfinished = head(CHATS, B, large.len()) + &large[..470_000];
     let told = raw_until_close(gateway.address, unfinished.as_bytes()).await;
     assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
     assert!(told.contains("\"overloaded\""), "{told}");
@@ -87,13 +89,19 @@ async fn a_body_without_room_is_refused_and_the_others_go_on() {
 
 #[tokio::test]
 async fn an_account_that_fills_the_room_leaves_some_for_others() {
+    for path in [CHATS, "/v1/faregate/preflight"] {
+        an_account_fills_the_room(path).await;
+    }
+}
+
+async fn an_account_fills_the_room(path: &str) {
     let upstream = provider().await;
     let gateway = Gateway::start(&(limited("1MiB") + &file(&upstream, ACCOUNTS))).await;
     let body = chat(400_000);
     let mut slow = Vec::new();
     for sent in [399_000_u64, 399_000, 160_000] {
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-        let begin = head(A, body.len()) + &body[..usize::try_from(sent).unwrap()];
+        let begin = head(path, A, body.len()) + &body[..usize::try_from(sent).unwrap()];
         let before = metric(&gateway, HELD).await;
         stream.write_all(begin.as_bytes()).await.unwrap();
         holds(&gateway, before + sent).await;
