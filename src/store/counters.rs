@@ -1,6 +1,6 @@
 //! Counters: how they are moved, and how they are found at the start.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use smallvec::SmallVec;
@@ -157,8 +157,12 @@ const INSERT_WINDOW: &str =
     "INSERT INTO counter_windows (owner_kind, owner, unit, per, window_start, sum)
     VALUES (?, ?, ?, ?, ?, ?)";
 
-/// The newest window of each counter that has begun at `now`. A later one, left by a clock that ran ahead, cannot be
-/// the window of a call that is admitted now.
+/// How far a clock may be put back by whoever sets it right.
+const SET_BACK: Duration = Duration::from_secs(86_400);
+
+/// The newest window of each counter that has begun at `now`, or will within a day: a clock that was put back by less goes
+/// on in the window that it had begun, and does not begin it twice. A later one, left by a clock that ran ahead, cannot
+/// be the window of a call that is admitted now.
 pub(super) fn current(
     connection: &Connection,
     now: Timestamp,
@@ -169,7 +173,7 @@ pub(super) fn current(
          FROM counters WHERE window_start <= ?
          GROUP BY owner_kind, owner, unit, per",
     )?;
-    let mut rows = select.query([instant(now)])?;
+    let mut rows = select.query([instant(now.plus(SET_BACK))])?;
     let mut counters = Vec::new();
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "counters", "owner");

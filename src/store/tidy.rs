@@ -48,20 +48,27 @@ impl Tidy {
         }
     }
 
-    /// Whether the wall clock has gone as time does for long enough to be believed.
-    fn believes(&mut self, clock: &Clock) -> bool {
+    /// Whether the wall clock has gone as time does for long enough to be believed. The first look compares it with the
+    /// latest call: a machine that starts with a wrong clock does not see it jump.
+    fn believes(&mut self, connection: &Connection, clock: &Clock) -> Result<bool, RowError> {
         let elapsed = clock.elapsed();
         let passed = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
         let started = clock.now().millis().saturating_sub(passed);
-        let before = self.started.replace(started);
-        if before.is_some_and(|before| before.abs_diff(started) > DAY.unsigned_abs()) {
+        let (before, here) = match self.started.replace(started) {
+            Some(before) => (Some(before), started),
+            None => (
+                latest_call(connection)?.map(Timestamp::millis),
+                clock.now().millis(),
+            ),
+        };
+        if before.is_some_and(|before| before.abs_diff(here) > DAY.unsigned_abs()) {
             tracing::warn!(
                 now = %clock.now(),
-                "the clock jumped by more than a day; old records are kept until it has been steady for an hour"
+                "the clock is more than a day from where it was; old records are kept until it has been steady for an hour"
             );
             self.doubted_until = elapsed.saturating_add(DOUBT);
         }
-        elapsed >= self.doubted_until
+        Ok(elapsed >= self.doubted_until)
     }
 
     /// Whether there may be something to do.
@@ -76,7 +83,7 @@ impl Tidy {
         clock: &Clock,
     ) -> Result<usize, RowError> {
         self.next = clock.elapsed().saturating_add(EVERY);
-        if !self.believes(clock) {
+        if !self.believes(connection, clock)? {
             return Ok(0);
         }
         let now = clock.now();
@@ -98,6 +105,20 @@ impl Tidy {
             self.next = Duration::ZERO;
         }
         Ok(deleted)
+    }
+}
+
+/// When the latest call was admitted.
+fn latest_call(connection: &Connection) -> Result<Option<Timestamp>, RowError> {
+    let mut select = connection.prepare("SELECT max(last_at) AS last_at FROM call_chapters")?;
+    let mut rows = select.query(())?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let at: Option<String> = row.get(0)?;
+    match at.filter(|at| !at.is_empty()) {
+        Some(_) => Columns::new(row, "call_chapters", "last_at").optional_instant("last_at"),
+        None => Ok(None),
     }
 }
 

@@ -130,11 +130,11 @@ async fn a_counter_stops_at_the_end_of_its_column() {
 }
 
 #[tokio::test]
-async fn the_newest_window_that_has_begun_is_loaded() {
+async fn the_newest_window_is_loaded_but_none_that_a_clock_far_ahead_began() {
     let bench = Bench::new();
     let (store, _) = bench.open();
     let day = Duration::from_secs(86_400);
-    for (number, start) in [TODAY, TODAY.plus(day), TODAY.plus(2 * day)]
+    for (number, start) in [TODAY, TODAY.plus(2 * day), TODAY.plus(3 * day)]
         .into_iter()
         .enumerate()
     {
@@ -147,12 +147,10 @@ async fn the_newest_window_that_has_begun_is_loaded() {
 
     let today = tokens_after_restart(&bench).await.unwrap();
     assert_eq!((today.window_start, today.used), (TODAY, 10));
+    // A clock that was put back, by some hours, into the day before: what it had begun goes on.
     bench.clock.advance(day);
-    let tomorrow = tokens_after_restart(&bench).await.unwrap();
-    assert_eq!(
-        (tomorrow.window_start, tomorrow.used),
-        (TODAY.plus(day), 11)
-    );
+    let begun = tokens_after_restart(&bench).await.unwrap();
+    assert_eq!((begun.window_start, begun.used), (TODAY.plus(2 * day), 11));
 }
 
 #[tokio::test]
@@ -211,6 +209,28 @@ fn a_clock_that_jumps_deletes_nothing() {
         clock.advance(tidy::EVERY);
     }
     assert_eq!(deleted(&clock), 1);
+}
+
+#[tokio::test]
+async fn a_start_with_a_clock_far_ahead_deletes_nothing() {
+    let mut bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    store.close().await;
+
+    bench.keep_calls = Some(Duration::from_secs(86_400));
+    bench.clock.advance(Duration::from_secs(400 * 86_400));
+    let (store, _) = bench.open();
+    for _ in 0..60 {
+        flushed(&store).await;
+        bench.clock.advance(tidy::EVERY);
+    }
+    assert_eq!(count(&store).await, 1);
+    flushed(&store).await;
+    flushed(&store).await;
+    assert_eq!(count(&store).await, 0);
+    store.close().await;
 }
 
 #[tokio::test]
