@@ -246,11 +246,10 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
     let ending = match (failure.kind, failure.processed) {
         // It was not sent: dropped, it never happened.
         (FailureKind::Unrecorded, _) => None,
-        (FailureKind::ClientBody(_), _) => reservation.settle(
-            Outcome::ClientClosed,
-            status,
-            Charge::Reported(Observed::default()),
-        ),
+        // What the provider has seen of it is no request.
+        (FailureKind::ClientBody(_), _) => {
+            reservation.settle(Outcome::ClientClosed, status, Charge::Void)
+        }
         (_, Processed::No) => reservation.settle(Outcome::UpstreamFailed, status, Charge::Void),
         // The provider may be working on it, and may bill it.
         (_, Processed::Maybe) => reservation.settle(

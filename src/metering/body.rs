@@ -103,6 +103,8 @@ pin_project! {
         cut: Cut,
         // What is yielded next, whatever the provider does.
         next: Option<Bytes>,
+        // What was passed on is half an answer, and nothing can be put into it that says so.
+        half: bool,
         // The end of the answer before it, once the record is on the disk.
         last: Option<Bytes>,
         on_disk: Option<oneshot::Receiver<()>>,
@@ -149,6 +151,7 @@ where
             interrupted: None,
             cut,
             next: None,
+            half: false,
             last: None,
             on_disk: None,
             last_frame: now,
@@ -229,6 +232,8 @@ where
             } else {
                 [b"\n\n", &event[..]].concat().into()
             });
+        } else {
+            *this.half = true;
         }
         let observed = answer.observer.observed();
         let ending = answer.reservation.settle(
@@ -325,7 +330,8 @@ where
                 return self.poll_rest(cx).map(|frame| frame.map(Ok));
             }
             let Some(answer) = this.answer.as_mut() else {
-                return Poll::Ready(None);
+                let half = std::mem::take(this.half);
+                return Poll::Ready(half.then_some(Err(Aborted)));
             };
             match answer.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
@@ -391,6 +397,7 @@ where
     fn is_end_stream(&self) -> bool {
         self.answer.is_none()
             && self.next.is_none()
+            && !self.half
             && self.last.is_none()
             && self.on_disk.is_none()
     }

@@ -1,5 +1,8 @@
 //! Providers that write more than they were asked for.
 
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -145,6 +148,41 @@ async fn what_cannot_be_seen_while_it_is_written_is_charged_when_it_is_told() {
         (&json!(true), &json!(false), &json!("completed"))
     );
     assert_eq!(credit(&gateway).await, (DOLLAR / 1000 - cost, 0));
+    gateway.stop().await;
+    adds_up(&folder, 1);
+}
+
+#[tokio::test]
+async fn a_compressed_stream_that_is_too_long_does_not_end_like_a_whole_one() {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    for at in 0..WRITTEN {
+        gzip.write_all(chat(&format!("w{at:03}")).as_bytes())
+            .unwrap();
+    }
+    gzip.flush().unwrap();
+    let packed = gzip.get_ref();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n",
+        packed.len()
+    );
+    let steps = vec![
+        Step::Send([head.as_bytes(), packed, b"\r\n"].concat()),
+        Step::Hang,
+    ];
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let folder = TempDir::new().unwrap();
+    let yaml = priced(&upstream, "credit: required", "credit: 1");
+    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
+    let answer = gateway.chat(KEY, &body).send().await;
+    assert!(answer.broken);
+    let row = gateway.calls(1).await.remove(0);
+    assert_eq!(
+        (&row["overrun"], &row["outcome"]),
+        (&json!(true), &json!("upstream_failed"))
+    );
+    gateway.nothing_held(KEY).await;
     gateway.stop().await;
     adds_up(&folder, 1);
 }

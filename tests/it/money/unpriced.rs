@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::priced;
 use crate::{
     fixture::{KEY, provider, refused, served},
-    harness::{Answer, Gateway},
+    harness::{Answer, Gateway, raw_until_close},
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -209,6 +209,15 @@ async fn what_cannot_be_priced_needs_a_price_for_its_route() {
         refused(&ask(path).await, 403, "permission_denied");
     }
     assert!(upstream.seen().is_empty());
+    // What breaks on its way is no request, and costs nothing.
+    let broken = format!(
+        "POST /paid/v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+         transfer-encoding: chunked\r\n\r\n5\r\nfirst\r\nno size\r\n"
+    );
+    for _ in 0..5 {
+        let told = raw_until_close(gateway.address, broken.as_bytes()).await;
+        assert!(told.contains("invalid_framing"), "{told}");
+    }
     for _ in 0..4 {
         served(&ask("/paid/v1/images/generations").await);
     }
