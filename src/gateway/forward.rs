@@ -318,12 +318,12 @@ impl Drop for UnderWay {
         let stopped = self.desk.drains_stopped();
         self.desk.tasks.spawn(async move {
             let answered = tokio::select! {
-                answered = tokio::time::timeout(Desk::DRAIN_TIME, exchange) => answered,
+                answered = tokio::time::timeout_at(place.until, exchange) => answered,
                 () = stopped => return,
             };
-            drop(place);
-            // The body's own drop reads it to its end.
-            drop(answered);
+            if let Ok(Ok(mut answered)) = answered {
+                answered.body.as_mut().read_on(place);
+            }
         });
     }
 }

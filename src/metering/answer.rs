@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
 
-use super::{Charge, Desk, Ending, Observer, Reservation, body::Policy, drain};
+use super::{Charge, Desk, DrainPlace, Ending, Observer, Reservation, body::Policy, drain};
 use crate::{providers::end_of_event, refusal::Code, store::Outcome};
 
 /// An answer that has not ended.
@@ -118,12 +118,24 @@ where
     /// The client is gone: the provider is cancelled, or read to its end without a reader.
     pub(super) fn leave(mut self) -> Option<Ending> {
         if self.is_over() {
-            self.settle(Outcome::Completed)
-        } else if self.policy == Policy::Drain {
-            drain::drain(self);
-            None
+            return self.settle(Outcome::Completed);
+        }
+        let reads_on = self.policy == Policy::Drain;
+        match reads_on.then(|| self.desk.drain_place()).flatten() {
+            Some(place) => {
+                drain::drain(self, place);
+                None
+            }
+            None => self.settle(Outcome::ClientClosed),
+        }
+    }
+
+    /// The client was gone before this was here, and there is a place to read it on.
+    pub(super) fn read_on(mut self, place: DrainPlace) {
+        if self.is_over() {
+            self.settle(Outcome::Completed);
         } else {
-            self.settle(Outcome::ClientClosed)
+            drain::drain(self, place);
         }
     }
 }

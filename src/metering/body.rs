@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Answer, Charge, Ending, Receipt};
+use super::{Answer, Charge, DrainPlace, Ending, Receipt};
 use crate::{
     domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
@@ -178,6 +178,13 @@ where
         let answer = this.answer.take().filter(|_| !*this.complete);
         let ending = answer?.leave();
         ending.map(|ending| ending.receipt)
+    }
+
+    /// Reads an answer on whose client was gone before it was here.
+    pub fn read_on(self: Pin<&mut Self>, place: DrainPlace) {
+        if let Some(answer) = self.project().answer.take() {
+            answer.read_on(place);
+        }
     }
 
     /// Ends the answer early. A stream gets one event that says why; anything else is broken off, so that nobody takes

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::{
     domain::Clock,
@@ -32,11 +35,20 @@ pub struct Desk {
     pub tasks: Tasks,
 }
 
+/// A place among the answers that are read on, from when the client left.
+#[derive(Debug)]
+#[must_use = "dropped, it is free for another"]
+pub struct DrainPlace {
+    /// Until when the answer may be read.
+    pub until: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
 impl Desk {
     /// Bytes read of an answer after its client has left.
     pub(super) const DRAIN_BYTES: u64 = 64 << 20;
     /// Time spent on it, counted from when the client left.
-    pub const DRAIN_TIME: Duration = Duration::from_secs(120);
+    const DRAIN_TIME: Duration = Duration::from_secs(120);
 
     /// A desk in front of `ledger`.
     pub fn new(ledger: Ledger, clock: Clock, metrics: Arc<Metrics>) -> Self {
@@ -52,12 +64,15 @@ impl Desk {
     }
 
     /// A free place for reading on.
-    pub fn drain_place(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.drains).try_acquire_owned().ok();
-        if place.is_none() {
+    pub fn drain_place(&self) -> Option<DrainPlace> {
+        let Ok(permit) = Arc::clone(&self.drains).try_acquire_owned() else {
             self.metrics.drain_refused();
-        }
-        place
+            return None;
+        };
+        Some(DrainPlace {
+            until: Instant::now() + Self::DRAIN_TIME,
+            _permit: permit,
+        })
     }
 
     /// Ends reading on: what is under way is settled as it stands, and nothing is read on any more.

@@ -4,23 +4,18 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use http_body::Body;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-use super::{Answer, Desk};
+use super::{Answer, Desk, DrainPlace};
 use crate::store::Outcome;
 
-/// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them, or without a free
-/// place, the provider is cancelled and what was observed is charged.
-pub(super) fn drain<B>(mut answer: Answer<B>)
+/// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them the provider is cancelled
+/// and what was observed is charged.
+pub(super) fn drain<B>(answer: Answer<B>, place: DrainPlace)
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    let Some(place) = answer.desk.drain_place() else {
-        answer.settle(Outcome::ClientClosed);
-        return;
-    };
     let tasks = answer.desk.tasks.clone();
-    let end = Instant::now() + Desk::DRAIN_TIME;
     tasks.spawn(async move {
         let mut answer = answer;
         let mut read = 0_u64;
@@ -28,7 +23,7 @@ where
         while read <= Desk::DRAIN_BYTES {
             let next = poll_fn(|cx| answer.poll_data(cx));
             let next = tokio::select! {
-                next = timeout_at(end, next) => next,
+                next = timeout_at(place.until, next) => next,
                 () = &mut stopped => break,
             };
             let data = match next {

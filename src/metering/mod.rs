@@ -11,6 +11,6 @@ mod reservation;
 
 pub use answer::Answer;
 pub use body::{Aborted, Cut, Interruption, Metered, Policy};
-pub use desk::Desk;
+pub use desk::{Desk, DrainPlace};
 pub use observer::Observer;
 pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};
