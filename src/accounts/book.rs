@@ -5,6 +5,7 @@
 
 mod enter;
 mod hold;
+mod list;
 mod read;
 mod weigh;
 
@@ -16,6 +17,8 @@ use std::{
 pub use enter::{Entry, Seat};
 pub use hold::{Counted, Taken};
 pub use weigh::Weighed;
+
+use list::{List, Named};
 
 use super::{
     Binding, CounterName, CounterRow, Credit, Draw, Draws, Levels, Lot, Owner, PurseRow, Reason,
@@ -40,10 +43,10 @@ type RateName = Arc<(&'static str, Owner)>;
 
 #[derive(Debug, Default)]
 struct Pages {
-    counters: Vec<Counter>,
-    rates: Vec<(RateName, Rate)>,
-    buckets: Vec<(RateName, Bucket)>,
-    seats: Vec<(RateName, u32)>,
+    counters: List<Counter>,
+    rates: List<(RateName, Rate)>,
+    buckets: List<(RateName, Bucket)>,
+    seats: List<(RateName, u32)>,
     purse: Purse,
     /// The newest directory whose limits were seen.
     generation: u64,
@@ -88,16 +91,10 @@ impl Book {
         now: Timestamp,
         anchor: Anchor,
     ) -> usize {
-        let pages = &mut *self.pages();
-        pages
-            .counters
-            .iter()
-            .position(|counter| counter.name == name)
-            .unwrap_or_else(|| {
-                let row = stored(&name);
-                let counter = Counter::restore(name, row.as_ref(), now, anchor);
-                append(&mut pages.counters, counter)
-            })
+        self.pages().counters.place(&name, || {
+            let row = stored(&name);
+            Counter::restore(name.clone(), row.as_ref(), now, anchor)
+        })
     }
 
     /// Takes over what a key has used, which comes from the account of another book.
@@ -118,13 +115,8 @@ impl Book {
         };
         let pages = &mut *self.pages();
         for counter in used {
-            let mut known = pages.counters.iter_mut();
-            match known.find(|known| known.name == counter.name) {
-                Some(known) => known.catch_up(&counter),
-                None => {
-                    append(&mut pages.counters, counter);
-                }
-            }
+            let place = pages.counters.place(&counter.name, || counter.unheld());
+            pages.counters[place].catch_up(&counter);
         }
     }
 
@@ -137,9 +129,10 @@ impl Book {
         current: bool,
     ) -> usize {
         let pages = &mut *self.pages();
-        let slot = place(&mut pages.rates, name, || Rate::new(limit, clock.clone()));
+        let new = || Rate::new(limit, clock.clone());
+        let slot = pages.rates.place(name, || (Arc::clone(name), new()));
         if current && pages.rates[slot].1.per_minute != limit {
-            pages.rates[slot].1 = Rate::new(limit, clock.clone());
+            pages.rates[slot].1 = new();
         }
         slot
     }
@@ -153,18 +146,17 @@ impl Book {
         current: bool,
     ) -> usize {
         let pages = &mut *self.pages();
-        let slot = place(&mut pages.buckets, name, || {
-            Bucket::full(limit, clock.elapsed())
-        });
+        let new = || Bucket::full(limit, clock.elapsed());
+        let slot = pages.buckets.place(name, || (Arc::clone(name), new()));
         if current && pages.buckets[slot].1.capacity != limit {
-            pages.buckets[slot].1 = Bucket::full(limit, clock.elapsed());
+            pages.buckets[slot].1 = new();
         }
         slot
     }
 
     /// The place of a count of calls at once.
     pub(super) fn seats(&self, name: &RateName) -> usize {
-        place(&mut self.pages().seats, name, || 0)
+        self.pages().seats.place(name, || (Arc::clone(name), 0))
     }
 
     /// The first limit of which nothing is left, whatever the call is.
@@ -250,24 +242,20 @@ impl Pages {
     }
 }
 
-fn place<T>(pages: &mut Vec<(RateName, T)>, name: &RateName, make: impl FnOnce() -> T) -> usize {
-    pages
-        .iter()
-        .position(|(other, _)| other == name)
-        .unwrap_or_else(|| {
-            let item = (Arc::clone(name), make());
-            append(pages, item)
-        })
+impl Named for Counter {
+    type Name = CounterName;
+
+    fn name(&self) -> &CounterName {
+        &self.name
+    }
 }
 
-/// Adds to a list and says where. Most accounts have few limits of a kind, and a list that grows by itself has room for
-/// four.
-fn append<T>(list: &mut Vec<T>, item: T) -> usize {
-    if list.len() < 4 {
-        list.reserve_exact(1);
+impl<T> Named for (RateName, T) {
+    type Name = RateName;
+
+    fn name(&self) -> &RateName {
+        &self.0
     }
-    list.push(item);
-    list.len() - 1
 }
 
 #[cfg(test)]
