@@ -190,7 +190,9 @@ impl House {
         }
     }
 
-    /// Puts the file's plans, accounts and keys in force, beside what was created, and how payment events are read.
+    /// Puts the file's plans, accounts and keys in force, beside what was created, and how payment events are read. At
+    /// that moment `beside` is called, which puts the rest of the file in force: calls never meet the limits of one file
+    /// and the prices of another.
     ///
     /// # Errors
     /// When the accounts were first seen, or their opening credit, could not be written.
@@ -198,6 +200,7 @@ impl House {
         &self,
         mut file: Roster,
         webhooks: webhooks::Settings,
+        beside: impl FnOnce(),
     ) -> Result<(), WriteError> {
         let new: Vec<AccountId> = {
             let parts = self.parts();
@@ -221,6 +224,7 @@ impl House {
         }
         parts.file = file;
         parts.webhooks = Arc::new(webhooks);
+        beside();
         self.publish(&mut parts);
         self.warn_of_misfits();
         Ok(())

@@ -152,7 +152,9 @@ impl App {
             loaded.first_seen,
             loaded.standings,
         ));
-        house.set_file(roster, gateway.webhooks.clone()).await?;
+        house
+            .set_file(roster, gateway.webhooks.clone(), || ())
+            .await?;
 
         background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
@@ -272,10 +274,9 @@ impl App {
             .start(&simulated, &mut gateway, &self.background, shutdown)
             .await?;
         reachable(&mut gateway, configured, self.public);
-        self.house
-            .set_file(roster, gateway.webhooks.clone())
-            .await?;
-        self.gateway.publish(gateway);
+        let webhooks = gateway.webhooks.clone();
+        let beside = || self.gateway.publish(gateway);
+        self.house.set_file(roster, webhooks, beside).await?;
         self.notifier.publish(notifications);
         self.tuning.change(listener);
         self.overload.change(&limits);
