@@ -29,7 +29,7 @@ pub struct Ask {
     pub stream: bool,
     /// The most output tokens it wants for each answer, as it says; `u64::MAX` where it says more.
     pub output_limit: Option<u64>,
-    /// How many answers the provider makes: the larger of `n` and `best_of`, at least 1.
+    /// How many answers the provider makes: the larger of `n` and `best_of`, at least 1, for each prompt.
     pub answers: u64,
     /// Whether it offers tools, whose definitions cost input tokens beyond their bytes.
     pub tools: bool,
@@ -43,6 +43,8 @@ pub struct Ask {
     pub end_user: Option<String>,
     /// Bytes of the body, an upper bound of the tokens of a text.
     pub input_bytes: u64,
+    /// How many prompts it has, each of which is answered.
+    prompts: u64,
     pub(super) endpoint: Endpoint,
     pub(super) spans: Spans,
 }
@@ -139,6 +141,7 @@ impl Ask {
         reader.members(|reader, name| ask.member(reader, name, &mut seen))?;
         reader.end()?;
         ask.output_limit = ask.largest_limit();
+        ask.answers = ask.answers.saturating_mul(ask.prompts);
         // Anthropic reads neither sound nor anything else that costs more than text.
         ask.extras.unseen_input =
             ask.opaque_input && !matches!(endpoint, Endpoint::Messages | Endpoint::CountTokens);
@@ -179,6 +182,7 @@ impl Ask {
             stream: false,
             output_limit: None,
             answers: 1,
+            prompts: 1,
             tools: false,
             opaque_input: false,
             extras,
@@ -209,6 +213,7 @@ impl Ask {
             Member::Metadata => self.metadata(reader)?,
             Member::Modalities => self.modalities(reader)?,
             Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
+            Member::Prompt if self.endpoint == Endpoint::Completions => self.prompts(reader)?,
             other => {
                 let value = reader.skip()?;
                 self.value(other, &value)?;

@@ -67,6 +67,20 @@ impl Ask {
         Ok(())
     }
 
+    /// Reads the prompts of completions: a text, a text as numbers of tokens, or a list of either, each of which is
+    /// answered for itself (OpenAI's API reference, "Create completion").
+    pub(super) fn prompts(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        self.opaque_input |= reader.kind()? == Kind::Object;
+        let mut listed = 0;
+        reader.elements(|reader| {
+            listed += u64::from(matches!(reader.kind()?, Kind::String | Kind::Array));
+            reader.skip()?;
+            Ok::<(), AskError>(())
+        })?;
+        self.prompts = listed.max(1);
+        Ok(())
+    }
+
     /// Reads the tools that are offered.
     pub(super) fn tools(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         if !matches!(reader.kind()?, Kind::Array | Kind::Null) {

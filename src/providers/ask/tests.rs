@@ -166,6 +166,18 @@ fn each_endpoint_has_its_limits() {
     let answers = |endpoint, body| read(endpoint, body).expect("a body").answers;
     assert_eq!(answers(Endpoint::Completions, r#"{"n":2,"best_of":5}"#), 5);
     assert_eq!(answers(Endpoint::Messages, r#"{"n":5}"#), 1);
+    for (body, prompts) in [
+        (r#"{"prompt":"a"}"#, 1),
+        (r#"{"prompt":[]}"#, 1),
+        (r#"{"prompt":["a"],"n":3}"#, 3),
+        (r#"{"n":3,"prompt":["a","b"]}"#, 6),
+        // One text as numbers, and two.
+        (r#"{"prompt":[1,2,3]}"#, 1),
+        (r#"{"prompt":[[1,2],[3]],"best_of":2}"#, 4),
+    ] {
+        assert_eq!(answers(Endpoint::Completions, body), prompts, "{body}");
+        assert!(answers(Endpoint::ChatCompletions, body) <= 3, "{body}");
+    }
 }
 
 #[test]

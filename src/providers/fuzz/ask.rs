@@ -128,7 +128,16 @@ fn agrees(ask: &Ask, endpoint: Endpoint, members: &[Member<'_>]) {
         Endpoint::Completions => &["n", "best_of"],
         _ => &[],
     };
-    assert_eq!(ask.answers, counts(several).unwrap_or(1));
+    let prompts = of("prompt").filter(|_| endpoint == Endpoint::Completions);
+    let prompts = prompts.and_then(second::items).unwrap_or_default();
+    let listed = prompts
+        .iter()
+        .filter(|prompt| prompt.starts_with(['"', '[']));
+    let each = counts(several).unwrap_or(1);
+    assert_eq!(
+        ask.answers,
+        each.saturating_mul(listed.count().max(1) as u64)
+    );
     assert!(ask.answers > 0);
     let options = of("stream_options").and_then(|options| second::members(options.as_bytes()));
     let include = options.as_deref().and_then(|options| {

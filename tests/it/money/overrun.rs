@@ -186,3 +186,32 @@ async fn a_compressed_stream_that_is_too_long_does_not_end_like_a_whole_one() {
     gateway.stop().await;
     adds_up(&folder, 1);
 }
+
+#[tokio::test]
+async fn each_prompt_of_a_list_is_held_for() {
+    let body =
+        json!({"model": "m", "prompt": ["a", "b", "c"], "max_tokens": ASKED, "stream": true})
+            .to_string();
+    // Three whole answers, and more than that.
+    for (written, overrun) in [(3 * ASKED, false), (3 * ASKED + 2, true)] {
+        let mut frames: Vec<String> = (0..written).map(|_| completion("w")).collect();
+        frames.push("data: [DONE]\n\n".to_owned());
+        let upstream =
+            Upstream::start(move |_| sse(&frames.iter().map(String::as_str).collect::<Vec<_>>()))
+                .await;
+        let folder = TempDir::new().unwrap();
+        let yaml = priced(&upstream, "credit: required", "credit: 1");
+        let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+        let call = gateway.call("POST", "/v1/completions").bearer(KEY);
+        let answer = call.json(&body).send().await;
+        served(&answer);
+        assert_eq!(answer.text().ends_with("data: [DONE]\n\n"), !overrun);
+        let row = gateway.calls(1).await.remove(0);
+        assert_eq!(row["overrun"], overrun, "{row}");
+        let held = body.len() + 3 * ASKED * 4;
+        assert_eq!(row["held_nano_usd"], held as i64 * 1000, "{row}");
+        gateway.nothing_held(KEY).await;
+        gateway.stop().await;
+        adds_up(&folder, 1);
+    }
+}
