@@ -1,9 +1,16 @@
 //! Every way to leave, before the answer and within it, for streams and whole answers.
 
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{ANSWER, EVENT, STREAM, WHOLE, end, head, input, piece, read_until, request, stands};
 use crate::harness::{Gate, Gateway, Seen, Step, Upstream, house, json, raw};
+
+/// How many bytes of a whole answer come before its client leaves within it.
+const SEEN: usize = 30;
 
 /// How a client ends its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +27,7 @@ enum Way {
 
 /// When it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
+pub(super) enum Moment {
     BeforeTheHead,
     WithinTheBody,
 }
@@ -49,7 +56,7 @@ fn script(seen: &Seen, moment: Moment, gate: &Gate) -> Vec<Step> {
     let (media, first) = if streams {
         ("text/event-stream", EVENT)
     } else {
-        ("application/json", &ANSWER[..30])
+        ("application/json", &ANSWER[..SEEN])
     };
     let mut steps = vec![head(media), piece(first)];
     let wait = if streams {
@@ -62,50 +69,107 @@ fn script(seen: &Seen, moment: Moment, gate: &Gate) -> Vec<Step> {
         Moment::WithinTheBody => steps.push(wait),
     }
     if !streams {
-        steps.extend([piece(&ANSWER[30..]), end()]);
+        steps.extend([piece(&ANSWER[SEEN..]), end()]);
     }
     steps
 }
 
-async fn case(way: Way, moment: Moment, body: &str) {
-    let gate = Gate::default();
-    let opened = gate.clone();
-    let upstream = Upstream::start(move |seen| script(seen, moment, &opened)).await;
-    let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 20ms}\n";
-    let gateway = Gateway::start(&yaml).await;
-    let more = if way == Way::Pipelined { "G" } else { "" };
-    let mut client = raw(gateway.address, (request(body) + more).as_bytes()).await;
-    upstream.arrival().await;
-    let streams = body == STREAM;
-    if moment == Moment::WithinTheBody {
-        read_until(&mut client, if streams { "abcdef" } else { "choices" }).await;
-    }
-    let client = leave(client, way).await;
+/// A call that its client leaves.
+pub(super) struct Case {
+    pub(super) gateway: Gateway,
+    pub(super) upstream: Upstream,
+    moment: Moment,
+    body: &'static str,
+    cancels: bool,
+    gate: Gate,
+}
 
-    let what = format!("{way:?} {moment:?} {body}");
-    // The record of the request is written when the gateway has seen that its client is gone.
-    let record = gateway.records(1).await.remove(0);
-    assert_eq!(record["outcome"], "client_closed", "{what}");
-    if streams {
-        upstream.all_closed().await;
-    } else {
-        gate.open();
+impl Case {
+    /// A gateway with this `server` section, before a provider with these `options` that waits at this moment.
+    pub(super) async fn start(
+        server: &str,
+        options: &str,
+        moment: Moment,
+        body: &'static str,
+    ) -> Self {
+        let gate = Gate::default();
+        let opened = gate.clone();
+        let upstream = Upstream::start(move |seen| script(seen, moment, &opened)).await;
+        let house = house(&upstream.url(), options);
+        let yaml = format!("{server}{house}streaming: {{heartbeat: 20ms}}\n");
+        Self {
+            gateway: Gateway::start(&yaml).await,
+            upstream,
+            moment,
+            body,
+            cancels: body == STREAM || options.contains("cancel"),
+            gate,
+        }
     }
-    let call = stands(&gateway, &upstream, 1).await.remove(0);
-    assert_eq!(call["outcome"], "client_closed", "{what}");
-    let told = [
-        call["tokens"]["input"].as_u64(),
-        call["tokens"]["output"].as_u64(),
-    ];
-    let owed = match (streams, moment) {
-        (false, _) => [50, 7],
-        (true, Moment::BeforeTheHead) => [input(STREAM), 0],
-        (true, Moment::WithinTheBody) => [input(STREAM), 4],
-    };
-    assert_eq!(told, owed.map(Some), "{what}");
-    assert_eq!(call["estimated"], streams, "{what}");
+
+    /// Sends the request, and `more` behind it, and waits for the moment.
+    pub(super) async fn asked<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        client: &mut S,
+        more: &str,
+    ) {
+        let request = request(self.body) + more;
+        client.write_all(request.as_bytes()).await.unwrap();
+        client.flush().await.unwrap();
+        self.upstream.arrival().await;
+        if self.moment == Moment::WithinTheBody {
+            let seen = if self.body == STREAM {
+                "abcdef"
+            } else {
+                "choices"
+            };
+            read_until(client, seen).await;
+        }
+    }
+
+    /// Waits until the gateway has seen that its client is gone, and the provider what follows from that.
+    pub(super) async fn left(&self, what: &str) {
+        // The record of the request is written when the gateway has seen it.
+        let record = self.gateway.records(1).await.remove(0);
+        assert_eq!(record["outcome"], "client_closed", "{what}");
+        if self.cancels {
+            self.upstream.all_closed().await;
+        } else {
+            self.gate.open();
+        }
+    }
+
+    /// Tokens of input and output that are charged, by hand.
+    pub(super) fn owes(&self) -> [u64; 2] {
+        match (self.cancels, self.moment, self.body) {
+            (false, ..) => [50, 7],
+            (true, Moment::BeforeTheHead, body) => [input(body), 0],
+            (true, Moment::WithinTheBody, STREAM) => [input(STREAM), 4],
+            (true, Moment::WithinTheBody, body) => [input(body), (SEEN as u64).div_ceil(4)],
+        }
+    }
+
+    pub(super) fn charged(&self, call: &Value, what: &str) {
+        assert_eq!(call["outcome"], "client_closed", "{what}");
+        let tokens = &call["tokens"];
+        let told = [tokens["input"].as_u64(), tokens["output"].as_u64()];
+        assert_eq!(told, self.owes().map(Some), "{what}");
+        assert_eq!(call["estimated"], self.cancels, "{what}");
+    }
+}
+
+async fn case(way: Way, moment: Moment, body: &'static str) {
+    let case = Case::start("", "", moment, body).await;
+    let what = format!("{way:?} {moment:?} {body}");
+    let more = if way == Way::Pipelined { "G" } else { "" };
+    let mut client = raw(case.gateway.address, b"").await;
+    case.asked(&mut client, more).await;
+    let client = leave(client, way).await;
+    case.left(&what).await;
+    let call = stands(&case.gateway, &case.upstream, 1).await.remove(0);
+    case.charged(&call, &what);
     drop(client);
-    gateway.stop().await;
+    case.gateway.stop().await;
 }
 
 #[tokio::test]
