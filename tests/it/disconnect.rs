@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, task::JoinSet};
 
 use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, house, piece, raw, sse, within};
 
@@ -280,29 +280,84 @@ async fn wherever_a_client_leaves_there_is_one_record() {
 
 #[tokio::test]
 async fn not_more_than_sixty_four_answers_are_read_on_at_once() {
+    beyond_sixty_four(false).await;
+}
+
+#[tokio::test]
+async fn not_more_than_sixty_four_answers_are_waited_for_at_once() {
+    beyond_sixty_four(true).await;
+}
+
+/// Seventy clients leave whole answers, and all but sixty-four are cut.
+async fn beyond_sixty_four(before_the_head: bool) {
     const CALLS: usize = 70;
-    let upstream =
-        Upstream::start(|_| vec![head("application/json"), piece(" "), Step::Hang]).await;
+    const MOST: usize = 64;
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |_| {
+        let mut steps = vec![head("application/json"), piece(" "), piece(ANSWER), end()];
+        let wait = Step::Wait(opened.clone());
+        steps.insert(if before_the_head { 0 } else { 2 }, wait);
+        steps
+    })
+    .await;
     let gateway = Gateway::start(&house(&upstream.url(), "")).await;
-    let mut answers = Vec::new();
+    let mut answers = JoinSet::new();
     for _ in 0..CALLS {
-        let mut answer = gateway.chat(LIMITED, WHOLE).open().await.into_body();
-        within("a frame", answer.frame()).await.unwrap().unwrap();
-        answers.push(answer);
+        let call = gateway.chat(LIMITED, WHOLE).open();
+        if before_the_head {
+            answers.spawn(async move { call.await.into_body() });
+            upstream.arrival().await;
+        } else {
+            let mut answer = call.await.into_body();
+            within("a frame", answer.frame()).await.unwrap().unwrap();
+            answers.spawn(async move {
+                std::future::pending::<()>().await;
+                answer
+            });
+        }
     }
-    drop(answers);
+    assert_eq!(upstream.open_connections(), CALLS);
+    answers.shutdown().await;
     gateway.records(CALLS).await;
-    // Those beyond are cut and settled at once; the others would be read on.
-    let cut = gateway.calls(CALLS - 64).await;
+    // Those beyond are cut and settled at once; the others are read on.
+    let cut = gateway.calls(CALLS - MOST).await;
     assert!(cut.iter().all(|call| call["outcome"] == "client_closed"));
-    assert!(
-        cut.iter()
-            .all(|call| call["tokens"]["input"] == input(WHOLE))
-    );
+    // The provider's one space is a token by our own count.
+    let output = u64::from(!before_the_head);
+    let seen = |call: &Value| {
+        call["tokens"]["input"] == input(WHOLE) && call["tokens"]["output"] == output
+    };
+    assert!(cut.iter().all(seen), "{cut:#?}");
     let metrics = gateway.admin("GET", "/metrics").send().await;
-    let refused = format!("\nfaregate_drains_refused_total {}\n", CALLS - 64);
+    let refused = format!("\nfaregate_drains_refused_total {}\n", CALLS - MOST);
     assert!(metrics.text().contains(&refused), "{}", metrics.text());
+    within("the connections of those beyond closed", async {
+        while upstream.open_connections() > MOST {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(upstream.open_connections(), MOST);
+    assert_eq!(under_way(&gateway).await, MOST);
+    // The others' answers come, and are charged as the provider says.
+    for _ in 0..MOST {
+        gate.open();
+    }
+    let calls = gateway.calls(CALLS).await;
+    let told = calls.iter().filter(|call| call["tokens"]["input"] == 50);
+    assert_eq!(told.count(), MOST);
+    gateway.nothing_held(LIMITED).await;
+    assert_eq!(upstream.seen().len(), CALLS);
     gateway.stop().await;
+}
+
+/// How many calls hold a place of the key's.
+async fn under_way(gateway: &Gateway) -> usize {
+    let limits = gateway.limits(LIMITED).await;
+    let mut limits = limits["limits"].as_array().unwrap().iter();
+    let places = limits.find(|limit| limit["kind"] == "concurrency");
+    places.unwrap()["used"].as_u64().unwrap() as usize
 }
 
 #[tokio::test]
