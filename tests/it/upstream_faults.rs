@@ -26,15 +26,30 @@ struct Told {
     used: (u64, u64),
 }
 
+/// Billionths of a dollar for a token read and a token written, by `PRICES`.
+const PRICE: (u64, u64) = (1000, 4000);
+const PRICES: &str = "prices: {m: {input: 1, output: 4}}\n";
+
+/// Our own count of a text's tokens.
+fn tokens(text: &str) -> u64 {
+    (text.len() as u64).div_ceil(4)
+}
+
 /// A gateway before the provider at `url`, and before one without faults that has the model `ok`.
 async fn start(url: &str, options: &str) -> Gateway {
+    start_with(url, options, "").await
+}
+
+/// The same, with more in its file.
+async fn start_with(url: &str, options: &str, more: &str) -> Gateway {
     let fine = Upstream::answering("200 OK", "{}").await.url();
     let provider = format!(
         "providers:\n  fine: {{kind: openai, base_url: \"{fine}/v1\", api_key: sk-upstream}}"
     );
     let model = "models:\n  ok: {provider: fine, context_window: 100000, max_output_tokens: 5000}";
     let yaml = house(url, options).replacen("providers:", &provider, 1);
-    Gateway::start(&yaml.replacen("models:", model, 1)).await
+    let yaml = yaml.replacen("models:", model, 1);
+    Gateway::start(&format!("{yaml}{PRICES}{more}")).await
 }
 
 /// Sends one chat to `url` and waits until all of it is settled.
@@ -78,6 +93,17 @@ impl Told {
         assert_eq!(self.answer.header("cache-control"), Some("no-store"));
         self.recorded(status, outcome);
         assert_eq!(self.record["code"], code);
+    }
+
+    /// Asserts what the call to model `m` is charged, and that its quota counts the same.
+    fn charged(&self, input: u64, output: u64, estimated: bool) {
+        let Self { call, used, .. } = self;
+        assert_eq!(call["tokens"]["input"], input, "{call}");
+        assert_eq!(call["tokens"]["output"], output, "{call}");
+        assert_eq!(call["estimated"], estimated, "{call}");
+        let cost = input * PRICE.0 + output * PRICE.1;
+        assert_eq!(call["cost_nano_usd"], cost, "{call}");
+        assert_eq!(*used, (1, input + output));
     }
 
     fn recorded(&self, status: u16, outcome: &str) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Socket, Type};
 
-use super::{WHOLE, chat};
+use super::{STREAM, WHOLE, chat};
 use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, json, sse, within};
 
 /// A port on which nobody listens: bound, so that nobody else can take it.
@@ -55,7 +55,7 @@ async fn a_client_that_leaves_before_the_connection_stands_has_called_nobody() {
     let (_kept, address) = silent();
     let options = ", timeouts: {connect: 60s}";
     let gateway = Gateway::start(&house(&format!("http://{address}"), options)).await;
-    let call = tokio::spawn(gateway.chat(LIMITED, super::STREAM).open());
+    let call = tokio::spawn(gateway.chat(LIMITED, STREAM).open());
     let held = |limits: &serde_json::Value| {
         let mut limits = limits["limits"].as_array().unwrap().iter();
         limits.any(|limit| limit["held"] != 0)
@@ -149,20 +149,26 @@ async fn what_a_provider_says_unasked_reaches_nobody() {
 
 #[tokio::test]
 async fn a_connection_with_two_framings_serves_one_call_only() {
-    let upstream = Upstream::start(|_| {
-        let mut steps = sse(&["{}"]);
-        steps[0] = Step::Send(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
-        );
-        steps
-    })
-    .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
-    for _ in 0..3 {
-        let answer = gateway.chat(KEY, WHOLE).send().await;
-        assert_eq!((answer.status.as_u16(), answer.text()), (200, "{}"));
-        assert_eq!(answer.header("content-length"), None);
+    for (media, body, text) in [
+        ("application/json", WHOLE, "{}"),
+        ("text/event-stream", STREAM, "data: [DONE]\n\n"),
+    ] {
+        let upstream = Upstream::start(move |_| {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n"
+            );
+            let mut steps = sse(&[text]);
+            steps[0] = Step::Send(head.into_bytes());
+            steps
+        })
+        .await;
+        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        for _ in 0..3 {
+            let answer = gateway.chat(KEY, body).send().await;
+            assert_eq!((answer.status.as_u16(), answer.text()), (200, text));
+            assert_eq!(answer.header("content-length"), None);
+        }
+        assert_eq!(*upstream.connections.borrow(), 3, "{media}");
+        gateway.stop().await;
     }
-    assert_eq!(*upstream.connections.borrow(), 3);
-    gateway.stop().await;
 }
