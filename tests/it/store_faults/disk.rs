@@ -123,6 +123,9 @@ async fn a_program_that_holds_the_database_stops_money_until_it_lets_go() {
     }
 }
 
+/// What tells a call that is refused from all others.
+const REFUSED: &str = r#"{"user":"refused","#;
+
 async fn outlives(durability: &str, trouble: impl FnOnce(&Path) -> Option<Trouble>) {
     let folder = TempDir::new().unwrap();
     let Some(mut trouble) = trouble(folder.path()) else {
@@ -163,11 +166,21 @@ async fn outlives(durability: &str, trouble: impl FnOnce(&Path) -> Option<Troubl
     drop(told);
     assert!(words.contains("faregate.db"), "{words}");
 
+    let ready = Call::new(address, "GET", "/readyz").send().await;
+    assert_eq!(ready.status, 503, "{}", ready.text());
+    assert!(
+        ready.text().contains("the store cannot be written"),
+        "{}",
+        ready.text()
+    );
     let sent = upstream.seen().len();
     for body in [CHAT, STREAM] {
-        let refused = daemon.chat(KEY, body).send().await;
+        let marked = body.replacen('{', REFUSED, 1);
+        let refused = daemon.chat(KEY, &marked).send().await;
         assert_eq!(refused.status, 503, "{}", refused.text());
         assert_eq!(refused.code(), "billing_unavailable");
+        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
     }
     assert_eq!(pay(&daemon, "meanwhile").await, 503);
     // A stream that was under way is delivered, or waits where the store is strict, and is not lost.
@@ -198,11 +211,18 @@ async fn outlives(durability: &str, trouble: impl FnOnce(&Path) -> Option<Troubl
     assert_eq!(pay(&daemon, "meanwhile").await, 201);
     assert_eq!(pay(&daemon, "meanwhile").await, 200);
     nothing_held(&daemon).await;
+    let ready = Call::new(address, "GET", "/readyz").send().await;
+    assert_eq!(ready.status, 200, "{}", ready.text());
     daemon.signal("TERM");
     let (status, folder) = daemon.ended().await;
     assert_eq!(status.code(), Some(0));
     let calls = upstream.seen().len();
     assert!(calls > sent, "none was served afterwards");
+    let refused = upstream
+        .seen()
+        .iter()
+        .any(|seen| seen.json()["user"] == "refused");
+    assert!(!refused, "a call that was refused was sent");
     let said = replay(folder.path(), calls);
     assert_eq!(said["entries"], 3, "{said:#}");
 }
