@@ -2,9 +2,13 @@
 
 use super::{finish, hanging, post, start_with};
 use crate::harness::{
-    LIMITED,
-    h2raw::{Wire, block, code, flag, headers, kind},
+    Gateway, LIMITED, Step, Upstream,
+    h2raw::{Wire, block, code, data, flag, headers, kind},
+    house, json, sse,
 };
+
+const STREAM: &str = r#"{"model":"m","stream":true}"#;
+const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n";
 
 fn server(section: &str) -> String {
     format!("server: {{listen: \"127.0.0.1:0\", {section}}}\n")
@@ -47,14 +51,51 @@ async fn a_window_that_stays_shut() {
     // `SETTINGS_INITIAL_WINDOW_SIZE` of nothing.
     let mut wire = Wire::with(gateway.address, &[(4, 0)]).await;
     wire.send(&super::chat(1)).await;
+    given_up(&mut wire).await;
+    gateway.calls(1).await;
+    drop(wire);
+    finish(&upstream, gateway).await;
+}
+
+/// C-08: a provider that has not ended its stream is cancelled, and what was seen is charged.
+#[tokio::test]
+async fn a_window_that_stays_shut_before_a_stream() {
+    let upstream = Upstream::start(|seen| {
+        if seen.json()["stream"] != true {
+            return json("200 OK", "{}");
+        }
+        let mut steps = sse(&[EVENT]);
+        steps.pop();
+        steps.push(Step::Hang);
+        steps
+    })
+    .await;
+    let server = server("timeouts: {write_stall: 200ms}");
+    let gateway = Gateway::start(&(server + &house(&upstream.url(), ""))).await;
+    let mut wire = Wire::with(gateway.address, &[(4, 0)]).await;
+    let question = data(flag::END_STREAM, 1, STREAM.as_bytes());
+    wire.send(&[super::chat_head(1), question].concat()).await;
+    given_up(&mut wire).await;
+    upstream.all_closed().await;
+    let call = gateway.calls(1).await.remove(0);
+    assert_eq!(call["outcome"], "client_closed", "{call}");
+    // Our own count of both: the provider has said nothing of usage.
+    let input = (STREAM.len() as u64).div_ceil(4);
+    let told = [&call["tokens"]["input"], &call["tokens"]["output"]];
+    assert_eq!(told, [input, 4], "{call}");
+    gateway.nothing_held(LIMITED).await;
+    assert_eq!(upstream.seen().len(), 1);
+    drop(wire);
+    finish(&upstream, gateway).await;
+}
+
+/// Stream 1 is answered and reset, and the connection lives.
+async fn given_up(wire: &mut Wire) {
     assert_eq!(wire.answer(1).await, 200);
     let end = wire.find(|frame| frame.stream == 1).await.unwrap();
     assert!(end.is(kind::RST_STREAM, 1), "{end:?}");
     assert_eq!(end.code(), code::CANCEL);
     assert!(wire.lives().await);
-    gateway.calls(1).await;
-    drop(wire);
-    finish(&upstream, gateway).await;
 }
 
 /// C-09: a connection on which nothing is asked is closed, without an error.
