@@ -1,6 +1,7 @@
 //! `Transfer-Encoding`: `chunked`, alone.
 
-use super::probe::{Probe, check, must};
+use super::probe::{Probe, check, must, start, written};
+use crate::harness::raw_until_close;
 
 /// Codings whose last is not `chunked`: nobody knows where the body ends.
 #[rustfmt::skip] // A line for each request.
@@ -93,4 +94,24 @@ async fn chunked_is_spelled_plainly() {
 #[tokio::test]
 async fn codings_are_of_http_1_1() {
     check(&[VERSIONS]).await;
+}
+
+/// Bytes behind a head of HTTP/1.0 that announces none are no body: what is passed on has none.
+#[tokio::test]
+async fn without_a_length_http_1_0_has_no_body() {
+    let (gateway, upstream) = start().await;
+    let upload = VERSIONS
+        .iter()
+        .find(|probe| probe.name.ends_with("on an upload"));
+    let answer = raw_until_close(gateway.address, &written(upload.unwrap().bytes)).await;
+    assert_eq!(answer.get(9..12), Some("200"), "{answer}");
+    let seen = upstream.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].body, b"");
+    let framing = (
+        seen[0].headers.get("content-length").map(String::as_str),
+        seen[0].headers.get("transfer-encoding"),
+    );
+    assert_eq!(framing, (Some("0"), None));
+    gateway.stop().await;
 }

@@ -78,32 +78,35 @@ async fn there_is_one_host_and_it_is_plain() {
 async fn a_target_is_a_path_of_plain_characters() {
     let upstream = provider().await;
     let gateway = gateway(&upstream).await;
-    for target in [
-        "/v1/models?q=\"x\"",
-        "/v1/models?q=<x>",
-        "/v1/models?q={x}",
-        "/v1/models?q=^",
-        "/v1/models?q=`",
-        "/v1/models?q=\\",
-        "/v1/models?q=\u{e4}",
-        "/v1/models/\u{e4}",
-        "/v1/models#x",
-        "/v1/models?q#x",
-        "*",
-        "v1/models",
-        "gateway.test:80",
-        "/v1/models x",
-        "/v1/mo\tdels",
-        "?q",
-        "",
+    // What hyper's own parser refuses has no body, and so no code.
+    for (target, code) in [
+        ("/v1/models?q=\"x\"", ""),
+        ("/v1/models?q=<x>", ""),
+        ("/v1/models?q={x}", "invalid_target"),
+        ("/v1/models?q=^", "invalid_target"),
+        ("/v1/models?q=`", "invalid_target"),
+        ("/v1/models?q=\\", "invalid_target"),
+        ("/v1/models?q=\u{e4}", "invalid_target"),
+        ("/v1/models/\u{e4}", "invalid_target"),
+        ("/v1/models/\"x\"", "invalid_target"),
+        // A path with two meanings.
+        ("/v1\\models", "invalid_path"),
+        ("*", "invalid_target"),
+        ("v1/models", ""),
+        // Another host than the field's.
+        ("gateway.test:80", "invalid_host"),
+        ("/v1/models x", ""),
+        ("/v1/mo\tdels", ""),
+        ("?q", ""),
+        ("", ""),
     ] {
         let answer = send(gateway.address, request("GET", target)).await;
-        let parsers = outcome(&answer) == (400, String::new());
-        let ours = answer.status == 400
-            && ["invalid_target", "invalid_path", "invalid_host"].contains(&answer.code().as_str());
-        // hyper drops a fragment before anybody sees it: the request is the one without.
-        let fragment = target.contains('#') && answer.status == 200;
-        assert!(parsers || ours || fragment, "{target:?} {answer:?}");
+        assert_eq!(outcome(&answer), (400, code.to_owned()), "{target:?}");
+    }
+    // hyper drops a fragment before anybody sees it: the request is the one without.
+    for target in ["/v1/models#x", "/v1/models?q#x"] {
+        let answer = send(gateway.address, request("GET", target)).await;
+        assert_eq!(outcome(&answer), (200, String::new()), "{target:?}");
     }
     for query in [
         "?q=a%20b",
