@@ -1,4 +1,8 @@
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 use faregate::{
     config::{self, ProcessEnvironment},
@@ -7,6 +11,7 @@ use faregate::{
 };
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::PrivateKeyDer};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -14,7 +19,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{SECRET, listed, message, receiver, test};
-use crate::harness::{Gateway, within};
+use crate::harness::{Call, Daemon, Gateway, TOKEN, notice, within, write};
 
 fn tried(message: &serde_json::Value) -> bool {
     message["attempts"] == 1
@@ -38,6 +43,70 @@ async fn a_name_that_leads_elsewhere_than_meant_is_not_connected_to() {
     );
     assert_eq!(*receiver.connections.borrow(), 0);
     gateway.stop().await;
+}
+
+/// Has a program read this file instead of `/etc/hosts`; `None`, and a word about it, where that is not permitted.
+fn names(hosts: &Path) -> Option<String> {
+    let mount = format!("mount --bind {} /etc/hosts", hosts.display());
+    let mut tried = Command::new("unshare");
+    tried.args(["-m", "sh", "-c", &mount]).stderr(Stdio::null());
+    if !tried.status().is_ok_and(|status| status.success()) {
+        notice("NAME WITH TWO ADDRESSES NOT TESTED: a list of hosts of one's own is not permitted");
+        return None;
+    }
+    // More than one line of the file is about a name.
+    Some(format!(
+        "export RESOLV_MULTI=on; exec unshare -m sh -c '{mount} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+    ))
+}
+
+/// An honest name has no such mixture: not even the public address is connected to, whichever comes first.
+#[tokio::test]
+async fn a_name_with_a_public_and_a_private_address_is_not_connected_to() {
+    // The private one first, as resolvers put loopback before all others, and last, as the file has it.
+    for (public, private, word) in [
+        ("2606:4700::1", "127.0.0.1", "loopback"),
+        ("93.184.215.14", "10.0.0.1", "private"),
+    ] {
+        let receiver = receiver(&["200 OK"]).await;
+        let folder = TempDir::new().unwrap();
+        let hosts = folder.path().join("hosts");
+        let listed = format!("{public} receiver.test\n{private} receiver.test\n");
+        std::fs::write(&hosts, listed).unwrap();
+        let Some(names) = names(&hosts) else {
+            return;
+        };
+        let url = format!("https://receiver.test:{}/", receiver.address.port());
+        let yaml = format!(
+            "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
+             store: {{url: \"sqlite::memory:\"}}\nlog: {{format: json}}\n\
+             notifications: {{webhooks: [{{url: \"{url}\", secrets: [\"{SECRET}\"]}}]}}\n"
+        );
+        write(folder.path(), &yaml);
+        let daemon = Daemon::start_after(&names, folder).await;
+        let words = format!(
+            "its host leads to {private}, which is {word} and not in notifications.allow_private_targets"
+        );
+        assert_eq!(error_of_a_test(&daemon).await, words);
+        assert_eq!(*receiver.connections.borrow(), 0);
+    }
+}
+
+/// Has everybody told something, and says why the first try failed.
+async fn error_of_a_test(daemon: &Daemon) -> String {
+    let ask = |method, path| Call::new(daemon.admin, method, path).bearer(TOKEN);
+    let asked = ask("POST", "/admin/v1/notifications/test").send().await;
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    within("it was tried", async {
+        loop {
+            let listed = ask("GET", "/admin/v1/notifications").send().await.value();
+            let first = &listed["data"][0];
+            if tried(first) {
+                return first["last_error"].as_str().unwrap().to_owned();
+            }
+        }
+    })
+    .await
 }
 
 #[test]

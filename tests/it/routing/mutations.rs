@@ -33,6 +33,7 @@ fn mutations(path: &str) -> Vec<String> {
             "/.",
             "/..",
             "/x/..",
+            ".",
             "/%2e",
             "/%2E%2e",
             "/.%2e",
@@ -198,6 +199,7 @@ async fn a_path_has_one_meaning_on_a_providers_route_too() {
         "/%6fpenai/v1/files",
         "/openai%2fv1/files",
         "/openai;x/v1/files",
+        "/openai./v1/files",
     ] {
         let answer = send(gateway.address, request("GET", target)).await;
         assert!(matches!(answer.status, 400 | 404), "{target} {answer:?}");
