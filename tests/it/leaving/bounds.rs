@@ -13,6 +13,13 @@ async fn left(gateway: &Gateway) {
     within("a frame", answer.frame()).await.unwrap().unwrap();
 }
 
+/// Lets so many seconds of tokio's time pass at once.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
 /// A provider that begins an answer and goes on with `then`.
 async fn begins(then: Vec<Step>) -> Upstream {
     Upstream::start(move |seen| {
@@ -32,11 +39,6 @@ async fn reading_on_ends_two_minutes_after_the_client_left() {
     let gateway = Gateway::start(&house(&upstream.url(), "")).await;
     let mut answer = gateway.chat(LIMITED, WHOLE).open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
-    let pass = async |seconds| {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(seconds)).await;
-        tokio::time::resume();
-    };
     // What passes while the client is there does not count.
     pass(119).await;
     drop(answer);
@@ -51,6 +53,39 @@ async fn reading_on_ends_two_minutes_after_the_client_left() {
     let cut = cut.unwrap();
     assert_eq!(cut["tokens"]["input"], input(WHOLE));
     assert_eq!(cut["estimated"], true);
+    gateway.nothing_held(LIMITED).await;
+    gateway.stop().await;
+}
+
+/// What passes before the answer's head counts as well.
+#[tokio::test]
+async fn reading_on_ends_two_minutes_after_the_client_left_before_the_head() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |seen| {
+        if seen.json()["user"] == "healthy" {
+            // No connection is kept for another call.
+            return [json("200 OK", ANSWER), vec![Step::Close]].concat();
+        }
+        let wait = Step::Wait(opened.clone());
+        vec![wait, head("application/json"), piece(" "), Step::Hang]
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let call = tokio::spawn(gateway.chat(LIMITED, WHOLE).open());
+    upstream.arrival().await;
+    call.abort();
+    gateway.records(1).await;
+    pass(110).await;
+    gate.open();
+    // The head has come when another call has been served.
+    assert_eq!(gateway.chat(LIMITED, HEALTHY).send().await.status, 200);
+    gateway.calls(1).await;
+    pass(11).await;
+    let calls = gateway.calls(2).await;
+    let cut = calls.iter().find(|call| call["outcome"] == "client_closed");
+    assert_eq!(cut.unwrap()["tokens"]["input"], input(WHOLE));
+    upstream.all_closed().await;
     gateway.nothing_held(LIMITED).await;
     gateway.stop().await;
 }
