@@ -48,6 +48,8 @@ struct Sight {
     ended: bool,
     /// Whether the last figures of the stream have come.
     final_usage: bool,
+    /// Tokens of output that the provider had said before its last figures.
+    said: u64,
     observed: Observed,
     mould: Mould,
 }
@@ -129,9 +131,10 @@ impl StreamMeter {
         self.sight.observed(self.endpoint)
     }
 
-    /// Tokens of output that were seen at the very least.
+    /// Tokens of output at the very least: as many as were seen, or as the provider says while it goes on. Its last
+    /// figures come when there is nothing left to cut.
     pub fn output_at_least(&self) -> u64 {
-        self.sight.observed.output_at_least()
+        self.sight.observed.output_at_least().max(self.sight.said)
     }
 
     fn push_hiding(&mut self, frame: &Bytes) -> Option<Bytes> {
@@ -202,6 +205,9 @@ impl Sight {
         self.ended |= seen.ends;
         self.observed.error_event |= seen.error;
         self.final_usage |= seen.final_usage;
+        if !seen.final_usage && !seen.ends {
+            self.said = self.tally.output_so_far();
+        }
         self.wrote(seen.text);
         seen.usage_chunk
     }

@@ -193,6 +193,11 @@ impl Tally {
         self.seen
     }
 
+    /// Tokens of output that a stream has said so far; 0 where its figures make no sense.
+    pub(super) fn output_so_far(&self) -> u64 {
+        self.output.filter(|_| !self.suspect).unwrap_or(0)
+    }
+
     /// Counts pictures, each of which comes once.
     pub(super) const fn made_images(&mut self, images: u64) {
         self.images = self.images.saturating_add(images);

@@ -215,3 +215,30 @@ async fn each_prompt_of_a_list_is_held_for() {
         adds_up(&folder, 1);
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_says_itself_that_it_is_too_long_is_cut() {
+    let chunk = |said: usize| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"w\"}}}}],\
+             \"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{said}}}}}\n\n"
+        )
+    };
+    let frames = [5, 10, 300, 400].map(chunk);
+    let expected = frames[..3].concat();
+    let steps = sse(&[&frames.concat(), "data: [DONE]\n\n"]);
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let folder = TempDir::new().unwrap();
+    let yaml = priced(&upstream, "credit: required", "credit: 1");
+    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
+    let answer = gateway.chat(KEY, &body).send().await;
+    let told = answer.text().strip_prefix(&*expected).unwrap();
+    assert!(told.contains("insufficient_credit_for_request"), "{told}");
+    assert!(!told.contains("[DONE]"), "{told}");
+    let row = gateway.calls(1).await.remove(0);
+    assert_eq!(row["overrun"], true, "{row}");
+    assert_eq!(row["cost_nano_usd"], 9 * 1000 + 300 * 4000, "{row}");
+    gateway.stop().await;
+    adds_up(&folder, 1);
+}
