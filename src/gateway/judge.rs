@@ -4,7 +4,6 @@ use std::{future::poll_fn, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH},
     response::Parts,
 };
@@ -62,8 +61,11 @@ async fn relayed(
     }
     let credential = upstream.settings().credential.as_ref();
     let is_understood = destination.endpoint.has_ask();
-    if !is_understood && parts.status == StatusCode::UNAUTHORIZED && credential.is_some() {
-        return Err(Code::UpstreamAuth.into());
+    if !is_understood && credential.is_some() {
+        // What else it says, a 403 among it, may be about what the caller asked for. These are about who pays for it.
+        if matches!(parts.status.as_u16(), 401 | 402 | 429) {
+            refused(parts, &[])?;
+        }
     }
     if is_understood && parts.status.is_redirection() {
         // Followed, a redirect would carry the provider's credential to wherever it points.
@@ -82,14 +84,7 @@ async fn relayed(
     };
     let plain = encoding.plain(&read);
     if is_understood {
-        let said = plain.as_ref().unwrap_or(&read);
-        match upstream::classify(parts.status, &parts.headers, said) {
-            Verdict::Relay => {}
-            Verdict::Refuse(code, wait) => {
-                let refusal = Refusal::new(code);
-                return Err(wait.into_iter().fold(refusal, Refusal::retry_after));
-            }
-        }
+        refused(parts, plain.as_ref().unwrap_or(&read))?;
     }
     // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
     if !is_packed || read.is_empty() {
@@ -101,6 +96,17 @@ async fn relayed(
     parts.headers.remove(CONTENT_ENCODING);
     parts.headers.insert(CONTENT_LENGTH, plain.len().into());
     Ok(Relayed::after(plain, body).veiled(credential))
+}
+
+/// Refuses what is the operator's affair, by what the provider says.
+fn refused(parts: &Parts, said: &[u8]) -> Result<(), Refusal> {
+    match upstream::classify(parts.status, &parts.headers, said) {
+        Verdict::Relay => Ok(()),
+        Verdict::Refuse(code, wait) => {
+            let refusal = Refusal::new(code);
+            Err(wait.into_iter().fold(refusal, Refusal::retry_after))
+        }
+    }
 }
 
 /// The beginning of an error's body, or all of it where it is short.

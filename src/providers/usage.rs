@@ -9,8 +9,8 @@ use super::{
 };
 use crate::domain::Usage;
 
-/// Most tokens that one call can have used; a figure above it is a mistake.
-const ABSURD: u64 = 1 << 40;
+/// Most tokens that one call can have used, a hundred times the largest context windows; a figure above it is a mistake.
+const ABSURD: u64 = 1 << 27;
 
 /// What was seen of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -178,7 +178,6 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
             "location: /other\r\ncontent-length: 5\r\n",
             "there",
         ),
-        ("402 Payment Required", "content-length: 4\r\n", "bill"),
         ("403 Forbidden", "content-length: 2\r\n", "no"),
         (
             "404 Not Found",
@@ -186,11 +185,6 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
             "\u{0}\u{1}!",
         ),
         ("418 I'm a teapot", "content-length: 3\r\n", "tea"),
-        (
-            "429 Too Many Requests",
-            "retry-after: 7\r\ncontent-length: 4\r\n",
-            "slow",
-        ),
         ("500 Internal Server Error", "content-length: 4\r\n", "oops"),
         ("503 Service Unavailable", "content-length: 4\r\n", "down"),
         (
@@ -240,20 +234,22 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
 }
 
 #[tokio::test]
-async fn our_own_refused_credential_is_not_the_clients() {
-    let upstream = Upstream::answering("401 Unauthorized", "{\"error\":\"their words\"}").await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
-    let answer = gateway
-        .call("GET", "/raw/v1/files")
-        .bearer(KEY)
-        .send()
-        .await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.code().as_str()),
-        (502, "upstream_auth")
-    );
-    assert!(!answer.text().contains("their words"));
-    gateway.stop().await;
+async fn our_own_credential_bill_and_limits_are_not_the_clients() {
+    for (theirs, status, code) in [
+        ("401 Unauthorized", 502, "upstream_auth"),
+        ("402 Payment Required", 503, "upstream_unavailable"),
+        ("429 Too Many Requests", 503, "upstream_overloaded"),
+    ] {
+        let upstream = Upstream::answering(theirs, "{\"error\":\"their words\"}").await;
+        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let call = gateway.call("GET", "/raw/v1/files").bearer(KEY);
+        let answer = call.send().await;
+        assert_eq!(answer.status, status, "{theirs}");
+        assert_eq!(answer.code(), code, "{theirs}");
+        assert!(!answer.text().contains("their words"));
+        assert_eq!(gateway.calls(1).await[0]["outcome"], "upstream_failed");
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]

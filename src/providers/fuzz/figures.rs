@@ -4,7 +4,7 @@ use super::second::{self, Member};
 use crate::providers::Endpoint;
 
 /// More than this is a mistake.
-const ABSURD: u128 = 1 << 40;
+const ABSURD: u128 = 1 << 27;
 
 /// Where reasoning is told.
 const REASONING: [&str; 4] = [
