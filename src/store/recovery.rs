@@ -5,12 +5,14 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{
+    columns::RowError,
     counters::Counters,
     inflight::{self, Found, Inflight, Recovered, beside},
     open::{self, OpenError},
     posting,
     record::Posting,
     settings::Durability,
+    tidy,
     writer::LARGEST_GROUP,
 };
 
@@ -42,7 +44,8 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
         .filter(|call| matches!(call, Recovered::Open(..)));
     let indeterminate = open.count();
     let settled = calls.len() - indeterminate;
-    let postings: Vec<Posting> = calls.into_iter().map(Recovered::into_posting).collect();
+    let mut postings: Vec<Posting> = calls.into_iter().map(Recovered::into_posting).collect();
+    forget_old(connection, &mut postings).map_err(|error| open::of_row(store, error))?;
     let mut counters = Counters::default();
     for group in postings.chunks(LARGEST_GROUP) {
         posting::write(connection, &mut counters, group)
@@ -53,5 +56,24 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
         indeterminate,
         "the daemon did not end by itself; the calls that were under way have been recorded"
     );
+    Ok(())
+}
+
+/// Leaves out what is older than the calls that are kept. No call is under way for so long: its slot could not be emptied
+/// when it had been recorded, and that its record has gone since is no reason to charge it again.
+fn forget_old(connection: &Connection, postings: &mut Vec<Posting>) -> Result<(), RowError> {
+    let Some(since) = tidy::kept_since(connection)? else {
+        return Ok(());
+    };
+    let found = postings.len();
+    postings.retain(|posting| posting.call.at >= since);
+    let old = found - postings.len();
+    if old > 0 {
+        tracing::warn!(
+            calls = old,
+            kept_since = %since,
+            "the file of calls under way has some that are older than all records; they were recorded long ago"
+        );
+    }
     Ok(())
 }

@@ -122,6 +122,15 @@ fn latest_call(connection: &Connection) -> Result<Option<Timestamp>, RowError> {
     }
 }
 
+/// Since when all calls are kept; `None` while none has been deleted.
+pub(super) fn kept_since(connection: &Connection) -> Result<Option<Timestamp>, RowError> {
+    let mut select = connection.prepare("SELECT at FROM kept_since WHERE what = 'calls'")?;
+    let mut rows = select.query(())?;
+    let row = rows.next()?;
+    row.map(|row| Columns::new(row, "kept_since", "at").instant("at"))
+        .transpose()
+}
+
 /// Deletes a batch of the windows of counters that began before then.
 fn windows(connection: &mut Connection, end: i64) -> rusqlite::Result<usize> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

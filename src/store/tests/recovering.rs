@@ -149,6 +149,22 @@ async fn a_kill_at_any_point_of_a_call_leaves_it_in_the_books_once() {
 }
 
 #[tokio::test]
+async fn a_call_whose_record_was_kept_and_has_gone_is_not_charged_again() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let slot = forward(&store, 1);
+    let held = killed(&bench);
+    let recorded = (vec![indeterminate(0)], 10, 1);
+    assert_eq!(books(&killed(&held)).await, recorded);
+    let tidied = "INSERT INTO kept_since (what, at) VALUES ('calls', '2027-11-20T00:00:00.000Z')";
+    let other = Connection::open(held.file()).unwrap();
+    other.execute_batch(tidied).unwrap();
+    assert_eq!(books(&held).await, (vec![], 0, 0));
+    drop(slot);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_call_that_is_in_the_store_already_moves_nothing() {
     let bench = Bench::new();
     let (store, _) = bench.open();
