@@ -38,6 +38,9 @@ const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 /// How often is looked for credit that has expired.
 const EXPIRED_EVERY: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the disk hangs.
+const WRITER_EVERY: Duration = Duration::from_millis(500);
+
 /// A daemon that serves.
 #[derive(Debug)]
 pub struct App {
@@ -157,6 +160,7 @@ impl App {
             .await?;
 
         background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
+        background.spawn(watch_writer(store.clone(), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
@@ -360,6 +364,17 @@ async fn record_expired(house: Arc<House>, shutdown: Shutdown) {
         tokio::select! {
             () = shutdown.cut_off() => return,
             () = tokio::time::sleep(EXPIRED_EVERY) => {}
+        }
+    }
+}
+
+/// Finds a disk that hangs.
+async fn watch_writer(store: Store, shutdown: Shutdown) {
+    loop {
+        store.look_at_writer();
+        tokio::select! {
+            () = shutdown.cut_off() => return,
+            () = tokio::time::sleep(WRITER_EVERY) => {}
         }
     }
 }

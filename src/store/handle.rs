@@ -257,6 +257,13 @@ impl Store {
         self.inner.monitor.watch()
     }
 
+    /// Looks whether the write that is under way takes so long that the disk has to be taken for one that hangs; to be
+    /// asked now and then.
+    pub fn look_at_writer(&self) {
+        let inner = &self.inner;
+        inner.monitor.look(inner.clock.elapsed(), &inner.name);
+    }
+
     /// Takes nothing more, writes everything that was posted, and lets the file go. Waits until every [`Slot`] is
     /// posted or dropped.
     ///

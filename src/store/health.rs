@@ -2,7 +2,8 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
 };
 
 use rusqlite::{Error, ErrorCode, ffi};
@@ -35,12 +36,20 @@ impl Health {
     }
 }
 
+/// How long one write may take before the store counts as one that cannot be written: a disk that hangs says nothing, and
+/// calls must not pile up behind it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What the writer knows of the store's health, for everybody who asks.
 #[derive(Debug)]
 pub(super) struct Monitor {
     /// The one question that is asked on the way of a request.
     broken: AtomicBool,
     health: watch::Sender<Health>,
+    /// When the write began that is under way, in milliseconds of the clock and one; 0 while there is none.
+    began: AtomicU64,
+    /// Whether that write is what the health is about.
+    late: AtomicBool,
 }
 
 impl Monitor {
@@ -48,6 +57,42 @@ impl Monitor {
         Self {
             broken: AtomicBool::new(false),
             health: watch::Sender::new(Health::Writable),
+            began: AtomicU64::new(0),
+            late: AtomicBool::new(false),
+        }
+    }
+
+    /// A write begins, which [`Self::ended`] ends, whatever comes of it.
+    pub(super) fn begins(&self, now: Duration) {
+        self.began.store(number(now), Ordering::SeqCst);
+    }
+
+    /// The write has ended.
+    pub(super) fn ended(&self) {
+        self.began.store(0, Ordering::SeqCst);
+        if self.late.swap(false, Ordering::SeqCst) {
+            self.move_to(Health::Writable);
+        }
+    }
+
+    /// Looks whether the write that is under way takes too long.
+    pub(super) fn look(&self, now: Duration, name: &Path) {
+        let began = self.began.load(Ordering::SeqCst);
+        let Some(since) = began.checked_sub(1).map(Duration::from_millis) else {
+            return;
+        };
+        if now < since.saturating_add(PATIENCE) || self.is_broken() {
+            return;
+        }
+        self.late.store(true, Ordering::SeqCst);
+        self.move_to(Health::Retrying(format!(
+            "a write to {} has taken longer than {} s; check the disk",
+            name.display(),
+            PATIENCE.as_secs()
+        )));
+        // It may have ended before it was found to be late.
+        if self.began.load(Ordering::SeqCst) != began && self.late.swap(false, Ordering::SeqCst) {
+            self.move_to(Health::Writable);
         }
     }
 
@@ -103,6 +148,10 @@ impl Monitor {
             Health::Fatal(words) => tracing::error!(%words, "the store has failed"),
         }
     }
+}
+
+fn number(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).map_or(u64::MAX, |millis| millis.saturating_add(1))
 }
 
 /// Why a write did not go through.

@@ -2,13 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{
-    mpsc::{self, OwnedPermit, error::TrySendError},
-    oneshot,
+use tokio::{
+    sync::{
+        mpsc::{self, OwnedPermit, error::TrySendError},
+        oneshot,
+    },
+    time::timeout,
 };
 
 use super::{
-    health::{Fault, Monitor},
+    health::{self, Fault, Monitor},
     inflight::{Checkpoint, HoldRecord, Inflight, Place, Unwritten},
     record::Posting,
     settings::Durability,
@@ -123,12 +126,15 @@ impl Slot {
     /// Waits until the hold is on the disk, where the store is strict; else it is ready at once.
     ///
     /// # Errors
-    /// The disk did not confirm it. The call must be refused, with [`Self::void`], and the store has failed.
+    /// The disk did not confirm it, or not in time. The call must be refused, with [`Self::void`]. After a refusal of the
+    /// disk the store has failed; one that is late may still come to it.
     pub fn held_on_disk(&self) -> impl Future<Output = Result<(), Unwritten>> + Send + use<> {
         let on_disk = self.place.on_disk();
         let monitor = Arc::clone(&self.monitor);
         async move {
-            let done = on_disk.await;
+            let Ok(done) = timeout(health::PATIENCE, on_disk).await else {
+                return Err(Unwritten::Late);
+            };
             if let Err(unwritten) = &done {
                 monitor.failed(Fault {
                     words: unwritten.to_string(),

@@ -195,12 +195,14 @@ impl Writer {
         if self.monitor.is_fatal() {
             return false;
         }
+        self.monitor.begins(self.clock.elapsed());
         let postings = self.progress.group.iter().map(|queued| &queued.posting);
         let written = match self.moved() {
             Some(moved) => Err(moved),
             None => posting::write(&mut self.connection, &mut self.counters, postings)
                 .map_err(|error| Fault::of(&error, &self.name)),
         };
+        self.monitor.ended();
         match written {
             Ok(()) => {
                 self.progress.tries = 0;
@@ -225,6 +227,7 @@ impl Writer {
     }
 
     fn change(&mut self, change: Change) {
+        self.monitor.begins(self.clock.elapsed());
         let moved = self.moved();
         let words = moved.map(|fault| fault.words);
         let words = words.or_else(|| self.monitor.health().words().map(str::to_owned));
@@ -232,6 +235,7 @@ impl Writer {
             Some(words) => change(Err(words)),
             None => change(Ok(&mut self.connection)),
         };
+        self.monitor.ended();
         self.progress.in_log += 1;
         match fault {
             // Others have been told; the postings will find out by themselves whether they fare better.
@@ -268,7 +272,10 @@ impl Writer {
 
     fn checkpoint(&mut self, pragma: &str) {
         self.progress.in_log = 0;
-        if let Err(error) = self.connection.query_row(pragma, [], |_| Ok(())) {
+        self.monitor.begins(self.clock.elapsed());
+        let done = self.connection.query_row(pragma, [], |_| Ok(()));
+        self.monitor.ended();
+        if let Err(error) = done {
             self.log_or_fail(&error, "the store's log could not be brought into its file");
         }
     }

@@ -1,8 +1,8 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Error, ffi};
 
-use super::{Fault, Health, Monitor};
+use super::{Fault, Health, Monitor, PATIENCE};
 
 fn fault(code: i32) -> Fault {
     let error = Error::SqliteFailure(ffi::Error::new(code), None);
@@ -53,4 +53,29 @@ fn nothing_clears_a_fatal_fault() {
     monitor.failed(fault(ffi::SQLITE_FULL));
     assert!(monitor.is_broken());
     assert!(monitor.is_fatal());
+}
+
+#[test]
+fn a_write_that_takes_too_long_is_a_fault_until_it_ends() {
+    let monitor = Monitor::new();
+    let name = Path::new("faregate.db");
+    let start = Duration::from_secs(9);
+    let late = start + PATIENCE;
+    monitor.look(late, name);
+    assert!(!monitor.is_broken(), "nothing is under way");
+    monitor.begins(start);
+    monitor.look(late - Duration::from_millis(1), name);
+    assert!(!monitor.is_broken());
+    monitor.look(late, name);
+    let words = "a write to faregate.db has taken longer than 5 s; check the disk";
+    assert_eq!(monitor.health(), Health::Retrying(words.to_owned()));
+    monitor.ended();
+    assert_eq!(monitor.health(), Health::Writable);
+
+    // What failed before stays failed when a write behind it only takes its time.
+    monitor.failed(fault(ffi::SQLITE_FULL));
+    monitor.begins(start);
+    monitor.look(late, name);
+    monitor.ended();
+    assert!(monitor.is_broken());
 }

@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 use super::{
     CHAT, Call, Daemon, KEY, injected::Injected, nothing_held, pay, provider, replay, yaml,
 };
+use crate::harness::within;
 
 #[tokio::test]
 async fn a_disk_that_is_slow_delays_what_waits_for_it_and_loses_nothing() {
@@ -39,4 +40,68 @@ async fn a_disk_that_is_slow_delays_what_waits_for_it_and_loses_nothing() {
         assert_eq!(said["entries"], 2, "{durability}: {said:#}");
         assert_eq!(upstream.seen().len(), 18);
     }
+}
+
+/// What the daemon says of itself, and what it says to a call.
+async fn states(daemon: &Daemon) -> (u16, u16) {
+    let ready = Call::new(daemon.address, "GET", "/readyz").send().await;
+    let call = Call::new(daemon.address, "POST", "/v1/chat/completions");
+    let answer = call.bearer(KEY).json(CHAT).send().await;
+    if answer.status == 503 {
+        assert_eq!(answer.code(), "billing_unavailable", "{}", answer.text());
+        assert!(answer.header("retry-after").is_some());
+    }
+    (ready.status.as_u16(), answer.status.as_u16())
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_found_and_calls_go_on_when_it_answers() {
+    let (upstream, _) = provider().await;
+    let daemon = Daemon::start(&yaml(&upstream, "in_flight: 4096")).await;
+    let Some(hangs) = Injected::into(&daemon, "fdatasync,fsync:delay_enter=8000000").await else {
+        return;
+    };
+    let mut served = 0;
+    within("the disk was found to hang", async {
+        loop {
+            match states(&daemon).await {
+                (503, 503) => break,
+                (_, 200) => served += 1,
+                // It was found, or answered, between the two questions.
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert!(served > 0, "calls are served while the disk may answer");
+    let asked = upstream.seen().len();
+    assert_eq!(asked, served);
+    drop(hangs);
+    within("the disk answers again", async {
+        while states(&daemon).await != (200, 200) {}
+    })
+    .await;
+    nothing_held(&daemon).await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_disk_that_hangs_is_refused_and_was_not_sent() {
+    let (upstream, _) = provider().await;
+    let daemon = Daemon::start(&yaml(&upstream, "in_flight: 64, durability: strict")).await;
+    let Some(hangs) = Injected::into(&daemon, "fdatasync,fsync:delay_enter=20000000").await else {
+        return;
+    };
+    let (_, status) = states(&daemon).await;
+    assert_eq!((status, upstream.seen().len()), (503, 0));
+    drop(hangs);
+    within("the disk answers again", async {
+        while states(&daemon).await != (200, 200) {}
+    })
+    .await;
+    nothing_held(&daemon).await;
+    let folder = daemon.killed();
+    let calls = upstream.seen().len();
+    let daemon = Daemon::start_in(folder).await;
+    nothing_held(&daemon).await;
+    replay(daemon.folder.path(), calls);
 }
