@@ -38,8 +38,10 @@ pub(super) fn settle(
         return Ok(Verdict::new(EventStatus::Parked, words));
     };
     let held = super::read::standing(desk.transaction, account)?;
-    let same =
-        held.is_some_and(|held| held.subscription == stand.subscription && held.plan == stand.plan);
+    // What was said before holds anew where something else has been declared since.
+    let same = held.is_some_and(|held| {
+        held.subscription == stand.subscription && held.plan == stand.plan && held.over == declared
+    });
     if same {
         let words = "it changes nothing that holds".to_owned();
         return Ok(Verdict::applied(Some(words)));

@@ -1,6 +1,7 @@
 //! A payment provider beside the gateway: it signs what it says, and says it in any order.
 
 mod credit;
+mod declared;
 mod doors;
 mod kept;
 mod order;

@@ -10,7 +10,7 @@ use crate::{
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn updated(id: &str, seconds: i64, object: Value) -> Value {
+pub(super) fn updated(id: &str, seconds: i64, object: Value) -> Value {
     event(id, seconds, "customer.subscription.updated", object)
 }
 
