@@ -31,7 +31,7 @@ pub use credit::{Credit, Draw, Draws, Lot, PurseRow};
 pub use directory::{Account, Directory, Key, Lookup, Plan};
 pub use json::{limits_from_json, limits_to_json};
 pub use levels::{Levels, QuotaLevel};
-pub use payment::{Declaration, PaymentStanding};
+pub use payment::{Declaration, Over, PaymentStanding, Spoken};
 pub use registry::Accounts;
 pub use roster::{AccountSpec, Extent, KeySpec, LowCredit, OwnTerms, PlanSpec, Roster, Source};
 pub use under_way::UnderWay;

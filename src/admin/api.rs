@@ -21,7 +21,7 @@ use super::{
     view,
 };
 use crate::{
-    accounts::{AccountSpec, KeySpec},
+    accounts::{AccountSpec, KeySpec, Spoken},
     domain::{Clock, Limits, Subscription, Timestamp},
     store::NotificationStatus,
 };
@@ -254,7 +254,9 @@ impl<R: Registry> Api<R> {
         };
         common.apply(&mut new.disabled, &mut new.models, &mut new.limits);
         let spec = create_account(&self.registry.roster(), new, self.clock.now())?;
-        let done = self.put_account(spec, "account_created").await?;
+        let done = self
+            .put_account(spec, Spoken::ALL, "account_created")
+            .await?;
         Ok(created(done))
     }
 
@@ -266,8 +268,9 @@ impl<R: Registry> Api<R> {
             common: common(&mut members)?,
         };
         members.finish()?;
+        let spoken = change.spoken();
         let spec = change_account(&self.registry.roster(), id, change, self.clock.now())?;
-        self.put_account(spec, "account_changed").await
+        self.put_account(spec, spoken, "account_changed").await
     }
 
     async fn set_subscription(&self, id: &str, mut members: Members) -> Result<Done, Rejection> {
@@ -285,8 +288,9 @@ impl<R: Registry> Api<R> {
             subscription,
             ..AccountChange::default()
         };
+        let spoken = change.spoken();
         let spec = change_account(&self.registry.roster(), id, change, self.clock.now())?;
-        self.put_account(spec, "subscription_changed").await
+        self.put_account(spec, spoken, "subscription_changed").await
     }
 
     async fn create_key(&self, mut members: Members) -> Result<Done, Rejection> {
@@ -352,11 +356,12 @@ impl<R: Registry> Api<R> {
     async fn put_account(
         &self,
         spec: AccountSpec,
+        spoken: Spoken,
         action: &'static str,
     ) -> Result<Done, Rejection> {
         let view = view::account(&spec);
         let id = spec.id.clone();
-        self.registry.put_account(spec).await?;
+        self.registry.put_account(spec, spoken).await?;
         tracing::info!(target: "faregate::admin", action, account = %id, "account written");
         Ok(view.into())
     }

@@ -30,7 +30,7 @@ pub use problem::{Reason, Rejection};
 pub use service::Admin;
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, Roster},
+    accounts::{AccountSpec, KeySpec, Roster, Spoken},
     domain::{AccountId, NanoUsd, RequestId},
     store::{
         CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow,
@@ -47,10 +47,11 @@ pub trait Registry: Send + Sync {
     /// All plans, accounts and keys as they are in force.
     fn roster(&self) -> Arc<Roster>;
 
-    /// Writes an account, new or changed, and publishes it.
+    /// Writes an account, new or changed, and publishes it. What payment events said of what was spoken of is over.
     fn put_account(
         &self,
         account: AccountSpec,
+        spoken: Spoken,
     ) -> impl Future<Output = Result<(), Rejection>> + Send;
 
     /// Writes a key, new or changed, and publishes it.

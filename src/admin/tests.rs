@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 
 use super::{Admin, CreditSheet, Registry, Rejection};
 use crate::{
-    accounts::{AccountSpec, Digests, Extent, KeySpec, Label, Own, PlanSpec, Roster, Source},
+    accounts::{
+        AccountSpec, Digests, Extent, KeySpec, Label, Own, PlanSpec, Roster, Source, Spoken,
+    },
     domain::{
         AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
         Timestamp, Usage,
@@ -48,7 +50,7 @@ impl Registry for House {
         Arc::clone(&self.roster.lock().unwrap())
     }
 
-    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
+    async fn put_account(&self, account: AccountSpec, _: Spoken) -> Result<(), Rejection> {
         self.change(|roster| {
             roster.accounts.retain(|known| known.id != account.id);
             roster.accounts.push(Arc::new(account));

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster},
+    accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster, Spoken},
     admin::{CreditSheet, Reason, Registry, Rejection, misfits},
     domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
@@ -33,7 +33,7 @@ pub struct House {
     parts: Mutex<Parts>,
     /// Set once, when it runs.
     notifier: OnceLock<Notifier>,
-    /// Payment events come one at a time.
+    /// Payment events come one at a time, and so does what is declared: what is published must be what was written last.
     paying: Semaphore,
 }
 
@@ -49,6 +49,10 @@ struct Parts {
     standings: Standings,
     declared: Arc<Declared>,
     webhooks: Arc<webhooks::Settings>,
+    /// Whether a file is in force.
+    started: bool,
+    /// What files have overruled of what events say, and the store could not be told.
+    unwritten: HashMap<AccountId, Spoken>,
 }
 
 /// What payment events say, by account.
@@ -151,6 +155,8 @@ impl House {
             standings: standings.into_iter().map(of_account).collect(),
             declared: Arc::default(),
             webhooks: Arc::default(),
+            started: false,
+            unwritten: HashMap::new(),
         };
         Self {
             accounts,
@@ -202,6 +208,7 @@ impl House {
         webhooks: webhooks::Settings,
         beside: impl FnOnce(),
     ) -> Result<(), WriteError> {
+        let _one_at_a_time = self.paying.acquire().await;
         let new: Vec<AccountId> = {
             let parts = self.parts();
             let ids = file.accounts.iter().map(|account| &account.id);
@@ -215,6 +222,7 @@ impl House {
             false => self.store.remember_accounts(new).await?,
         };
         self.open_credit(&file).await?;
+        self.overrule(&file).await;
         let mut parts = self.parts();
         parts.first_seen.extend(first_seen);
         for account in &mut file.accounts {
@@ -224,6 +232,7 @@ impl House {
         }
         parts.file = file;
         parts.webhooks = Arc::new(webhooks);
+        parts.started = true;
         beside();
         self.publish(&mut parts);
         self.warn_of_misfits();
@@ -300,12 +309,12 @@ impl Registry for Arc<House> {
         self.accounts.roster()
     }
 
-    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
-        self.store
-            .put_account(account.clone())
-            .await
-            .map_err(unwritten)?;
+    async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
+        let _one_at_a_time = self.paying.acquire().await;
+        let standing = self.store.put_account(account.clone(), spoken).await;
+        let standing = standing.map_err(unwritten)?;
         let mut parts = self.parts();
+        parts.stand(standing);
         let account = Arc::new(account);
         match parts
             .accounts

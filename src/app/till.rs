@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    accounts::{AccountSpec, Accounts, Declaration, Draws},
+    accounts::{AccountSpec, Accounts, Declaration, Draws, PaymentStanding, Spoken},
     domain::{AccountId, NanoUsd, Vendor},
     store::Around,
 };
@@ -52,6 +52,20 @@ impl Declared {
             accounts: declared,
             customers: customers.clone(),
         }
+    }
+
+    /// The accounts of which something else is declared than what the standing was put in place of. An account that is
+    /// not there any more says nothing.
+    pub fn overruled<'s>(
+        &self,
+        standings: impl IntoIterator<Item = &'s PaymentStanding>,
+    ) -> Vec<(AccountId, Spoken)> {
+        let overruled = standings.into_iter().filter_map(|standing| {
+            let declared = self.declaration(&standing.account)?;
+            let spoken = standing.contradicted(&declared)?;
+            Some((standing.account.clone(), spoken))
+        });
+        overruled.collect()
     }
 
     /// What is declared of an account.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster},
+    accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster, Spoken},
     admin::{CreditSheet, Registry, Rejection},
     app::{Bursar, Declared, Teller, merged},
     domain::{AccountId, Clock, RequestId},
@@ -41,6 +41,8 @@ enum Files {
 struct Books {
     accounts: Arc<Accounts>,
     declared: Arc<Declared>,
+    /// What the file has overruled while no daemon was there to see it.
+    overruled: Vec<(AccountId, Spoken)>,
     webhooks: webhooks::Settings,
 }
 
@@ -60,6 +62,9 @@ impl Offline {
         clock: &Clock,
     ) -> Result<Self, OpenError> {
         let (store, loaded) = Store::open(settings, clock.clone())?;
+        let of = declared.accounts.iter().chain(&loaded.accounts);
+        let known = Declared::of(of, &declared.customers);
+        let overruled = known.overruled(&loaded.standings);
         let roster = merged(
             &declared,
             &loaded.accounts,
@@ -67,9 +72,9 @@ impl Offline {
             &loaded.first_seen,
             &by_account(loaded.standings),
         );
-        let of = declared.accounts.iter().chain(&loaded.accounts);
         let books = Books {
-            declared: Arc::new(Declared::of(of, &declared.customers)),
+            declared: Arc::new(known),
+            overruled,
             accounts: Arc::new(
                 Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses),
             ),
@@ -132,10 +137,10 @@ impl Registry for Offline {
         Arc::clone(&locked(&self.roster))
     }
 
-    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
+    async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
         let store = self.store()?;
         store
-            .put_account(account.clone())
+            .put_account(account.clone(), spoken)
             .await
             .map_err(|error| Rejection::unavailable(error.to_string()))?;
         let mut roster = locked(&self.roster);
@@ -273,6 +278,9 @@ impl Registry for Offline {
             settings: &books.webhooks,
             declared: Arc::clone(&books.declared),
         };
+        // The event may be older than what the file says now.
+        let overruled = store.overrule_payments(books.overruled.clone(), None).await;
+        overruled.map_err(|error| Rejection::unavailable(error.to_string()))?;
         // Nobody is served from here, so there is nothing to publish.
         bursar.replay(&id).await.map(|(received, _)| received)
     }

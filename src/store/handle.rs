@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow},
+    accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow, Spoken},
     domain::{AccountId, Clock, RequestId, Timestamp},
 };
 
@@ -196,13 +196,22 @@ impl Store {
             .await
     }
 
-    /// Inserts an account, or replaces the one of the same id. It is on the disk when this returns.
+    /// Inserts an account, or replaces the one of the same id, and ends what payment events say of what was spoken of.
+    /// All of it is on the disk when this returns. What events say since is returned, where they say anything.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub async fn put_account(&self, spec: AccountSpec) -> Result<(), WriteError> {
-        self.change(move |transaction| Ok(roster_rows::put_account(transaction, &spec)?))
-            .await
+    pub async fn put_account(
+        &self,
+        spec: AccountSpec,
+        spoken: Spoken,
+    ) -> Result<Option<PaymentStanding>, WriteError> {
+        let now = self.now();
+        self.change(move |transaction| {
+            roster_rows::put_account(transaction, &spec)?;
+            payments::declare(transaction, &spec, spoken, now)
+        })
+        .await
     }
 
     /// Inserts a key, or replaces the one of the same id with all its secrets' digests. It is on the disk when this
@@ -243,7 +252,7 @@ impl Store {
     }
 
     /// The instant that is written beside what is written now.
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 

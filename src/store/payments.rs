@@ -10,6 +10,7 @@ mod owner;
 mod read;
 mod receive;
 mod standing;
+mod word;
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ use crate::{
     webhooks::{Illegible, PaymentEvent},
 };
 
-pub(super) use read::standings;
+pub(super) use {read::standings, word::declare};
 
 /// Larger bodies are not kept; their events cannot be replayed, only sent again.
 const LARGEST_KEPT: usize = 256 << 10;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{CommonChange, account, bounds::check_account, plan_exists, writable};
 use crate::{
-    accounts::{AccountSpec, Roster, Source},
+    accounts::{AccountSpec, Roster, Source, Spoken},
     admin::{
         input::Change,
         problem::{Reason, Rejection},
@@ -45,6 +45,16 @@ pub struct AccountChange {
     pub email: Change<EmailAddress>,
     /// The rest.
     pub common: CommonChange,
+}
+
+impl AccountChange {
+    /// Of what it speaks, whether or not it changes that.
+    pub const fn spoken(&self) -> Spoken {
+        Spoken {
+            subscription: !matches!(self.subscription, Change::Keep),
+            plan: self.plan.is_some(),
+        }
+    }
 }
 
 /// A new account.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Bursar, House};
+use super::{Bursar, Declared, House, Parts};
 use crate::{
+    accounts::{PaymentStanding, Roster},
     admin::Rejection,
     app::Booked,
     gateway::{Boxed, Payments, Signed, Taken, Untaken},
@@ -64,7 +65,48 @@ impl House {
         Ok(self.put_in_force(booked))
     }
 
-    fn ground(&self) -> (Arc<crate::app::Declared>, Arc<crate::webhooks::Settings>) {
+    /// Ends what payment events said of accounts of which `file` says something else, before it is put in force: whoever
+    /// writes the old words again later does not mean the old events.
+    pub(super) async fn overrule(&self, file: &Roster) {
+        let (overruled, now) = {
+            let parts = self.parts();
+            let mut overruled = parts.unwritten.clone();
+            if !parts.standings.is_empty() {
+                let declared = file.accounts.iter().chain(&parts.accounts);
+                let declared = Declared::of(declared, &file.customers);
+                for (account, spoken) in declared.overruled(parts.standings.values()) {
+                    overruled.entry(account).or_default().join(spoken);
+                }
+            }
+            // A file that is found at the start may have been written at any time while nobody was there.
+            let now = parts.started.then(|| self.store.now());
+            (overruled, now)
+        };
+        if overruled.is_empty() {
+            return;
+        }
+        let list = overruled.clone().into_iter().collect();
+        let written = self.store.overrule_payments(list, now).await;
+        let mut parts = self.parts();
+        match written {
+            Ok(standings) => parts.stand(standings),
+            // A file that closes an account is put in force whatever state the store is in.
+            Err(error) => {
+                tracing::error!(
+                    %error,
+                    "that the file overrules payment events could not be written; it is tried again at the next reload"
+                );
+                for (account, spoken) in &overruled {
+                    if let Some(standing) = parts.standings.get_mut(account) {
+                        standing.end(*spoken, self.store.now());
+                    }
+                }
+                parts.unwritten = overruled;
+            }
+        }
+    }
+
+    fn ground(&self) -> (Arc<Declared>, Arc<crate::webhooks::Settings>) {
         let parts = self.parts();
         (Arc::clone(&parts.declared), Arc::clone(&parts.webhooks))
     }
@@ -72,9 +114,7 @@ impl House {
     fn put_in_force(&self, (received, standings): Booked) -> Received {
         if !standings.is_empty() {
             let mut parts = self.parts();
-            for standing in standings {
-                parts.standings.insert(standing.account.clone(), standing);
-            }
+            parts.stand(standings);
             self.publish(&mut parts);
             drop(parts);
             self.warn_of_misfits();
@@ -84,5 +124,15 @@ impl House {
             notifier.look();
         }
         received
+    }
+}
+
+impl Parts {
+    /// Takes over what payment events say, as the store has it now.
+    pub(super) fn stand(&mut self, standings: impl IntoIterator<Item = PaymentStanding>) {
+        for standing in standings {
+            self.unwritten.remove(&standing.account);
+            self.standings.insert(standing.account.clone(), standing);
+        }
     }
 }

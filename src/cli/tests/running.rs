@@ -18,7 +18,7 @@ use super::{
     type_in,
 };
 use crate::{
-    accounts::{AccountSpec, KeySpec, Roster},
+    accounts::{AccountSpec, KeySpec, Roster, Spoken},
     admin::{Admin, CreditSheet, Registry, Rejection},
     cli::offline::Offline,
     config,
@@ -41,8 +41,8 @@ impl Registry for Serving {
         self.0.roster()
     }
 
-    async fn put_account(&self, account: AccountSpec) -> Result<(), Rejection> {
-        self.0.put_account(account).await
+    async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
+        self.0.put_account(account, spoken).await
     }
 
     async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {

@@ -1,7 +1,11 @@
 //! What the handle of the store does with payment events.
 
-use super::{Around, Arrived, EventFilter, EventRow, KeptEvent, Received, read, receive};
-use crate::store::{Page, ReadError, Reader, Store, WriteError};
+use super::{Around, Arrived, EventFilter, EventRow, KeptEvent, Received, read, receive, word};
+use crate::{
+    accounts::{PaymentStanding, Spoken},
+    domain::{AccountId, Timestamp},
+    store::{Page, ReadError, Reader, Store, WriteError},
+};
 
 impl Store {
     /// Applies an event, once. It and all that follows from it are on the disk when this returns; the effects are left
@@ -19,6 +23,20 @@ impl Store {
             receive::receive(transaction, &arrived, around.as_mut(), now)
         })
         .await
+    }
+
+    /// Ends what payment events say of accounts of which a file says something else: what was told until `now`, or,
+    /// where nobody knows when the file was written, what is in the store. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn overrule_payments(
+        &self,
+        accounts: Vec<(AccountId, Spoken)>,
+        now: Option<Timestamp>,
+    ) -> Result<Vec<PaymentStanding>, WriteError> {
+        self.change(move |transaction| word::overrule(transaction, &accounts, now))
+            .await
     }
 
     /// A page of events, newest first.
@@ -56,7 +74,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn standings(&self) -> Result<Vec<crate::accounts::PaymentStanding>, ReadError> {
+    pub fn standings(&self) -> Result<Vec<PaymentStanding>, ReadError> {
         self.look(super::standings)
     }
 }

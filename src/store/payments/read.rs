@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::{EventFilter, EventRow, EventStatus, KeptEvent};
+use super::{EventFilter, EventRow, EventStatus, KeptEvent, word};
 use crate::{
-    accounts::{Declaration, PaymentStanding},
+    accounts::PaymentStanding,
     domain::{AccountId, PlanId, Vendor},
     store::{
         calls::{Conditions, LONGEST_PAGE, Page},
@@ -54,10 +54,10 @@ fn from_row(columns: &Columns<'_>) -> Result<Option<PaymentStanding>, RowError> 
         object: columns.plain("object")?,
         subscription,
         plan: columns.optional("plan", plan)?,
-        over: Declaration {
-            subscription: columns.plain("declared_subscription")?,
-            plan: columns.word("declared_plan", plan)?,
-        },
+        over_subscription: columns.word("declared_subscription", |text| {
+            word::over(text, |written| Some(written.to_owned()))
+        })?,
+        over_plan: columns.word("declared_plan", |text| word::over(text, plan))?,
     }))
 }
 

@@ -7,12 +7,13 @@ use rusqlite::params;
 use super::{
     Effect, EventStatus,
     receive::{Desk, Verdict, dated},
+    word,
 };
 use crate::{
-    accounts::PaymentStanding,
-    domain::{AccountId, Subscription},
+    accounts::{Over, PaymentStanding},
+    domain::{AccountId, Subscription, Timestamp},
     store::columns::{Columns, RowError, instant},
-    webhooks::{Dated, best, stand},
+    webhooks::{Dated, Stand, best, stand},
 };
 
 /// Moves the standing of `account` to what all facts say, after one about `object` has come.
@@ -21,47 +22,69 @@ pub(super) fn settle(
     account: &AccountId,
     object: &str,
 ) -> Result<Verdict, RowError> {
-    let mut stands = Vec::new();
-    for (object, facts) in subscriptions(desk, account)? {
-        stands.extend(stand(&facts).map(|stand| (object, stand)));
-    }
+    let subscriptions = subscriptions(desk, account)?;
+    let stood = |(object, facts): (&String, &Vec<Dated>)| Some((object.clone(), stand(facts)?));
+    let mut stands: Vec<(String, Stand)> = subscriptions.iter().filter_map(stood).collect();
     if !stands.iter().any(|(known, _)| known == object) {
         let words =
             format!("nothing is known of {object} but this; an event about itself will tell");
         return Ok(Verdict::new(EventStatus::Parked, words));
     }
-    let Some((object, stand)) = best(stands) else {
-        return Ok(Verdict::applied(None));
-    };
     let Some(declared) = desk.around.declared(account) else {
         let words = format!("there is no account {account}; create it, then replay the event");
         return Ok(Verdict::new(EventStatus::Parked, words));
     };
     let held = super::read::standing(desk.transaction, account)?;
-    // What was said before holds anew where something else has been declared since.
-    let same = held.is_some_and(|held| {
-        held.subscription == stand.subscription && held.plan == stand.plan && held.over == declared
+    // A subscription of which nothing was told since it was overruled stays so, whatever happens to others.
+    let (overruled, plan_overruled) = held.as_ref().map_or((None, None), |held| {
+        (held.over_subscription.since, held.over_plan.since)
     });
-    if same {
-        let words = "it changes nothing that holds".to_owned();
-        return Ok(Verdict::applied(Some(words)));
-    }
+    stands.retain(|(object, _)| newest(&subscriptions[object]) > overruled);
+    let Some((object, stand)) = best(stands) else {
+        let words = "it changes nothing that holds: something else was declared after it";
+        return Ok(Verdict::applied(Some(words.to_owned())));
+    };
+    let told_at = newest(&subscriptions[&object]);
     let standing = PaymentStanding {
         account: account.clone(),
         object,
         subscription: stand.subscription,
         plan: stand.plan,
-        over: declared,
+        over_subscription: over(declared.subscription, overruled, told_at),
+        over_plan: over(declared.plan, plan_overruled, told_at),
     };
+    let same = held.is_some_and(|held| {
+        // Which of two equal subscriptions it follows from makes no difference.
+        let object = standing.object.clone();
+        PaymentStanding { object, ..held } == standing
+    });
+    if same {
+        let words = "it changes nothing that holds";
+        return Ok(Verdict::applied(Some(words.to_owned())));
+    }
     put(desk, &standing)?;
     let words = told(&standing);
     desk.effects.push(Effect::Standing(standing));
     Ok(Verdict::applied(Some(words)))
 }
 
+/// When the last of these facts happened.
+fn newest(facts: &[Dated]) -> Option<Timestamp> {
+    facts.iter().map(|dated| dated.at).max()
+}
+
+/// What was told at `told_at` holds over what is declared, unless events were overruled after it.
+fn over<T>(declared: T, since: Option<Timestamp>, told_at: Option<Timestamp>) -> Over<T> {
+    Over {
+        declared: (told_at > since).then_some(declared),
+        since,
+    }
+}
+
 fn told(standing: &PaymentStanding) -> String {
     let status = standing.subscription.status.as_str();
-    match &standing.plan {
+    let bought = standing.plan.as_ref();
+    match bought.filter(|_| standing.over_plan.declared.is_some()) {
         Some(plan) => format!("the subscription is {status}, on plan {plan}"),
         None => format!("the subscription is {status}"),
     }
@@ -92,7 +115,8 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
         object,
         subscription,
         plan,
-        over,
+        over_subscription,
+        over_plan,
     } = standing;
     let Subscription {
         status,
@@ -123,8 +147,8 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
             cancel_at_period_end,
             ends_at.map(instant),
             plan.as_ref().map(|plan| plan.as_str()),
-            over.subscription,
-            over.plan.as_str(),
+            word::text(over_subscription),
+            word::text(over_plan),
         ])?;
     Ok(())
 }

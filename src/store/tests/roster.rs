@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, OwnTerms, Source},
+    accounts::{AccountSpec, KeySpec, OwnTerms, Source, Spoken},
     domain::{
         KeyDigest, LimitStatus, Limits, Mode, ModelName, Per, PlanId, Quota, RateLimits,
         Subscription, SubscriptionStatus, Unit, Window,
@@ -108,8 +108,11 @@ async fn accounts_and_keys_survive_a_restart() {
         "acme-ci",
         &["the oldest secret", "the old secret", "the new secret"],
     );
-    store.put_account(plain.clone()).await.unwrap();
-    store.put_account(account("acme")).await.unwrap();
+    store.put_account(plain.clone(), Spoken::ALL).await.unwrap();
+    store
+        .put_account(account("acme"), Spoken::ALL)
+        .await
+        .unwrap();
     store.put_key(rotated.clone()).await.unwrap();
     store.close().await;
 
@@ -123,12 +126,18 @@ async fn accounts_and_keys_survive_a_restart() {
 async fn what_is_put_again_replaces() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store.put_account(account("acme")).await.unwrap();
+    store
+        .put_account(account("acme"), Spoken::ALL)
+        .await
+        .unwrap();
     store.put_key(key("ci", &["one", "two"])).await.unwrap();
     let mut changed = account("acme");
     changed.disabled = true;
     changed.subscription = None;
-    store.put_account(changed.clone()).await.unwrap();
+    store
+        .put_account(changed.clone(), Spoken::ALL)
+        .await
+        .unwrap();
     store.put_key(key("ci", &["two", "three"])).await.unwrap();
     // The secret that is no longer the first key's may open another.
     store.put_key(key("cd", &["one"])).await.unwrap();
