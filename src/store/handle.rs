@@ -9,7 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow, Spoken},
@@ -28,6 +28,7 @@ use super::{
     open::{self, OpenError, Opened},
     payments,
     reader::{self, ReadError, Reader},
+    readers::Readers,
     record::CounterRow,
     recovery, roster_rows,
     settings::{Location, Settings},
@@ -64,7 +65,7 @@ struct Inner {
 /// Who answers a read.
 enum Reads {
     /// A connection of its own, which waits for no writer.
-    File(Semaphore),
+    File(Readers),
     /// The writer: a database in memory has one connection.
     Writer,
 }
@@ -162,6 +163,9 @@ impl Store {
         let writer = start(writer).map_err(|error| OpenError::Failed {
             words: format!("its writer cannot be started: {error}"),
         })?;
+        let readers = Readers::start(READS).map_err(|error| OpenError::Failed {
+            words: format!("its readers cannot be started: {error}"),
+        });
         let inner = Inner {
             ledger,
             commands,
@@ -169,7 +173,7 @@ impl Store {
             clock,
             name,
             reads: match location {
-                Location::File(_) => Reads::File(Semaphore::new(READS)),
+                Location::File(_) => Reads::File(readers?),
                 Location::Memory => Reads::Writer,
             },
             writer: Mutex::new(Some(writer)),
@@ -324,18 +328,16 @@ impl Store {
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let name = self.inner.name.clone();
-        let Reads::File(permits) = &self.inner.reads else {
+        let Reads::File(readers) = &self.inner.reads else {
             let answer = self.look(ask).await.ok_or(ReadError::Closed)?;
             return answer.map_err(|error| reader::failed(&name, &error));
         };
-        let _permit = permits.acquire().await.map_err(|_| ReadError::Closed)?;
-        tokio::task::spawn_blocking(move || {
+        let read = readers.run(move || {
             let reader =
                 Reader::open(&name).map_err(|error| ReadError::Failed(error.to_string()))?;
             reader.look(ask)
-        })
-        .await
-        .map_err(|_| ReadError::Closed)?
+        });
+        read.await.ok_or(ReadError::Closed)?
     }
 
     /// Lets the writer look at its connection, after all that was queued before; `None` when it has gone.

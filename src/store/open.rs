@@ -182,6 +182,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     if found < VERSION {
         return Err(OpenError::Older { file, found });
     }
+    keep_pages(&connection, READ_PAGES).map_err(failed)?;
     Ok((connection, file))
 }
 
@@ -321,6 +322,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Sixteen megabytes: the upper pages of the indices of many calls.
 pub(super) const PAGES: i64 = 16_384;
+
+/// A reader goes through the file once: what it keeps of it is seldom met again.
+const READ_PAGES: i64 = 512;
 
 /// Says how many kibibytes of the file SQLite may keep in memory.
 pub(super) fn keep_pages(connection: &Connection, kibibytes: i64) -> rusqlite::Result<()> {
