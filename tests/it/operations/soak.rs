@@ -16,7 +16,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{sync::RwLock, task::JoinSet};
 
 use self::{
     clients::{Client, KINDS, Told, provider},
@@ -24,15 +24,16 @@ use self::{
 };
 use super::figures::{descriptors, descriptors_outside, resident};
 use crate::harness::{
-    Daemon, TOKEN, metrics, notice, number_of, replayed, settled, verified, within, write,
+    Daemon, TOKEN, metrics, nothing_held, notice, number_of, replayed, settled, verified, within,
+    write,
 };
 
 /// Clients at once.
 const CLIENTS: u64 = 24;
 
-/// How often memory is looked at, and the file read again, in a long run.
-const LOOK: Duration = Duration::from_secs(2);
-const RELOAD: u32 = 5;
+/// How often the clients of a long run rest, so that memory is looked at and the file read again: what the calls take
+/// that are open at a moment swings by more than an hour may add.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Whose calls cost money, tokens and requests.
 const SPENDER: &str = "the-key-of-account-spend-001";
@@ -41,7 +42,7 @@ const SPENDER: &str = "the-key-of-account-spend-001";
 fn yaml(url: &str, round: u32) -> String {
     format!(
         r#"
-server: {{listen: "127.0.0.1:0", limits: {{json_body: 64KiB}}, timeouts: {{body_idle: 2s}}}}
+server: {{listen: "127.0.0.1:0", limits: {{json_body: 64KiB, wrong_keys_per_second: 0}}, timeouts: {{body_idle: 2s}}}}
 admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
 store: {{url: "sqlite:${{folder}}/faregate.db"}}
 log: {{format: json}}
@@ -91,6 +92,8 @@ async fn everything_at_once_leaves_nothing_behind() {
     let mut daemon = Daemon::start_in_at(folder, "warn,faregate::app=info").await;
     let pid = daemon.pid();
     let over = Arc::new(AtomicBool::new(false));
+    // Held for reading by each client that does something, and for writing while all of them rest.
+    let rest = Arc::new(RwLock::new(()));
     let told = Arc::new(Told::asked_for());
 
     // The first call opens what is open for good.
@@ -104,10 +107,17 @@ async fn everything_at_once_leaves_nothing_behind() {
     .await;
     let opened = || descriptors_outside(pid, &home);
     let idle = opened() - upstream.open_connections();
+    let came_back = || {
+        within("the descriptors came back", async {
+            while opened() > idle + upstream.open_connections() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+    };
 
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        let (mut client, over) = (client(number), Arc::clone(&over));
+        let (mut client, over, rest) = (client(number), Arc::clone(&over), Arc::clone(&rest));
         // Each kind for each client in a short run; as many as there is time for in a long one.
         let rounds = minutes.map_or(KINDS / 4, |_| u64::MAX);
         clients.spawn(async move {
@@ -115,7 +125,12 @@ async fn everything_at_once_leaves_nothing_behind() {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                client.anything(minutes.is_some()).await;
+                let working = rest.read().await;
+                client.anything().await;
+                drop(working);
+                if minutes.is_some() {
+                    client.pause().await;
+                }
             }
         });
     }
@@ -135,10 +150,14 @@ async fn everything_at_once_leaves_nothing_behind() {
         Some(minutes) => {
             while started.elapsed() < Duration::from_secs(minutes * 60) {
                 tokio::time::sleep(LOOK).await;
+                let resting = rest.write().await;
+                nothing_held(daemon.address, SPENDER).await;
+                came_back().await;
                 figures.note(started.elapsed(), resident(pid), descriptors(pid));
+                drop(resting);
                 upstream.forget();
                 round += 1;
-                if round % RELOAD == 0 && told.does("reload") {
+                if told.does("reload") {
                     let said = daemon.reload(&yaml(&upstream.url(), round)).await;
                     assert_eq!(
                         said["message"], "the configuration was reloaded",
@@ -152,14 +171,9 @@ async fn everything_at_once_leaves_nothing_behind() {
     while let Some(ended) = within("a client ended", clients.join_next()).await {
         ended.unwrap();
     }
-    within("the descriptors came back", async {
-        while opened() > idle + upstream.open_connections() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    came_back().await;
     // A call costs something or was refused; none is open, whatever became of it.
-    crate::harness::nothing_held(daemon.address, SPENDER).await;
+    nothing_held(daemon.address, SPENDER).await;
     within("every attempt was settled", async {
         while settled(daemon.admin).await < upstream.count() {
             tokio::task::yield_now().await;

@@ -170,8 +170,8 @@ impl Client {
         }
     }
 
-    /// One of them; where it is to go on for long, with a pause, so that an hour's run is a store's size of an hour.
-    pub(super) async fn anything(&mut self, paced: bool) {
+    /// One of them.
+    pub(super) async fn anything(&mut self) {
         let mut kind = self.below(KINDS * 2);
         // Half of the calls are what calls are: whole answers and streams. Silence takes a second, so there is less of it.
         if kind >= KINDS || (FAULTS.get(kind as usize) == Some(&"silent") && self.below(4) > 0) {
@@ -185,9 +185,11 @@ impl Client {
             }
             kind = self.below(KINDS);
         }
-        if paced {
-            tokio::time::sleep(Duration::from_millis(20 + self.below(200))).await;
-        }
+    }
+
+    /// What lies between two of them where it goes on for long, so that an hour's run is a store's size of an hour.
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(Duration::from_millis(20 + self.below(200))).await;
     }
 
     fn chat(&self, what: &str, stream: bool) -> Call {
