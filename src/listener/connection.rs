@@ -73,12 +73,6 @@ impl InFlight {
         }
         polled
     }
-
-    /// When the request's head was complete.
-    #[must_use]
-    pub fn arrived(&self) -> Instant {
-        self.arrived
-    }
 }
 
 impl Drop for InFlight {

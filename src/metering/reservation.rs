@@ -178,14 +178,13 @@ impl Reservation {
         self.0.as_ref().map_or(0, |open| open.taken.tokens())
     }
 
-    /// Writes what is held to the file of calls under way, and waits until it is on the disk where the store is strict.
+    /// Where the store is strict, writes what is held to the file of calls under way, and waits until it is on the disk.
+    /// Elsewhere [`Self::forwarding`] writes it.
     ///
     /// # Errors
     /// It is not written, or not confirmed: the call must not be sent.
     pub async fn hold_on_disk(&mut self) -> Result<(), Unwritten> {
-        let Some(open) = &mut self.0 else {
-            return Ok(());
-        };
+        let open = self.0.as_mut().ok_or(Unwritten::Ended)?;
         if open.desk.ledger.durability() == Durability::Grouped {
             return Ok(());
         }
@@ -200,9 +199,7 @@ impl Reservation {
     /// # Errors
     /// It is not: the call must not be sent.
     pub fn forwarding(&mut self) -> Result<(), Unwritten> {
-        let Some(open) = &mut self.0 else {
-            return Ok(());
-        };
+        let open = self.0.as_mut().ok_or(Unwritten::Ended)?;
         if open.forwarded.is_none() {
             open.write_hold()?;
             open.forwarded = Some(open.desk.clock.elapsed());
@@ -358,18 +355,16 @@ impl Open {
             }
         };
         let terms = draft.terms.as_ref();
-        let cost = match charge {
-            Charge::Void => terms.map(|_| NanoUsd::ZERO),
+        let (cost, settled) = match charge {
+            Charge::Void => (terms.map(|_| NanoUsd::ZERO), Settled::Void),
             Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => {
-                terms.map(|terms| terms.cost(&usage))
+                let cost = terms.map(|terms| terms.cost(&usage));
+                let settled = Settled::Used {
+                    tokens: usage.total(),
+                    cost: cost.unwrap_or_default(),
+                };
+                (cost, settled)
             }
-        };
-        let settled = match charge {
-            Charge::Void => Settled::Void,
-            Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => Settled::Used {
-                tokens: usage.total(),
-                cost: cost.unwrap_or_default(),
-            },
         };
         let held_tokens = taken.tokens();
         let held = terms.map(|_| taken.money());

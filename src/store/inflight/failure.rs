@@ -107,6 +107,9 @@ pub enum Unwritten {
     /// The disk has not confirmed yet, and nobody waits longer.
     #[error("the disk takes too long to confirm a write to the file of calls under way")]
     Late,
+    /// The call is not under way any more.
+    #[error("a call that has ended holds nothing")]
+    Ended,
     /// The call moves more counters than a slot has room for.
     #[error("a call that moves {0} counters has no room in the file of calls under way")]
     Counters(usize),
