@@ -222,11 +222,13 @@ impl Book {
         self.pages().purse.release(NanoUsd::ZERO);
     }
 
-    /// Credit that was lost by `now` and is not in the store yet; whoever asks sees to that.
-    pub(super) fn take_expired(&self, now: Timestamp) -> Vec<Draw> {
+    /// Credit that was lost by `now` and is not in the store yet, whoever asks sees to that; and whether more of the
+    /// same lots may follow.
+    pub(super) fn take_expired(&self, now: Timestamp) -> (Vec<Draw>, bool) {
         let pages = &mut *self.pages();
         pages.purse.roll(now);
-        pages.purse.take_expired()
+        let expired = pages.purse.take_expired();
+        (expired, pages.purse.may_lose_more(now))
     }
 
     /// Says that the store could not take what [`Self::take_expired`] gave.

@@ -127,7 +127,14 @@ impl Purse {
 
     /// What has been lost since this was last asked; whoever asks records it.
     pub(super) fn take_expired(&mut self) -> Vec<Draw> {
+        self.forget_empty_lots();
         std::mem::take(&mut self.expired)
+    }
+
+    /// Whether more may be lost of lots whose time has come: calls hold some of it, or some may yet be given back.
+    pub(super) fn may_lose_more(&self, now: Timestamp) -> bool {
+        let over = |lot: &Lot| lot.expires_at.is_some_and(|end| end <= now);
+        self.lots.iter().any(over)
     }
 
     /// Says that what was lost could not be recorded yet.
@@ -145,6 +152,11 @@ impl Purse {
     pub(super) fn release(&mut self, amount: NanoUsd) {
         self.held = self.held.saturating_sub(amount);
         self.open = self.open.saturating_sub(1);
+        self.forget_empty_lots();
+    }
+
+    /// Empty lots are kept for nothing once nothing can be given back to them.
+    fn forget_empty_lots(&mut self) {
         if self.open == 0 {
             self.lots.retain(|lot| lot.remaining > NanoUsd::ZERO);
         }

@@ -1,8 +1,8 @@
 //! The handle on all accounts: publishes directories, keeps the limits' state across them.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -11,7 +11,7 @@ use super::{
     Account, Book, CounterRow, Credit, Directory, Draw, Draws, Lookup, Lot, Plan, PurseRow, Roster,
     directory::{Ground, Stored},
 };
-use crate::domain::{AccountId, Clock, KeyDigest, NanoUsd, PlanId, Subscription};
+use crate::domain::{AccountId, Clock, KeyDigest, NanoUsd, PlanId, Subscription, Timestamp};
 
 /// All accounts. Requests read the published directory without a lock.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Accounts {
     directory: ArcSwap<Directory>,
     roster: ArcSwap<Roster>,
     memory: Mutex<Memory>,
+    /// When lots expire, and whose they are: nobody has to look at every account to find out.
+    expiring: Mutex<BTreeSet<(Timestamp, AccountId)>>,
     clock: Clock,
 }
 
@@ -40,6 +42,7 @@ impl Accounts {
             directory: ArcSwap::from_pointee(Directory::empty(ground)),
             roster: ArcSwap::default(),
             memory: Mutex::default(),
+            expiring: Mutex::default(),
             clock,
         }
     }
@@ -47,6 +50,10 @@ impl Accounts {
     /// Continues stored credit, by account; accounts may appear later.
     #[must_use]
     pub fn with_credit(self, purses: &[PurseRow]) -> Self {
+        for purse in purses {
+            let ends = purse.lots.iter().filter_map(|lot| lot.expires_at);
+            ends.for_each(|end| self.expires(end, &purse.account));
+        }
         let books = purses
             .iter()
             .map(|purse| (purse.account.clone(), Arc::new(Book::with_credit(purse))));
@@ -66,6 +73,9 @@ impl Accounts {
     /// Adds credit that is in the store: the next request sees it.
     pub fn add_lot(&self, account: &AccountId, lot: Lot) {
         self.book(account).add_lot(lot);
+        if let Some(end) = lot.expires_at {
+            self.expires(end, account);
+        }
     }
 
     /// Takes credit away, for an entry that is on its way to the store: nobody spends it meanwhile. It ends with
@@ -95,24 +105,48 @@ impl Accounts {
     /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back.
     #[must_use = "what is not written would be lost without a record"]
     pub fn take_expired(&self) -> Vec<(AccountId, Vec<Draw>)> {
-        let books: Vec<_> = {
-            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let books = memory.books.iter();
-            books
-                .map(|(id, book)| (id.clone(), Arc::clone(book)))
-                .collect()
-        };
         let now = self.clock.now();
-        books
-            .into_iter()
-            .map(|(id, book)| (id, book.take_expired(now)))
-            .filter(|(_, expired)| !expired.is_empty())
-            .collect()
+        let due = {
+            let expiring = &mut *self.expiring();
+            let mut due = BTreeSet::new();
+            while expiring.first().is_some_and(|(end, _)| *end <= now) {
+                due.extend(expiring.pop_first());
+            }
+            due
+        };
+        let mut lost = Vec::new();
+        for (end, account) in due {
+            let (expired, more) = self.book(&account).take_expired(now);
+            if more {
+                self.expires(end, &account);
+            }
+            if !expired.is_empty() {
+                lost.push((account, expired));
+            }
+        }
+        lost
+    }
+
+    /// The same for one account.
+    #[must_use = "what is not written would be lost without a record"]
+    pub fn take_expired_of(&self, account: &AccountId) -> Vec<Draw> {
+        // Whether there is more is found out when its time is looked at, which stays on the list.
+        let (expired, _) = self.book(account).take_expired(self.clock.now());
+        expired
     }
 
     /// Says that the store could not take what [`Self::take_expired`] gave.
     pub fn put_back_expired(&self, account: &AccountId, expired: Vec<Draw>) {
         self.book(account).put_back_expired(expired);
+        self.expires(self.clock.now(), account);
+    }
+
+    fn expires(&self, at: Timestamp, account: &AccountId) {
+        self.expiring().insert((at, account.clone()));
+    }
+
+    fn expiring(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, AccountId)>> {
+        self.expiring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn book(&self, account: &AccountId) -> Arc<Book> {

@@ -35,8 +35,11 @@ use crate::{
 /// How long what is left after a forced end may take to settle.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
-/// How often is looked for credit that has expired.
-const EXPIRED_EVERY: Duration = Duration::from_secs(60);
+/// How often is looked for credit that has expired: an entry of it follows within about that.
+const EXPIRED_EVERY: Duration = Duration::from_secs(1);
+
+/// The same after the store did not take it, which is said in the log each time.
+const EXPIRED_AGAIN: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether the disk hangs.
 const WRITER_EVERY: Duration = Duration::from_millis(500);
@@ -360,10 +363,13 @@ impl App {
 /// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
 async fn record_expired(house: Arc<House>, shutdown: Shutdown) {
     loop {
-        house.teller().post_expired().await;
+        let pause = match house.teller().post_expired().await {
+            true => EXPIRED_AGAIN,
+            false => EXPIRED_EVERY,
+        };
         tokio::select! {
             () = shutdown.cut_off() => return,
-            () = tokio::time::sleep(EXPIRED_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 //! store. So nothing is ever spent that a crash could take back.
 
 use crate::{
-    accounts::{Accounts, Draws, Lot},
+    accounts::{Accounts, Draw, Draws, Lot},
     admin::{CreditSheet, Reason, Rejection},
     domain::{AccountId, NanoUsd},
     store::{NewEntry, NewTransfer, Posted, Store, WriteError},
@@ -25,6 +25,13 @@ impl Teller<'_> {
     /// # Errors
     /// It was not posted; nothing has moved.
     pub async fn add(self, entry: NewEntry) -> Result<Posted, Rejection> {
+        let account = entry.account.clone();
+        self.post_expired_of(&account).await;
+        let posted = self.post(entry).await?;
+        Ok(self.standing(&account, posted))
+    }
+
+    async fn post(self, entry: NewEntry) -> Result<Posted, Rejection> {
         let (account, amount) = (entry.account.clone(), entry.amount);
         let id = entry.id.clone();
         let refused = |error| unposted(error, id.as_deref());
@@ -72,6 +79,9 @@ impl Teller<'_> {
             ..
         } = wanted.clone();
         let id = wanted.id.clone();
+        for account in [&from, &to] {
+            self.post_expired_of(account).await;
+        }
         let draws = match &id {
             Some(id) if self.is_posted(&format!("{id}:from")).await? => None,
             _ => Some(self.draw_what_is_free(&from, amount)?),
@@ -92,7 +102,14 @@ impl Teller<'_> {
             };
             self.accounts.add_lot(&to, lot);
         }
-        Ok([given, got])
+        Ok([self.standing(&from, given), self.standing(&to, got)])
+    }
+
+    /// What was posted, with the balance that the next request meets: the store still counts expired credit of which
+    /// the entry could not be written.
+    fn standing(self, account: &AccountId, posted: Posted) -> Posted {
+        let balance = self.accounts.credit(account).balance;
+        Posted { balance, ..posted }
     }
 
     /// Ends what was drawn in memory: it is in the store now, or it goes back.
@@ -127,6 +144,7 @@ impl Teller<'_> {
     /// # Errors
     /// The store cannot be read.
     pub async fn sheet(self, account: AccountId) -> Result<CreditSheet, Rejection> {
+        self.post_expired_of(&account).await;
         let credit = self.accounts.credit(&account);
         let stored = self.store.credit(account).await;
         let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
@@ -137,18 +155,32 @@ impl Teller<'_> {
         })
     }
 
-    /// Posts what expired since this was last done. What cannot be posted now is kept for the next time.
-    pub async fn post_expired(self) {
+    /// Posts what expired since this was last done. What cannot be posted now is kept for the next time; whether there
+    /// is any such.
+    pub async fn post_expired(self) -> bool {
+        let mut left = false;
         for (account, lost) in self.accounts.take_expired() {
-            if let Err(error) = self
-                .store
-                .post_expiries(account.clone(), lost.clone())
-                .await
-            {
-                tracing::warn!(%account, %error, "expired credit could not be recorded yet");
-                self.accounts.put_back_expired(&account, lost);
-            }
+            left |= !self.post_lost(&account, lost).await;
         }
+        left
+    }
+
+    /// The same for one account, before somebody is told how it stands.
+    async fn post_expired_of(self, account: &AccountId) {
+        let lost = self.accounts.take_expired_of(account);
+        if !lost.is_empty() {
+            self.post_lost(account, lost).await;
+        }
+    }
+
+    async fn post_lost(self, account: &AccountId, lost: Vec<Draw>) -> bool {
+        let posted = self.store.post_expiries(account.clone(), lost.clone());
+        let Err(error) = posted.await else {
+            return true;
+        };
+        tracing::warn!(%account, %error, "expired credit could not be recorded yet");
+        self.accounts.put_back_expired(account, lost);
+        false
     }
 
     async fn is_posted(self, id: &str) -> Result<bool, Rejection> {

@@ -27,7 +27,7 @@ pub(super) enum Backend {
     /// A running daemon.
     Daemon(Client),
     /// This process.
-    Here(Api<Offline>),
+    Here(Box<Api<Offline>>),
 }
 
 impl Backend {
@@ -39,7 +39,7 @@ impl Backend {
             Location::Memory => return in_memory(daemon).await,
         };
         match Offline::own(config.roster, &config.store, config.gateway.webhooks, clock) {
-            Ok(offline) => Ok(Self::Here(Api::new(offline, clock.clone()))),
+            Ok(offline) => Ok(Self::Here(Box::new(Api::new(offline, clock.clone())))),
             Err(OpenError::Locked { .. }) => match daemon {
                 Some(daemon) => reach(daemon, &file).await,
                 None => Err(Failure::failed(format!(
@@ -65,8 +65,8 @@ impl Backend {
         {
             return Ok(Self::Daemon(daemon));
         }
-        let offline = Offline::watch(config.roster, &file).map_err(Failure::unavailable)?;
-        Ok(Self::Here(Api::new(offline, clock.clone())))
+        let offline = Offline::watch(config.roster, &file, clock).map_err(Failure::unavailable)?;
+        Ok(Self::Here(Box::new(Api::new(offline, clock.clone()))))
     }
 
     /// Asks the API.

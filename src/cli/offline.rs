@@ -24,6 +24,7 @@ use crate::{
 pub(super) struct Offline {
     roster: Mutex<Arc<Roster>>,
     files: Files,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -80,14 +81,14 @@ impl Offline {
             ),
             webhooks,
         };
-        Ok(Self::over(roster, Files::Owned(store, books)))
+        Ok(Self::over(roster, Files::Owned(store, books), clock))
     }
 
     /// Looks into the store; one that was never made is empty, but not one whose folder is missing: that is a mistake.
-    pub(super) fn watch(declared: Roster, file: &Path) -> Result<Self, String> {
+    pub(super) fn watch(declared: Roster, file: &Path, clock: &Clock) -> Result<Self, String> {
         let absolute = std::path::absolute(file).map_err(|error| error.to_string())?;
         if !file.exists() && absolute.parent().is_some_and(Path::is_dir) {
-            return Ok(Self::over(declared, Files::None));
+            return Ok(Self::over(declared, Files::None, clock));
         }
         let reader = Reader::open(file).map_err(|error| error.to_string())?;
         let words = |error: ReadError| error.to_string();
@@ -97,13 +98,18 @@ impl Offline {
         );
         let standings = by_account(reader.standings().map_err(words)?);
         let roster = merged(&declared, &accounts, &keys, &HashMap::new(), &standings);
-        Ok(Self::over(roster, Files::Watched(Mutex::new(reader))))
+        Ok(Self::over(
+            roster,
+            Files::Watched(Mutex::new(reader)),
+            clock,
+        ))
     }
 
-    fn over(roster: Roster, files: Files) -> Self {
+    fn over(roster: Roster, files: Files, clock: &Clock) -> Self {
         Self {
             roster: Mutex::new(Arc::new(roster)),
             files,
+            clock: clock.clone(),
         }
     }
 
@@ -223,6 +229,7 @@ impl Registry for Offline {
             Files::None => Ok(StoredCredit::default()),
         };
         let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        let stored = stored.at(self.clock.now());
         Ok(CreditSheet {
             balance: stored.balance,
             held: None,

@@ -204,6 +204,21 @@ pub struct StoredCredit {
     pub lots: Vec<LotRow>,
 }
 
+impl StoredCredit {
+    /// Without what expired by `now` and has no entry yet. What calls under way hold is not known here, and counts as
+    /// lost with the rest.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        let over = |lot: &LotRow| lot.expires_at.is_some_and(|end| end <= now);
+        for lot in self.lots.iter_mut().filter(|lot| over(lot)) {
+            let lost = lot.remaining.min(self.balance).max(NanoUsd::ZERO);
+            self.balance = self.balance.saturating_sub(lost);
+        }
+        self.lots.retain(|lot| !over(lot));
+        self
+    }
+}
+
 /// A lot as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LotRow {

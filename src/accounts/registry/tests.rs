@@ -3,10 +3,13 @@ use std::{sync::Arc, time::Duration};
 use super::Accounts;
 use crate::{
     accounts::{
-        CounterName, CounterRow, Digests, Owner, Reason,
-        fixtures::{at, clock, counted, key, quota, quotas, rates, roster, wanted},
+        CounterName, CounterRow, Digests, Draw, Lot, Owner, Reason,
+        fixtures::{
+            account, at, clock, cost, counted, key, lot, priced, quota, quotas, rates, roster,
+            terms, wanted,
+        },
     },
-    domain::{AccountId, Clock, KeyDigest, KeyId, Limits, Per, Timestamp, Unit},
+    domain::{AccountId, Clock, KeyDigest, KeyId, Limits, NanoUsd, Per, Timestamp, Unit},
 };
 
 fn none() -> Limits {
@@ -189,4 +192,46 @@ fn both_secrets_of_a_rotation_open_the_same_key() {
     let new = accounts.lookup(&KeyDigest::of(b"new")).unwrap();
     assert_eq!((old.until, new.until), (Some(end), None));
     assert!(Arc::ptr_eq(&old.key, &new.key));
+}
+
+#[test]
+fn what_a_call_holds_of_an_expired_lot_is_recorded_after_it() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let mut roster = roster(none(), none(), none(), none());
+    roster.plans[0].credit_required = true;
+    accounts.publish(roster);
+    let short = Lot {
+        expires_at: Some(at("2026-11-21T00:00:00Z")),
+        ..lot(2, 100)
+    };
+    accounts.add_lot(&account(), short);
+    let key = key(&accounts, "k1");
+    let call = priced(wanted(10, 10), &terms(0, 1, 1));
+    let book = &key.account.book;
+    let taken = book
+        .hold(&key.levels, &call, &clock, key.account.anchor)
+        .unwrap();
+    let lost = || -> i64 {
+        let lost = accounts.take_expired();
+        let draws = lost.iter().flat_map(|(_, draws)| draws);
+        draws.map(|draw| draw.amount.nanos()).sum()
+    };
+    assert_eq!(lost(), 0, "its time has not come");
+    clock.advance(Duration::from_secs(86_400));
+    let held = accounts.credit(&account()).held.nanos();
+    assert!(held > 5);
+    assert_eq!((lost(), lost()), (100 - held, 0));
+    book.settle(taken, cost(5), &clock);
+    assert_eq!((lost(), lost()), (held - 5, 0));
+    // What could not be recorded comes again, and what is asked for of one account does not.
+    let draw = Draw {
+        entry: 2,
+        amount: NanoUsd::from_nanos(3),
+    };
+    accounts.put_back_expired(&account(), vec![draw]);
+    assert_eq!(lost(), 3);
+    accounts.put_back_expired(&account(), vec![draw]);
+    assert_eq!(accounts.take_expired_of(&account()), [draw]);
+    assert_eq!(lost(), 0);
 }

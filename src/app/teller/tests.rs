@@ -183,3 +183,36 @@ async fn expired_credit_is_recorded_once() {
     assert_eq!(lost, [(-25, Some("1"))]);
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_has_expired_is_in_no_balance_that_is_told() {
+    let minute = Duration::from_secs(60);
+    let short_lived = async |teller: Teller<'_>, clock: &Clock| {
+        let mut short = entry(100, None);
+        short.expires_at = Some(clock.now().plus(minute));
+        teller.add(short).await.unwrap();
+        clock.advance(minute);
+    };
+    let (store, accounts, clock) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    short_lived(teller, &clock).await;
+    let posted = teller.add(entry(25, Some("more"))).await.unwrap();
+    assert_eq!(posted.balance.nanos(), 25);
+    short_lived(teller, &clock).await;
+    let [from, to] = teller.transfer(transfer(10, None)).await.unwrap();
+    assert_eq!((from.balance.nanos(), to.balance.nanos()), (15, 10));
+    short_lived(teller, &clock).await;
+    // What was posted before is told with the balance of now.
+    let again = teller.add(entry(25, Some("more"))).await.unwrap();
+    assert_eq!((again.existed, again.balance.nanos()), (true, 15));
+    short_lived(teller, &clock).await;
+    let sheet = teller.sheet(account("a")).await.unwrap();
+    let left: Vec<_> = sheet.lots.iter().map(|lot| lot.remaining.nanos()).collect();
+    assert_eq!((sheet.balance.nanos(), left), (15, vec![15]));
+    assert!(accounts.take_expired().is_empty(), "all is recorded");
+    assert_eq!(balance(teller, "a").await, 15);
+    store.close().await;
+}

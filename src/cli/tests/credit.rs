@@ -68,6 +68,29 @@ fn credit_is_spent_before_it_expires_and_lost_after() {
 }
 
 #[test]
+fn expired_credit_is_not_shown_before_anybody_could_record_it() {
+    let (_directory, file) = house(CONFIG);
+    let clock = clock();
+    for line in [
+        "credit add acme 1 --id a --expires 2026-11-21",
+        "credit add acme 0.15 --id b",
+    ] {
+        assert_eq!(type_in(&file, line, &clock).exit, Exit::Done, "{line}");
+    }
+    clock.advance(Duration::from_secs(86_400));
+    // The store is only looked into: its balance still counts what is lost.
+    let said = type_in(&file, "credit list acme --json", &clock);
+    let sheet: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(sheet["balance"], "0.15");
+    assert_eq!(sheet["lots"].as_array().unwrap().len(), 1, "{said}");
+    assert_eq!(sheet["lots"][0]["remaining"], "0.15");
+    let added = type_in(&file, "credit add acme 0.25", &clock);
+    assert!(added.out.contains("Account acme has 0.40 USD."), "{added}");
+    let verified = type_in(&file, "ledger verify", &clock);
+    assert_eq!(verified.exit, Exit::Done, "{verified}");
+}
+
+#[test]
 fn mistakes_of_credit_are_said() {
     let (directory, file) = house(CONFIG);
     let clock = clock();

@@ -3,6 +3,7 @@
 //! Amounts are billionths of a dollar here: a dollar for a million tokens is a thousand of them for one.
 
 mod burst;
+mod expiry;
 mod leaving;
 mod output;
 mod overrun;
