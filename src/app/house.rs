@@ -265,7 +265,7 @@ impl House {
         for (grant, posted) in grants.into_iter().zip(posted) {
             let account = grant.account;
             match posted {
-                Ok(posted) if !posted.existed => self.accounts.add_lot(
+                Ok(Some(posted)) if !posted.existed => self.accounts.add_lot(
                     &account,
                     Lot {
                         entry: posted.number,

@@ -353,7 +353,7 @@ fn shown(kind: Kind, text: &str) -> String {
         | Kind::Network
         | Kind::Address
         | Kind::Instant
-        | Kind::Money { .. }
+        | Kind::Money
         | Kind::Price { .. }
         | Kind::Factor
         | Kind::Choice(_)

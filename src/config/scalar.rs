@@ -79,7 +79,7 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         }),
         Kind::Price { per_million } => price(text, per_million).map(Value::Price),
         Kind::Factor => factor(text).map(Value::Factor),
-        Kind::Money { zero } => money(text, zero).map(Value::Money),
+        Kind::Money => money(text).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
         Kind::Section(_) | Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs | Kind::List(_) => {
             Err(Wrong::new("is a single value", "write a mapping or a list"))
@@ -148,11 +148,10 @@ fn exact(error: &InvalidAmount, hint: &str) -> Wrong {
 }
 
 /// An amount of dollars, from its text: a number would pass through floating point.
-fn money(text: &str, zero: bool) -> Result<NanoUsd, Wrong> {
+fn money(text: &str) -> Result<NanoUsd, Wrong> {
     let hint = "write dollars, such as 25 or 0.005";
     match NanoUsd::parse(text) {
         Ok(amount) if amount.is_negative() => Err(Wrong::new("is below zero", hint)),
-        Ok(NanoUsd::ZERO) if !zero => Err(Wrong::new("must be more than 0", hint)),
         Ok(amount) => Ok(amount),
         Err(error) => Err(exact(&error, hint)),
     }

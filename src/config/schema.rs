@@ -66,7 +66,7 @@ fn property(key: &'static Key, definitions: &mut Map<String, Value>) -> Value {
 fn written(kind: Kind, default: &str) -> Value {
     let structured = matches!(
         kind,
-        Kind::Section(_) | Kind::Flag | Kind::Integer { .. } | Kind::Money { .. }
+        Kind::Section(_) | Kind::Flag | Kind::Integer { .. } | Kind::Money
     );
     let parsed = structured.then(|| serde_json::from_str(default).ok());
     parsed.flatten().unwrap_or_else(|| default.into())
@@ -122,10 +122,9 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             duration.into()
         }
         Kind::Size { .. } => pattern("^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$"),
-        Kind::Price { .. } | Kind::Factor => decimal(true),
-        Kind::Money { zero } => decimal(zero),
+        Kind::Price { .. } | Kind::Factor | Kind::Money => decimal(),
         Kind::MoneyOrShare => {
-            let mut either = decimal(true);
+            let mut either = decimal();
             if let Some(Value::Array(any)) = either.get_mut("anyOf") {
                 any.push(json!({"type": "string", "pattern": "^[1-9][0-9]?%$"}));
             }
@@ -156,12 +155,8 @@ fn reference(section: &'static Section, definitions: &mut Map<String, Value>) ->
 }
 
 /// An exact decimal: a number, or a text of one.
-fn decimal(zero: bool) -> Value {
-    let number = if zero {
-        json!({"type": "number", "minimum": 0})
-    } else {
-        json!({"type": "number", "exclusiveMinimum": 0})
-    };
+fn decimal() -> Value {
+    let number = json!({"type": "number", "minimum": 0});
     let mut either = pattern("^[0-9]+([.][0-9]{1,12})?$");
     if let Some(Value::Array(any)) = either.get_mut("anyOf") {
         any.insert(0, number);

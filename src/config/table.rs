@@ -98,10 +98,7 @@ pub(crate) enum Kind {
     /// What prices are multiplied by.
     Factor,
     /// An exact amount of dollars.
-    Money {
-        /// Whether 0 is an amount here.
-        zero: bool,
-    },
+    Money,
     /// An exact amount of dollars, or a part of something in percent. Whoever compiles it reads it.
     MoneyOrShare,
     /// An IP address and a port.

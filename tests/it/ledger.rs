@@ -23,7 +23,7 @@ plans:
   p: {{credit: required}}
 accounts:
   - {{id: a, plan: p, credit: 2.50, keys: [{{id: k, key: {KEY}}}]}}
-  - {{id: b, plan: p}}
+  - {{id: b, plan: p, credit: 0}}
 "#,
         upstream.url()
     )
@@ -90,23 +90,25 @@ async fn opening_credit_is_given_once_and_a_later_edit_warns() {
     let mut daemon = Daemon::start(&first).await;
     daemon.reload(&first).await;
     assert_eq!(credit(&daemon).await["balance"], "2.50");
-    std::fs::write(
-        daemon.folder.path().join("faregate.yaml"),
-        first
-            .replace("${folder}", daemon.folder.path().to_str().unwrap())
-            .replace("credit: 2.50", "credit: 99"),
-    )
-    .unwrap();
-    daemon.signal("HUP");
-    let warned = daemon
-        .logs(|line| {
-            line["message"]
-                .as_str()
-                .is_some_and(|words| words.contains("faregate credit add a"))
-        })
-        .await;
-    assert_eq!(warned["level"], "warn");
-    assert_eq!(credit(&daemon).await["balance"], "2.50");
+    for edited in ["credit: 99", "credit: 0"] {
+        std::fs::write(
+            daemon.folder.path().join("faregate.yaml"),
+            first
+                .replace("${folder}", daemon.folder.path().to_str().unwrap())
+                .replace("credit: 2.50", edited),
+        )
+        .unwrap();
+        daemon.signal("HUP");
+        let warned = daemon
+            .logs(|line| {
+                line["message"]
+                    .as_str()
+                    .is_some_and(|words| words.contains("faregate credit add a"))
+            })
+            .await;
+        assert_eq!(warned["level"], "warn", "{edited}");
+        assert_eq!(credit(&daemon).await["balance"], "2.50", "{edited}");
+    }
     daemon.signal("TERM");
     let (_, folder) = daemon.ended().await;
     let daemon = Daemon::start_in(folder).await;

@@ -180,7 +180,7 @@ static BUDGET: Section = Section {
     keys: &[
         key(
             "usd",
-            Kind::Money { zero: true },
+            Kind::Money,
             "How many US dollars; 0 allows none.",
         )
         .required(),
@@ -242,8 +242,8 @@ pub(crate) static ACCOUNT: Section = Section {
         key("budgets", BUDGETS, "Budgets of its own, beside the plan's."),
         key(
             "credit",
-            Kind::Money { zero: false },
-            "Prepaid US dollars that it is given once, when it is first seen; `faregate credit add` gives more.",
+            Kind::Money,
+            "Prepaid US dollars that it is given once, when it is first seen, 0 being none; `faregate credit add` gives more.",
         ),
         key(
             "stripe_customer",

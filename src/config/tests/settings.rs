@@ -4,7 +4,7 @@ use super::{Fixed, compiled};
 use crate::{
     admission::WrongKeys,
     config::{LogFormat, locate, locate::among, parse},
-    domain::{LimitStatus, Mode, Per, Timestamp, Unit},
+    domain::{LimitStatus, Mode, NanoUsd, Per, Timestamp, Unit},
     gateway::{BodyLimits, RouteDialect, RouteMeter},
     listener::{Http2, Timeouts},
     providers::ProviderKind,
@@ -191,6 +191,17 @@ log: {format: json}",
     );
     assert_eq!(config.log, LogFormat::Json);
     assert_eq!(config.gateway.subscriptions.grace_period, Duration::ZERO);
+}
+
+#[test]
+fn an_account_may_open_with_nothing() {
+    let opened = |credit: &str| {
+        let text = format!("plans: {{p: {{}}}}\naccounts: [{{id: x, plan: p{credit}}}]");
+        compiled(&text).unwrap().roster.accounts[0].opening_credit
+    };
+    assert_eq!(opened(""), None);
+    assert_eq!(opened(", credit: 0"), Some(NanoUsd::ZERO));
+    assert_eq!(opened(", credit: 0.00"), Some(NanoUsd::ZERO));
 }
 
 #[test]

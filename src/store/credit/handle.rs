@@ -24,19 +24,29 @@ impl Store {
             .map_err(WriteError::from)
     }
 
-    /// Posts entries that make lots, each as [`Self::post_entry`] does, in one transaction.
+    /// Posts entries that make lots, each as [`Self::post_entry`] does, in one transaction. One of nothing posts nothing,
+    /// and is an error where another entry has its id.
     ///
     /// # Errors
     /// The store cannot be written; nothing was posted then.
     pub async fn post_grants(
         &self,
         entries: Vec<NewEntry>,
-    ) -> Result<Vec<Result<Posted, WriteError>>, WriteError> {
+    ) -> Result<Vec<Result<Option<Posted>, WriteError>>, WriteError> {
         let now = self.now();
         self.change(move |transaction| {
             let posted = entries.iter().map(|entry| {
+                if entry.amount == NanoUsd::ZERO {
+                    let id = entry.id.as_deref().unwrap_or_default();
+                    let other = read::exists(transaction, id)?;
+                    return Ok(if other {
+                        Err(WriteError::IdConflict)
+                    } else {
+                        Ok(None)
+                    });
+                }
                 let posted = post::post(transaction, entry, &[], now)?;
-                Ok(posted.map_err(WriteError::from))
+                Ok(posted.map(Some).map_err(WriteError::from))
             });
             posted.collect()
         })

@@ -354,12 +354,24 @@ async fn grants_are_given_together_and_each_once() {
         .post_grants(vec![grant("acme", 5), grant("bob", 7)])
         .await
         .unwrap();
-    assert!(first.iter().all(|posted| !posted.as_ref().unwrap().existed));
-    let again = vec![grant("acme", 5), grant("bob", 8), grant("eve", 9)];
+    let first = first.into_iter().map(|posted| posted.unwrap().unwrap());
+    assert!(first.into_iter().all(|posted| !posted.existed));
+    let again = vec![
+        grant("acme", 5),
+        grant("bob", 8),
+        grant("eve", 9),
+        grant("acme", 0),
+        grant("zoe", 0),
+    ];
     let again = store.post_grants(again).await.unwrap();
-    assert!(again[0].as_ref().unwrap().existed);
+    let posted = |at: usize| again[at].clone().unwrap().unwrap();
+    assert!(posted(0).existed);
     assert_eq!(again[1], Err(WriteError::IdConflict));
-    assert_eq!(again[2].as_ref().unwrap().balance, usd(9));
+    assert_eq!(posted(2).balance, usd(9));
+    // Nothing is not posted; where there is more, it is another.
+    assert_eq!(again[3], Err(WriteError::IdConflict));
+    assert_eq!(again[4], Ok(None));
+    assert_eq!(verified(&store).await.entries, 3);
     assert!(verified(&store).await.is_right());
     store.close().await;
 }
