@@ -20,10 +20,11 @@ pub struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Posts an entry; what it says holds for the next request.
+    /// Posts an entry; what it says holds for the next request. One that takes credit takes what is there and no call
+    /// holds: nothing but a call that costs more than it held makes debt.
     ///
     /// # Errors
-    /// It was not posted; nothing has moved.
+    /// There is not enough, or it was not posted; nothing has moved.
     pub async fn add(self, entry: NewEntry) -> Result<Posted, Rejection> {
         let account = entry.account.clone();
         self.post_expired_of(&account).await;
@@ -54,7 +55,7 @@ impl Teller<'_> {
         let draws = match &entry.id {
             // What was posted before is only looked up.
             Some(id) if self.is_posted(id).await? => None,
-            _ => Some(self.accounts.draw(&account, amount)),
+            _ => Some(self.draw_what_is_free(&account, amount, "to take away")?),
         };
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.post_entry(entry, taken).await;
@@ -84,7 +85,7 @@ impl Teller<'_> {
         }
         let draws = match &id {
             Some(id) if self.is_posted(&format!("{id}:from")).await? => None,
-            _ => Some(self.draw_what_is_free(&from, amount)?),
+            _ => Some(self.draw_what_is_free(&from, amount, "to give")?),
         };
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.transfer(wanted, taken).await;
@@ -121,8 +122,14 @@ impl Teller<'_> {
         }
     }
 
-    /// Takes credit that no call holds. It is taken first and looked at then, because calls go on meanwhile.
-    fn draw_what_is_free(self, account: &AccountId, amount: NanoUsd) -> Result<Draws, Rejection> {
+    /// Takes credit that no call holds, or says how much there is for `what`. It is taken first and looked at then,
+    /// because calls go on meanwhile.
+    fn draw_what_is_free(
+        self,
+        account: &AccountId,
+        amount: NanoUsd,
+        what: &str,
+    ) -> Result<Draws, Rejection> {
         let before = self.accounts.credit(account);
         let draws = self.accounts.draw(account, amount);
         if !self.accounts.credit(account).available().is_negative() {
@@ -130,7 +137,7 @@ impl Teller<'_> {
         }
         self.accounts.give_back(account, amount, &draws);
         let words = format!(
-            "Account {:?} has {} USD to give, and {amount} is more. Its balance is {}, of which calls under way hold {}.",
+            "Account {:?} has {} USD {what}, and {amount} is more. Its balance is {}, of which calls under way hold {}.",
             account.as_str(),
             before.available().max(NanoUsd::ZERO),
             before.balance,

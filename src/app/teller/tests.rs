@@ -111,14 +111,42 @@ async fn a_transfer_leaves_what_calls_hold() {
     assert_eq!(refused.reason, Reason::Conflict);
     assert!(refused.detail.contains("0.0000001"), "{refused}");
     assert_eq!(balance(teller, "a").await, 100);
-    // A correction may go below zero; nothing can be given then.
-    teller.add(entry(-150, None)).await.unwrap();
-    assert_eq!(balance(teller, "a").await, -50);
+    teller.add(entry(-100, None)).await.unwrap();
     teller.transfer(transfer(1, None)).await.unwrap_err();
     assert_eq!(
         (balance(teller, "a").await, balance(teller, "b").await),
-        (-50, 0)
+        (0, 0)
     );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_correction_makes_no_debt() {
+    let (store, accounts, _) = opened();
+    let teller = Teller {
+        accounts: &accounts,
+        store: &store,
+    };
+    teller.add(entry(100, None)).await.unwrap();
+    for kind in [EntryKind::Adjustment, EntryKind::Refund] {
+        let more = NewEntry {
+            kind,
+            ..entry(-101, None)
+        };
+        let refused = teller.add(more).await.unwrap_err();
+        assert_eq!(refused.reason, Reason::Conflict);
+        assert_eq!(
+            refused.detail,
+            "Account \"a\" has 0.0000001 USD to take away, and 0.000000101 is more. Its balance is 0.0000001, of which \
+             calls under way hold 0.00."
+        );
+        assert_eq!(balance(teller, "a").await, 100);
+    }
+    // All of it may go, and asked for again it is the same entry.
+    for _ in 0..2 {
+        let all = teller.add(entry(-100, Some("all"))).await.unwrap();
+        assert_eq!(all.balance, NanoUsd::ZERO);
+    }
     store.close().await;
 }
 

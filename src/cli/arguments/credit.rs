@@ -43,7 +43,7 @@ pub(in crate::cli) struct AddCredit {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub(in crate::cli) account: String,
-    /// US dollars, exactly; below zero takes credit
+    /// US dollars, exactly; below zero takes credit that is there and no call holds
     #[arg(value_name = "AMOUNT", allow_negative_numbers = true, value_parser = read::amount)]
     pub(in crate::cli) amount: NanoUsd,
     /// What it is

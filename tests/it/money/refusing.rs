@@ -1,5 +1,6 @@
 //! Who is refused, by what, with which figures, and what a retry may ask for.
 
+use faregate::domain::NanoUsd;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -115,7 +116,7 @@ async fn a_clamped_limit_is_told_and_forwarded_in_both_dialects() {
         let asked = json!({"model": model, "prompt": "hi", "input": "hi", "messages": [], field: 400, "kept": 2.50});
         let asked = asked.to_string();
         let left = asked.len() as i64 * input + 99 * output + output / 2;
-        let usd = faregate::domain::NanoUsd::from_nanos(left);
+        let usd = NanoUsd::from_nanos(left);
         let gateway = Gateway::start(&priced(&upstream, plan, &format!("credit: {usd}"))).await;
         let answer = post(&gateway, path, &asked).await;
         served(&answer);
@@ -150,7 +151,7 @@ async fn what_only_holds_stand_in_the_way_of_is_tried_again() {
     let upstream = gated(&gate).await;
     let chat = body(PATHS[0], Some(100), "hi");
     let bound = chat.len() as i64 * 1000 + 100 * 4000;
-    let usd = faregate::domain::NanoUsd::from_nanos(bound + bound / 2);
+    let usd = NanoUsd::from_nanos(bound + bound / 2);
     let gateway = Gateway::start(&priced(
         &upstream,
         "credit: required",
@@ -201,6 +202,32 @@ async fn what_only_holds_stand_in_the_way_of_is_tried_again() {
         budgets(&gateway).await,
         [("plan".to_owned(), 9 * 1000 + 2 * 4000, 0)]
     );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_correction_leaves_what_calls_hold() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let gateway = Gateway::start(&priced(&upstream, "credit: required", "credit: 1")).await;
+    let first = begin(&gateway, PATHS[0], &body(PATHS[0], Some(100), "hi"));
+    upstream.arrival().await;
+    let (balance, held) = credit(&gateway).await;
+    let take = |nanos: i64| {
+        let amount = NanoUsd::from_nanos(-nanos).to_string();
+        let body = json!({"amount": amount, "kind": "adjustment"});
+        let call = gateway.admin("POST", "/admin/v1/accounts/a/credit");
+        call.json(&body.to_string()).send()
+    };
+    let refusal = take(balance - held + 1).await;
+    assert_eq!(refusal.status, 409, "{}", refusal.text());
+    let words = refusal.value()["detail"].as_str().unwrap().to_owned();
+    assert!(words.contains("Its balance is 1.00"), "{words}");
+    assert_eq!(credit(&gateway).await, (balance, held));
+    assert_eq!(take(balance - held).await.status, 201);
+    assert_eq!(credit(&gateway).await, (held, held));
+    gate.open();
+    served(&within("the answer", first).await.unwrap());
     gateway.stop().await;
 }
 
