@@ -144,6 +144,7 @@ fn written(subscription: &Subscription) -> String {
     let Subscription {
         status,
         period,
+        period_end: _,
         past_due_since,
         trial_end,
         cancel_at,
@@ -158,7 +159,7 @@ fn written(subscription: &Subscription) -> String {
         }
     };
     add("current_period_start", period.map(|period| period.start));
-    add("current_period_end", period.map(|period| period.end));
+    add("current_period_end", subscription.current_period_end());
     add("past_due_since", *past_due_since);
     add("trial_end", *trial_end);
     add("cancel_at", *cancel_at);

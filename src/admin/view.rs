@@ -79,7 +79,7 @@ pub(super) fn subscription(stated: &Subscription) -> Value {
     json!({
         "status": stated.status.as_str(),
         "current_period_start": stated.period.map(|period| period.start),
-        "current_period_end": stated.period.map(|period| period.end),
+        "current_period_end": stated.current_period_end(),
         "past_due_since": stated.past_due_since,
         "trial_end": stated.trial_end,
         "cancel_at": stated.cancel_at,

@@ -224,6 +224,9 @@ fn subscription(account: &Value) -> String {
             show::instant(&stated["current_period_start"]),
             show::instant(&stated["current_period_end"])
         );
+    } else if stated["current_period_end"].is_string() {
+        let end = show::instant(&stated["current_period_end"]);
+        words += &format!(", period until {end}");
     }
     for (member, before) in [
         ("past_due_since", "payment due since"),

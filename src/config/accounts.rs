@@ -18,8 +18,8 @@ use super::{
 use crate::{
     accounts::{AccountSpec, Digests, KeySpec, Label, OwnTerms, Source},
     domain::{
-        AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, ModelName, PlanId, Secret,
-        Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
+        AccountId, EmailAddress, InvalidEmailAddress, KeyDigest, KeyId, Limits, ModelName, Per,
+        PlanId, Secret, Subscription, SubscriptionStatus, Timestamp, Vendor, Window,
     },
 };
 
@@ -98,7 +98,8 @@ impl Accounts {
         let lists = [plan_models, own.as_ref()];
         models.bound(&limits.token_quotas, &lists, report);
         models.priced(&limits.budgets, &lists, report);
-        let subscription = match fields.section("subscription") {
+        let stated = fields.section("subscription");
+        let subscription = match stated {
             Some(section) => subscription(section, report).map(Some),
             None => Some(None),
         };
@@ -111,9 +112,17 @@ impl Accounts {
             plan_models,
             models: own.as_ref(),
         };
+        let others = self.keys.len();
         for key in fields.sections("keys") {
             let key = self.key(key, &owner, models, report);
             self.keys.extend(key.map(Arc::new));
+        }
+        if let (Some(section), Some(Some(subscription))) = (stated, &subscription) {
+            let keys = self.keys[others..].iter().map(|key| &key.own.limits);
+            let of_plan = plan.as_ref().and_then(|plan| plans.spec(plan)).into_iter();
+            let of_plan = of_plan.flat_map(|plan| [&plan.limits, &plan.per_key]);
+            let counted = of_plan.chain([&limits.limits]).chain(keys);
+            placed(section, subscription, counted, report);
         }
         if let (Some((id, _)), Some(plan), Some(subscription)) = (id, plan, subscription) {
             self.accounts.push(Arc::new(AccountSpec {
@@ -314,14 +323,27 @@ fn digest<'a>(fields: &'a Fields, report: &mut Report) -> Option<(KeyDigest, &'a
     Some((KeyDigest::of(key.as_bytes()), place))
 }
 
+/// Reports a billing period whose start is not said where something is counted in it.
+fn placed<'l>(
+    fields: &Fields,
+    subscription: &Subscription,
+    mut counted: impl Iterator<Item = &'l Limits>,
+    report: &mut Report,
+) {
+    if subscription.period_end.is_some() && counted.any(|limits| limits.count_per(Per::Period)) {
+        let text = "stands without current_period_start, and the account is counted per: period";
+        let problem = report.problem(fields.place_of("current_period_end"), text);
+        problem.hint("write current_period_start as well: a period is counted from its start");
+    }
+}
+
 fn subscription(fields: &Fields, report: &mut Report) -> Option<Subscription> {
     let start: Option<Timestamp> = fields.get("current_period_start");
     let end: Option<(Timestamp, &Place)> = fields.located("current_period_end");
-    let both = fields.has("current_period_start") && fields.has("current_period_end");
-    if !both && (fields.has("current_period_start") || fields.has("current_period_end")) {
-        let text = "has one end of the billing period without the other";
-        let problem = report.problem(&fields.place, text);
-        problem.hint("write current_period_start and current_period_end, or neither");
+    if fields.has("current_period_start") && !fields.has("current_period_end") {
+        let place = fields.place_of("current_period_start");
+        let problem = report.problem(place, "stands without current_period_end");
+        problem.hint("write both, or neither");
     }
     let period = match (start, end) {
         (Some(start), Some((end, place))) if end <= start => {
@@ -331,20 +353,29 @@ fn subscription(fields: &Fields, report: &mut Report) -> Option<Subscription> {
         (Some(start), Some((end, _))) => Some(Window { start, end }),
         _ => None,
     };
-    let at_end: Option<(bool, &Place)> = fields.located("cancel_at_period_end");
-    if let Some((true, place)) = at_end
-        && !both
-    {
-        let problem = report.problem(place, "needs a billing period");
-        problem.hint("write current_period_start and current_period_end");
-    }
-    Some(Subscription {
+    let subscription = Subscription {
         status: SubscriptionStatus::parse(fields.get("status")?)?,
         period,
+        period_end: end
+            .map(|(end, _)| end)
+            .filter(|_| !fields.has("current_period_start")),
         past_due_since: fields.get("past_due_since"),
         trial_end: fields.get("trial_end"),
         cancel_at: fields.get("cancel_at"),
         cancel_at_period_end: fields.get("cancel_at_period_end")?,
         ends_at: fields.get("ends_at"),
-    })
+    };
+    // A date that was written wrong has been reported, and is not missing as well.
+    let dates = [
+        "current_period_start",
+        "current_period_end",
+        "cancel_at",
+        "ends_at",
+    ];
+    if subscription.ends_at_no_date() && !dates.iter().any(|date| fields.has(date)) {
+        let place = fields.place_of("cancel_at_period_end");
+        let problem = report.problem(place, "needs a date, and nothing says when it ends");
+        problem.hint("write current_period_end");
+    }
+    Some(subscription)
 }

@@ -15,7 +15,7 @@ use super::{
     table::{Choice, Kind},
 };
 use crate::{
-    domain::{AccountId, InvalidAmount, InvalidId, ModelName, NanoUsd, Secret},
+    domain::{AccountId, InvalidAmount, InvalidId, ModelName, NanoUsd, Secret, Timestamp},
     prices::{Factor, Pico},
     upstream::BaseUrl,
 };
@@ -71,12 +71,14 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Url => base_url(text).map(|url| Value::Url(Box::new(url))),
         Kind::UrlTemplate => url_template(text).map(Value::Text),
         Kind::Network => network(text).map(Value::Network),
-        Kind::Instant => text.parse().map(Value::Instant).map_err(|_| {
-            Wrong::new(
-                "is not a date and time",
-                "write it with its time zone, such as 2026-11-20T00:00:00Z",
-            )
-        }),
+        Kind::Instant => Timestamp::parse_or_day(text)
+            .map(Value::Instant)
+            .map_err(|_| {
+                Wrong::new(
+                    "is not a date and time",
+                    "write it with its time zone, such as 2026-11-20T00:00:00Z, or a day such as 2026-11-20",
+                )
+            }),
         Kind::Price { per_million } => price(text, per_million).map(Value::Price),
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money => money(text).map(Value::Money),

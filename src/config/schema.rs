@@ -133,7 +133,7 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Address => pattern("^.+:[0-9]{1,5}$"),
         Kind::Url => pattern("^[Hh][Tt][Tt][Pp][Ss]?://[^?#@]+$"),
         Kind::Network => pattern("^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"),
-        Kind::Instant => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+$"),
+        Kind::Instant => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$"),
         Kind::Choice(Choice { words, .. }) => {
             let both = words.iter().flat_map(|word| {
                 // A word of digits is a number when it stands without quotes.

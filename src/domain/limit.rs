@@ -111,3 +111,10 @@ pub struct Limits {
     /// Limits per window; at most one for a unit and window.
     pub quotas: Vec<Quota>,
 }
+
+impl Limits {
+    /// Whether something is counted in windows of this kind.
+    pub fn count_per(&self, per: Per) -> bool {
+        self.quotas.iter().any(|quota| quota.per == per)
+    }
+}

@@ -68,6 +68,8 @@ pub struct Subscription {
     pub status: SubscriptionStatus,
     /// The billing period, when both ends are known.
     pub period: Option<Window>,
+    /// The end of the billing period when its start is not known: nothing can be counted in it.
+    pub period_end: Option<Timestamp>,
     /// Since when a payment is due; without it, `past_due` counts from when it was first seen.
     pub past_due_since: Option<Timestamp>,
     /// When a trial ends.
@@ -106,6 +108,7 @@ impl Subscription {
         Self {
             status,
             period: None,
+            period_end: None,
             past_due_since: None,
             trial_end: None,
             cancel_at: None,
@@ -121,9 +124,8 @@ impl Subscription {
             .trial_end
             .filter(|_| self.status == SubscriptionStatus::Trialing);
         let period_end = self
-            .period
-            .filter(|_| self.cancel_at_period_end)
-            .map(|period| period.end);
+            .current_period_end()
+            .filter(|_| self.cancel_at_period_end);
         let ends = [self.ends_at, self.cancel_at, period_end, trial_end];
         let expired = ends
             .into_iter()
@@ -142,6 +144,18 @@ impl Subscription {
             },
             closed => Standing::Closed(closed.as_str()),
         }
+    }
+
+    /// When the billing period ends, whether or not it is known when it began.
+    pub fn current_period_end(&self) -> Option<Timestamp> {
+        self.period.map(|period| period.end).or(self.period_end)
+    }
+
+    /// Whether it says that it ends with the billing period, and no date says when that or any other end is: it would
+    /// go on for ever.
+    pub fn ends_at_no_date(&self) -> bool {
+        let ends = [self.current_period_end(), self.cancel_at, self.ends_at];
+        self.cancel_at_period_end && ends.iter().all(Option::is_none)
     }
 
     /// Until when `past_due` is served; `None` where no date says since when.

@@ -12,6 +12,15 @@ pub struct Timestamp(i64);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
+    /// Reads an instant, or a day such as `2026-11-20`, which is meant from its midnight in UTC.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse_or_day(text: &str) -> Result<Self, InvalidTimestamp> {
+        let midnight = || format!("{text}T00:00:00Z").parse();
+        text.parse().or_else(|_| midnight())
+    }
+
     /// From milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)

@@ -66,7 +66,7 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         .as_ref()
         .map(|subscription| Subscription {
             status: subscription.status.as_str(),
-            current_period_end: subscription.period.map(|period| period.end),
+            current_period_end: subscription.current_period_end(),
             grace_until: subscription.grace_until(policy),
         });
     let page = Page {

@@ -55,7 +55,7 @@ pub(super) fn put_account(
             disabled,
             subscription.map(|subscription| subscription.status.as_str()),
             date(|subscription| subscription.period.map(|period| period.start)),
-            date(|subscription| subscription.period.map(|period| period.end)),
+            date(Subscription::current_period_end),
             date(|subscription| subscription.past_due_since),
             date(|subscription| subscription.trial_end),
             date(|subscription| subscription.cancel_at),
@@ -401,6 +401,7 @@ pub(super) fn subscription(columns: &Columns<'_>) -> Result<Option<Subscription>
     Ok(Some(Subscription {
         status,
         period: start.zip(end).map(|(start, end)| Window { start, end }),
+        period_end: end.filter(|_| start.is_none()),
         past_due_since: columns.optional_instant("past_due_since")?,
         trial_end: columns.optional_instant("trial_end")?,
         cancel_at: columns.optional_instant("cancel_at")?,

@@ -125,6 +125,7 @@ fn seen(before: Option<Stand>, snapshot: &Snapshot, at: Timestamp) -> Stand {
             period: snapshot
                 .period()
                 .or_else(|| before.as_ref()?.subscription.period),
+            period_end: None,
             past_due_since: due.then_some(since),
             trial_end: snapshot.trial_end,
             cancel_at: snapshot.cancel_at,

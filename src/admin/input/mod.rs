@@ -182,10 +182,13 @@ pub(super) fn subscription(members: &mut Members) -> Result<Subscription, Reject
             let words = "`current_period_end` must be after `current_period_start`.";
             return Err(Rejection::invalid(words));
         }
-        _ => {
-            let words =
-                "`current_period_start` and `current_period_end` go together; one is missing.";
+        (Some(_), None) => {
+            let words = "`current_period_start` needs `current_period_end`, which is missing.";
             return Err(Rejection::invalid(words));
+        }
+        (None, Some(end)) => {
+            read.period_end = Some(end);
+            None
         }
     };
     read.past_due_since = members.take("past_due_since", timestamp)?;
@@ -193,8 +196,8 @@ pub(super) fn subscription(members: &mut Members) -> Result<Subscription, Reject
     read.cancel_at = members.take("cancel_at", timestamp)?;
     read.cancel_at_period_end = members.take("cancel_at_period_end", flag)?.unwrap_or(false);
     read.ends_at = members.take("ends_at", timestamp)?;
-    if read.cancel_at_period_end && read.period.is_none() {
-        let words = "`cancel_at_period_end` needs `current_period_start` and `current_period_end`.";
+    if read.ends_at_no_date() {
+        let words = "`cancel_at_period_end` needs `current_period_end`: nothing says when it ends.";
         return Err(Rejection::invalid(words));
     }
     Ok(read)

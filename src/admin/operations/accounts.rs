@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{CommonChange, account, bounds::check_account, plan_exists, writable};
+use super::{
+    CommonChange, account,
+    bounds::{check_account, check_period},
+    plan_exists, writable,
+};
 use crate::{
     accounts::{AccountSpec, Roster, Source, Spoken},
     admin::{
@@ -107,6 +111,7 @@ pub fn change_account(
         spec.plan = plan;
     }
     let held = spec.subscription.clone();
+    let restated = matches!(change.subscription, Change::Set(_));
     let stated = match change.subscription {
         Change::Set(stated) => Change::Set(dated(stated, held.as_ref(), now)),
         other => other,
@@ -118,6 +123,8 @@ pub fn change_account(
         .apply(&mut spec.disabled, &mut spec.models, &mut spec.limits);
     if bears_on_models {
         check_account(roster, &spec)?;
+    } else if restated {
+        check_period(roster, &spec)?;
     }
     Ok(spec)
 }

@@ -8,7 +8,7 @@ use super::CommonChange;
 use crate::{
     accounts::{AccountSpec, Extent, KeySpec, Roster},
     admin::{input::Change, problem::Rejection},
-    domain::{Limits, ModelName, Unit},
+    domain::{Limits, ModelName, Per, Unit},
 };
 
 /// A list of models, of the plan, the account or the key; `None` leaves it to the others.
@@ -34,6 +34,15 @@ pub(super) fn check_account(roster: &Roster, account: &AccountSpec) -> Result<()
         keys.filter(|key| key.own.revoked_at.is_none())
             .find_map(|key| fault_of_key(roster, account, key))
     });
+    fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
+}
+
+/// Whether what an account and its keys count per billing period can be counted from somewhere.
+pub(super) fn check_period(roster: &Roster, account: &AccountSpec) -> Result<(), Rejection> {
+    let keys = roster.keys.iter().filter(|key| key.account == account.id);
+    let mut keys = keys.filter(|key| key.own.revoked_at.is_none());
+    let fault = unplaced_of_account(roster, account)
+        .or_else(|| keys.find_map(|key| unplaced_of_key(account, key)));
     fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
 }
 
@@ -92,7 +101,7 @@ fn without_plan(roster: &Roster, account: &AccountSpec) -> Option<String> {
 fn fault_of_account(roster: &Roster, account: &AccountSpec) -> Option<String> {
     let lists = [plan_models(roster, account), account.models.as_ref()];
     let whose = || format!("account {:?}", account.id.as_str());
-    fault(roster, &account.limits, &lists, whose)
+    fault(roster, &account.limits, &lists, whose).or_else(|| unplaced_of_account(roster, account))
 }
 
 fn fault_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option<String> {
@@ -102,7 +111,42 @@ fn fault_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option
         key.own.models.as_ref(),
     ];
     let whose = || format!("key {:?}", key.id.as_str());
-    fault(roster, &key.own.limits, &lists, whose)
+    fault(roster, &key.own.limits, &lists, whose).or_else(|| unplaced_of_key(account, key))
+}
+
+fn unplaced_of_account(roster: &Roster, account: &AccountSpec) -> Option<String> {
+    let plan = roster.plans.iter().find(|plan| plan.id == account.plan);
+    let of_plan = plan
+        .into_iter()
+        .flat_map(|plan| [&plan.limits, &plan.per_key]);
+    let counted = of_plan.chain([&account.limits]);
+    unplaced(account, counted, || {
+        format!("account {:?}", account.id.as_str())
+    })
+}
+
+fn unplaced_of_key(account: &AccountSpec, key: &KeySpec) -> Option<String> {
+    unplaced(account, [&key.own.limits], || {
+        format!("key {:?}", key.id.as_str())
+    })
+}
+
+/// What is said where something is counted per billing period, and the subscription says only when that ends.
+fn unplaced<'l>(
+    account: &AccountSpec,
+    counted: impl IntoIterator<Item = &'l Limits>,
+    whose: impl FnOnce() -> String,
+) -> Option<String> {
+    account.subscription.as_ref()?.period_end?;
+    let counts = |limits: &Limits| limits.count_per(Per::Period);
+    counted.into_iter().any(counts).then(|| {
+        format!(
+            "What {} uses is counted per billing period, and the subscription of account {:?} says only when that \
+             ends: state `current_period_start` as well.",
+            whose(),
+            account.id.as_str()
+        )
+    })
 }
 
 fn plan_models<'r>(roster: &'r Roster, account: &AccountSpec) -> List<'r> {

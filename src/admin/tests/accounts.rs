@@ -135,7 +135,7 @@ async fn mistakes_are_named() {
         (Method::PATCH, bob, json!({"id": "robert"})),
         (Method::PATCH, bob, json!({"plan": "gold"})),
         put(json!({})),
-        put(json!({"status": "active", "current_period_end": "2026-12-20T00:00:00Z"})),
+        put(json!({"status": "active", "current_period_start": "2026-12-20T00:00:00Z"})),
         put(
             json!({"status": "active", "current_period_start": "2026-12-20T00:00:00Z", "current_period_end": "2026-12-20T00:00:00Z"}),
         ),
@@ -146,6 +146,47 @@ async fn mistakes_are_named() {
     ];
     insta::assert_snapshot!("account_mistakes", rejections(&house, &cases).await);
     assert_eq!(house.roster(), before, "nothing was changed");
+}
+
+#[tokio::test]
+async fn a_period_whose_start_nobody_says_is_enough_where_nothing_is_counted_in_it() {
+    let house = house();
+    let subscription = "/admin/v1/accounts/bob/subscription";
+    let stated = json!({
+        "status": "active", "current_period_end": "2026-12-20T00:00:00Z", "cancel_at_period_end": true,
+    });
+    let (status, account) = ask(&house, Method::PUT, subscription, stated.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{account:#}");
+    let held = &account["subscription"];
+    assert_eq!(held["current_period_start"], json!(null));
+    assert_eq!(held["current_period_end"], "2026-12-20T00:00:00Z");
+
+    // Whatever would be counted in such a period is refused, and so is such a period where something is.
+    let counted = json!({"quotas": [{"requests": 1, "per": "period"}]});
+    let bob = "/admin/v1/accounts/bob";
+    let (status, answer) = ask(&house, Method::PATCH, bob, counted.clone()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer:#}");
+    let mut key = counted.clone();
+    key["account"] = json!("bob");
+    let (status, answer) = ask(&house, Method::POST, "/admin/v1/keys", key).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer:#}");
+    let (status, _) = ask(
+        &house,
+        Method::PUT,
+        subscription,
+        json!({"status": "active"}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = ask(&house, Method::PATCH, bob, counted).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, answer) = ask(&house, Method::PUT, subscription, stated).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        answer["detail"],
+        "What account \"bob\" uses is counted per billing period, and the subscription of account \"bob\" says only \
+         when that ends: state `current_period_start` as well."
+    );
 }
 
 #[tokio::test]

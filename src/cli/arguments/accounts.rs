@@ -91,7 +91,7 @@ pub(in crate::cli) struct SetSubscription {
     #[arg(long, value_name = "TIME", value_parser = read::instant, requires = "current_period_end")]
     pub(in crate::cli) current_period_start: Option<Timestamp>,
     /// When the billing period ends
-    #[arg(long, value_name = "TIME", value_parser = read::instant, requires = "current_period_start")]
+    #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) current_period_end: Option<Timestamp>,
     /// Since when a payment is due
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
@@ -103,7 +103,7 @@ pub(in crate::cli) struct SetSubscription {
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) cancel_at: Option<Timestamp>,
     /// It ends with the billing period
-    #[arg(long, requires = "current_period_end")]
+    #[arg(long)]
     pub(in crate::cli) cancel_at_period_end: bool,
     /// When it ends, whatever else is said
     #[arg(long, value_name = "TIME", value_parser = read::instant)]

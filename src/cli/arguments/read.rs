@@ -8,8 +8,7 @@ use crate::domain::{NanoUsd, Per, Timestamp, Unit};
 
 /// An instant: `2026-11-20T08:00:00Z`, or a day, which starts at midnight UTC.
 pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, String> {
-    let midnight = || format!("{text}T00:00:00Z").parse();
-    text.parse().or_else(|_| midnight()).map_err(|_| {
+    Timestamp::parse_or_day(text).map_err(|_| {
         "write an instant such as 2026-11-20T08:00:00Z, or a day such as 2026-11-20".to_owned()
     })
 }

@@ -93,6 +93,22 @@ fn a_new_key_is_alone_on_standard_output() {
 }
 
 #[test]
+fn a_period_may_be_known_by_its_end_alone() {
+    let (_directory, file) = house(CONFIG);
+    let clock = clock();
+    for line in [
+        "accounts create bob --plan free",
+        "accounts set-subscription bob --status active --current-period-end 2026-12-20 --cancel-at-period-end",
+    ] {
+        let said = type_in(&file, line, &clock);
+        assert_eq!(said.exit, Exit::Done, "{said}");
+    }
+    let said = type_in(&file, "accounts show bob", &clock);
+    let words = "active, period until 2026-12-20T00:00:00Z, ends with the period";
+    assert!(said.out.contains(words), "{said}");
+}
+
+#[test]
 fn looking_makes_no_store() {
     let (directory, file) = house(CONFIG);
     for line in [

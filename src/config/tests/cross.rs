@@ -6,13 +6,15 @@ fn names_that_lead_nowhere_are_reported() {
         "providers: {openai: {kind: openai, base_url: 'http://127.0.0.1:1'}, web: {kind: http, base_url: 'http://127.0.0.1:2'}}
 models: {gpt-4o: {provider: opnai}, page: {provider: web}, mini: {provider: openai, context_window: 10, max_output_tokens: 11}}
 routes: [{path: /a, provider: openia}, {path: /b, provider: openai, dialect: anthropic}, {path: /b}]
-plans: {free: {models: [gpt-40, mini]}, pro: {}}
+plans: {free: {models: [gpt-40, mini]}, pro: {quotas: [{requests: 1, per: period}]}}
 accounts:
   - {id: a, plan: prof, models: [minni]}
   - {id: b, keys: [{id: k, key: a-key-of-more-than-twenty-letters, models: [nothing-like-it]}]}
   - {id: b, plan: free, keys: [{id: k, key: a-key-of-more-than-twenty-letters}]}
   - {id: c, plan: free, subscription: {status: active, current_period_start: 2026-11-20T00:00:00Z}}
   - {id: d, plan: free, subscription: {status: active, cancel_at_period_end: true}}
+  - {id: f, plan: pro, subscription: {status: active, current_period_end: 2026-12-20T00:00:00Z}}
+  - {id: g, plan: free, subscription: {status: active, current_period_end: 2026-12-20}, keys: [{id: l, key: a-key-of-more-than-twenty-lette-rs, quotas: [{requests: 1, per: period}]}]}
   - {id: e, plan: free, subscription: {status: active, current_period_start: 2026-11-20T00:00:00Z, current_period_end: 2026-11-20T00:00:00Z}}
 "
     ));

@@ -205,6 +205,28 @@ fn an_account_may_open_with_nothing() {
 }
 
 #[test]
+fn a_subscription_may_say_only_when_its_period_ends() {
+    let stated = |subscription: &str| {
+        let text = format!(
+            "plans: {{p: {{quotas: [{{requests: 1, per: month}}]}}}}
+accounts: [{{id: x, plan: p, subscription: {{status: active, {subscription}}}}}]"
+        );
+        let config = compiled(&text).unwrap();
+        config.roster.accounts[0].subscription.clone().unwrap()
+    };
+    let end = "2026-12-20T00:00:00Z".parse().ok();
+    // A day is meant from its midnight, as on the command line.
+    for date in ["2026-12-20", "2026-12-20T00:00:00Z"] {
+        let alone = stated(&format!("current_period_end: {date}"));
+        assert_eq!((alone.period, alone.current_period_end()), (None, end));
+    }
+    let ends = stated("current_period_end: 2026-12-20, cancel_at_period_end: true");
+    assert!(ends.cancel_at_period_end && ends.period_end == end);
+    let ends = stated("cancel_at: 2026-12-20, cancel_at_period_end: true");
+    assert_eq!((ends.current_period_end(), ends.cancel_at), (None, end));
+}
+
+#[test]
 fn secrets_come_from_variables_and_files() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(

@@ -103,6 +103,11 @@ fn each_date_closes_an_open_one_after_the_leeway() {
             ..open
         },
         Subscription {
+            period_end: Some(end),
+            cancel_at_period_end: true,
+            ..open
+        },
+        Subscription {
             trial_end: Some(end),
             ..with(SubscriptionStatus::Trialing)
         },

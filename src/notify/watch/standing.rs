@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Look, about, action};
 use crate::{
     accounts::{AccountSpec, PlanSpec},
-    domain::{Anchor, Per, Standing, Subscription, SubscriptionStatus, Timestamp, Window},
+    domain::{Anchor, Per, Standing, Subscription, SubscriptionStatus, Timestamp},
     notify::event::{Event, Notice},
     refusal::Links,
 };
@@ -147,7 +147,7 @@ impl Look<'_> {
     /// When a subscription renews, if that is soon and it does.
     fn renews(&self, subscription: &Subscription) -> Option<Timestamp> {
         let notice = self.settings.renewal_notice?;
-        let end = self.period(subscription)?.end;
+        let end = self.period_end(subscription)?;
         let ends = [subscription.ends_at, subscription.cancel_at];
         let ends = ends.into_iter().flatten().any(|last| last <= end);
         let goes_on = subscription.status == SubscriptionStatus::Active
@@ -156,20 +156,23 @@ impl Look<'_> {
         (goes_on && self.now < end && end <= self.now.plus(notice)).then_some(end)
     }
 
-    /// The billing period around now. One that has passed goes on by its own length, as quotas see it.
-    fn period(&self, subscription: &Subscription) -> Option<Window> {
-        let stated = subscription.period?;
-        if self.now < stated.end {
-            return Some(stated);
+    /// The end of the billing period around now. One that has passed goes on by its own length, as quotas see it, where
+    /// that is known.
+    fn period_end(&self, subscription: &Subscription) -> Option<Timestamp> {
+        match subscription.period {
+            Some(stated) if self.now >= stated.end => {
+                let around = Per::Period.window(self.now, Anchor::Billing(stated));
+                Some(around.end)
+            }
+            _ => subscription.current_period_end(),
         }
-        Some(Per::Period.window(self.now, Anchor::Billing(stated)))
     }
 
     fn facts(&self, subscription: &Subscription) -> Value {
         let policy = self.settings.subscriptions;
         json!({
             "status": subscription.status.as_str(),
-            "current_period_end": self.period(subscription).map(|period| period.end),
+            "current_period_end": self.period_end(subscription),
             "trial_end": subscription.trial_end,
             "grace_until": subscription.grace_until(policy),
         })

@@ -121,6 +121,7 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
     let Subscription {
         status,
         period,
+        period_end: _,
         past_due_since,
         trial_end,
         cancel_at,
@@ -140,7 +141,7 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
             instant(desk.now),
             status.as_str(),
             period.map(|period| instant(period.start)),
-            period.map(|period| instant(period.end)),
+            subscription.current_period_end().map(instant),
             past_due_since.map(instant),
             trial_end.map(instant),
             cancel_at.map(instant),

@@ -48,6 +48,7 @@ fn account(id: &str) -> AccountSpec {
                 start: START,
                 end: START.plus(30 * day),
             }),
+            period_end: None,
             past_due_since: Some(START.plus(day)),
             trial_end: Some(START.plus(2 * day)),
             cancel_at: Some(START.plus(3 * day)),
@@ -101,7 +102,10 @@ async fn accounts_and_keys_survive_a_restart() {
     let bench = Bench::new();
     let (store, _) = bench.open();
     let mut plain = account("plain");
-    plain.subscription = None;
+    plain.subscription = Some(Subscription {
+        period_end: Some(START),
+        ..Subscription::with_status(SubscriptionStatus::Active)
+    });
     plain.models = None;
     plain.limits = Limits::default();
     let rotated = key(

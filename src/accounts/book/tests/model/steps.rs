@@ -68,6 +68,7 @@ impl Published {
             Subscription {
                 status: SubscriptionStatus::Active,
                 period: Some(Window { start, end }),
+                period_end: None,
                 past_due_since: None,
                 trial_end: None,
                 cancel_at: None,
