@@ -197,6 +197,14 @@ impl Accounts {
                 key: key.expose().to_owned(),
             });
         }
+        if fields.list("allowed_ips").is_some_and(<[_]>::is_empty) {
+            let place = fields.place_of("allowed_ips");
+            let text =
+                "is an empty list, which one reader takes for no address and another for all";
+            let problem = report.problem(place, text);
+            problem
+                .hint("leave it out to allow every address, or write disabled: true to allow none");
+        }
         let own = models.list(fields, report);
         let limits = level(fields, report);
         let lists = [owner.plan_models, owner.models, own.as_ref()];

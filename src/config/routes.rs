@@ -85,8 +85,9 @@ fn route(
                 Some(ProviderKind::OpenAi | ProviderKind::Anthropic)
             )
         });
-    let alone = accounts.as_ref().is_some_and(|list| list.len() == 1);
-    if vendors && !alone {
+    // An empty list lets nobody in, who then shares nothing.
+    let shared = accounts.as_ref().is_none_or(|list| list.len() > 1);
+    if vendors && shared {
         let text = "shares what the provider keeps (files, batches, stored answers) among all who may use this route";
         let warning = report.warning(fields.place_of("provider"), text);
         warning.hint("name one account in `accounts:`, or be sure that they trust each other");

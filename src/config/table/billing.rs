@@ -333,7 +333,7 @@ static KEY: Section = Section {
         key(
             "allowed_ips",
             Kind::List(&Kind::Network),
-            "Networks it may be used from. Default: all.",
+            "Networks it may be used from, at least one. Default: all.",
         ),
         key(
             "models",

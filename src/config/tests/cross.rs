@@ -16,6 +16,7 @@ accounts:
   - {id: f, plan: pro, subscription: {status: active, current_period_end: 2026-12-20T00:00:00Z}}
   - {id: g, plan: free, subscription: {status: active, current_period_end: 2026-12-20}, keys: [{id: l, key: a-key-of-more-than-twenty-lette-rs, quotas: [{requests: 1, per: period}]}]}
   - {id: e, plan: free, subscription: {status: active, current_period_start: 2026-11-20T00:00:00Z, current_period_end: 2026-11-20T00:00:00Z}}
+  - {id: h, plan: free, keys: [{id: m, key: a-key-of-more-than-twenty-lett-ers, allowed_ips: []}]}
 "
     ));
 }
@@ -104,7 +105,7 @@ fn what_is_seldom_meant_is_a_warning() {
 admin: {listen: 0.0.0.0:8403, token: 0123456789abcdef0123456789abcdef}
 providers: {o: {kind: openai}, web: {kind: http, base_url: 'http://127.0.0.1:1'}}
 models: {}
-routes: [{path: /o, provider: o}, {path: /p, provider: o, accounts: [a, bb]}, {path: /q, provider: o, accounts: [a]}]
+routes: [{path: /o, provider: o}, {path: /p, provider: o, accounts: [a, bb]}, {path: /q, provider: o, accounts: [a]}, {path: /r, provider: o, accounts: []}]
 plans: {p: {}}
 accounts: [{id: a, plan: p, keys: [{id: k, key: short}, {id: l, key: demo-key-for-everybody}]}, {id: b, plan: p}]
 "
