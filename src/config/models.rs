@@ -12,7 +12,6 @@ use crate::{
     accounts::Extent,
     domain::{ModelName, ProviderId},
     gateway::ModelSettings,
-    prices::Schedule,
     providers::ProviderKind,
 };
 
@@ -109,19 +108,23 @@ impl Models {
         self.known.iter().map(ModelName::as_str)
     }
 
-    /// Whether a model's calls have a price. One that only reads, as for embeddings, needs none for output; one with a
-    /// bound of its output writes.
-    pub(crate) fn is_priced(model: &ModelSettings) -> bool {
+    /// What is missing for a model's calls to have a price, in words behind its name; `None` where nothing is. One that
+    /// only reads, as for embeddings, needs no price for output; one with a bound of its output writes.
+    pub(crate) fn unpriced(model: &ModelSettings) -> Option<&'static str> {
         let writes = model.max_output_tokens.is_some();
-        let enough = |prices: &Schedule| prices.has_input() && (!writes || prices.has_tokens());
-        model.prices.as_ref().is_some_and(enough)
+        match &model.prices {
+            None => Some(""),
+            Some(prices) if !prices.has_input() => Some(" (no price for `input`)"),
+            Some(prices) if writes && !prices.has_tokens() => Some(" (no price for `output`)"),
+            Some(_) => None,
+        }
     }
 
     /// What accounts and keys that are created later may name.
     pub(crate) fn extents(&self) -> BTreeMap<ModelName, Extent> {
         let extent = |model: &ModelSettings| Extent {
             bounded: model.context_window.is_some(),
-            priced: Self::is_priced(model),
+            priced: Self::unpriced(model).is_none(),
         };
         let models = self.settings.iter();
         models

@@ -211,17 +211,18 @@ impl Models {
                 .flatten()
                 .all(|list| list.contains(&model.name))
         };
-        let names = |lacks: &dyn Fn(&ModelSettings) -> bool| {
-            let reached = self.settings.iter().filter(reached);
-            let lacking = reached.filter(|model| lacks(model));
-            lacking
-                .map(|model| model.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
+        // One whose price was written wrong has been reported, and is not missing as well.
+        let missing = |model: &ModelSettings| {
+            let what = Self::unpriced(model)?;
+            (!self.mispriced.contains(&model.name)).then(|| format!("{}{what}", model.name))
         };
-        let unpriced =
-            names(&|model| !Self::is_priced(model) && !self.mispriced.contains(&model.name));
-        let boundless = names(&|model| model.context_window.is_none());
+        let listed = |of: &dyn Fn(&ModelSettings) -> Option<String>| {
+            let reached = self.settings.iter().filter(reached);
+            reached.filter_map(of).collect::<Vec<_>>().join(", ")
+        };
+        let unpriced = listed(&missing);
+        let boundless =
+            listed(&|model| (model.context_window.is_none()).then(|| model.name.to_string()));
         for place in places {
             if !self.listed {
                 let text = "money needs the models it is for, and the file lists none";

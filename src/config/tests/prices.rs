@@ -192,7 +192,7 @@ fn a_row_of_a_file_without_tokens_is_no_price_of_a_model_that_reads_and_writes()
         "prices: {file: prices.json}\nplans: {x: {credit: required}}",
     );
     let said = said.unwrap_err();
-    assert!(said.contains("missing for b\n"), "{said}");
+    assert!(said.contains("missing for b (no price for `input`)\n"), "{said}");
     let open = beside(json, "prices: {file: prices.json}\nplans: {x: {}}").unwrap();
     let models = open.roster.models.unwrap();
     let priced: Vec<bool> = models.values().map(|extent| extent.priced).collect();
@@ -211,17 +211,19 @@ plans: {{x: {{credit: required}}}}"
     };
     assert!(house("", "input: 1").is_ok());
     assert!(house(", max_output_tokens: 5", "input: 1, output: 0").is_ok());
-    for (more, prices) in [
-        (", max_output_tokens: 5", "input: 1"),
-        ("", "output: 1"),
-        ("", "request: 1"),
+    for (more, prices, missing) in [
+        (", max_output_tokens: 5", "input: 1", "output"),
+        ("", "output: 1", "input"),
+        ("", "request: 1", "input"),
         (
             "",
             "versions: [{input: 1}, {effective: 2027-01-01T00:00:00Z, output: 1}]",
+            "input",
         ),
     ] {
         let said = house(more, prices).unwrap_err().to_string();
-        assert!(said.contains("missing for m\n"), "{said}");
+        let words = format!("missing for m (no price for `{missing}`)\n");
+        assert!(said.contains(&words), "{said}");
     }
     // What was written wrong is not missing as well.
     for wrong in ["input: free", "versions: []", "versions: [{input: -1}]"] {
