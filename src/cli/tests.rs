@@ -15,7 +15,10 @@ use std::{collections::HashMap, ffi::OsString, path::Path};
 use rustls::pki_types::CertificateDer;
 
 use super::{Exit, Failure, Terminal, run};
-use crate::{config::Environment, domain::Clock};
+use crate::{
+    config::Environment,
+    domain::{Clock, Timestamp},
+};
 
 /// Variables of a test; nobody's real ones.
 #[derive(Debug, Default)]
@@ -28,6 +31,10 @@ impl Environment for Variables {
 
     fn system_roots(&self) -> Vec<CertificateDer<'static>> {
         Vec::new()
+    }
+
+    fn now(&self) -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
     }
 }
 

@@ -100,7 +100,7 @@ fn compile(
     let store = server::store(root.section("store")?, directory, report);
     let mut clients = Clients::new(environment);
     let providers = providers::providers(root.named("providers"), &mut clients, report);
-    let mut models = models::models(root, &providers, report);
+    let mut models = models::models(root, &providers, environment.now(), report);
     prices::prices(root, &providers, &mut models, report);
     if !models.listed {
         providers::one_for_each_dialect(&providers, report);

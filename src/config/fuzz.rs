@@ -5,6 +5,7 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 
 use super::{Environment, parse, tree};
+use crate::domain::Timestamp;
 
 /// Variables whose values nobody must ever read again.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ impl Environment for Canaries {
 
     fn system_roots(&self) -> Vec<CertificateDer<'static>> {
         Vec::new()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::default()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     accounts::Extent,
-    domain::{ModelName, ProviderId},
+    domain::{ModelName, ProviderId, Timestamp},
     gateway::ModelSettings,
     providers::ProviderKind,
 };
@@ -24,15 +24,23 @@ pub(crate) struct Models {
     known: BTreeSet<ModelName>,
     /// Models whose prices were written wrong. That was reported, and they are not missing as well.
     pub(crate) mispriced: BTreeSet<ModelName>,
+    /// When the file is read.
+    pub(crate) now: Timestamp,
 }
 
 /// Compiles `models`.
-pub(crate) fn models(root: &Fields, providers: &Providers, report: &mut Report) -> Models {
+pub(crate) fn models(
+    root: &Fields,
+    providers: &Providers,
+    now: Timestamp,
+    report: &mut Report,
+) -> Models {
     let mut models = Models {
         listed: root.has("models"),
         settings: Vec::new(),
         known: BTreeSet::new(),
         mispriced: BTreeSet::new(),
+        now,
     };
     for Named { name, fields } in root.named("models") {
         match ModelName::parse(name) {

@@ -221,6 +221,14 @@ impl Models {
             reached.filter_map(of).collect::<Vec<_>>().join(", ")
         };
         let unpriced = listed(&missing);
+        let early = listed(&|model| {
+            let prices = model.prices.as_ref()?;
+            if Self::unpriced(model).is_some() || prices.at(self.now).is_some() {
+                return None;
+            }
+            let from = prices.versions().next()?.effective()?;
+            Some(format!("{} (its first holds from {from})", model.name))
+        });
         let boundless =
             listed(&|model| (model.context_window.is_none()).then(|| model.name.to_string()));
         for place in places {
@@ -236,6 +244,11 @@ impl Models {
                 );
                 let problem = report.problem(place, text);
                 problem.hint("add them to `prices` (0 is a price), or leave these models out of the plan's `models`");
+            }
+            if !early.is_empty() {
+                let text = format!("money needs a price that holds now; missing for {early}");
+                let problem = report.problem(place, text);
+                problem.hint("add a version without `effective`, which holds until the first does, or leave these models out of the plan's `models`");
             }
             if !boundless.is_empty() {
                 let text = format!(

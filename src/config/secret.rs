@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use rustls::pki_types::CertificateDer;
 
-use crate::domain::Secret;
+use crate::domain::{Clock, Secret, Timestamp};
 
 /// A file with one credential has no business being larger.
 const LARGEST_SECRET: u64 = 64 * 1024;
@@ -16,6 +16,11 @@ pub trait Environment: fmt::Debug {
 
     /// The certificates this system trusts; empty when there are none or they cannot be read.
     fn system_roots(&self) -> Vec<CertificateDer<'static>>;
+
+    /// What time it is: a price may hold from some instant on.
+    fn now(&self) -> Timestamp {
+        Clock::system().now()
+    }
 }
 
 /// The real environment.

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, path::Path};
 use rustls::pki_types::CertificateDer;
 
 use super::{Config, Environment, Problems, parse};
+use crate::domain::Timestamp;
 
 mod cross;
 mod mistakes;
@@ -36,6 +37,10 @@ impl Environment for Fixed {
     fn system_roots(&self) -> Vec<CertificateDer<'static>> {
         let key = rcgen::generate_simple_self_signed(vec!["root.example".to_owned()]);
         vec![key.unwrap().cert.der().clone()]
+    }
+
+    fn now(&self) -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
     }
 }
 

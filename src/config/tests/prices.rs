@@ -233,6 +233,32 @@ plans: {{x: {{credit: required}}}}"
 }
 
 #[test]
+fn money_needs_a_price_that_holds_when_the_file_is_read() {
+    let text = |versions: &str| {
+        house(&format!(
+            "prices: {{a: {{versions: [{versions}]}}}}\nplans: {{x: {{credit: required, models: [a]}}}}"
+        ))
+    };
+    let later = "{effective: 2027-01-01, input: 1, output: 1}, {effective: 2028-01-01, input: 2, output: 2}";
+    let said = problems(&text(later));
+    assert!(
+        said.contains(
+            "plans.x.credit: money needs a price that holds now; missing for a (its first holds from \
+             2027-01-01T00:00:00Z)\n"
+        ),
+        "{said}"
+    );
+    for now in [
+        "{input: 3, output: 3}",
+        "{effective: 2026-11-20, input: 3, output: 3}",
+    ] {
+        compiled(&text(&format!("{now}, {later}"))).unwrap();
+    }
+    // Nobody pays by it yet.
+    compiled(&text(later).replace("credit: required, ", "")).unwrap();
+}
+
+#[test]
 fn mistakes_in_a_file_are_named_once() {
     let mut page = String::new();
     let good: &[u8] = br#"{"a": {"input_cost_per_token": 1, "output_cost_per_token": 1}}"#;
