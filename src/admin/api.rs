@@ -261,8 +261,16 @@ impl<R: Registry> Api<R> {
     }
 
     async fn change_account(&self, id: &str, mut members: Members) -> Result<Done, Rejection> {
+        let plan = match members.change("plan", input::plan_id)? {
+            input::Change::Keep => None,
+            input::Change::Set(plan) => Some(plan),
+            input::Change::Clear => {
+                let words = "`plan` cannot be taken away: an account always has one. Name another, or leave it out.";
+                return Err(Rejection::invalid(words));
+            }
+        };
         let change = AccountChange {
-            plan: members.take("plan", input::plan_id)?,
+            plan,
             subscription: members.change("subscription", input::nested_subscription)?,
             email: members.change("email", input::email)?,
             common: common(&mut members)?,

@@ -134,6 +134,7 @@ async fn mistakes_are_named() {
         ),
         (Method::PATCH, bob, json!({"id": "robert"})),
         (Method::PATCH, bob, json!({"plan": "gold"})),
+        (Method::PATCH, bob, json!({"plan": null})),
         put(json!({})),
         put(json!({"status": "active", "current_period_start": "2026-12-20T00:00:00Z"})),
         put(

@@ -192,7 +192,10 @@ fn a_row_of_a_file_without_tokens_is_no_price_of_a_model_that_reads_and_writes()
         "prices: {file: prices.json}\nplans: {x: {credit: required}}",
     );
     let said = said.unwrap_err();
-    assert!(said.contains("missing for b (no price for `input`)\n"), "{said}");
+    assert!(
+        said.contains("missing for b (no price for `input`)\n"),
+        "{said}"
+    );
     let open = beside(json, "prices: {file: prices.json}\nplans: {x: {}}").unwrap();
     let models = open.roster.models.unwrap();
     let priced: Vec<bool> = models.values().map(|extent| extent.priced).collect();
