@@ -1,9 +1,11 @@
 //! `faregate check` and `faregate health`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Failure, Terminal, client, loaded};
-use crate::config::{Config, Environment};
+use serde_json::{Value, json};
+
+use super::{Exit, Failure, Terminal, client, loaded, show};
+use crate::config::{self, Config, Environment, Problem};
 
 /// Says what is wrong with a configuration, or what it declares.
 pub(super) fn run(
@@ -27,6 +29,47 @@ pub(super) fn run(
         count(config.roster.accounts.len(), "account"),
         count(config.roster.keys.len(), "key"),
     ))
+}
+
+/// The same for programs: what is wrong is the result as well.
+pub(super) fn report(
+    located: Result<PathBuf, Failure>,
+    environment: &dyn Environment,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let checked = match located {
+        Ok(file) => config::load(&file, environment)
+            .map_err(|problems| problems.iter().map(shown).collect()),
+        Err(nowhere) => Err(vec![json!({
+            "file": null, "line": null, "column": null, "path": "", "message": nowhere.message, "hint": null,
+        })]),
+    };
+    let (valid, problems, warnings): (bool, Vec<Value>, Vec<Value>) = match checked {
+        Ok(config) => (
+            true,
+            Vec::new(),
+            config.warnings.iter().map(shown).collect(),
+        ),
+        Err(problems) => (false, problems, Vec::new()),
+    };
+    let whole = json!({"valid": valid, "problems": problems, "warnings": warnings});
+    show::json(terminal, &whole)?;
+    match valid {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::Configuration, "")),
+    }
+}
+
+fn shown(problem: &Problem) -> Value {
+    let position = problem.position();
+    json!({
+        "file": problem.file(),
+        "line": position.map(|(line, _)| line),
+        "column": position.map(|(_, column)| column),
+        "path": problem.path(),
+        "message": problem.text(),
+        "hint": problem.advice(),
+    })
 }
 
 /// Asks the daemon of a configuration whether it is ready: at its admin listener, or where there is none, in public.

@@ -42,7 +42,8 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// The number the process ends with.
     pub exit: Exit,
-    /// What happened and what to do next; without a full stop where the source has none.
+    /// What happened and what to do next; without a full stop where the source has none. Empty where the result said
+    /// it.
     pub message: String,
 }
 

@@ -62,7 +62,10 @@ pub fn run(
     let loaded = || located().and_then(|file| loaded(&file, environment));
     let done = match command {
         Command::Serve => located().and_then(|file| serve(&file)),
-        Command::Check => located().and_then(|file| check::run(&file, environment, terminal)),
+        Command::Check { json: true } => check::report(located(), environment, terminal),
+        Command::Check { json: false } => {
+            located().and_then(|file| check::run(&file, environment, terminal))
+        }
         Command::Schema => terminal.result(config::schema()),
         Command::Keys(command) => {
             loaded().and_then(|config| block_on(keys::run(command, config, clock, terminal)))
@@ -99,6 +102,7 @@ pub fn run(
     };
     match done {
         Ok(()) => Exit::Done,
+        Err(failure) if failure.message.is_empty() => failure.exit,
         Err(failure) => {
             // Problems of a configuration start with the file and line, which editors jump to.
             let before = match failure.exit {

@@ -64,6 +64,27 @@ impl Problem {
         self.hint = Some(hint.into());
     }
 
+    /// The file, as messages name it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Line and column, counted from 1; `None` where it is about the whole file.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        let Position { line, column } = self.position?;
+        Some((line, column))
+    }
+
+    /// The keys that lead there; empty for the whole file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What to do about it, where that is known.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()

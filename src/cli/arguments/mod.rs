@@ -61,9 +61,19 @@ pub(super) enum Command {
     )]
     Serve,
     /// Check the configuration and say everything that is wrong with it
-    #[command(after_help = "Example:\n  faregate check --config faregate.yaml\n\n\
-                            Exits with 0 when a daemon would start with it, with 78 when not.")]
-    Check,
+    #[command(
+        after_help = "Examples:\n  faregate check --config faregate.yaml\n  faregate check --json\n\n\
+                      Exits with 0 when a daemon would start with it, with 78 when not.\n\n\
+                      --json prints one object to standard output in both cases: {\"valid\": true or false, \
+                      \"problems\": [...], \"warnings\": [...]}. Each problem and warning has file, line, column, \
+                      path, message and hint; null or an empty path where there is none. Warnings are those of a \
+                      valid file."
+    )]
+    Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON schema of the configuration
     #[command(after_help = "Example:\n  faregate schema > faregate.schema.json")]
     Schema,

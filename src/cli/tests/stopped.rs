@@ -139,6 +139,27 @@ fn a_wrong_configuration_is_78_and_says_everything() {
 }
 
 #[test]
+fn a_check_is_read_by_programs_too() {
+    let wrong = CONFIG
+        .replace("free:", "free: {}\n  fre:")
+        .replace("kind: openai", "kind: opneai");
+    let (directory, file) = house(&wrong);
+    let said = type_in(&file, "check --json", &clock());
+    assert_eq!((said.exit, said.notes.as_str()), (Exit::Configuration, ""));
+    insta::assert_snapshot!("check_wrong", settled(&said.out, directory.path()));
+
+    let (directory, file) = house(&CONFIG.replace("a-long-key-of-acme-itself", "a-short-key"));
+    let said = type_in(&file, "check --json", &clock());
+    assert_eq!((said.exit, said.notes.as_str()), (Exit::Done, ""));
+    insta::assert_snapshot!("check_right", settled(&said.out, directory.path()));
+    // A file that is not there is a problem like any other.
+    fs::remove_file(&file).unwrap();
+    let said = type_in(&file, "check --json", &clock());
+    assert_eq!((said.exit, said.notes.as_str()), (Exit::Configuration, ""));
+    insta::assert_snapshot!("check_missing", settled(&said.out, directory.path()));
+}
+
+#[test]
 fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
     let (directory, file) = house(CONFIG);
     let config = crate::config::load(&file, &super::Variables::default()).unwrap();
