@@ -205,7 +205,7 @@ impl Sight {
         self.ended |= seen.ends;
         self.observed.error_event |= seen.error;
         self.final_usage |= seen.final_usage;
-        if !seen.final_usage && !seen.ends {
+        if seen.text > 0 && !seen.final_usage {
             self.said = self.tally.output_so_far();
         }
         self.wrote(seen.text);
