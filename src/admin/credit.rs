@@ -26,6 +26,9 @@ pub const POSTABLE: [EntryKind; 4] = [
     EntryKind::Adjustment,
 ];
 
+/// How the ids of entries begin by which the configuration file's accounts get their opening credit.
+pub const OPENING: &str = "config-credit:";
+
 /// A billion dollars: a larger entry is a slip of the hand.
 const LARGEST: NanoUsd = NanoUsd::from_nanos(1_000_000_000_000_000_000);
 
@@ -152,7 +155,7 @@ impl<R: Registry> Api<R> {
 
     fn words(&self, members: &mut Members) -> Result<Words, Rejection> {
         let words = Words {
-            id: members.take("id", input::word)?,
+            id: members.take("id", entry_id)?,
             author: match members.take("author", input::word)?.as_deref() {
                 None => "api".to_owned(),
                 Some("cli") => "cli".to_owned(),
@@ -204,6 +207,17 @@ pub(super) fn entry_filter(query: &mut Query) -> Result<EntryFilter, Rejection> 
         limit: query.limit()?,
         before: query.take("cursor", cursor)?,
     })
+}
+
+/// An id that nobody else gives: an entry with the file's would pass for the credit that an account opens with.
+fn entry_id(value: &Value) -> Result<String, String> {
+    let id = input::word(value)?;
+    if id.starts_with(OPENING) {
+        return Err(format!(
+            "must not begin with {OPENING}, which the configuration file's credit has"
+        ));
+    }
+    Ok(id)
 }
 
 fn kind(value: &Value) -> Result<EntryKind, String> {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster, Spoken},
-    admin::{CreditSheet, Reason, Registry, Rejection, misfits},
+    admin::{CreditSheet, OPENING, Reason, Registry, Rejection, misfits},
     domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
@@ -292,7 +292,7 @@ impl House {
 
 fn opening(account: &AccountSpec, amount: NanoUsd) -> NewEntry {
     NewEntry {
-        id: Some(format!("config-credit:{}", account.id)),
+        id: Some(format!("{OPENING}{}", account.id)),
         account: account.id.clone(),
         kind: EntryKind::Grant,
         amount,

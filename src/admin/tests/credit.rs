@@ -82,6 +82,7 @@ async fn mistakes_are_named() {
         post(json!({"amount": "1", "priority": 101})),
         post(json!({"amount": "1", "id": "two words"})),
         post(json!({"amount": "1", "id": ""})),
+        post(json!({"amount": "1", "id": "config-credit:acme"})),
         post(json!({"amount": "1", "reason": "a\nb"})),
         post(json!({"amount": "1", "expires_at": "2026-11-20T12:00:00Z"})),
         post(json!({"amount": "-1", "kind": "refund", "expires_at": "2027-11-20T12:00:00Z"})),
