@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use enter::{Entry, Seat};
+pub use enter::Seat;
 pub use hold::{Counted, Taken};
 pub use weigh::Weighed;
 

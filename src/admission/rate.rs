@@ -1,12 +1,7 @@
 //! [`Subscriber`] → [`Admitted`]: requests per minute, and a seat among the calls at once.
 
 use super::{Caller, Subscriber, binding};
-use crate::{
-    accounts::{Entry, Seat},
-    call::Toll,
-    domain::Clock,
-    refusal::Refusal,
-};
+use crate::{accounts::Seat, call::Toll, domain::Clock, refusal::Refusal};
 
 /// A caller who may call now. A seat is free again when this, or what it became, is dropped.
 #[derive(Debug)]
@@ -46,7 +41,7 @@ pub fn rate(subscriber: Subscriber, toll: Toll, clock: &Clock) -> Result<Admitte
     let caller = subscriber.caller();
     let seated = toll == Toll::Full;
     match caller.account().book.enter(&caller.key().levels, seated) {
-        Ok(Entry { seat }) => Ok(Admitted { subscriber, seat }),
+        Ok(seat) => Ok(Admitted { subscriber, seat }),
         Err(bound) => Err(binding::refuse(&bound, caller.subject(), clock.now())),
     }
 }

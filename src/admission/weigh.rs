@@ -218,9 +218,7 @@ impl Wanted {
         let quote = terms.map_or(Quote::NOTHING, |terms| terms.quote(&bound));
         Self { quote, ..self }
     }
-}
 
-impl Wanted {
     /// The same call once it names its output limit itself; `None` where it does.
     fn with_own_limit(
         self,

@@ -14,19 +14,12 @@ pub struct Seat {
     slots: SmallVec<[usize; 4]>,
 }
 
-/// What passing the rates leaves behind.
-#[derive(Debug)]
-pub struct Entry {
-    /// The call's seat.
-    pub seat: Seat,
-}
-
 impl Book {
     /// Takes one call from every rate, and a seat where it is `seated`, or nothing.
     ///
     /// # Errors
     /// The rate, or the number of calls at once, that is used up.
-    pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Entry, Binding> {
+    pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Seat, Binding> {
         let concurrent: &[RateLevel] = if seated { &levels.concurrent } else { &[] };
         let pages = &mut *self.pages();
         pages.seat(concurrent)?;
@@ -46,16 +39,12 @@ impl Book {
         for slot in &slots {
             pages.seats[*slot].1 += 1;
         }
-        Ok(Entry {
-            seat: Seat {
-                book: Arc::clone(self),
-                slots,
-            },
+        Ok(Seat {
+            book: Arc::clone(self),
+            slots,
         })
     }
-}
 
-impl Book {
     /// Looks for a free seat, and leaves it free.
     ///
     /// # Errors
