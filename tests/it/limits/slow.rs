@@ -6,10 +6,10 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     task::JoinSet,
-    time::{pause, resume, sleep},
+    time::sleep,
 };
 
-use super::{chat, peers, rest, trickle};
+use super::{Fast, chat, peers, rest, trickle};
 use crate::{
     harness::{
         Call, Gateway, LIMITED, Step, Upstream, house, raw, sse, stands, watch_panics, within,
@@ -38,7 +38,7 @@ fn took(time: Duration, seconds: u64) {
 #[tokio::test]
 async fn a_head_that_does_not_come_ends_after_ten_seconds() {
     let (gateway, upstream) = start().await;
-    pause();
+    let fast = Fast::start();
     for start in [
         "",
         "PRI * HT",
@@ -51,7 +51,7 @@ async fn a_head_that_does_not_come_ends_after_ten_seconds() {
         assert_eq!(answer, "", "{start:?}");
         took(time, 10);
     }
-    resume();
+    fast.end().await;
     stands(&gateway, &upstream, "").await;
     gateway.stop().await;
 }
@@ -59,7 +59,7 @@ async fn a_head_that_does_not_come_ends_after_ten_seconds() {
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_ends_after_ten_seconds() {
     let (gateway, upstream) = start().await;
-    pause();
+    let fast = Fast::start();
     let mut clients = JoinSet::new();
     for client in 0..peers() {
         let starts = [
@@ -86,7 +86,7 @@ async fn a_head_that_comes_byte_by_byte_ends_after_ten_seconds() {
         ended += 1;
     }
     assert_eq!(ended, peers());
-    resume();
+    fast.end().await;
     stands(&gateway, &upstream, "").await;
     gateway.stop().await;
 }
@@ -101,7 +101,7 @@ async fn a_handshake_that_does_not_end_ends_after_ten_seconds() {
     let hello = [
         0x16, 3, 1, 1, 0xf4, 1, 0, 1, 0xf0, 3, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8,
     ];
-    pause();
+    let fast = Fast::start();
     let mut client = raw(gateway.address, &hello).await;
     let (_, time) = rest(&mut client).await;
     took(time, 10);
@@ -109,15 +109,15 @@ async fn a_handshake_that_does_not_end_ends_after_ten_seconds() {
     let (_, time) = trickle(&mut client, &[0]).await;
     took(time, 10);
     // With TLS and without a request it is no better.
-    resume();
+    fast.end().await;
     let mut client = authority.connect(gateway.address, &["http/1.1"]).await;
-    pause();
+    let fast = Fast::start();
     let since = tokio::time::Instant::now();
     let mut read = Vec::new();
     // How TLS ends does not matter.
     let _ = client.read_to_end(&mut read).await;
     assert!(read.is_empty() && since.elapsed() <= 11 * SECOND);
-    resume();
+    fast.end().await;
     gateway.stop().await;
 }
 
@@ -131,21 +131,21 @@ async fn an_idle_connection_is_kept_for_75_seconds() {
         .await
         .unwrap();
     assert_eq!(first, b"HTTP/1.1 200");
-    pause();
+    let fast = Fast::start();
     // Whoever asks again in time is served again.
     sleep(70 * SECOND).await;
     client.write_all(health).await.unwrap();
     // Its answer comes in our time: a clock that jumps while bytes are on their way jumps over the answer.
-    resume();
+    fast.end().await;
     let mut second = vec![0; 4096];
     let read = within("a second answer", client.read(&mut second)).await;
     let mut answer = String::from_utf8_lossy(&second[..read.unwrap()]).into_owned();
-    pause();
+    let fast = Fast::start();
     let (more, time) = rest(&mut client).await;
     answer.push_str(&more);
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
     assert!(70 * SECOND <= time && time <= 76 * SECOND, "{time:?}");
-    resume();
+    fast.end().await;
     stands(&gateway, &upstream, &answer).await;
     gateway.stop().await;
 }
@@ -153,7 +153,7 @@ async fn an_idle_connection_is_kept_for_75_seconds() {
 /// Sends each beginning of a body, and asserts that it is answered with 408 after so many seconds of silence.
 async fn stops(cases: &[(&str, String, u64)]) {
     let (gateway, upstream) = start().await;
-    pause();
+    let fast = Fast::start();
     let mut told = String::new();
     for (framing, start, seconds) in cases {
         let request = chat(framing) + start;
@@ -164,7 +164,7 @@ async fn stops(cases: &[(&str, String, u64)]) {
         took(time, *seconds);
         told.push_str(&answer);
     }
-    resume();
+    fast.end().await;
     assert_eq!(upstream.seen().len(), 0);
     stands(&gateway, &upstream, &told).await;
     gateway.stop().await;
@@ -207,7 +207,7 @@ async fn a_body_that_stops_ends_after_thirty_seconds() {
 #[tokio::test]
 async fn a_body_of_a_hundred_bytes_a_second_ends_after_twenty_seconds() {
     let (gateway, upstream) = start().await;
-    pause();
+    let fast = Fast::start();
     let hundred = [b' '; 100];
     let mut chunk = b"64\r\n".to_vec();
     chunk.extend(hundred);
@@ -228,7 +228,7 @@ async fn a_body_of_a_hundred_bytes_a_second_ends_after_twenty_seconds() {
     let (answer, time) = trickle(&mut client, &[b' '; 1000]).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     took(time, 300);
-    resume();
+    fast.end().await;
     stands(&gateway, &upstream, &(told + &answer)).await;
     gateway.stop().await;
 }
@@ -272,14 +272,14 @@ async fn a_client_that_hardly_reads_is_left_after_a_minute() {
     within("the answer began", client.read_exact(&mut byte))
         .await
         .unwrap();
-    pause();
+    let fast = Fast::start();
     // A byte a second is not what makes a stall end.
     for _ in 0..59 {
         sleep(SECOND).await;
         client.read_exact(&mut byte).await.unwrap();
     }
     sleep(3 * SECOND).await;
-    resume();
+    fast.end().await;
     // The call upstream is over, though its client is still there.
     upstream.all_closed().await;
     let call = gateway.calls(1).await.remove(0);
