@@ -273,8 +273,8 @@ impl Store {
     /// Looks whether the write that is under way takes so long that the disk has to be taken for one that hangs; to be
     /// asked now and then.
     pub fn look_at_writer(&self) {
-        let inner = &self.inner;
-        inner.monitor.look(inner.clock.elapsed(), &inner.name);
+        let monitor = &self.inner.monitor;
+        monitor.look(monitor.now(), &self.inner.name);
     }
 
     /// Takes nothing more, writes everything that was posted, and lets the file go. Waits until every [`Slot`] is

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Error, ErrorCode, ffi};
@@ -46,7 +46,9 @@ pub(super) struct Monitor {
     /// The one question that is asked on the way of a request.
     broken: AtomicBool,
     health: watch::Sender<Health>,
-    /// When the write began that is under way, in milliseconds of the clock and one; 0 while there is none.
+    /// What [`Self::now`] counts from. A disk takes its time whatever clock the calls are counted by.
+    made: Instant,
+    /// When the write began that is under way, in milliseconds of that and one; 0 while there is none.
     began: AtomicU64,
     /// Whether that write is what the health is about.
     late: AtomicBool,
@@ -57,9 +59,15 @@ impl Monitor {
         Self {
             broken: AtomicBool::new(false),
             health: watch::Sender::new(Health::Writable),
+            made: Instant::now(),
             began: AtomicU64::new(0),
             late: AtomicBool::new(false),
         }
+    }
+
+    /// The time that writes are measured by.
+    pub(super) fn now(&self) -> Duration {
+        self.made.elapsed()
     }
 
     /// A write begins, which [`Self::ended`] ends, whatever comes of it.

@@ -195,7 +195,7 @@ impl Writer {
         if self.monitor.is_fatal() {
             return false;
         }
-        self.monitor.begins(self.clock.elapsed());
+        self.monitor.begins(self.monitor.now());
         let postings = self.progress.group.iter().map(|queued| &queued.posting);
         let written = match self.moved() {
             Some(moved) => Err(moved),
@@ -227,7 +227,7 @@ impl Writer {
     }
 
     fn change(&mut self, change: Change) {
-        self.monitor.begins(self.clock.elapsed());
+        self.monitor.begins(self.monitor.now());
         let moved = self.moved();
         let words = moved.map(|fault| fault.words);
         let words = words.or_else(|| self.monitor.health().words().map(str::to_owned));
@@ -272,7 +272,7 @@ impl Writer {
 
     fn checkpoint(&mut self, pragma: &str) {
         self.progress.in_log = 0;
-        self.monitor.begins(self.clock.elapsed());
+        self.monitor.begins(self.monitor.now());
         let done = self.connection.query_row(pragma, [], |_| Ok(()));
         self.monitor.ended();
         if let Err(error) = done {
