@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{adds_up, credit, kept, priced};
 use crate::{
     fixture::{KEY, served},
-    harness::{Gateway, Step, Upstream, sse},
+    harness::{Answer, Gateway, Step, Upstream, sse},
 };
 
 const DOLLAR: i64 = 1_000_000_000;
@@ -152,6 +152,15 @@ async fn what_cannot_be_seen_while_it_is_written_is_charged_when_it_is_told() {
     adds_up(&folder, 1);
 }
 
+/// The stream that a call gets which is paid from a dollar.
+async fn streamed(upstream: &Upstream, folder: &TempDir) -> (Gateway, Answer) {
+    let yaml = priced(upstream, "credit: required", "credit: 1");
+    let gateway = Gateway::start(&kept(&yaml, folder)).await;
+    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
+    let answer = gateway.chat(KEY, &body).send().await;
+    (gateway, answer)
+}
+
 #[tokio::test]
 async fn a_compressed_stream_that_is_too_long_does_not_end_like_a_whole_one() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -172,10 +181,7 @@ async fn a_compressed_stream_that_is_too_long_does_not_end_like_a_whole_one() {
     ];
     let upstream = Upstream::start(move |_| steps.clone()).await;
     let folder = TempDir::new().unwrap();
-    let yaml = priced(&upstream, "credit: required", "credit: 1");
-    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
-    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
-    let answer = gateway.chat(KEY, &body).send().await;
+    let (gateway, answer) = streamed(&upstream, &folder).await;
     assert!(answer.broken);
     let row = gateway.calls(1).await.remove(0);
     assert_eq!(
@@ -229,10 +235,7 @@ async fn a_stream_that_says_itself_that_it_is_too_long_is_cut() {
     let steps = sse(&[&frames.concat(), "data: [DONE]\n\n"]);
     let upstream = Upstream::start(move |_| steps.clone()).await;
     let folder = TempDir::new().unwrap();
-    let yaml = priced(&upstream, "credit: required", "credit: 1");
-    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
-    let body = json!({"model": "m", "max_tokens": ASKED, "stream": true}).to_string();
-    let answer = gateway.chat(KEY, &body).send().await;
+    let (gateway, answer) = streamed(&upstream, &folder).await;
     let told = answer.text().strip_prefix(&*expected).unwrap();
     assert!(told.contains("insufficient_credit_for_request"), "{told}");
     assert!(!told.contains("[DONE]"), "{told}");
