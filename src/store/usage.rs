@@ -1,6 +1,7 @@
 //! How much was used: sums over calls.
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::domain::{AccountId, CURRENCY, KeyId, ModelName, NanoUsd, Timestamp, Usage};
@@ -131,28 +132,116 @@ pub(super) fn sums(connection: &Connection, query: &UsageQuery) -> Result<Vec<Us
         GroupBy::Account => "account",
         GroupBy::Outcome => "outcome",
     };
+    // Adding up here takes memory for the groups alone. GROUP BY sorts the calls, in a megabyte and in files of its own.
     let mut select = connection.prepare(&format!(
-        "SELECT {group} AS name, count(*) AS calls, sum(estimated) AS estimated_calls,
-            sum(input_tokens) AS input_tokens, sum(cached_input_tokens) AS cached_input_tokens,
-            sum(cache_write_tokens) AS cache_write_tokens, sum(output_tokens) AS output_tokens,
-            sum(reasoning_tokens) AS reasoning_tokens, sum(cache_write_1h_tokens) AS cache_write_1h_tokens,
-            sum(audio_input_tokens) AS audio_input_tokens, sum(audio_output_tokens) AS audio_output_tokens,
-            sum(images) AS images, sum(seconds) AS seconds, sum(pages) AS pages, sum(cost_nano_usd) AS cost_nano_usd
-         FROM calls {conditions} GROUP BY name ORDER BY name"
+        "SELECT {group} AS name, {} FROM calls {conditions}",
+        ADDED.join(", ")
     ))?;
     let mut rows = select.query(params_from_iter(conditions.values))?;
-    let mut sums = Vec::new();
+    let mut none = None;
+    let mut named = FxHashMap::<String, Sums>::default();
     while let Some(row) = rows.next()? {
-        let columns = Columns::new(row, "usage of", "name");
-        let cost: Option<i64> = columns.plain("cost_nano_usd")?;
-        sums.push(UsageRow {
-            group: columns.plain("name")?,
-            calls: columns.count("calls")?,
-            estimated_calls: columns.count("estimated_calls")?,
-            tokens: columns.usage()?,
-            cost: cost.map(NanoUsd::from_nanos),
-            currency: cost.map(|_| CURRENCY),
-        });
+        let name = row.get_ref(0)?.as_str_or_null();
+        let sums = match name.map_err(rusqlite::Error::from)? {
+            None => none.get_or_insert_default(),
+            Some(name) => match named.get_mut(name) {
+                Some(sums) => sums,
+                None => named.entry(name.to_owned()).or_default(),
+            },
+        };
+        sums.add(row)?;
     }
-    Ok(sums)
+    let none = none.map(|sums: Sums| sums.of(None));
+    let named = named.into_iter().map(|(name, sums)| sums.of(Some(name)));
+    let mut rows: Vec<_> = none.into_iter().chain(named).collect();
+    rows.sort_unstable_by(|one, other| one.group.cmp(&other.group));
+    Ok(rows)
+}
+
+/// The columns that are added up.
+const ADDED: [&str; 13] = [
+    "estimated",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cache_write_1h_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "images",
+    "seconds",
+    "pages",
+    COST,
+];
+
+/// The one of them that not every call has.
+const COST: &str = "cost_nano_usd";
+
+/// What the calls of one group add up to.
+#[derive(Default)]
+struct Sums {
+    calls: u64,
+    counts: [u64; ADDED.len() - 1],
+    cost: Option<NanoUsd>,
+}
+
+impl Sums {
+    /// Adds a call, whose columns are the group and [`ADDED`].
+    fn add(&mut self, call: &Row<'_>) -> Result<(), RowError> {
+        let damaged = |column, words: &str| {
+            Columns::new(call, "usage of", "name").damaged(column, words.to_owned())
+        };
+        let too_much = |column| damaged(column, "adds up to more than can be counted");
+        self.calls += 1;
+        for (at, (sum, column)) in self.counts.iter_mut().zip(ADDED).enumerate() {
+            // By its place: a million calls are read in half the time that their columns' names take.
+            let count = u64::try_from(call.get::<_, i64>(at + 1)?);
+            let count = count.map_err(|_| damaged(column, "is below zero"))?;
+            *sum = sum.checked_add(count).ok_or_else(|| too_much(column))?;
+        }
+        if let Some(cost) = call.get::<_, Option<i64>>(ADDED.len())? {
+            let sum = self.cost.unwrap_or_default();
+            let sum = sum.checked_add(NanoUsd::from_nanos(cost));
+            self.cost = Some(sum.ok_or_else(|| too_much(COST))?);
+        }
+        Ok(())
+    }
+
+    fn of(self, group: Option<String>) -> UsageRow {
+        let [
+            estimated_calls,
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            cache_write_1h,
+            audio_input,
+            audio_output,
+            images,
+            seconds,
+            pages,
+        ] = self.counts;
+        UsageRow {
+            group,
+            calls: self.calls,
+            estimated_calls,
+            tokens: Usage {
+                input,
+                cached_input,
+                cache_write,
+                output,
+                reasoning,
+                cache_write_1h,
+                audio_input,
+                audio_output,
+                images,
+                seconds,
+                pages,
+            },
+            cost: self.cost,
+            currency: self.cost.map(|_| CURRENCY),
+        }
+    }
 }
