@@ -12,7 +12,7 @@ use http_body::Body;
 use super::{forward::Unanswered, relay::Relayed};
 use crate::{
     call::Destination,
-    metering::{Charge, Reservation},
+    metering::{Charge, Reservation, is_events},
     providers::Encoding,
     refusal::{Code, Refusal},
     store::Outcome,
@@ -56,10 +56,16 @@ async fn relayed(
     destination: &Destination,
     upstream: &Upstream,
 ) -> Result<Relayed, Refusal> {
-    if parts.status.is_success() {
-        return Ok(Relayed::whole(body));
-    }
     let credential = upstream.settings().credential.as_ref();
+    if parts.status.is_success() {
+        let body = Relayed::whole(body);
+        // A stream's status was sent before anything went wrong with it.
+        return Ok(if is_events(&parts.headers) {
+            body.veiled_in_errors(credential)
+        } else {
+            body
+        });
+    }
     let is_understood = destination.endpoint.has_ask();
     if !is_understood && credential.is_some() {
         // What else it says, a 403 among it, may be about what the caller asked for. These are about who pays for it.

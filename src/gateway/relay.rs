@@ -8,15 +8,52 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::veil::Veil;
-use crate::upstream::{Credential, Failure, UpstreamBody};
+use super::veil::{self, Veil};
+use crate::{
+    providers::EventVeil,
+    upstream::{Credential, Failure, UpstreamBody},
+};
 
 /// What was read, and the rest.
 #[derive(Debug)]
 pub(super) struct Relayed {
     read: Option<Bytes>,
     rest: UpstreamBody,
-    veil: Option<Veil>,
+    veil: Over,
+}
+
+/// Where our credential is hidden.
+#[derive(Debug)]
+enum Over {
+    Nothing,
+    All(Veil),
+    Errors(EventVeil),
+}
+
+impl Over {
+    fn draw(&mut self, piece: Bytes) -> Bytes {
+        match self {
+            Self::Nothing => piece,
+            Self::All(veil) => veil.draw(piece),
+            Self::Errors(veil) => veil.draw(piece),
+        }
+    }
+
+    fn rest(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Nothing => None,
+            Self::All(veil) => veil.rest(),
+            Self::Errors(veil) => veil.rest(),
+        }
+    }
+
+    fn kept(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::All(veil) => veil.kept(),
+            Self::Errors(veil) => veil.held(),
+        }
+    }
 }
 
 impl Relayed {
@@ -25,7 +62,7 @@ impl Relayed {
         Self {
             read: None,
             rest,
-            veil: None,
+            veil: Over::Nothing,
         }
     }
 
@@ -34,14 +71,24 @@ impl Relayed {
         Self {
             read: Some(read).filter(|read| !read.is_empty()),
             rest,
-            veil: None,
+            veil: Over::Nothing,
         }
     }
 
     /// The same without this credential in it.
     pub(super) fn veiled(self, credential: Option<&Credential>) -> Self {
+        let veil = credential.and_then(Veil::over);
         Self {
-            veil: credential.and_then(Veil::over),
+            veil: veil.map_or(Over::Nothing, Over::All),
+            ..self
+        }
+    }
+
+    /// The same, a stream of events, without this credential in those that tell of an error.
+    pub(super) fn veiled_in_errors(self, credential: Option<&Credential>) -> Self {
+        let veil = credential.and_then(veil::over_events);
+        Self {
+            veil: veil.map_or(Over::Nothing, Over::Errors),
             ..self
         }
     }
@@ -67,15 +114,15 @@ impl Body for Relayed {
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         loop {
             let frame = ready!(self.as_mut().poll_plain(cx));
-            let Some(veil) = &mut self.veil else {
+            if matches!(self.veil, Over::Nothing) {
                 return Poll::Ready(frame);
-            };
+            }
             let data = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => veil.draw(data),
+                    Ok(data) => self.veil.draw(data),
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
-                None => match veil.rest() {
+                None => match self.veil.rest() {
                     Some(rest) => rest,
                     None => return Poll::Ready(None),
                 },
@@ -88,13 +135,11 @@ impl Body for Relayed {
     }
 
     fn is_end_stream(&self) -> bool {
-        let kept = self.veil.as_ref().map_or(0, Veil::kept);
-        self.read.is_none() && kept == 0 && self.rest.is_end_stream()
+        self.read.is_none() && self.veil.kept() == 0 && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.as_ref().map_or(0, |read| read.len() as u64)
-            + self.veil.as_ref().map_or(0, Veil::kept) as u64;
+        let read = self.read.as_ref().map_or(0, |read| read.len() as u64) + self.veil.kept() as u64;
         let mut hint = self.rest.size_hint();
         let (lower, upper) = (hint.lower(), hint.upper());
         if let Some(upper) = upper {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem::{self, Finder};
 
-use crate::upstream::Credential;
+use crate::{providers::EventVeil, upstream::Credential};
 
 /// What is shorter could be a word of any text, and is no secret.
 const SHORTEST: usize = 8;
@@ -67,6 +67,11 @@ impl Veil {
     pub(super) fn kept(&self) -> usize {
         self.kept.len()
     }
+}
+
+/// What hides our credential in the errors of a stream of events, if it is a secret at all.
+pub(super) fn over_events(credential: &Credential) -> Option<EventVeil> {
+    secret(credential).map(EventVeil::over)
 }
 
 /// Empties the fields that have `credential` in them.

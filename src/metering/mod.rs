@@ -12,5 +12,5 @@ mod reservation;
 pub use answer::Answer;
 pub use body::{Aborted, Cut, Interruption, Metered, Policy};
 pub use desk::{Desk, DrainPlace};
-pub use observer::Observer;
+pub use observer::{Observer, is_events};
 pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};

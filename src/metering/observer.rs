@@ -1,12 +1,24 @@
 //! Reads along with an answer. It can hide a chunk that we asked for ourselves; it can never break a stream.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::providers::{AnswerMeter, Encoding, Endpoint, Observed, StreamMeter};
 
 /// The media type of a stream of events (WHATWG HTML §9.2.1).
 const EVENTS: &str = "text/event-stream";
+
+/// Whether what has these fields calls itself a stream of events.
+pub fn is_events(headers: &HeaderMap) -> bool {
+    let media = text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    media
+        .get(..EVENTS.len())
+        .is_some_and(|media| media.eq_ignore_ascii_case(EVENTS))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
 
 /// Who reads along.
 #[expect(
@@ -30,17 +42,8 @@ impl Observer {
         if !endpoint.meters_tokens() {
             return Self::Blind;
         }
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-        };
-        let encoding = Encoding::parse(text(header::CONTENT_ENCODING));
-        let media = text(header::CONTENT_TYPE).unwrap_or_default();
-        let events = media
-            .get(..EVENTS.len())
-            .is_some_and(|media| media.eq_ignore_ascii_case(EVENTS));
-        match (events, encoding) {
+        let encoding = Encoding::parse(text(headers, header::CONTENT_ENCODING));
+        match (is_events(headers), encoding) {
             (true, Encoding::Identity) => Self::Stream(StreamMeter::new(endpoint, hide_usage)),
             (true, _) => Self::Stream(StreamMeter::compressed(endpoint, encoding)),
             (false, _) => Self::Answer(AnswerMeter::new(endpoint, encoding)),

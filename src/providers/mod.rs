@@ -15,6 +15,7 @@ mod listing;
 mod meter;
 mod sse;
 mod usage;
+mod veil;
 
 pub use ask::{Ask, AskError};
 pub use count::{count_input, estimate_tokens};
@@ -25,3 +26,4 @@ pub use listing::{model, models};
 pub use meter::{AnswerMeter, Encoding, StreamMeter};
 pub use sse::end_of_event;
 pub use usage::Observed;
+pub use veil::EventVeil;

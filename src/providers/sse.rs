@@ -80,6 +80,14 @@ impl Scanner {
         usize::from(frame.first() == Some(&b'\n'))
     }
 
+    /// Whether a frame that ends with a blank line may be left out because no event is unfinished before it. It is then
+    /// taken for looked at.
+    pub(super) const fn skips_whole(&mut self) -> bool {
+        let skips = self.unfinished == 0 && !self.after_return;
+        self.first &= !skips;
+        skips
+    }
+
     /// Whether the next byte starts an event.
     pub(super) const fn at_boundary(&self) -> bool {
         self.unfinished == 0

@@ -6,6 +6,7 @@ mod echoed;
 mod everywhere;
 mod files;
 mod mistaken;
+mod streamed;
 mod tls;
 
 use crate::harness::Upstream;
