@@ -104,7 +104,7 @@ impl Config {
 /// When calls are refused because there are too many. What is `None` follows the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverloadSettings {
-    /// Bytes of request bodies in memory at once.
+    /// Bytes of request bodies and of kept answers in memory at once.
     pub buffered_bodies: Option<u64>,
     /// Bytes of memory for the whole process.
     pub memory: Option<u64>,

@@ -143,6 +143,7 @@ impl Forward {
         let settings = upstream.settings();
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && ask.as_ref().is_some_and(Ask::lacks_usage);
+        let answer_room = room.another();
         let (body, small) = match &ask {
             None => (body, None),
             Some(ask) => {
@@ -217,6 +218,7 @@ impl Forward {
             policy,
             allowance,
             ahead: Bytes::new(),
+            room: answer_room,
         };
         let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
         #[expect(

@@ -11,7 +11,7 @@ use http::StatusCode;
 use http_body::Body;
 
 use super::{Charge, Desk, DrainPlace, Ending, Observer, Reservation, body::Policy, drain};
-use crate::{providers::end_of_event, refusal::Code, store::Outcome};
+use crate::{overload::Room, providers::end_of_event, refusal::Code, store::Outcome};
 
 /// An answer that has not ended.
 #[derive(Debug)]
@@ -34,12 +34,15 @@ pub struct Answer<B> {
     pub allowance: Option<(u64, Code)>,
     /// What has come and was not looked at yet.
     pub ahead: Bytes,
+    /// What is kept of it until it is settled takes this of the room for all.
+    pub room: Room,
 }
 
 impl<B> Answer<B> {
     /// Settles it by what it said so far, once.
     pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
         let observed = self.observer.observed();
+        self.room.clear();
         // A provider fails by its status, or in a stream whose status was sent long ago by an event.
         let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
         let outcome = match outcome {
@@ -49,6 +52,21 @@ impl<B> Answer<B> {
         let charge = Charge::by(self.status, observed);
         let reservation = self.reservation.take();
         reservation.settle(outcome, self.status.as_u16(), charge)
+    }
+
+    /// Takes note of a frame, and gives back what is to be passed on. A document is kept for what it says in the end, as
+    /// long as there is room: without it, it passes all the same, and is charged by our own count.
+    pub(super) fn push(&mut self, frame: Bytes) -> Option<Bytes> {
+        let keeps = self.observer.keeps(frame.len());
+        if keeps && self.room.grow_answer(frame.len()).is_err() {
+            self.observer.forget();
+            tracing::warn!("there was no room to keep an answer: it is charged by our own count");
+        }
+        let passed = self.observer.push(frame);
+        if !self.observer.keeps(0) {
+            self.room.clear();
+        }
+        passed
     }
 
     /// Notes how far it is, so that a crash loses little of it. Of a stream alone: half a document says nothing yet, and

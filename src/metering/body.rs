@@ -343,7 +343,7 @@ where
             match answer.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
                     *this.last_frame = Instant::now();
-                    let pass = answer.observer.push(data);
+                    let pass = answer.push(data);
                     if let Some(code) = answer.overrun() {
                         self.as_mut().cut_overrun(code);
                         match pass {

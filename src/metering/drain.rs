@@ -35,7 +35,7 @@ where
                 Ok(Some(Err(_))) | Err(_) => break,
             };
             read = read.saturating_add(data.len() as u64);
-            answer.observer.push(data);
+            answer.push(data);
             answer.checkpoint();
         }
         answer.settle(Outcome::ClientClosed);

@@ -94,6 +94,18 @@ impl Observer {
         }
     }
 
+    /// Whether it would keep so many bytes more until the answer has ended.
+    pub fn keeps(&self, bytes: usize) -> bool {
+        matches!(self, Self::Answer(meter) if meter.keeps(bytes))
+    }
+
+    /// Keeps nothing: an answer that is one document says nothing in the end.
+    pub fn forget(&mut self) {
+        if let Self::Answer(meter) = self {
+            meter.forget();
+        }
+    }
+
     /// Tokens of a stream's output that were seen at the very least.
     pub fn output_at_least(&self) -> u64 {
         match self {

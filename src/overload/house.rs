@@ -66,6 +66,10 @@ pub enum Shed {
     Body,
 }
 
+/// There is no room for so many bytes more, or not for this account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
+
 /// An open connection; closed when dropped.
 #[derive(Debug)]
 #[must_use = "a guest that is dropped has left"]
@@ -76,7 +80,7 @@ pub struct Guest(Overload);
 pub struct Figures {
     /// The level.
     pub level: Level,
-    /// Bytes of request bodies in memory.
+    /// Bytes of request bodies and of kept answers in memory.
     pub bodies: u64,
     /// Calls refused so far because none was taken.
     pub shed_all: u64,
@@ -227,6 +231,12 @@ impl Overload {
 
     /// Takes room for so many bytes more of an account's body, or of nobody's.
     pub(super) fn hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), Shed> {
+        let held = self.try_hold(account, bytes);
+        held.map_err(|NoRoom| self.shed(Shed::Body))
+    }
+
+    /// The same for what sheds no call where there is no room.
+    pub(super) fn try_hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), NoRoom> {
         let Some(of) = account else {
             let nobodys = &self.0.nobodys;
             nobodys.add(bytes);
@@ -234,7 +244,7 @@ impl Overload {
                 return Ok(());
             }
             nobodys.sub(bytes);
-            return Err(self.shed(Shed::Body));
+            return Err(NoRoom);
         };
         let bodies = &self.0.bodies;
         let changed = bodies.add(bytes);
@@ -246,12 +256,24 @@ impl Overload {
         let none = bodies.used() > bodies.limit() || memory >= Level::Scarce && own > SMALL as u64;
         if none || above {
             self.release(account, bytes);
-            return Err(self.shed(Shed::Body));
+            return Err(NoRoom);
         }
         if changed {
             self.settle();
         }
         Ok(())
+    }
+
+    /// Takes room whether there is any or not.
+    pub(super) fn take(&self, account: Option<&UnderWay>, bytes: u64) {
+        let Some(account) = account else {
+            self.0.nobodys.add(bytes);
+            return;
+        };
+        account.hold(bytes);
+        if self.0.bodies.add(bytes) {
+            self.settle();
+        }
     }
 
     /// Gives room back.

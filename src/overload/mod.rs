@@ -5,7 +5,7 @@
 //! | measured | against | when |
 //! |---|---|---|
 //! | calls under way, from their key being known to the end of their answer | `store.in_flight` | with each call |
-//! | bytes of request bodies held in memory | `server.limits.buffered_bodies` | with each piece of a body |
+//! | bytes of request bodies held in memory, and of answers kept until they are settled | `server.limits.buffered_bodies` | with each piece of a body |
 //! | open connections | `server.limits.connections` | with each connection |
 //! | memory of the process | nine tenths of `server.limits.memory` | [`EVERY`] |
 //! | how late timers are, at the least, for a while | `server.timeouts.lateness` | [`EVERY`] |
@@ -20,6 +20,10 @@
 //! a body still being read may find no room. Payment events and what needs no key are not calls.
 //!
 //! While memory is short, bodies find room only up to their account's share, and from 92 % on only small ones do.
+//!
+//! Nor is an answer ever shed: the provider has done its work and bills it. One that finds no room, beyond its first 16 KiB,
+//! goes on to its client and is not kept, so that its usage cannot be read in the end: it is charged by our own count, and
+//! `estimated`, as one that was broken off is.
 //!
 //! Memory refuses calls only while some are under way, because memory that no call holds will not come back by waiting.
 //!
@@ -36,7 +40,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-pub use house::{Figures, Guest, Overload, Shed};
+pub use house::{Figures, Guest, NoRoom, Overload, Shed};
 pub use level::Level;
 pub use memory::{available, limit as memory_limit};
 pub use room::Room;
@@ -51,7 +55,7 @@ pub struct Settings {
     pub calls: u64,
     /// Connections at once.
     pub connections: u64,
-    /// Bytes of request bodies at once.
+    /// Bytes of request bodies and of kept answers at once.
     pub bodies: u64,
     /// Bytes of memory; `None` is not measured.
     pub memory: Option<u64>,

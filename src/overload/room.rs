@@ -1,17 +1,18 @@
-//! Room for one body.
+//! Room for one body, or for one answer that is kept.
 
 use std::{mem, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Level, Overload, Shed};
+use super::{Level, NoRoom, Overload, Shed};
 use crate::accounts::{Book, UnderWay};
 
 /// Bodies up to here are not wrapped: what a wrapper would cost each of them is more than what is gained by giving their
-/// room back a moment earlier.
+/// room back a moment earlier. So much of an answer is always kept, too: charging it by less than what it says would gain
+/// nothing worth that.
 pub(super) const SMALL: usize = 16 << 10;
 
-/// Room that one body takes, given back when this is dropped.
+/// Room that one body or answer takes, given back when this is dropped.
 #[derive(Debug)]
 pub struct Room {
     house: Overload,
@@ -47,6 +48,35 @@ impl Room {
         self.house.hold(self.under_way(), bytes)?;
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// Takes room for so many bytes more of an answer, the first ones whether there is any or not.
+    ///
+    /// # Errors
+    /// There is none for them, or not for this account.
+    pub fn grow_answer(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let bytes = bytes as u64;
+        if self.bytes + bytes <= SMALL as u64 {
+            self.house.take(self.under_way(), bytes);
+        } else {
+            self.house.try_hold(self.under_way(), bytes)?;
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// No room yet, for something else of the same account.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        self.house.room(self.account.as_ref())
+    }
+
+    /// Gives all of it back.
+    pub fn clear(&mut self) {
+        let bytes = mem::take(&mut self.bytes);
+        if bytes > 0 {
+            self.house.release(self.under_way(), bytes);
+        }
     }
 
     /// Empty memory for a body of so many bytes. It takes no room before the bytes are there.
@@ -87,8 +117,6 @@ impl Drop for Housed {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.house.release(self.under_way(), self.bytes);
-        }
+        self.clear();
     }
 }

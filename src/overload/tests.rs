@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Level, Overload, Settings, Shed, sample::Lateness};
+use super::{Level, NoRoom, Overload, Settings, Shed, sample::Lateness};
 use crate::{accounts::Book, listener::Pressure};
 
 fn settings() -> Settings {
@@ -100,6 +100,34 @@ fn accounts_with_equal_parts_leave_room_for_one_more() {
         assert_eq!(house.let_in(account), Err(Shed::Share));
     }
     held.push(visit(&house, &account()).unwrap());
+}
+
+#[test]
+fn the_beginning_of_an_answer_is_always_kept_and_the_rest_where_there_is_room() {
+    let house = Overload::new(
+        &Settings {
+            bodies: 20_000,
+            ..settings()
+        },
+        Pressure::default(),
+    );
+    let (one, other) = (account(), account());
+    let _calls = (visits(&house, &one, 1), visits(&house, &other, 1));
+    let mut kept = house.room(Some(&one));
+    kept.grow_answer(16 << 10).unwrap();
+    kept.grow_answer(1000).unwrap();
+    let mut second = kept.another();
+    second.grow_answer(10_000).unwrap();
+    assert_eq!(house.figures().bodies, (16 << 10) + 11_000);
+    assert_eq!(house.opens(), Err(Shed::All));
+    assert_eq!(second.grow_answer(6385), Err(NoRoom));
+    second.grow_answer(6384).unwrap();
+    second.clear();
+    assert_eq!(house.figures().bodies, (16 << 10) + 1000);
+    drop((kept, second));
+    let figures = house.figures();
+    assert_eq!((figures.bodies, figures.shed_body), (0, 0));
+    assert_eq!(one.under_way().bytes(), 0);
 }
 
 #[test]

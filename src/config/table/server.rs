@@ -148,7 +148,7 @@ static LIMITS: Section = Section {
         key(
             "buffered_bodies",
             Kind::Size { least: 1 << 20 },
-            "Bytes of all bodies that are held in memory at once; beyond it, calls are refused with 503. Default: a quarter of `memory`, or else of the machine's, at most 1GiB.",
+            "Bytes of all bodies that are held in memory at once, and of answers that are kept until they are settled; beyond it, calls are refused with 503, and answers of more than 16 KiB are charged by our own count. Default: a quarter of `memory`, or else of the machine's, at most 1GiB.",
         ),
         key(
             "memory",

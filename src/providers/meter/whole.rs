@@ -69,6 +69,8 @@ pub struct AnswerMeter {
     /// Most answers are one frame or two.
     frames: SmallVec<[Bytes; 2]>,
     length: usize,
+    /// Whether it was too much to be kept.
+    forgotten: bool,
 }
 
 impl AnswerMeter {
@@ -79,22 +81,35 @@ impl AnswerMeter {
             encoding,
             frames: SmallVec::new(),
             length: 0,
+            forgotten: encoding == Encoding::Unknown,
         }
     }
 
     /// Takes a frame of the answer, which passes in any case. Beyond 64 MiB the answer is not read.
     pub fn push(&mut self, frame: &Bytes) {
         self.length = self.length.saturating_add(frame.len());
-        if self.length > LARGEST || self.encoding == Encoding::Unknown {
-            self.frames = SmallVec::new();
-        } else {
+        if self.length > LARGEST {
+            self.forget();
+        }
+        if !self.forgotten {
             self.frames.push(frame.clone());
         }
     }
 
+    /// Whether so many bytes more would be kept.
+    pub const fn keeps(&self, bytes: usize) -> bool {
+        !self.forgotten && self.length.saturating_add(bytes) <= LARGEST
+    }
+
+    /// Keeps nothing of the answer any more, nor of what comes: it says nothing in the end.
+    pub fn forget(&mut self) {
+        self.forgotten = true;
+        self.frames = SmallVec::new();
+    }
+
     /// Whether what came is a JSON document from its beginning to its end. What is not read is taken for one.
     pub fn is_whole(&self) -> bool {
-        if self.encoding == Encoding::Unknown || self.length > LARGEST {
+        if self.forgotten {
             return true;
         }
         self.document(&self.frames)

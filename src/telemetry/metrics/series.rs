@@ -76,7 +76,7 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_buffered_body_bytes",
-        "Bytes of request bodies in memory.",
+        "Bytes of request bodies in memory, and of answers that are kept until they are settled.",
     ),
     (
         "faregate_shed_calls_total",

@@ -2,6 +2,9 @@
 
 use crate::harness::{Call, Gateway};
 
+/// Answers in memory, until they are settled.
+mod answers;
+
 /// Bodies in memory: how many bytes there is room for, and for how long each takes it.
 mod bodies;
 
