@@ -102,7 +102,7 @@ pub(super) async fn weigh<T>(
     };
     // Only what binds is kept while the input is counted: every call's future has room for this.
     let counted = match counting_may_help(&bound) {
-        true => count(request, model).await,
+        true => count(request, model, desk).await,
         false => None,
     };
     let found = match counted {
@@ -251,7 +251,7 @@ fn counting_may_help(bound: &Binding) -> bool {
 }
 
 /// The input by a real tokenizer, for a body of plain text that is small enough to be counted.
-async fn count(request: &Request<'_>, model: Option<&Model>) -> Option<u64> {
+async fn count(request: &Request<'_>, model: Option<&Model>, desk: &Desk) -> Option<u64> {
     let (ask, model) = (request.ask?, model?);
     if ask.opaque_input || request.body.len() > COUNTED {
         return None;
@@ -262,9 +262,9 @@ async fn count(request: &Request<'_>, model: Option<&Model>) -> Option<u64> {
         model.upstream_name.clone(),
     );
     let tools = if ask.tools { TOOLS } else { 0 };
-    let counted = tokio::task::spawn_blocking(move || count_input(kind, name.as_str(), &body))
-        .await
-        .ok()??;
+    let counted = desk
+        .count(move || count_input(kind, name.as_str(), &body))
+        .await??;
     Some(
         counted
             .saturating_add(tools)

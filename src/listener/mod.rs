@@ -27,6 +27,7 @@ mod tasks;
 mod timer;
 mod tuning;
 mod watched;
+mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -42,3 +43,4 @@ pub use signal::Until;
 pub(crate) use stream::Stream;
 pub use tasks::Tasks;
 pub use tuning::Tuning;
+pub use workers::Workers;

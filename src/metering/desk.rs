@@ -1,6 +1,10 @@
 //! What every reservation needs to be opened and settled.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -9,7 +13,7 @@ use tokio::{
 
 use crate::{
     domain::Clock,
-    listener::{Shutdown, ShutdownHandle, Tasks, Until},
+    listener::{Shutdown, ShutdownHandle, Tasks, Until, Workers},
     store::Ledger,
     telemetry::Metrics,
 };
@@ -29,6 +33,8 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     /// Free places for reading on.
     drains: Arc<Semaphore>,
+    /// Threads that count, once there was something to be counted.
+    counters: OnceLock<Workers>,
     /// Raised when nothing may be read on any more.
     last: (ShutdownHandle, Shutdown),
     /// The tasks that read on; a shutdown waits for them.
@@ -58,6 +64,7 @@ impl Desk {
             clock,
             metrics,
             drains,
+            counters: OnceLock::new(),
             last: ShutdownHandle::new(),
             tasks: Tasks::default(),
         }
@@ -73,6 +80,22 @@ impl Desk {
             until: Instant::now() + Self::DRAIN_TIME,
             _permit: permit,
         })
+    }
+
+    /// Counts something that takes a while, on a thread for it. There is one for each core: more would be no sooner done,
+    /// and leave less to what serves everybody. What is beyond waits its turn; `None` where it could not be counted.
+    pub async fn count<T: Send + 'static>(
+        &self,
+        count: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        if self.counters.get().is_none() {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            // Whoever is first has started them; the others' end again.
+            let _ = self
+                .counters
+                .set(Workers::start("faregate-count", cores).ok()?);
+        }
+        self.counters.get()?.run(count).await
     }
 
     /// Ends reading on: what is under way is settled as it stands, and nothing is read on any more.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow, Spoken},
     domain::{AccountId, Clock, RequestId, Timestamp},
+    listener::Workers,
 };
 
 use super::{
@@ -28,7 +29,6 @@ use super::{
     open::{self, OpenError, Opened},
     payments,
     reader::{self, ReadError, Reader},
-    readers::Readers,
     record::CounterRow,
     recovery, roster_rows,
     settings::{Location, Settings},
@@ -43,7 +43,8 @@ const PLACES: usize = 65_536;
 /// How many commands may wait for the writer; beyond it their senders wait.
 const COMMANDS: usize = 64;
 
-/// How many reads run at a time: what an administrator asks for must not take the machine from the gateway.
+/// How many reads run at a time, each on a thread of the store's own, which keeps the megabytes of one read for the next:
+/// what an administrator asks for must not take the machine from the gateway.
 const READS: usize = 2;
 
 /// The store of this process. Cloning is shallow; when the last handle goes, the writer writes what it has and ends.
@@ -65,7 +66,7 @@ struct Inner {
 /// Who answers a read.
 enum Reads {
     /// A connection of its own, which waits for no writer.
-    File(Readers),
+    File(Workers),
     /// The writer: a database in memory has one connection.
     Writer,
 }
@@ -163,7 +164,7 @@ impl Store {
         let writer = start(writer).map_err(|error| OpenError::Failed {
             words: format!("its writer cannot be started: {error}"),
         })?;
-        let readers = Readers::start(READS).map_err(|error| OpenError::Failed {
+        let readers = Workers::start("faregate-read", READS).map_err(|error| OpenError::Failed {
             words: format!("its readers cannot be started: {error}"),
         });
         let inner = Inner {

@@ -22,7 +22,6 @@ mod open;
 mod payments;
 mod posting;
 mod reader;
-mod readers;
 mod record;
 mod recovery;
 mod roster_rows;

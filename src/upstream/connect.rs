@@ -3,7 +3,6 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,14 +12,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     time::{Duration, Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    BaseUrl, Failure, FailureKind, Outgoing, failure::cause, h1::Wire, head, pool::Connection,
-    shared::Shared,
+    BaseUrl, Failure, FailureKind, Outgoing, failure::cause, h1::Wire, head, names::Name,
+    pool::Connection, shared::Shared,
 };
 use crate::listener::Stream;
 
@@ -40,8 +39,7 @@ const H2_SEND_BUFFER: usize = 64 * 1024;
 
 /// Where a provider's connections lead.
 pub(super) struct Origin {
-    host: String,
-    port: u16,
+    name: Name,
     tls: Option<Tls>,
 }
 
@@ -60,16 +58,13 @@ impl Origin {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
             .unwrap_or(host);
+        let usual = if https { 443 } else { 80 };
         Self {
-            port: url
-                .authority
-                .port_u16()
-                .unwrap_or(if https { 443 } else { 80 }),
+            name: Name::new(host, url.authority.port_u16().unwrap_or(usual)),
             tls: https.then(|| Tls {
                 connector: TlsConnector::from(with_alpn(tls)),
                 name: ServerName::try_from(host.to_owned()).ok(),
             }),
-            host: host.to_owned(),
         }
     }
 
@@ -101,10 +96,7 @@ impl Origin {
     async fn dial(&self, deadline: Instant) -> Result<TcpStream, Failure> {
         let unreachable =
             |error: io::Error| Failure::unsent(FailureKind::Unreachable).because(error);
-        let addresses: Vec<SocketAddr> = lookup_host((self.host.as_str(), self.port))
-            .await
-            .map_err(unreachable)?
-            .collect();
+        let addresses = self.name.addresses().await.map_err(unreachable)?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for (index, address) in addresses.iter().enumerate() {
             let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);

@@ -12,6 +12,7 @@ mod failure;
 pub(crate) mod fuzz;
 mod h1;
 mod head;
+mod names;
 mod outgoing;
 mod pool;
 mod send;

@@ -8,6 +8,10 @@ mod answers;
 /// Bodies in memory: how many bytes there is room for, and for how long each takes it.
 mod bodies;
 
+/// Prompts that are counted.
+#[cfg(target_os = "linux")]
+mod counting;
+
 /// Connections that have lived long enough.
 mod connections;
 

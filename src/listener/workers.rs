@@ -1,8 +1,7 @@
-//! The threads that read the file of a store while its writer writes.
+//! A few threads for work that would keep the event loop waiting.
 //!
-//! They are few, so that what an administrator asks for does not take the machine from the gateway, and they are the
-//! store's own: a read takes some megabytes, which its thread keeps for the next one. The runtime's threads for what
-//! blocks are many and change, and each of them would keep as much.
+//! The runtime has threads for what blocks, too, but these are many and shared by all: what hangs there stops others, and
+//! each of them keeps the memory that one piece of work has needed for the next.
 
 use std::{
     io,
@@ -18,26 +17,30 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads. They end when this is dropped, each after the read that it is at.
+/// The threads. They end when this is dropped, each after the work that it is at.
 #[derive(Debug)]
-pub(super) struct Readers(Sender<Job>);
+pub struct Workers(Sender<Job>);
 
-impl Readers {
-    /// Starts so many.
-    pub(super) fn start(count: usize) -> io::Result<Self> {
+impl Workers {
+    /// Starts so many, which are shown by this name and a number.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(name: &str, count: usize) -> io::Result<Self> {
         let (jobs, told) = channel();
         let told = Arc::new(Mutex::new(told));
         for number in 1..=count {
             let told = Arc::clone(&told);
             thread::Builder::new()
-                .name(format!("faregate-read-{number}"))
+                .name(format!("{name}-{number}"))
                 .spawn(move || work(&told))?;
         }
         Ok(Self(jobs))
     }
 
-    /// Does some work on one of them; `None` when it panics. What nobody waits for any more is not begun.
-    pub(super) async fn run<T: Send + 'static>(
+    /// Does some work on one of them, as soon as one is free; `None` when it panics. What nobody waits for any more is not
+    /// begun.
+    pub async fn run<T: Send + 'static>(
         &self,
         ask: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
@@ -57,7 +60,7 @@ fn work(told: &Mutex<Receiver<Job>>) {
         // One of them waits for a job, and the others for it.
         let job = told.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        // Whoever asked learns of a panic by the answer that does not come; the next read needs the thread.
+        // Whoever asked learns of a panic by the answer that does not come; the next work needs the thread.
         let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }
@@ -66,22 +69,19 @@ fn work(told: &Mutex<Receiver<Job>>) {
 mod tests {
     use std::{pin::pin, sync::mpsc};
 
-    use super::Readers;
+    use super::Workers;
 
     #[tokio::test]
     async fn they_survive_a_panic_and_begin_nothing_that_nobody_waits_for() {
-        let readers = Readers::start(1).unwrap();
-        assert_eq!(
-            readers.run(|| panic!("a read that fails")).await,
-            None::<()>
-        );
+        let workers = Workers::start("work", 1).unwrap();
+        assert_eq!(workers.run(|| panic!("work that fails")).await, None::<()>);
         let (tell, told) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel();
-        let mut slow = pin!(readers.run(move || {
+        let mut slow = pin!(workers.run(move || {
             begun.send(()).unwrap();
             told.recv()
         }));
-        let left = readers.run(|| unreachable!("nobody waits for it"));
+        let left = workers.run(|| unreachable!("nobody waits for it"));
         tokio::select! {
             biased;
             _ = &mut slow => panic!("it was told nothing"),
@@ -91,6 +91,6 @@ mod tests {
         begins.recv().unwrap();
         tell.send(()).unwrap();
         assert_eq!(slow.await, Some(Ok(())));
-        assert_eq!(readers.run(|| 7).await, Some(7));
+        assert_eq!(workers.run(|| 7).await, Some(7));
     }
 }
