@@ -23,7 +23,7 @@ use crate::{
     listener::{Shutdown, Until},
     providers::Dialect,
     refusal::{Code, Links, Refusal, Representation, Scene, Subject, stream_event},
-    store::Outcome,
+    store::{Outcome, PATIENCE},
 };
 
 /// A comment that keeps a silent stream alive; event-stream parsers skip it (WHATWG HTML §9.2.6).
@@ -253,11 +253,42 @@ where
 
     /// Notes what the call came to.
     fn ended(self: Pin<&mut Self>, ending: Option<Ending>) {
-        let this = self.project();
+        let mut this = self.project();
         if let Some(Ending { receipt, on_disk }) = ending {
             *this.receipt = Some(receipt);
+            if on_disk.is_some() {
+                // Nothing is kept alive any more, so the timer is free for this.
+                *this.heartbeat = None;
+                this.timer.set(Some(sleep_until(Instant::now() + PATIENCE)));
+            }
             *this.on_disk = on_disk;
         }
+    }
+
+    /// Waits until the record is on the disk, but no longer than for any write: the answer is the client's, who pays for it,
+    /// and the record stays in the file of calls under way until the disk takes it.
+    fn poll_on_disk(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Aborted>> {
+        let mut this = self.project();
+        let Some(on_disk) = this.on_disk.as_mut() else {
+            return Poll::Ready(Ok(()));
+        };
+        let confirmed = match Pin::new(on_disk).poll(cx) {
+            Poll::Ready(confirmed) => confirmed.map_err(|_| Aborted),
+            Poll::Pending => {
+                if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+                    ready!(timer.poll(cx));
+                }
+                tracing::warn!(
+                    request_id = %this.cut.id,
+                    "an answer ended before its record was on the disk, which takes too long; the record is in the file of \
+                     calls under way until then"
+                );
+                Ok(())
+            }
+        };
+        *this.on_disk = None;
+        this.timer.set(None);
+        Poll::Ready(confirmed)
     }
 
     /// What follows a complete stream, which is paid for: it is passed on, and however it ends, nothing is lost.
@@ -319,16 +350,13 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         loop {
+            let confirmed = ready!(self.as_mut().poll_on_disk(cx));
             let this = self.as_mut().project();
-            if let Some(on_disk) = this.on_disk.as_mut() {
-                let confirmed = ready!(Pin::new(on_disk).poll(cx));
-                *this.on_disk = None;
-                if confirmed.is_err() {
-                    // The store was closed without the record: nobody may take the answer for a delivered one.
-                    (*this.last, *this.next) = (None, None);
-                    *this.answer = None;
-                    return Poll::Ready(Some(Err(Aborted)));
-                }
+            if confirmed.is_err() {
+                // The store was closed without the record: nobody may take the answer for a delivered one.
+                (*this.last, *this.next) = (None, None);
+                *this.answer = None;
+                return Poll::Ready(Some(Err(Aborted)));
             }
             if let Some(next) = this.last.take().or_else(|| this.next.take()) {
                 return Poll::Ready(Some(Ok(Frame::data(next))));

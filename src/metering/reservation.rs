@@ -123,7 +123,7 @@ pub struct Receipt {
 pub struct Ending {
     /// What it used.
     pub receipt: Receipt,
-    /// Ready when its record is on the disk; only where the store is strict.
+    /// Ready when its record is on the disk; only where the store is strict, and to be waited for within bounds.
     pub on_disk: Option<oneshot::Receiver<()>>,
 }
 

@@ -38,7 +38,7 @@ impl Health {
 
 /// How long one write may take before the store counts as one that cannot be written: a disk that hangs says nothing, and
 /// calls must not pile up behind it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the writer knows of the store's health, for everybody who asks.
 #[derive(Debug)]

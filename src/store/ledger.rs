@@ -165,7 +165,7 @@ impl Slot {
     }
 
     /// As [`Self::post`], to be waited for: the answer comes when the posting is on the disk, and an error when the store
-    /// was closed without it.
+    /// was closed without it. A disk that hangs says neither, so whoever waits does so for [`health::PATIENCE`] at most.
     pub fn post_synced(self, posting: Posting) -> oneshot::Receiver<()> {
         let (synced, done) = oneshot::channel();
         self.send(posting, Some(synced));

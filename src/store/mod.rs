@@ -42,7 +42,7 @@ pub use credit::{
 };
 pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
-pub use health::Health;
+pub use health::{Health, PATIENCE};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use inflight::fuzz;
 pub use inflight::{

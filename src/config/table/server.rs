@@ -259,7 +259,7 @@ pub(crate) static STORE: Section = Section {
                 words: &["grouped", "strict"],
                 deferred: &[],
             }),
-            "grouped commits many calls at once, and a power cut may lose the last group; strict waits for the disk before each call is sent and before its answer ends.",
+            "grouped commits many calls at once, and a power cut may lose the last group; strict waits for the disk before each call is sent and before its answer ends, for five seconds at most.",
         )
         .or("grouped"),
         key(

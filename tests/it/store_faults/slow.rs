@@ -1,9 +1,14 @@
 //! A disk that takes its time.
 
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{
-    CHAT, Call, Daemon, KEY, injected::Injected, nothing_held, pay, provider, replay, yaml,
+    CHAT, Call, DELTA, DONE, Daemon, KEY, STREAM, injected::Injected, nothing_held, pay, provider,
+    replay, yaml,
 };
 use crate::harness::within;
 
@@ -104,4 +109,64 @@ async fn a_call_that_waits_for_a_disk_that_hangs_is_refused_and_was_not_sent() {
     let daemon = Daemon::start_in(folder).await;
     nothing_held(&daemon).await;
     replay(daemon.folder.path(), calls);
+}
+
+#[tokio::test]
+async fn an_answer_that_waits_for_a_disk_that_hangs_ends_all_the_same_and_nothing_is_lost() {
+    let (upstream, gate) = provider().await;
+    let mut daemon = Daemon::start(&yaml(&upstream, "in_flight: 64, durability: strict")).await;
+    let mut answer = daemon.chat(KEY, STREAM).open().await;
+    assert_eq!(answer.status(), 200);
+    let first = within("a frame", answer.frame()).await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), DELTA);
+    // What it holds is on the disk; what it came to will not be for a while.
+    let Some(hangs) = Injected::into(&daemon, "fdatasync,fsync:delay_enter=20000000").await else {
+        return;
+    };
+    let asked = Instant::now();
+    gate.open();
+    let mut rest = Vec::new();
+    while let Some(frame) = within("the end", answer.frame()).await {
+        rest.extend_from_slice(&frame.unwrap().into_data().unwrap());
+    }
+    let took = asked.elapsed();
+    assert_eq!(rest, DONE.as_bytes());
+    assert!(
+        took < Duration::from_secs(15),
+        "it waited for the disk: {took:?}"
+    );
+    let id = answer.headers()["x-request-id"].to_str().unwrap();
+    let told = |line: &Value| line["request_id"] == id && line["level"] == "warn";
+    let words = daemon.logs(told).await["message"].to_string();
+    assert!(
+        words.contains("before its record was on the disk"),
+        "{words}"
+    );
+    drop(hangs);
+    within("the disk answers again", async {
+        while states(&daemon).await != (200, 200) {}
+    })
+    .await;
+    nothing_held(&daemon).await;
+    let calls = upstream.seen().len();
+    replay(daemon.killed().path(), calls);
+}
+
+#[tokio::test]
+async fn an_answer_that_did_not_wait_for_the_disk_outlives_a_kill() {
+    let (upstream, gate) = provider().await;
+    let daemon = Daemon::start(&yaml(&upstream, "in_flight: 64, durability: strict")).await;
+    let mut answer = daemon.chat(KEY, STREAM).open().await;
+    within("a frame", answer.frame()).await.unwrap().unwrap();
+    let Some(hangs) = Injected::into(&daemon, "fdatasync,fsync:delay_enter=20000000").await else {
+        return;
+    };
+    gate.open();
+    while let Some(frame) = within("the end", answer.frame()).await {
+        frame.unwrap();
+    }
+    drop(hangs);
+    let daemon = Daemon::start_in(daemon.killed()).await;
+    nothing_held(&daemon).await;
+    replay(daemon.folder.path(), 1);
 }
