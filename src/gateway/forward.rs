@@ -25,7 +25,8 @@ use crate::{
     refusal::{Code, Refusal},
     store::Outcome,
     upstream::{
-        self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, Processed, Upstream,
+        self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, OutputLimitField,
+        Processed, Upstream,
     },
 };
 
@@ -140,6 +141,9 @@ impl Forward {
             model,
             provider: _,
         } = held;
+        let Some(key) = reservation.draft().map(|draft| Arc::clone(&draft.key)) else {
+            return Err(Unanswered::ours());
+        };
         let settings = upstream.settings();
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && ask.as_ref().is_some_and(Ask::lacks_usage);
@@ -152,6 +156,10 @@ impl Forward {
                     model: model.as_ref().map(|model| model.upstream_name.as_str()),
                     include_usage: adds_usage,
                     output_limit: output_limit.and_then(|limit| field.map(|field| (field, limit))),
+                    // Nothing is held by an output that nothing limits: then the body stays as it came.
+                    limit_name: field
+                        .filter(|_| settings.output_limit_field == OutputLimitField::MaxTokens)
+                        .filter(|_| key.levels.limits_output()),
                 };
                 let (body, room) = room.keep(ask.edit(&bytes, &edits));
                 (Outgoing::full(body), room)
@@ -164,10 +172,6 @@ impl Forward {
         } else {
             Encoding::AsAsked
         };
-        let Some(key) = reservation.draft().map(|draft| Arc::clone(&draft.key)) else {
-            return Err(Unanswered::ours());
-        };
-
         let recorded = reservation.hold_on_disk().await;
         if let Err(unwritten) = recorded {
             let failure = Failure::unsent(FailureKind::Unrecorded).because(unwritten);

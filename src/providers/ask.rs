@@ -9,11 +9,11 @@ mod members;
 
 use bytes::Bytes;
 
-pub(super) use members::{Member, Spans, StreamOptions};
+pub(super) use members::{Limit, Member, Spans, StreamOptions};
 
 use super::{
     Endpoint,
-    json::{DEPTH, Fault, Kind, MEMBERS, Reader, Text, Value},
+    json::{DEPTH, Fault, Kind, MEMBERS, Reader, Span, Text, Value},
 };
 use crate::domain::{Extras, Feature, InvalidId, ModelName};
 
@@ -215,15 +215,16 @@ impl Ask {
             Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
             Member::Prompt if self.endpoint == Endpoint::Completions => self.prompts(reader)?,
             other => {
+                let name = reader.name_span();
                 let value = reader.skip()?;
-                self.value(other, &value)?;
+                self.value(other, name, &value)?;
             }
         }
         Ok(())
     }
 
     /// Takes a member whose value needs no look inside.
-    fn value(&mut self, member: Member, value: &Value<'_>) -> Result<(), AskError> {
+    fn value(&mut self, member: Member, name: Span, value: &Value<'_>) -> Result<(), AskError> {
         let null = value.kind == Kind::Null;
         match member {
             Member::Model => {
@@ -239,7 +240,12 @@ impl Ask {
                 } else {
                     None
                 };
-                self.spans.put_limit(member, value.span, limit);
+                self.spans.put_limit(Limit {
+                    member,
+                    name,
+                    span: value.span,
+                    value: limit,
+                });
             }
             Member::N | Member::BestOf if self.endpoint.takes(member) && !null => {
                 let member = member.name();

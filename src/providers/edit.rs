@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    ask::{Ask, StreamOptions},
+    ask::{Ask, Limit, StreamOptions},
     json::Span,
 };
 
@@ -16,10 +16,13 @@ pub struct Edits<'a> {
     pub include_usage: bool,
     /// The most output tokens: lowers each limit that the client gave, or is written under this name if it gave none.
     pub output_limit: Option<(&'a str, u64)>,
+    /// The one name of the output limit that the provider reads, where it reads one alone: a limit that the client gave
+    /// under another stands under this one.
+    pub limit_name: Option<&'a str>,
 }
 
-/// Most places that can change: the model, the stream options and three output limits.
-const PLACES: usize = 5;
+/// Most places that can change: the model, the stream options, three output limits and the name of one.
+const PLACES: usize = 6;
 
 /// A change: these bytes of the body make room for that.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +33,7 @@ struct Splice<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Piece<'a> {
-    Model(&'a str),
+    String(&'a str),
     Number(u64),
     Text(&'static str),
 }
@@ -53,7 +56,7 @@ impl Ask {
             let same = self.model.as_ref().is_some_and(|own| own.as_str() == model);
             match self.spans.model {
                 Some(_) if same => {}
-                Some(span) => splices.put(span, Piece::Model(model)),
+                Some(span) => splices.put(span, Piece::String(model)),
                 None => missing.model = Some(model),
             }
         }
@@ -69,6 +72,9 @@ impl Ask {
         }
         if let Some((field, most)) = edits.output_limit {
             self.limit(field, most, &mut splices, &mut missing);
+        }
+        if let Some(name) = edits.limit_name {
+            self.rename(name, edits.output_limit.map(|(_, most)| most), &mut splices);
         }
         if splices.used == 0 && missing == Missing::default() {
             return body.clone();
@@ -102,6 +108,25 @@ impl Ask {
         }
     }
 
+    /// Gives a limit of the client's the name that the provider reads. What it does not read would bound nothing.
+    fn rename<'a>(&self, name: &'a str, most: Option<u64>, splices: &mut Splices<'a>) {
+        let mut given = self.spans.limits().filter(|limit| limit.value.is_some());
+        let Some(other) = given.next() else { return };
+        let has_name = |limit: &Limit| limit.member.name() == name;
+        if has_name(&other) || given.any(|limit| has_name(&limit)) {
+            return;
+        }
+        match self.spans.limits().find(has_name) {
+            // It stands there as null.
+            Some(limit) => {
+                let own = other.value.unwrap_or(u64::MAX);
+                let number = most.map_or(own, |most| own.min(most));
+                splices.put(limit.span, Piece::Number(number));
+            }
+            None => splices.put(other.name, Piece::String(name)),
+        }
+    }
+
     /// Measured first, then written into a block of just that size: a longer one would need an owner beside it.
     fn splice(&self, body: &Bytes, mut splices: Splices<'_>, missing: &Missing<'_>) -> Bytes {
         splices.sort();
@@ -129,7 +154,7 @@ impl Ask {
         for splice in splices.places.iter().flatten() {
             each(bytes(from..splice.span.start));
             match splice.piece {
-                Piece::Model(model) => string(model, each),
+                Piece::String(text) => string(text, each),
                 Piece::Number(number) => each(itoa::Buffer::new().format(number).as_bytes()),
                 Piece::Text(text) => each(text.as_bytes()),
             }

@@ -66,6 +66,8 @@ pub(super) struct Reader<'a> {
     depth: usize,
     /// Members that may still come.
     members: u32,
+    /// Where the name that was read last stands, with its quotes.
+    name: Span,
     /// Whether there are control characters, which must not be in a string: most texts have none, which is found out at
     /// once and for all.
     controls: bool,
@@ -80,6 +82,7 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             members: u32::MAX,
+            name: Span { start: 0, end: 0 },
             controls: least < b' ',
         }
     }
@@ -95,6 +98,11 @@ impl<'a> Reader<'a> {
     /// Where the reader stands.
     pub(super) const fn at(&self) -> usize {
         self.at
+    }
+
+    /// Where the name that was read last stands, with its quotes: a member's own, until its value has been read.
+    pub(super) const fn name_span(&self) -> Span {
+        self.name
     }
 
     /// What comes next; the reader then stands on its first byte.
@@ -213,7 +221,12 @@ impl<'a> Reader<'a> {
             return Err(Fault::TooMany { at: self.at });
         };
         self.members = left;
+        let start = self.at;
         let name = self.string()?;
+        self.name = Span {
+            start,
+            end: self.at,
+        };
         self.space();
         self.expect(b':', "a colon")?;
         Ok(name)

@@ -167,6 +167,8 @@ pub(in crate::providers) struct StreamOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::providers) struct Limit {
     pub(in crate::providers) member: Member,
+    /// Its name, with the quotes.
+    pub(in crate::providers) name: Span,
     pub(in crate::providers) span: Span,
     /// Its value, where it counts for the endpoint and is not `null`.
     pub(in crate::providers) value: Option<u64>,
@@ -202,13 +204,9 @@ impl Spans {
     }
 
     /// Keeps an output limit; there are three names, and each is there at most once.
-    pub(super) fn put_limit(&mut self, member: Member, span: Span, value: Option<u64>) {
+    pub(super) fn put_limit(&mut self, limit: Limit) {
         if let Some(free) = self.limits.iter_mut().find(|limit| limit.is_none()) {
-            *free = Some(Limit {
-                member,
-                span,
-                value,
-            });
+            *free = Some(limit);
         }
     }
 }

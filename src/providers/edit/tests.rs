@@ -25,6 +25,7 @@ fn no_edit_is_the_same_handle() {
         model: Some("a"),
         include_usage: false,
         output_limit: Some(("max_completion_tokens", 5)),
+        limit_name: Some("max_tokens"),
     };
     for edits in [Edits::default(), same] {
         assert_eq!(ask.edit(&body, &edits).as_ptr(), body.as_ptr());
@@ -110,11 +111,59 @@ fn a_limit_is_lowered_where_it_was_given() {
         model: Some("m"),
         include_usage: true,
         output_limit: Some(("max_tokens", 1)),
+        limit_name: None,
     };
     assert_eq!(
         chat("{}", all),
         r#"{"model":"m","stream_options":{"include_usage":true},"max_tokens":1}"#
     );
+}
+
+#[test]
+fn a_limit_gets_the_one_name_that_is_read() {
+    let renamed = |body, most: Option<u64>| {
+        let edits = Edits {
+            output_limit: most.map(|most| ("max_tokens", most)),
+            limit_name: Some("max_tokens"),
+            ..Edits::default()
+        };
+        chat(body, edits)
+    };
+    for (before, most, after) in [
+        (
+            r#"{"max_completion_tokens":9}"#,
+            None,
+            r#"{"max_tokens":9}"#,
+        ),
+        (
+            r#"{"max_completion_tokens":9}"#,
+            Some(7),
+            r#"{"max_tokens":7}"#,
+        ),
+        (
+            r#"{ "max_completion\u005ftokens" : 9 , "x":1}"#,
+            Some(7),
+            r#"{ "max_tokens" : 7 , "x":1}"#,
+        ),
+        (
+            r#"{"max_tokens":null,"max_completion_tokens":9}"#,
+            Some(7),
+            r#"{"max_tokens":7,"max_completion_tokens":7}"#,
+        ),
+        (
+            r#"{"max_tokens":1,"max_completion_tokens":9}"#,
+            None,
+            r#"{"max_tokens":1,"max_completion_tokens":9}"#,
+        ),
+        (
+            r#"{"max_completion_tokens":null}"#,
+            None,
+            r#"{"max_completion_tokens":null}"#,
+        ),
+        ("{}", Some(7), r#"{"max_tokens":7}"#),
+    ] {
+        assert_eq!(renamed(before, most), after);
+    }
 }
 
 fn member() -> impl Strategy<Value = (String, String)> {
@@ -169,11 +218,15 @@ proptest! {
         model in prop::option::of("[a-z/:]{1,9}"),
         include_usage: bool,
         limit in prop::option::of((prop::sample::select(vec!["max_tokens", "max_completion_tokens"]), any::<u32>())),
+        renamed in prop::option::of(Just("max_tokens")),
     ) {
+        // Where one name alone is read, nothing else is written.
+        let limit = limit.map(|(field, most)| (renamed.unwrap_or(field), most));
         let edits = Edits {
             model: model.as_deref(),
             include_usage,
             output_limit: limit.map(|(field, most)| (field, u64::from(most))),
+            limit_name: renamed,
         };
         let edited = chat(&body, edits);
         let mut expected: Value = serde_json::from_str(&body).expect("JSON");
@@ -196,6 +249,16 @@ proptest! {
             }
             if !given {
                 expected[field] = json!(most);
+            }
+        }
+        if let Some(name) = renamed
+            && let Some(given) = expected["max_completion_tokens"].as_u64()
+            && !expected[name].is_number()
+        {
+            let members = expected.as_object_mut().expect("an object");
+            // A name that is there as null gets the number; else the other one is given it.
+            if members.insert(name.to_owned(), json!(given)).is_none_or(|was| was != Value::Null) {
+                members.remove("max_completion_tokens");
             }
         }
         let parsed: Value = serde_json::from_str(&edited).expect("JSON");

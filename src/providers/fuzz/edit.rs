@@ -17,16 +17,24 @@ pub(super) fn edits(ask: &Ask, endpoint: Endpoint, body: &Bytes, members: &[Memb
     assert_eq!(ask.edit(body, &Edits::default()).as_ptr(), body.as_ptr());
     // Options that were not checked are not edited either.
     let streams = !matches!(endpoint, Endpoint::Embeddings | Endpoint::CountTokens);
-    for mixture in 0..8_u8 {
+    for mixture in 0..16_u8 {
         let model = (mixture & 1 != 0).then_some(MODEL);
-        let limit = limits(endpoint).last().filter(|_| mixture & 4 != 0);
+        let alone = limits(endpoint).first().filter(|_| mixture & 8 != 0);
+        let limit = alone.or_else(|| limits(endpoint).last());
+        let limit = limit.filter(|_| mixture & 4 != 0);
         let wanted = Edits {
             model,
             include_usage: streams && mixture & 2 != 0,
             output_limit: limit.map(|field| (*field, MOST)),
+            limit_name: alone.copied(),
         };
         check(ask, endpoint, (body, members), &wanted);
     }
+}
+
+/// Whether output limits may change.
+fn limited(wanted: &Edits<'_>) -> bool {
+    wanted.output_limit.is_some() || wanted.limit_name.is_some()
 }
 
 fn check(
@@ -46,7 +54,7 @@ fn check(
         let is = |known: &str| name.as_deref() == Some(known);
         (wanted.model.is_some() && is("model"))
             || (wanted.include_usage && is("stream_options"))
-            || (wanted.output_limit.is_some() && limits(endpoint).iter().any(|limit| is(limit)))
+            || (limited(wanted) && limits(endpoint).iter().any(|limit| is(limit)))
     };
     let others = |members: &[Member<'_>]| -> Vec<(Option<String>, String)> {
         let others = members.iter().filter(|(name, _)| !touched(name));
@@ -77,5 +85,11 @@ fn check(
     if wanted.output_limit.is_some() {
         let given = ask.output_limit.unwrap_or(MOST);
         assert_eq!(again.output_limit, Some(given.min(MOST)));
+    } else {
+        assert_eq!(again.output_limit, ask.output_limit);
+    }
+    if let Some(name) = wanted.limit_name.filter(|_| ask.output_limit.is_some()) {
+        let read = value(&now, name).and_then(second::count);
+        assert!(read.is_some(), "a limit that the provider does not read");
     }
 }

@@ -174,3 +174,50 @@ async fn a_provider_may_want_another_name_for_it() {
     );
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_limit_that_the_provider_does_not_read_is_given_the_name_that_it_reads() {
+    let upstream = provider().await;
+    for (plan, limited) in [
+        ("{quotas: [{tokens: 100000, per: day}]}", true),
+        ("{}", false),
+    ] {
+        let yaml = planned(&upstream, plan).replace(
+            "api_key: sk-upstream",
+            "api_key: sk-upstream, output_limit_field: max_tokens",
+        );
+        let gateway = Gateway::start(&yaml).await;
+        for (asked, sent) in [
+            (
+                json!({"max_completion_tokens": 77}),
+                json!({"max_tokens": 77}),
+            ),
+            // No more than the model can say is held.
+            (
+                json!({"max_completion_tokens": 9999}),
+                json!({"max_tokens": 500}),
+            ),
+            (
+                json!({"max_tokens": null, "max_completion_tokens": 77}),
+                json!({"max_tokens": 77, "max_completion_tokens": 77}),
+            ),
+            (
+                json!({"max_tokens": 50, "max_completion_tokens": 9999}),
+                json!({"max_tokens": 50, "max_completion_tokens": 500}),
+            ),
+            (json!({"max_tokens": 77}), json!({"max_tokens": 77})),
+        ] {
+            let mut call = body("m");
+            let members = asked.as_object().unwrap().clone();
+            call.as_object_mut().unwrap().extend(members);
+            served(&gateway.chat(KEY, &call.to_string()).send().await);
+            let mut expected = body("m");
+            let members = if limited { &sent } else { &asked };
+            let members = members.as_object().unwrap().clone();
+            expected.as_object_mut().unwrap().extend(members);
+            expected["model"] = "real-m".into();
+            assert_eq!(upstream.seen().pop().unwrap().json(), expected, "{plan}");
+        }
+        gateway.stop().await;
+    }
+}
