@@ -143,8 +143,6 @@ fn find(
     asked: Option<&ModelName>,
     catalogue: &Catalogue,
 ) -> Result<Option<Arc<Model>>, Refusal> {
-    let levels = &caller.key().levels;
-    let limited = levels.limits_tokens() || levels.counts_money();
     let unknown =
         |name: &ModelName| Refusal::new(Code::ModelNotFound).with(Detail::Model(name.clone()));
     match (&destination.route.provider, asked) {
@@ -153,7 +151,7 @@ fn find(
             .map(Some)
             .ok_or_else(|| unknown(name)),
         (Some(_), None) if names_model(destination.endpoint) => {
-            let bound = limited || !catalogue.is_open() || restricted(caller);
+            let bound = is_limited(caller) || !catalogue.is_open() || restricted(caller);
             let missing = "The body names no model; add `model`.";
             if bound {
                 Err(Refusal::new(Code::ModelNotFound).with(Detail::Say(missing)))
@@ -162,19 +160,8 @@ fn find(
             }
         }
         (Some(_), None) => {
-            let route = &destination.route;
-            let metered = destination.toll() != Toll::Full
-                || route.counts_requests
-                || route.price_per_request.is_some();
-            let door = "This path cannot be metered, and this account's tokens or money are limited; use a known \
-                        endpoint, or ask whoever runs this gateway to set `price_per_request` or `meter: requests` on \
-                        the route.";
-            let unmetered = limited && !metered;
-            if unmetered {
-                Err(Refusal::new(Code::PermissionDenied).with(Detail::Say(door)))
-            } else {
-                Ok(None)
-            }
+            door(caller, destination)?;
+            Ok(None)
         }
         (None, Some(name)) => {
             let model = catalogue
@@ -192,6 +179,32 @@ fn find(
         }
         (None, None) => Err(Code::RouteNotFound.into()),
     }
+}
+
+/// Whether what happens here can be metered, as far as the request's head tells. Asked before anybody is sent to pay: no
+/// payment opens a door that is closed to all who are metered.
+///
+/// # Errors
+/// 403 where nothing would count, and tokens or money are limited.
+pub fn door(caller: &Caller, destination: &Destination) -> Result<(), Refusal> {
+    let route = &destination.route;
+    let metered = names_model(destination.endpoint)
+        || destination.toll() != Toll::Full
+        || route.counts_requests
+        || route.price_per_request.is_some();
+    if route.provider.is_none() || metered || !is_limited(caller) {
+        return Ok(());
+    }
+    let door = "This path cannot be metered, and this account's tokens or money are limited; use a known endpoint, or ask \
+                whoever runs this gateway to set `price_per_request` or `meter: requests` on the route.";
+    Err(Refusal::new(Code::PermissionDenied)
+        .with(Detail::Say(door))
+        .about(caller.subject()))
+}
+
+fn is_limited(caller: &Caller) -> bool {
+    let levels = &caller.key().levels;
+    levels.limits_tokens() || levels.counts_money()
 }
 
 /// Whether a call to this endpoint names a model in its body.

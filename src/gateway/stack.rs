@@ -282,6 +282,7 @@ impl Gateway {
             seen.at,
         )?;
         seen.calls_from(caller.key()).map_err(|_| over_share())?;
+        admission::door(&caller, destination)?;
         let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
         rate(subscriber, destination.toll(), clock)
     }

@@ -227,6 +227,55 @@ async fn a_providers_route_takes_the_public_name_and_its_target() {
 }
 
 #[tokio::test]
+async fn an_unmetered_door_is_closed_before_anybody_is_asked_to_pay() {
+    let upstream = provider().await;
+    let rest = "\
+plans:
+  p: {subscription: required, quotas: [{tokens: 10000, per: day}, {requests: 1, per: day}], rate_limits: {requests_per_minute: 3}}
+accounts:
+  - {id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}], subscription: {status: active}}
+  - {id: b, plan: p, keys: [{id: b, key: the-only-key-of-account-b}], subscription: {status: canceled}}
+  - {id: c, plan: p, keys: [{id: c, key: the-only-key-of-account-c}]}
+";
+    let gateway = Gateway::start(&file(&upstream, &(rest.to_owned() + ROUTES))).await;
+    let get = |key: &str, path: &str| gateway.call("GET", path).bearer(key).send();
+    // Paying would not open it: neither a subscription, nor more of a quota that is used, nor waiting for a minute.
+    served(
+        &gateway
+            .chat(KEY, r#"{"model":"m","max_tokens":2,"messages":[]}"#)
+            .send()
+            .await,
+    );
+    for key in [
+        KEY,
+        "the-only-key-of-account-b",
+        "the-only-key-of-account-c",
+    ] {
+        for _ in 0..4 {
+            refused(
+                &get(key, "/openai/v1/files").await,
+                403,
+                "permission_denied",
+            );
+        }
+        let preflight = gateway.call("POST", "/v1/faregate/preflight?for=/openai/v1/files");
+        let foretold = preflight.bearer(key).send().await.value();
+        assert_eq!(
+            foretold["refusal"]["code"], "permission_denied",
+            "{foretold}"
+        );
+    }
+    for (key, code) in [
+        (KEY, "quota_exhausted"),
+        ("the-only-key-of-account-b", "subscription_canceled"),
+        ("the-only-key-of-account-c", "subscription_required"),
+    ] {
+        refused(&get(key, "/counted/v1/files").await, 402, code);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn there_is_no_unmetered_door() {
     let upstream = provider().await;
     let gateway = Gateway::start(&routed(
