@@ -57,12 +57,29 @@ pub fn policy(
 ) -> Result<Permitted, Refusal> {
     let caller = admitted.caller();
     let asked = ask.and_then(|ask| ask.model.as_ref());
-    let passed = find(caller, destination, asked, catalogue).and_then(|model| {
+    let agree = |model: Option<Arc<Model>>| {
         if let Some(model) = &model {
             permit(caller, &model.name, accounts)?;
         }
         let terms = terms(caller, destination, model.as_deref(), ask, now)?;
         Ok((model, terms))
+    };
+    let passed = find(caller, destination, asked, catalogue).and_then(|model| {
+        agree(model).or_else(|refusal| {
+            // Several public names may have the target that is asked for: the first that may be had is taken, in the order
+            // of the file, with its price.
+            let at = destination.route.provider.as_ref().zip(asked);
+            let others = at.map(|((provider, _), name)| catalogue.named_at(name, provider));
+            let mut refusal = refusal;
+            for other in others.into_iter().flatten() {
+                match agree(Some(Arc::clone(other))) {
+                    Err(other) if nearness(&other) > nearness(&refusal) => refusal = other,
+                    Err(_) => {}
+                    agreed => return agreed,
+                }
+            }
+            Err(refusal)
+        })
     });
     match passed {
         Ok((model, terms)) => Ok(Permitted {
@@ -71,6 +88,16 @@ pub fn policy(
             terms,
         }),
         Err(refusal) => Err(refusal.about(caller.subject())),
+    }
+}
+
+/// How near to being permitted a call was: of several refusals the nearest says what helps.
+fn nearness(refusal: &Refusal) -> u8 {
+    match refusal.code {
+        // It was permitted.
+        Code::ModelNotPriced => 2,
+        Code::PlanUpgradeRequired => 1,
+        _ => 0,
     }
 }
 

@@ -94,12 +94,19 @@ impl Catalogue {
         };
         let public = listed.get(name).filter(|model| model.provider == *provider);
         public
-            .or_else(|| {
-                self.order
-                    .iter()
-                    .find(|model| model.provider == *provider && model.upstream_name == *name)
-            })
+            .or_else(|| self.named_at(name, provider).next())
             .cloned()
+    }
+
+    /// The models of `provider` that are called `name` there, in the order of the file.
+    pub fn named_at(
+        &self,
+        name: &ModelName,
+        provider: &ProviderId,
+    ) -> impl Iterator<Item = &Arc<Model>> {
+        self.order
+            .iter()
+            .filter(move |model| model.provider == *provider && model.upstream_name == *name)
     }
 }
 

@@ -227,6 +227,68 @@ async fn a_providers_route_takes_the_public_name_and_its_target() {
 }
 
 #[tokio::test]
+async fn a_target_is_open_to_whoever_may_use_one_of_its_names() {
+    let upstream = provider().await;
+    // Both names have the target of `m`, which comes first and is the dearer one.
+    let rest = "\
+prices: {m: {input: 10, output: 10}, also: {input: 1, output: 1}, big: {input: 1, output: 1}}
+plans:
+  small: {models: [also], credit: required}
+  large: {models: [m, also], credit: required}
+  other: {models: [big], credit: required}
+accounts:
+  - {id: a, plan: small, credit: 1, keys: [{id: a, key: the-key-of-account-a-0001}]}
+  - id: b
+    plan: large
+    credit: 1
+    keys: [{id: b, key: the-first-key-of-account-b}, {id: narrow, key: a-narrow-key-of-account-b, models: [also]}]
+  - {id: c, plan: other, credit: 1, keys: [{id: c, key: the-only-key-of-account-c}]}
+";
+    let also = "  also: {provider: up, model: real-m, context_window: 100000, max_output_tokens: 500}\n  big:";
+    let yaml = file(&upstream, &(rest.to_owned() + ROUTES)).replacen("  big:", also, 1);
+    let gateway = Gateway::start(&yaml).await;
+    let path = "/openai/v1/chat/completions";
+    let ask = |key: &str, model: &str| {
+        gateway
+            .call("POST", path)
+            .bearer(key)
+            .json(&chat(model))
+            .send()
+    };
+    for (index, (id, key, model, cost)) in [
+        ("a", KEY, "also", 11_000),
+        ("b", "the-first-key-of-account-b", "m", 110_000),
+        ("narrow", "a-narrow-key-of-account-b", "also", 11_000),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        served(&ask(key, "real-m").await);
+        let calls = gateway.calls(index + 1).await;
+        let call = calls.iter().find(|call| call["key"] == id).unwrap();
+        assert_eq!(
+            (&call["model"], &call["cost_nano_usd"]),
+            (&json!(model), &json!(cost)),
+            "{call}"
+        );
+        assert_eq!(upstream.seen().pop().unwrap().json()["model"], "real-m");
+    }
+    // Who may use none of them is told what would help.
+    refused(
+        &ask("the-only-key-of-account-c", "real-m").await,
+        402,
+        "plan_upgrade_required",
+    );
+    // A public name is that name alone.
+    refused(
+        &ask("a-narrow-key-of-account-b", "m").await,
+        403,
+        "permission_denied",
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn an_unmetered_door_is_closed_before_anybody_is_asked_to_pay() {
     let upstream = provider().await;
     let rest = "\
