@@ -82,6 +82,11 @@ impl PolicyState {
             resets_at,
         }
     }
+
+    /// Whether both are written under one name.
+    fn has_the_name_of(&self, other: &Self) -> bool {
+        (self.scope, self.unit, self.per) == (other.scope, other.unit, other.per)
+    }
 }
 
 /// The window's length; a billing period's is not known here.
@@ -159,9 +164,19 @@ fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A name stands once in a list (draft-11 §3.1: it identifies its policy): of several limits that have the same, a key's own
+/// and its share of the plan, the one that binds first is all that a program can heed.
 fn list(out: &mut String, policies: &[PolicyState], item: impl Fn(&mut String, &PolicyState)) {
-    for (index, state) in policies.iter().enumerate() {
-        if index > 0 {
+    let binds_before = |one: (usize, &PolicyState), other: (usize, &PolicyState)| {
+        let order = |(place, state): (usize, &PolicyState)| (state.remaining, state.quota, place);
+        one.1.has_the_name_of(other.1) && order(one) < order(other)
+    };
+    let listed = policies.iter().enumerate().filter(|state| {
+        let mut all = policies.iter().enumerate();
+        !all.any(|other| binds_before(other, *state))
+    });
+    for (place, (_, state)) in listed.enumerate() {
+        if place > 0 {
             out.push_str(", ");
         }
         item(out, state);

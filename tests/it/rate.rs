@@ -255,3 +255,42 @@ async fn tokens_per_minute_alone_write_no_output_limit() {
     assert!(sent.get("max_completion_tokens").is_none(), "{sent}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn each_name_stands_once_in_the_fields() {
+    let upstream = provider().await;
+    let file = two_keys(
+        &upstream,
+        "{quotas: [{tokens: 5000, per: day}], rate_limits: {tokens_per_minute: 100000},
+          per_key: {quotas: [{tokens: 1000, per: day}], rate_limits: {requests_per_minute: 60}}}",
+        "",
+        "quotas: [{tokens: 2000, per: day}], rate_limits: {requests_per_minute: 10}",
+    );
+    let gateway = Gateway::start(&file).await;
+    let answer = chat(&gateway, FIRST).await;
+    served(&answer);
+    // Of two limits of one name the one that binds first stands there.
+    assert_eq!(
+        answer.header("ratelimit-policy"),
+        Some(
+            "\"requests-per-minute-key\";q=10;w=60, \"tokens-per-minute-plan\";q=100000;w=60;qu=\"tokens\", \
+             \"tokens-per-day-key\";q=1000;w=86400;qu=\"tokens\", \"tokens-per-day-plan\";q=5000;w=86400;qu=\"tokens\""
+        )
+    );
+    let left = answer.header("ratelimit").unwrap();
+    assert_eq!(left.matches("\"tokens-per-day-key\"").count(), 1, "{left}");
+    assert_eq!(
+        left.matches("\"requests-per-minute-key\";r=9").count(),
+        1,
+        "{left}"
+    );
+    // Both are told where there is room for it.
+    let limits = gateway.limits(FIRST).await;
+    let of_the_key = limits["limits"].as_array().unwrap().iter();
+    assert_eq!(
+        of_the_key.filter(|limit| limit["scope"] == "key").count(),
+        4,
+        "{limits}"
+    );
+    gateway.stop().await;
+}
