@@ -7,12 +7,9 @@ use std::{
 };
 
 use super::{
-    AccountSpec, Book, CounterName, CounterRow, KeySpec, Levels, Owner, PlanSpec, levels::Sources,
+    AccountSpec, Book, CounterName, CounterRow, KeySpec, Levels, Owner, Plan, levels::Sources,
 };
 use crate::domain::{AccountId, Anchor, Clock, KeyDigest, KeyId, Per, Timestamp, Unit};
-
-/// A plan as requests see it.
-pub type Plan = PlanSpec;
 
 /// An account as requests see it: what was written, with the plan in place of its name.
 #[derive(Debug)]

@@ -176,8 +176,8 @@ impl Accounts {
         let before = std::mem::take(&mut memory.plans);
         for plan in &roster.plans {
             // A plan that stays as it is stays the same one, and so do the keys on it.
-            let same = before.get(&plan.id).filter(|old| ***old == *plan);
-            let kept = same.map_or_else(|| Arc::new(plan.clone()), Arc::clone);
+            let same = before.get(&plan.id).filter(|old| *old.spec() == *plan);
+            let kept = same.map_or_else(|| Arc::new(Plan::new(plan.clone())), Arc::clone);
             memory.plans.insert(plan.id.clone(), kept);
         }
         let mut accounts = HashMap::with_capacity(roster.accounts.len());

@@ -448,6 +448,7 @@ fn agreed(draft: &Draft, taken: &Taken) -> Agreed {
         per_request: terms.map_or(Pico::ZERO, Terms::per_request),
         service_tier: extras.and_then(|extras| extras.service_tier),
         features: extras.map_or(Features::NONE, |extras| extras.features),
+        plan_version: Some(draft.key.account.plan.version()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::{
+    accounts::PlanVersion,
     domain::{Features, ServiceTier},
     prices::{Factor, Pico},
 };
@@ -26,6 +27,8 @@ pub struct Agreed {
     pub service_tier: Option<ServiceTier>,
     /// What the provider was to do beside answering.
     pub features: Features,
+    /// What the plan said; `None` where that is not known any more.
+    pub plan_version: Option<PlanVersion>,
 }
 
 /// The details of a posting; `None` where there are none. Every word is of a closed list and every number a decimal, so
@@ -61,6 +64,8 @@ fn terms(text: &mut Text, agreed: Agreed) {
         per_request,
         service_tier,
         features,
+        // It has a column.
+        plan_version: _,
     } = agreed;
     text.0.push('{');
     if answers > 1 {

@@ -111,14 +111,14 @@ fn exists(transaction: &Transaction<'_>, call: &CallRecord) -> rusqlite::Result<
         .exists([call.id.to_string()])
 }
 
-const INSERT_CALL: &str = "INSERT INTO calls (id, chapter, at, account, key, plan, route, provider,
+const INSERT_CALL: &str = "INSERT INTO calls (id, chapter, at, account, key, plan, plan_version, route, provider,
         model, upstream_model, endpoint, stream, outcome, status, input_tokens, cached_input_tokens,
         cache_write_tokens, output_tokens, reasoning_tokens, estimated, overrun, held_tokens, held_nano_usd,
         cost_nano_usd, price_version, currency, credit_charged, credit_draws, end_user, idempotency_key, attempt,
         queue_ms, first_byte_ms, total_ms, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens, images,
         seconds, pages, details)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-        ?, ?, ?, ?, ?, ?, ?)
+        ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING";
 
 const TAKE_FROM_BALANCE: &str = "INSERT INTO credit_balances (account, balance_nano_usd) VALUES (?1, -?2)
@@ -152,7 +152,7 @@ fn insert_call(
         held,
         cost: _,
         price_version,
-        agreed: _,
+        agreed,
         end_user,
         idempotency_key,
         attempt,
@@ -161,6 +161,7 @@ fn insert_call(
         total_ms,
     } = &posting.call;
     let cost = cost(&posting.call);
+    let version = agreed.and_then(|agreed| agreed.plan_version);
     let id = id.encode();
     let id = std::str::from_utf8(&id).expect("hexadecimal digits and hyphens are ASCII");
     insert.execute(params![
@@ -170,6 +171,7 @@ fn insert_call(
         account.as_str(),
         key.as_str(),
         plan.as_str(),
+        version.map(|version| version.to_string()),
         &**route,
         provider.as_str(),
         model.as_ref().map(|model| model.as_str()),

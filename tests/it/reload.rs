@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -41,6 +44,33 @@ async fn metric(gateway: &Gateway, name: &str) -> String {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{name} is not in {text}"))
         .to_owned()
+}
+
+#[tokio::test]
+async fn a_call_keeps_the_version_of_the_plan_that_it_was_admitted_by() {
+    let upstream = provider().await;
+    let plan = |requests: u32| {
+        planned(
+            &upstream,
+            &format!("{{quotas: [{{requests: {requests}, per: day}}]}}"),
+        )
+    };
+    let mut gateway = Gateway::start(&plan(10)).await;
+    for requests in [10, 11, 10] {
+        gateway.reload(&plan(requests)).await;
+        served(&gateway.chat(KEY, CHAT).send().await);
+        gateway.pass(Duration::from_millis(1));
+    }
+    let calls = gateway.calls(3).await;
+    let version = |index: usize| {
+        calls[index]["plan_version"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{calls:#?}"))
+    };
+    assert_eq!(version(0), version(2));
+    assert_ne!(version(0), version(1));
+    assert!(version(0).len() == 8 && version(0).bytes().all(|digit| digit.is_ascii_hexdigit()));
+    gateway.stop().await;
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ pub(super) struct Call {
     pub(super) account: String,
     pub(super) key: String,
     pub(super) plan: String,
+    #[serde(default)]
+    pub(super) plan_version: Option<String>,
     pub(super) route: String,
     pub(super) provider: String,
     pub(super) model: Option<String>,

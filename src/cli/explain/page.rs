@@ -68,13 +68,18 @@ impl Page {
             account,
             key,
             plan,
+            plan_version,
             ..
         } = call;
+        let version = match plan_version {
+            Some(version) => format!(", version {version}"),
+            None => String::new(),
+        };
         writeln!(self.text, "Call {request_id}")?;
         self.line("at", at)?;
         self.line(
             "account",
-            &format!("{account}, with key {key}, on plan {plan}"),
+            &format!("{account}, with key {key}, on plan {plan}{version}"),
         )?;
         if let Some(user) = &call.end_user {
             self.line("end user", user)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::{
+    accounts::PlanVersion,
     domain::{
         AccountId, Feature, Features, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId,
         ServiceTier, Timestamp,
@@ -161,6 +162,11 @@ fn write_agreed(pen: &mut Pen<'_>, agreed: &Agreed) {
     let tier = tier.map_or("", ServiceTier::as_str);
     pen.byte(u8::try_from(tier.len()).unwrap_or_default());
     pen.put(tier.as_bytes());
+    // Last of all: holds of programs that knew of none end before it.
+    let version = agreed.plan_version.map(PlanVersion::to_bytes);
+    if let Some(version) = version.filter(|version| pen.room() >= version.len()) {
+        pen.put(&version);
+    }
 }
 
 fn read_agreed(eye: &mut Eye<'_>, written: bool) -> Option<Agreed> {
@@ -189,6 +195,7 @@ fn read_agreed(eye: &mut Eye<'_>, written: bool) -> Option<Agreed> {
         per_request,
         service_tier,
         features,
+        plan_version: eye.array().map(PlanVersion::from_bytes),
     })
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::{
-    accounts::{Draw, Draws},
+    accounts::{Draw, Draws, PlanVersion},
     domain::{Feature, Features, ModelName, NanoUsd, ServiceTier},
     prices::{Factor, Pico},
     store::{
@@ -257,6 +257,7 @@ async fn one_call_is_read_with_all_that_explains_it() {
         per_request: Pico::parse("0.005").unwrap(),
         service_tier: ServiceTier::parse("flex"),
         features,
+        plan_version: Some(PlanVersion::from_bytes([0x1f, 0, 0xab, 9])),
     });
     priced.call.cost = Some(NanoUsd::from_nanos(350));
     priced.credit = Some(

@@ -2,6 +2,7 @@
 
 use super::{hold, longest::found, posting_of, settled};
 use crate::{
+    accounts::PlanVersion,
     domain::{Feature, Features, ServiceTier},
     prices::{Factor, Pico},
     store::{Agreed, HoldRecord, Posting, Recovered},
@@ -19,6 +20,7 @@ fn agreed() -> Agreed {
         per_request: Pico::parse("0.005").unwrap(),
         service_tier: ServiceTier::parse("sixteen_letters_"),
         features,
+        plan_version: Some(PlanVersion::from_bytes([1, 2, 3, 0xff])),
     }
 }
 
@@ -55,6 +57,7 @@ fn it_is_read_as_it_was_written() {
             per_request: Pico::MAX,
             service_tier: tier,
             features: Features::NONE,
+            plan_version: None,
         });
     }
 }
