@@ -103,7 +103,7 @@ pub(super) fn verify(
 const ENTRIES: &str = "SELECT number, account, amount_nano_usd, kind, related, draws FROM credit_entries ORDER BY number";
 const CALLS: &str =
     "SELECT id, chapter, account, key, at, cost_nano_usd, credit_charged, credit_draws,
-    input_tokens, output_tokens FROM calls";
+    input_tokens, output_tokens, details FROM calls";
 const LOTS: &str = "SELECT entry, remaining_nano_usd FROM credit_lots";
 const BALANCES: &str = "SELECT account, balance_nano_usd FROM credit_balances";
 
@@ -195,8 +195,13 @@ impl Replay {
         let tokens = i128::from(row.get::<_, i64>("input_tokens")?)
             + i128::from(row.get::<_, i64>("output_tokens")?);
         let charged: bool = row.get("credit_charged")?;
-        self.windows
-            .call([account, key], at, tokens, cost.unwrap_or(0));
+        let details = row.get_ref("details")?.as_str_or_null()?;
+        let amounts = (tokens, cost.unwrap_or(0));
+        if !self.windows.call([account, key], at, amounts, details) {
+            let id: String = row.get("id")?;
+            let what = format!("call {id} has details that are no details");
+            self.wrong(account, what, None, 0);
+        }
         let chapter: i64 = row.get("chapter")?;
         if let Some(misplaced) = self.chapters.misplaces(at, chapter) {
             let id: String = row.get("id")?;
@@ -305,16 +310,11 @@ impl Replay {
                 self.wrong(id, what, Some(account.in_lots), account.balance);
             }
         }
-        for excess in std::mem::take(&mut self.windows).excesses() {
-            if excess.is_money {
-                self.difference += excess.stored.abs_diff(excess.derived);
+        for off in std::mem::take(&mut self.windows).off() {
+            if off.is_money {
+                self.difference += off.stored.abs_diff(off.derived);
             }
-            self.wrong(
-                &excess.owner,
-                excess.what,
-                Some(excess.stored),
-                excess.derived,
-            );
+            self.wrong(&off.owner, off.what, Some(off.stored), off.derived);
         }
         self.problems
             .sort_by(|one, other| (&one.owner, &one.what).cmp(&(&other.owner, &other.what)));

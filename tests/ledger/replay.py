@@ -35,7 +35,7 @@ def main() -> int:
     # Everything below sees one state, whatever a daemon writes meanwhile.
     store.execute("BEGIN")
     found = Replay(store)
-    differences = found.money() + found.counters()
+    differences = found.money() + found.counters() + found.lost()
     if asked.faregate:
         differences += found.usage(asked.faregate, asked.config)
     for owner, what, stored, derived, _ in differences:
@@ -106,15 +106,41 @@ class Replay:
             most = 0
             for call in self.calls:
                 if call[owner] == counter["owner"] and first <= call["at"] and (end is None or call["at"] < end):
-                    most += {
-                        "requests": 1,
-                        "tokens": call["input_tokens"] + call["output_tokens"],
-                        "usd": call["cost_nano_usd"] or 0,
-                    }[unit]
+                    most += amount(call, unit)
             if not 0 <= counter["used"] <= most:
                 what = f"{unit} per {counter['per']} from {start}"
                 off = abs(counter["used"] - most) if unit == "usd" else 0
                 wrong.append((counter["owner"], what, counter["used"], most, off))
+        return wrong
+
+    def lost(self) -> list:
+        """Counters that have less than the calls that name them."""
+        series = collections.defaultdict(list)
+        for counter in self.counted:
+            if counter["unit"] in ("requests", "tokens", "usd"):
+                kind = "key" if counter["owner_kind"] == "key" else "account"
+                series[kind, counter["owner"], counter["unit"], counter["per"]].append(counter)
+        wrong = []
+        for (kind, owner, unit, per), counters in series.items():
+            counters.sort(key=lambda counter: counter["window_start"])
+            kept = [counter for counter in counters if window(counter["window_start"], per)[0] >= self.kept_since]
+            if not kept or any(counter["used"] < 0 for counter in kept):
+                continue
+            starts = [counter["window_start"] for counter in kept]
+            calls = [
+                (call["at"], amount(call, unit))
+                for call in self.calls
+                if call[kind] == owner and f"{unit}/{per}" in counted(call, kind)
+            ]
+            if window(starts[0], per)[1] is None:
+                least = sum(add for at, add in calls if at >= starts[0])
+                found = [(starts[0], sum(counter["used"] for counter in counters), least)]
+            else:
+                found = least_of_windows(per, kept, calls)
+            for start, used, least in found:
+                if used < least:
+                    off = least - used if unit == "usd" else 0
+                    wrong.append((owner, f"{unit} per {per} from {start}", used, least, off))
         return wrong
 
     def usage(self, program: Path, config: Path) -> list:
@@ -143,6 +169,38 @@ class Replay:
 
 def draws(text: str | None) -> collections.Counter:
     return collections.Counter({int(lot): amount for lot, amount in json.loads(text or "{}").items()})
+
+
+def amount(call: sqlite3.Row, unit: str) -> int:
+    return {
+        "requests": 1,
+        "tokens": call["input_tokens"] + call["output_tokens"],
+        "usd": call["cost_nano_usd"] or 0,
+    }[unit]
+
+
+def counted(call: sqlite3.Row, kind: str) -> list:
+    """The counters that a call was counted in, by its own words."""
+    return json.loads(call["details"] or "{}").get("counted", {}).get(kind, [])
+
+
+def least_of_windows(per: str, counters: list, calls: list) -> list:
+    """What each window has to have. A call of a window's last hour may have been counted in the next one."""
+    found = []
+    left = 0
+    for place, counter in enumerate(counters):
+        start, used = counter["window_start"], counter["used"]
+        _, end = window(start, per)
+        following = counters[place + 1]["window_start"] if place + 1 < len(counters) else None
+        late, _ = window(end, per)
+        here = sum(add for at, add in calls if start <= at < late)
+        # Later than the newest window, which always stays, is nothing.
+        until = end if following else "end"
+        near = sum(add for at, add in calls if max(start, late) <= at < until)
+        least = left + here + (0 if following == end else near)
+        found.append((start, used, least))
+        left = max(near - max(used - least, 0), 0) if following == end else 0
+    return found
 
 
 def nanos(text: str | None) -> int:

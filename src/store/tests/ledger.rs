@@ -10,10 +10,11 @@ use proptest::{
 use rusqlite::Connection;
 
 use crate::{
-    accounts::{Accounts, Draws, Lot},
-    domain::{AccountId, NanoUsd, Per, Unit},
+    accounts::{Accounts, CounterChange, CounterName, Draws, Lot, Owner},
+    domain::{AccountId, Anchor, NanoUsd, Per, Timestamp, Unit},
     store::{
-        EntryKind, NewEntry, NewTransfer, Reader, Store, USUAL_PRIORITY, Verified,
+        CallRecord, EntryKind, NewEntry, NewTransfer, Posting, Reader, Store, USUAL_PRIORITY,
+        Verified,
         tests::{
             Bench, TODAY, account_id,
             credit::{charged, entry, usd, verified},
@@ -152,7 +153,7 @@ impl Town {
                 posting.credit = by_credit.then(|| self.accounts.draw(&account, usd(cost)));
                 posting.call.account = account;
                 posting.call.at = self.bench.clock.now();
-                posting.counters.clear();
+                posting.counters = counted(&posting.call);
                 self.calls += 1;
                 post(&self.store, [posting]);
             }
@@ -193,8 +194,26 @@ impl Town {
     }
 }
 
+/// The counters that a call moves: one that ends with the hour, one with the day, and one whose end is nowhere.
+fn counted(call: &CallRecord) -> Vec<CounterChange> {
+    let of_account = || Owner::Account(call.account.clone());
+    let cost = call.cost.unwrap_or_default().nanos().unsigned_abs();
+    let moved = [
+        (Owner::Key(call.key.clone()), Unit::Requests, Per::Hour, 1),
+        (of_account(), Unit::Tokens, Per::Day, 15),
+        (of_account(), Unit::Usd, Per::Period, cost),
+    ];
+    let change = |(owner, unit, per, add): (Owner, Unit, Per, u64)| CounterChange {
+        name: CounterName { owner, unit, per },
+        window_start: per.window(call.at, Anchor::Creation(TODAY)).start,
+        add,
+    };
+    let moved = moved.into_iter().map(change);
+    moved.filter(|change| change.add > 0).collect()
+}
+
 /// Every figure that money depends on, as what spoils it.
-pub(super) const FIGURES: [&str; 6] = [
+pub(super) const FIGURES: [&str; 7] = [
     "SELECT 'UPDATE credit_entries SET amount_nano_usd = amount_nano_usd + ' || iif(amount_nano_usd = -1, -1, 1)
         || ' WHERE number = ' || number FROM credit_entries",
     "SELECT 'UPDATE credit_lots SET remaining_nano_usd = remaining_nano_usd - 1 WHERE entry = ' || entry
@@ -206,6 +225,9 @@ pub(super) const FIGURES: [&str; 6] = [
     "SELECT 'UPDATE calls SET credit_charged = 0 WHERE id = ''' || id || ''''
         FROM calls WHERE credit_charged = 1 AND cost_nano_usd > 0",
     "SELECT 'DELETE FROM credit_lots WHERE entry = ' || entry FROM credit_lots",
+    // Of windows whose calls are all there: a call may count in a window up to an hour after it came.
+    "SELECT 'UPDATE counter_sums SET used = used - 1 WHERE number = ' || sum FROM counter_windows
+        WHERE window_start >= coalesce((SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at, '+1 hour') FROM kept_since), '')",
 ];
 
 const NO_TRIGGERS: &str = "SAVEPOINT spoilt; PRAGMA defer_foreign_keys = ON;
@@ -355,6 +377,58 @@ async fn a_counter_never_has_more_than_its_calls() {
         // A window of which calls may have been deleted cannot be compared.
         "UPDATE counter_sums SET used = 99; INSERT INTO kept_since VALUES ('calls', '2026-11-20T08:00:00.001Z')",
         "UPDATE counter_sums SET used = 1; INSERT INTO counter_windows VALUES ('key', 'x', 'minutes', 'day', '2026', 99); INSERT INTO counter_sums VALUES (99, 5)",
+    ] {
+        let Verified {
+            difference_nano_usd,
+            problems,
+            ..
+        } = after(&store, sql).await;
+        page += &format!("{sql}\n  difference {difference_nano_usd}\n");
+        for problem in problems {
+            page += &format!("  {problem:?}\n");
+        }
+    }
+    insta::assert_snapshot!(page);
+    store.close().await;
+}
+
+/// A call at `at` that was counted in windows that began then: requests of the hour and tokens of the day.
+fn counted_at(number: u64, at: Timestamp, hour: Timestamp, day: Timestamp) -> Posting {
+    let mut posting = posting(number);
+    posting.call.at = at;
+    posting.counters[0].window_start = day;
+    posting.counters[1].window_start = hour;
+    posting
+}
+
+#[tokio::test]
+async fn a_counter_never_has_less_than_the_calls_that_name_it() {
+    let store = in_memory();
+    let hour = |hours: u64| TODAY.plus(Duration::from_secs(hours * 3600));
+    let before = |at: Timestamp| Timestamp::from_millis(at.millis() - 1);
+    post(
+        &store,
+        [
+            counted_at(1, hour(8), hour(8), TODAY),
+            // They came before a window began, and were counted in it.
+            counted_at(2, before(hour(9)), hour(9), TODAY),
+            counted_at(3, before(hour(24)), hour(24), hour(24)),
+            counted_at(4, hour(24), hour(24), hour(24)),
+        ],
+    );
+    flushed(&store).await;
+    assert!(verified(&store).await.is_right());
+    let mut page = String::new();
+    for sql in [
+        "UPDATE counter_sums SET used = used - 1",
+        // Lost from one window of two in a row, and from one by itself.
+        "UPDATE counter_sums SET used = 0 WHERE number = (SELECT min(sum) FROM counter_windows WHERE per = 'day')",
+        "UPDATE counter_sums SET used = 0 WHERE number = (SELECT max(sum) FROM counter_windows WHERE per = 'hour')",
+        "DELETE FROM counter_windows WHERE per = 'day' AND window_start LIKE '2026-11-21%'",
+        // A call that names no counter says nothing about any, and neither does one that is not kept.
+        "UPDATE calls SET details = NULL; UPDATE counter_sums SET used = 0",
+        "UPDATE calls SET details = '{\"counted\":' WHERE at LIKE '2026-11-20T08:00%'",
+        "UPDATE counter_sums SET used = 0; INSERT INTO kept_since VALUES ('calls', '2026-11-23T00:00:00.000Z')",
     ] {
         let Verified {
             difference_nano_usd,

@@ -1,9 +1,11 @@
-//! Counters beside the calls of their windows: no more may be counted than was called.
+//! Counters beside the calls of their windows: no more may be counted than was called, and no less than the calls say that
+//! they counted there.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use rusqlite::{Connection, OptionalExtension};
+use serde::Deserialize;
 
 /// A call is counted in the window in which it was admitted, and its record has when it arrived, which is before. The
 /// rest is for clocks that are set.
@@ -16,12 +18,35 @@ pub(super) struct Windows {
     owners: [HashMap<String, Vec<Series>>; 2],
 }
 
+/// A counter: the kind of its owner, the owner, the unit and the kind of window.
+type Name = (usize, String, Unit, String);
+
 /// The windows of one counter, by their start.
 #[derive(Debug)]
 struct Series {
     unit: Unit,
     per: String,
+    /// As calls name the counter: unit and window.
+    name: String,
+    /// What is used in windows that are not compared, because calls of theirs may be gone.
+    before: i128,
     windows: Vec<Window>,
+}
+
+/// A row's details, as far as they name counters.
+#[derive(Debug, Default, Deserialize)]
+struct Details<'a> {
+    #[serde(borrow, default)]
+    counted: Counted<'a>,
+}
+
+/// The counters that a call names, by whose they are.
+#[derive(Debug, Default, Deserialize)]
+struct Counted<'a> {
+    #[serde(borrow, default)]
+    account: Vec<&'a str>,
+    #[serde(borrow, default)]
+    key: Vec<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +63,19 @@ struct Window {
     from: String,
     /// `None`: a billing period, of which the store has the start alone.
     end: Option<String>,
+    /// From when on calls of this window may count in the next one instead.
+    late: Option<String>,
     used: i128,
     called: i128,
+    /// Of calls that name the counter, what must have been counted here.
+    here: i128,
+    /// The same, what was counted here or in the next window.
+    here_or_next: i128,
 }
 
-/// A counter that has more than its calls.
+/// A counter that has more than its calls, or less.
 #[derive(Debug)]
-pub(super) struct Excess {
+pub(super) struct Off {
     pub(super) owner: String,
     pub(super) what: String,
     pub(super) stored: i128,
@@ -64,11 +95,11 @@ impl Windows {
             .optional()?;
         let mut select = connection.prepare(
             "SELECT owner_kind, owner, unit, per, window_start, used FROM counters
-             WHERE window_start >= ? ORDER BY window_start",
+             ORDER BY window_start",
         )?;
         let kept_since = kept_since.unwrap_or_default();
-        let mut rows = select.query([&kept_since])?;
-        let mut series: BTreeMap<(usize, String, Unit, String), Vec<Window>> = BTreeMap::new();
+        let mut rows = select.query([])?;
+        let mut series: BTreeMap<Name, (i128, Vec<Window>)> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let kind: String = row.get("owner_kind")?;
             let (unit, per): (String, String) = (row.get("unit")?, row.get("per")?);
@@ -80,34 +111,57 @@ impl Windows {
             };
             let start: String = row.get("window_start")?;
             let from = earlier(&start).unwrap_or_else(|| start.clone());
-            // A call that counts in it may have come before it began, and be deleted.
-            if from < kept_since {
-                continue;
-            }
-            let window = Window {
-                from,
-                end: end(&start, &per),
-                start,
-                used: row.get::<_, i64>("used")?.into(),
-                called: 0,
-            };
+            let used = i128::from(row.get::<_, i64>("used")?);
+            let end = end(&start, &per);
             let kind = usize::from(kind == "key");
             let name = (kind, row.get("owner")?, unit, per);
-            series.entry(name).or_default().push(window);
+            let (before, windows) = series.entry(name).or_default();
+            // A call that counts in it may have come before it began, and be deleted.
+            if from < kept_since {
+                *before += used;
+                continue;
+            }
+            windows.push(Window {
+                from,
+                late: end.as_deref().and_then(earlier),
+                end,
+                start,
+                used,
+                called: 0,
+                here: 0,
+                here_or_next: 0,
+            });
         }
+        series.retain(|_, (_, windows)| !windows.is_empty());
         let mut all = Self::default();
-        for ((kind, owner, unit, per), windows) in series {
-            all.owners[kind]
-                .entry(owner)
-                .or_default()
-                .push(Series { unit, per, windows });
+        for ((kind, owner, unit, per), (before, windows)) in series {
+            all.owners[kind].entry(owner).or_default().push(Series {
+                name: format!("{}/{per}", unit.as_str()),
+                unit,
+                per,
+                before,
+                windows,
+            });
         }
         Ok(all)
     }
 
-    /// Counts a call of an account and a key in every window that it may be counted in.
-    pub(super) fn call(&mut self, owners: [&str; 2], at: &str, tokens: i128, cost: i128) {
-        for (known, owner) in self.owners.iter_mut().zip(owners) {
+    /// Counts a call of an account and a key in every window that it may be counted in, and in those that its details name;
+    /// whether those can be read.
+    pub(super) fn call(
+        &mut self,
+        owners: [&str; 2],
+        at: &str,
+        (tokens, cost): (i128, i128),
+        details: Option<&str>,
+    ) -> bool {
+        let read: Option<Details<'_>> = match details {
+            Some(text) => serde_json::from_str(text).ok(),
+            None => Some(Details::default()),
+        };
+        let readable = read.is_some();
+        let Counted { account, key } = read.unwrap_or_default().counted;
+        for ((known, owner), counted) in self.owners.iter_mut().zip(owners).zip([account, key]) {
             for series in known.get_mut(owner).into_iter().flatten() {
                 let amount = match series.unit {
                     Unit::Requests => 1,
@@ -115,23 +169,31 @@ impl Windows {
                     Unit::Usd => cost,
                 };
                 series.add(at, amount);
-            }
-        }
-    }
-
-    /// Windows in which more is used than was called.
-    pub(super) fn excesses(self) -> Vec<Excess> {
-        let mut excesses = Vec::new();
-        for (kind, owners) in ["account", "key"].iter().zip(self.owners) {
-            for (owner, all) in owners {
-                for series in all {
-                    excesses.extend(series.excesses(kind, &owner));
+                if counted.contains(&&*series.name) {
+                    series.count(at, amount);
                 }
             }
         }
-        excesses
+        readable
+    }
+
+    /// Windows in which more is used than was called, or less than calls say that they counted there.
+    pub(super) fn off(self) -> Vec<Off> {
+        let mut off = Vec::new();
+        for (kind, owners) in ["account", "key"].iter().zip(self.owners) {
+            for (owner, all) in owners {
+                for mut series in all {
+                    let found = series.excesses().into_iter().chain(series.lacks());
+                    off.extend(found.map(|found| series.off(kind, &owner, found)));
+                }
+            }
+        }
+        off
     }
 }
+
+/// A window's place, what is used in it, and what it may or must be.
+type Found = (usize, i128, i128);
 
 impl Series {
     fn add(&mut self, at: &str, amount: i128) {
@@ -152,7 +214,26 @@ impl Series {
         }
     }
 
-    fn excesses(mut self, kind: &str, owner: &str) -> Vec<Excess> {
+    /// The same for a call that says that it was counted: in its window, or soon after. The newest window always stays, so
+    /// that what came later than all of them was lost with a window.
+    fn count(&mut self, at: &str, amount: i128) {
+        let began = self
+            .windows
+            .partition_point(|window| window.start.as_str() <= at);
+        let newest = began == self.windows.len();
+        let Some(window) = self.windows[..began].last_mut() else {
+            return;
+        };
+        let before = |end: &Option<String>| end.as_deref().is_none_or(|end| at < end);
+        if before(&window.late) {
+            window.here += amount;
+        } else if newest || before(&window.end) {
+            window.here_or_next += amount;
+        }
+    }
+
+    /// Windows that have more than was called.
+    fn excesses(&mut self) -> Vec<Found> {
         let mut later = 0;
         for window in self.windows.iter_mut().rev() {
             if window.end.is_none() {
@@ -160,23 +241,76 @@ impl Series {
                 later = window.called;
             }
         }
-        let unit = match self.unit {
-            Unit::Requests => "requests",
-            Unit::Tokens => "tokens",
-            Unit::Usd => "usd",
-        };
-        let over = |window: &Window| window.used > window.called || window.used < 0;
-        let excess = |window: Window| Excess {
+        let windows = self.windows.iter().enumerate();
+        let over = |(_, window): &(usize, &Window)| window.used > window.called || window.used < 0;
+        let found = windows.filter(over);
+        found
+            .map(|(place, window)| (place, window.used, window.called))
+            .collect()
+    }
+
+    /// Windows that have less than was counted. What could have been counted in the next one is looked for in both, so that
+    /// of windows in a row the last one may be named for what another one lost.
+    fn lacks(&self) -> Vec<Found> {
+        // That is named already.
+        if self.windows.iter().any(|window| window.used < 0) {
+            return Vec::new();
+        }
+        if self.windows.iter().any(|window| window.end.is_none()) {
+            return self.lack_of_periods().into_iter().collect();
+        }
+        let mut lacks = Vec::new();
+        let mut left = 0;
+        for (place, window) in self.windows.iter().enumerate() {
+            let next = self.windows.get(place + 1);
+            let goes_on = next.is_some_and(|next| Some(&next.start) == window.end.as_ref());
+            let mut least = window.here + left;
+            if !goes_on {
+                least += window.here_or_next;
+            }
+            if window.used < least {
+                lacks.push((place, window.used, least));
+            }
+            left = match goes_on {
+                true => (window.here_or_next - (window.used - least).max(0)).max(0),
+                false => 0,
+            };
+        }
+        lacks
+    }
+
+    /// A period may turn out to have begun when calls were counted in the one before: all of them are compared at once.
+    fn lack_of_periods(&self) -> Option<Found> {
+        let used = self.windows.iter().map(|window| window.used);
+        let counted = self.windows.iter().map(|window| window.here);
+        let (used, counted) = (self.before + used.sum::<i128>(), counted.sum());
+        (used < counted).then_some((0, used, counted))
+    }
+
+    fn off(&self, kind: &str, owner: &str, (place, stored, derived): Found) -> Off {
+        let start = self.windows.get(place).map(|window| window.start.as_str());
+        Off {
             owner: owner.to_owned(),
             what: format!(
-                "{unit} of the {kind} in the {} from {}",
-                self.per, window.start
+                "{} of the {kind} in the {} from {}",
+                self.unit.as_str(),
+                self.per,
+                start.unwrap_or_default()
             ),
-            stored: window.used,
-            derived: window.called,
+            stored,
+            derived,
             is_money: self.unit == Unit::Usd,
-        };
-        self.windows.into_iter().filter(over).map(excess).collect()
+        }
+    }
+}
+
+impl Unit {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::Usd => "usd",
+        }
     }
 }
 
