@@ -99,6 +99,14 @@ impl Waiting {
 
 // === impl Until ===
 
+impl Until {
+    /// Whether it has come, without waiting.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        self.signal.is_raised()
+    }
+}
+
 impl Future for Until {
     type Output = ();
 

@@ -10,7 +10,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
 
-use super::{Charge, Desk, DrainPlace, Ending, Observer, Reservation, body::Policy, drain};
+use super::{
+    Charge, Desk, DrainPlace, Ending, Observer, Reservation,
+    body::{CUT_OFF, Policy},
+    drain,
+};
 use crate::{overload::Room, providers::end_of_event, refusal::Code, store::Outcome};
 
 /// An answer that has not ended.
@@ -131,6 +135,16 @@ where
         let seen = self.observer.output_at_least();
         self.allowance
             .is_some_and(|(most, _)| seen.saturating_add(bytes as u64) > most)
+    }
+
+    /// Our shutdown ends it, and the provider is cancelled.
+    pub(super) fn cut_off(mut self) -> Option<Ending> {
+        let outcome = if self.is_over() {
+            Outcome::Completed
+        } else {
+            CUT_OFF
+        };
+        self.settle(outcome)
     }
 
     /// The client is gone: the provider is cancelled, or read to its end without a reader.

@@ -29,6 +29,9 @@ use crate::{
 /// A comment that keeps a silent stream alive; event-stream parsers skip it (WHATWG HTML §9.2.6).
 const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
+/// How a call ends that our own shutdown cuts: its client was there, and nobody waited for what the provider had to say.
+pub(super) const CUT_OFF: Outcome = Outcome::Indeterminate;
+
 /// Why an answer broke off, as a client's or a provider's failure.
 pub trait Interruption {
     /// The code of the failure.
@@ -124,7 +127,7 @@ pin_project! {
         B::Error: Interruption,
     {
         fn drop(this: Pin<&mut Self>) {
-            // Dropped before its end: the client has left.
+            // Dropped before its end: the client has left, or we cut it off.
             let _ = this.leave();
         }
     }
@@ -176,7 +179,12 @@ where
     pub fn leave(self: Pin<&mut Self>) -> Option<Receipt> {
         let this = self.project();
         let answer = this.answer.take().filter(|_| !*this.complete);
-        let ending = answer?.leave();
+        let ending = if this.shutdown.has_come() {
+            // Connections that are left at the end of a drain are dropped, whoever still reads them.
+            answer?.cut_off()
+        } else {
+            answer?.leave()
+        };
         ending.map(|ending| ending.receipt)
     }
 
@@ -420,7 +428,7 @@ where
                 }
                 Poll::Pending => {
                     if Pin::new(&mut *this.shutdown).poll(cx).is_ready() {
-                        return Poll::Ready(self.break_off(Code::Draining, Outcome::ClientClosed));
+                        return Poll::Ready(self.break_off(Code::Draining, CUT_OFF));
                     }
                     ready!(self.heartbeat(cx));
                     return Poll::Ready(Some(Ok(Frame::data(HEARTBEAT))));

@@ -237,8 +237,8 @@ async fn a_body_of_a_hundred_bytes_a_second_ends_after_twenty_seconds() {
 const FRAMES: usize = 1024;
 const FRAME: usize = 16 << 10;
 
-#[tokio::test]
-async fn a_client_that_hardly_reads_is_left_after_a_minute() {
+/// A client that has read a byte of a stream of sixteen mebibytes.
+async fn stalled() -> (Gateway, Upstream, TcpStream) {
     watch_panics();
     let frame = format!(
         "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
@@ -272,6 +272,13 @@ async fn a_client_that_hardly_reads_is_left_after_a_minute() {
     within("the answer began", client.read_exact(&mut byte))
         .await
         .unwrap();
+    (gateway, upstream, client)
+}
+
+#[tokio::test]
+async fn a_client_that_hardly_reads_is_left_after_a_minute() {
+    let (gateway, upstream, mut client) = stalled().await;
+    let mut byte = [0; 1];
     let fast = Fast::start();
     // A byte a second is not what makes a stall end.
     for _ in 0..59 {
@@ -291,5 +298,21 @@ async fn a_client_that_hardly_reads_is_left_after_a_minute() {
     assert!(taken < 1 << 20, "{taken} bytes were taken");
     drop(client);
     stands(&gateway, &upstream, "").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_when_the_drain_ends_has_not_left() {
+    let (gateway, upstream, client) = stalled().await;
+    let fast = Fast::start();
+    gateway.app().force();
+    // Nobody takes the last word, and five seconds later the connection is dropped.
+    sleep(10 * SECOND).await;
+    fast.end().await;
+    upstream.all_closed().await;
+    let call = gateway.calls(1).await.remove(0);
+    assert_eq!(call["outcome"], "indeterminate", "{call}");
+    assert!(call["tokens"]["output"].as_u64().unwrap() > 0, "{call}");
+    drop(client);
     gateway.stop().await;
 }

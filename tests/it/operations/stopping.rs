@@ -123,7 +123,7 @@ async fn what_does_not_finish_in_time_is_told_settled_and_no_reason_to_stay() {
     assert_eq!(status.code(), Some(0));
     assert_eq!(
         outcomes(folder.path()),
-        [("client_closed".to_owned(), OPEN as i64)]
+        [("indeterminate".to_owned(), OPEN as i64)]
     );
     within("the provider was let go", upstream.all_closed()).await;
 }
