@@ -7,10 +7,10 @@
 mod special;
 mod text;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 pub(super) use special::plain;
-use special::{BLOCK, after, escape_length, specials};
+use special::{BLOCK, Block, escape_length};
 pub(super) use text::Text;
 
 /// Deepest nesting of objects and arrays that is read.
@@ -68,22 +68,17 @@ pub(super) struct Reader<'a> {
     members: u32,
     /// Where the name that was read last stands, with its quotes.
     name: Span,
-    /// Whether there are control characters, which must not be in a string: most texts have none, which is found out at
-    /// once and for all.
-    controls: bool,
 }
 
 impl<'a> Reader<'a> {
     /// Starts before the first byte.
     pub(super) fn new(text: &'a [u8]) -> Self {
-        let least = text.iter().fold(u8::MAX, |least, byte| least.min(*byte));
         Self {
             text,
             at: 0,
             depth: 0,
             members: u32::MAX,
             name: Span { start: 0, end: 0 },
-            controls: least < b' ',
         }
     }
 
@@ -335,11 +330,7 @@ impl<'a> Reader<'a> {
         let mut escaped = false;
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            self.at += if self.controls {
-                plain(rest)
-            } else {
-                memchr2(b'"', b'\\', rest).unwrap_or(rest.len())
-            };
+            self.at += plain(rest);
             match self.text.get(self.at) {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or_default();
@@ -356,28 +347,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over an escape, and over those after it as long as they come close: to look for each one afresh takes most
-    /// of the time of a prompt that is full of them.
+    /// Steps over an escape, and over those after it as long as they come close. Of a prompt that is full of them most
+    /// are checked without being looked for one by one.
     fn escapes(&mut self) -> Result<(), Fault> {
         self.escape()?;
-        let mut base = self.at;
-        while let Some(block) = self.text.get(base..).and_then(<[u8]>::first_chunk) {
-            let mut found = specials(block) & after(self.at - base);
-            let close = found != 0;
-            while found != 0 {
-                self.at = base + found.trailing_zeros() as usize;
-                if self.text.get(self.at) != Some(&b'\\') {
+        let (mut base, mut open) = (self.at, false);
+        while let Some(bytes) = self.text.get(base..).and_then(<[u8]>::first_chunk) {
+            let block = Block::of(bytes);
+            let (escaped, opens) = block.escaped(open);
+            let rare = escaped & !(block.quotes | block.newlines);
+            let mut stops = rare | block.controls | block.quotes & !escaped;
+            while stops != 0 {
+                let stop = stops.trailing_zeros();
+                self.at = base + stop as usize;
+                if rare >> stop & 1 == 0 {
                     return Ok(());
                 }
+                self.at -= 1;
                 self.escape()?;
-                found &= after(self.at - base);
+                stops &= stops - 1;
             }
-            base += BLOCK;
-            self.at = self.at.max(base);
-            if !close {
+            (base, open) = (base + BLOCK, opens);
+            if block.backslashes == 0 {
                 break;
             }
         }
+        // An escape that is half seen is looked at again.
+        self.at = base - usize::from(open);
         Ok(())
     }
 

@@ -1,57 +1,81 @@
 //! Where the bytes are that a string may not hold as they are: quotes, backslashes and control characters.
 
+use wide::u8x16;
+
 /// Bytes that are looked at together: a bit for each.
 pub(super) const BLOCK: usize = u64::BITS as usize;
 
-/// The bits from this one on.
-pub(super) fn after(bit: usize) -> u64 {
-    u32::try_from(bit)
-        .ok()
-        .and_then(|bit| u64::MAX.checked_shl(bit))
-        .unwrap_or(0)
+/// Bytes that are compared by one instruction.
+const LANES: usize = 16;
+
+/// What stands in a block, a bit for each byte.
+pub(super) struct Block {
+    pub(super) quotes: u64,
+    pub(super) backslashes: u64,
+    pub(super) controls: u64,
+    /// The letter n, which follows most backslashes that no quote or backslash follows.
+    pub(super) newlines: u64,
 }
 
-/// Which bytes a string may not hold as they are, in a form that compilers turn into vector instructions.
-pub(super) fn specials(block: &[u8; BLOCK]) -> u64 {
-    // Bit 8 i of a word with a 0 or 1 in each byte goes to bit 56 + i.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut is_special = [0_u8; BLOCK];
-    for (is, byte) in is_special.iter_mut().zip(block) {
-        *is = u8::from((*byte == b'"') | (*byte == b'\\') | (*byte < 0x20));
+impl Block {
+    pub(super) fn of(bytes: &[u8; BLOCK]) -> Self {
+        let mut block = Self {
+            quotes: 0,
+            backslashes: 0,
+            controls: 0,
+            newlines: 0,
+        };
+        for (at, lanes) in bytes.as_chunks().0.iter().enumerate() {
+            let lanes = u8x16::new(*lanes);
+            let bits = |found: u8x16| u64::from(found.to_bitmask()) << (LANES * at);
+            block.quotes |= bits(are(lanes, b'"'));
+            block.backslashes |= bits(are(lanes, b'\\'));
+            block.controls |= bits(controls(lanes));
+            block.newlines |= bits(are(lanes, b'n'));
+        }
+        block
     }
-    let (words, _) = is_special.as_chunks();
-    let bits = words
-        .iter()
-        .map(|word| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56);
-    bits.enumerate()
-        .fold(0, |all, (word, bits)| all | bits << (8 * word))
+
+    /// The bytes behind an odd number of backslashes, which are the second of an escape, and whether the next block begins
+    /// with one. `open` says so of this block.
+    ///
+    /// A run of backslashes to which the bit of its start is added carries to the bit behind it: from an even place to an
+    /// odd one, or the other way, if they are an odd number (Langdale and Lemire, 2019, section 3.1.1).
+    pub(super) const fn escaped(&self, open: bool) -> (u64, bool) {
+        const EVEN: u64 = 0x5555_5555_5555_5555;
+        let first = open as u64;
+        // One that is escaped begins no escape.
+        let runs = self.backslashes & !first;
+        let starts = runs & !(runs << 1);
+        let from_even = runs.wrapping_add(starts & EVEN);
+        let (from_odd, beyond) = runs.overflowing_add(starts & !EVEN);
+        let behind = (from_even & !EVEN) | (from_odd & EVEN);
+        let escaped = (behind & !runs) | (first & !self.backslashes);
+        (escaped, beyond)
+    }
+}
+
+fn are(lanes: u8x16, byte: u8) -> u8x16 {
+    lanes.simd_eq(u8x16::splat(byte))
+}
+
+fn controls(lanes: u8x16) -> u8x16 {
+    lanes.simd_lt(u8x16::splat(b' '))
 }
 
 /// How many bytes at the start of `text` a string may hold as they are: no quote, backslash or control character.
 pub(in crate::providers) fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut length = 0;
-    // Eight bytes at a time. `(v - ONES * n) & !v & HIGH` marks bytes below n. A borrow can mark a byte too much,
-    // but only above the first true one, and the lowest mark is all that is used.
-    for chunk in text.chunks_exact(8) {
-        let Ok(chunk) = <[u8; 8]>::try_from(chunk) else {
-            break;
-        };
-        let v = u64::from_le_bytes(chunk);
-        let quote = v ^ (ONES * b'"' as u64);
-        let backslash = v ^ (ONES * b'\\' as u64);
-        let found = (v.wrapping_sub(ONES * 0x20) & !v)
-            | (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash);
-        if found & HIGH != 0 {
-            return length + ((found & HIGH).trailing_zeros() / 8) as usize;
+    let (chunks, rest) = text.as_chunks();
+    for (at, lanes) in chunks.iter().enumerate() {
+        let lanes = u8x16::new(*lanes);
+        let found = are(lanes, b'"') | are(lanes, b'\\') | controls(lanes);
+        let bits = found.to_bitmask();
+        if bits != 0 {
+            return LANES * at + bits.trailing_zeros() as usize;
         }
-        length += 8;
     }
-    let rest = text.get(length..).unwrap_or_default();
-    let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-    length + rest.iter().position(stop).unwrap_or(rest.len())
+    let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
+    text.len() - rest.len() + rest.iter().position(stop).unwrap_or(rest.len())
 }
 
 /// Which bytes make an escape of two.

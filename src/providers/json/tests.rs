@@ -1,7 +1,7 @@
 use proptest::prelude::{Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 use serde::de::IgnoredAny;
 
-use super::{DEPTH, Fault, Kind, Reader, Text, plain, specials};
+use super::{DEPTH, Fault, Kind, Reader, Text, plain, special::Block};
 
 fn whole(text: &[u8]) -> Result<Kind, Fault> {
     let mut reader = Reader::new(text);
@@ -102,9 +102,24 @@ proptest! {
         let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
         let expected = bytes.iter().position(special).unwrap_or(bytes.len());
         prop_assert_eq!(plain(&bytes), expected);
-        if let Some(block) = bytes.first_chunk() {
-            let bits = block.iter().enumerate().map(|(at, byte)| u64::from(special(byte)) << at);
-            prop_assert_eq!(specials(block), bits.sum::<u64>());
+    }
+
+    #[test]
+    fn what_an_odd_number_of_backslashes_precedes_is_escaped(
+        bytes in prop::collection::vec(prop::sample::select(&b"\\\\\\\\\"n"[..]), 128),
+    ) {
+        let (mut before, mut open) = (false, false);
+        for block in bytes.as_chunks().0 {
+            let masks = Block::of(block);
+            let (escaped, opens) = masks.escaped(open);
+            for (at, byte) in block.iter().enumerate() {
+                // Of two backslashes the second is escaped as well, and needs no check.
+                let expected = before && *byte != b'\\';
+                prop_assert_eq!(escaped >> at & 1 == 1, expected, "{:?} {}", bytes, at);
+                before = *byte == b'\\' && !before;
+            }
+            open = opens;
+            prop_assert_eq!(open, before);
         }
     }
 
