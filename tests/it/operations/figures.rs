@@ -10,10 +10,12 @@ fn read(pid: u32, file: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
 }
 
-/// Memory in use, in KiB.
-pub(super) fn resident(pid: u32) -> u64 {
+/// Memory that is the process's own, in KiB. Pages of files, its program's among them, come and go as the kernel likes.
+pub(super) fn own_memory(pid: u32) -> u64 {
     let status = read(pid, "status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let figure = line.unwrap().split_whitespace().next().unwrap();
     figure.parse().unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::{ANSWER, figures::resident, yaml};
+use super::{ANSWER, figures::own_memory, yaml};
 use crate::harness::{
     Call, Daemon, KEY, Upstream, json, metrics, notice, number_of, raw_until_close,
 };
@@ -78,7 +78,7 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
     // What the first requests make once, such as the threads of the runtime, is no growth.
     raw_until_close(daemon.address, batch(1 << 40).as_bytes()).await;
     let before = metrics(daemon.admin).await;
-    let memory = resident(daemon.pid());
+    let memory = own_memory(daemon.pid());
 
     let mut connections = JoinSet::new();
     for from in (0..requests).step_by(BATCH as usize) {
@@ -108,7 +108,7 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
             .await;
         assert!(answer.status.as_u16() >= 200);
     }
-    let grown = resident(daemon.pid()).saturating_sub(memory);
+    let grown = own_memory(daemon.pid()).saturating_sub(memory);
     let after = metrics(daemon.admin).await;
     assert_eq!(series(before.text()), series(after.text()));
     let most = series(after.text()).into_values().max().unwrap();

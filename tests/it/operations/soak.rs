@@ -22,7 +22,7 @@ use self::{
     clients::{Client, KINDS, Told, provider},
     slope::Figures,
 };
-use super::figures::{descriptors, descriptors_outside, resident};
+use super::figures::{descriptors, descriptors_outside, own_memory};
 use crate::harness::{
     Daemon, TOKEN, metrics, nothing_held, notice, number_of, replayed, settled, verified, within,
     write,
@@ -153,7 +153,7 @@ async fn everything_at_once_leaves_nothing_behind() {
                 let resting = rest.write().await;
                 nothing_held(daemon.address, SPENDER).await;
                 came_back().await;
-                figures.note(started.elapsed(), resident(pid), descriptors(pid));
+                figures.note(started.elapsed(), own_memory(pid), descriptors(pid));
                 drop(resting);
                 upstream.forget();
                 round += 1;
