@@ -44,11 +44,13 @@ async fn insist(gateway: &Gateway, key: &str, chunked: bool) -> String {
         let _ = write.shutdown().await;
     };
     let receive = async {
-        let mut answer = String::new();
-        read.read_to_string(&mut answer).await.map(|_| answer)
+        // A client that is still sending after seconds is reset; what it has read until then is what it has.
+        let mut answer = Vec::new();
+        while let Ok(1..) = read.read_buf(&mut answer).await {}
+        String::from_utf8(answer).unwrap()
     };
     let ((), answer) = within("a refusal", async { tokio::join!(send, receive) }).await;
-    answer.expect("reset before the refusal was read")
+    answer
 }
 
 #[tokio::test]
