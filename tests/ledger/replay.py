@@ -120,7 +120,7 @@ class Replay:
             if counter["unit"] in ("requests", "tokens", "usd"):
                 kind = "key" if counter["owner_kind"] == "key" else "account"
                 series[kind, counter["owner"], counter["unit"], counter["per"]].append(counter)
-        wrong = []
+        wrong = self.missing(series)
         for (kind, owner, unit, per), counters in series.items():
             counters.sort(key=lambda counter: counter["window_start"])
             kept = [counter for counter in counters if window(counter["window_start"], per)[0] >= self.kept_since]
@@ -142,6 +142,21 @@ class Replay:
                     off = least - used if unit == "usd" else 0
                     wrong.append((owner, f"{unit} per {per} from {start}", used, least, off))
         return wrong
+
+    def missing(self, series: dict) -> list:
+        """Counters that calls name, and that have no window: the newest always stays."""
+        least = collections.Counter()
+        for call in self.calls:
+            for kind in ("account", "key"):
+                for name in counted(call, kind):
+                    unit, per = name.split("/")
+                    if (kind, call[kind], unit, per) not in series:
+                        least[call[kind], unit, per] += amount(call, unit)
+        return [
+            (owner, f"{unit} in any {per}", 0, lost, lost if unit == "usd" else 0)
+            for (owner, unit, per), lost in least.items()
+            if lost
+        ]
 
     def usage(self, program: Path, config: Path) -> list:
         """Where the program's own sums by day differ."""

@@ -425,6 +425,7 @@ async fn a_counter_never_has_less_than_the_calls_that_name_it() {
         "UPDATE counter_sums SET used = 0 WHERE number = (SELECT min(sum) FROM counter_windows WHERE per = 'day')",
         "UPDATE counter_sums SET used = 0 WHERE number = (SELECT max(sum) FROM counter_windows WHERE per = 'hour')",
         "DELETE FROM counter_windows WHERE per = 'day' AND window_start LIKE '2026-11-21%'",
+        "DELETE FROM counter_windows WHERE per = 'hour'",
         // A call that names no counter says nothing about any, and neither does one that is not kept.
         "UPDATE calls SET details = NULL; UPDATE counter_sums SET used = 0",
         "UPDATE calls SET details = '{\"counted\":' WHERE at LIKE '2026-11-20T08:00%'",

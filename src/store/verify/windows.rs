@@ -11,11 +11,16 @@ use serde::Deserialize;
 /// rest is for clocks that are set.
 const EARLIER: i64 = 1;
 
+/// The kinds of owners, by their number.
+const KINDS: [&str; 2] = ["account", "key"];
+
 /// All windows that can be compared.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
     /// By kind of owner, then by owner: account, key.
     owners: [HashMap<String, Vec<Series>>; 2],
+    /// What calls counted in counters of which there is no window at all.
+    missing: BTreeMap<Name, i128>,
 }
 
 /// A counter: the kind of its owner, the owner, the unit and the kind of window.
@@ -103,11 +108,8 @@ impl Windows {
         while let Some(row) = rows.next()? {
             let kind: String = row.get("owner_kind")?;
             let (unit, per): (String, String) = (row.get("unit")?, row.get("per")?);
-            let unit = match unit.as_str() {
-                "requests" => Unit::Requests,
-                "tokens" => Unit::Tokens,
-                "usd" => Unit::Usd,
-                _ => continue,
+            let Some(unit) = Unit::parse(&unit) else {
+                continue;
             };
             let start: String = row.get("window_start")?;
             let from = earlier(&start).unwrap_or_else(|| start.clone());
@@ -132,7 +134,6 @@ impl Windows {
                 here_or_next: 0,
             });
         }
-        series.retain(|_, (_, windows)| !windows.is_empty());
         let mut all = Self::default();
         for ((kind, owner, unit, per), (before, windows)) in series {
             all.owners[kind].entry(owner).or_default().push(Series {
@@ -161,17 +162,30 @@ impl Windows {
         };
         let readable = read.is_some();
         let Counted { account, key } = read.unwrap_or_default().counted;
-        for ((known, owner), counted) in self.owners.iter_mut().zip(owners).zip([account, key]) {
-            for series in known.get_mut(owner).into_iter().flatten() {
-                let amount = match series.unit {
-                    Unit::Requests => 1,
-                    Unit::Tokens => tokens,
-                    Unit::Usd => cost,
-                };
-                series.add(at, amount);
+        let amount = |unit| match unit {
+            Unit::Requests => 1,
+            Unit::Tokens => tokens,
+            Unit::Usd => cost,
+        };
+        let known = self.owners.iter_mut().zip(owners).zip([account, key]);
+        for (kind, ((known, owner), counted)) in known.enumerate() {
+            let mut all = known.get_mut(owner);
+            for series in all.iter_mut().flat_map(|all| all.iter_mut()) {
+                series.add(at, amount(series.unit));
                 if counted.contains(&&*series.name) {
-                    series.count(at, amount);
+                    series.count(at, amount(series.unit));
                 }
+            }
+            let all = all.as_deref().map_or(&[][..], Vec::as_slice);
+            for name in counted {
+                if all.iter().any(|series| series.name == name) {
+                    continue;
+                }
+                let Some((unit, per)) = read_name(name) else {
+                    continue;
+                };
+                let name = (kind, owner.to_owned(), unit, per.to_owned());
+                *self.missing.entry(name).or_default() += amount(unit);
             }
         }
         readable
@@ -180,7 +194,7 @@ impl Windows {
     /// Windows in which more is used than was called, or less than calls say that they counted there.
     pub(super) fn off(self) -> Vec<Off> {
         let mut off = Vec::new();
-        for (kind, owners) in ["account", "key"].iter().zip(self.owners) {
+        for (kind, owners) in KINDS.iter().zip(self.owners) {
             for (owner, all) in owners {
                 for mut series in all {
                     let found = series.excesses().into_iter().chain(series.lacks());
@@ -188,6 +202,15 @@ impl Windows {
                 }
             }
         }
+        // A counter's newest window always stays, and so does one of each that ever counted anything.
+        let missing = self.missing.into_iter().filter(|(_, derived)| *derived > 0);
+        off.extend(missing.map(|((kind, owner, unit, per), derived)| Off {
+            owner,
+            what: format!("{} of the {} in any {per}", unit.as_str(), KINDS[kind]),
+            stored: 0,
+            derived,
+            is_money: unit == Unit::Usd,
+        }));
         off
     }
 }
@@ -305,6 +328,12 @@ impl Series {
 }
 
 impl Unit {
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Requests, Self::Tokens, Self::Usd]
+            .into_iter()
+            .find(|unit| unit.as_str() == word)
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -312,6 +341,12 @@ impl Unit {
             Self::Usd => "usd",
         }
     }
+}
+
+/// The unit and the kind of window of a counter, as calls name it.
+fn read_name(name: &str) -> Option<(Unit, &str)> {
+    let (unit, per) = name.split_once('/')?;
+    Some((Unit::parse(unit)?, per))
 }
 
 fn earlier(start: &str) -> Option<String> {
