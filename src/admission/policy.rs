@@ -187,6 +187,7 @@ fn find(
             }
         }
         (Some(_), None) => {
+            // It has been asked before anybody was sent to pay; here no permit is made without it.
             door(caller, destination)?;
             Ok(None)
         }

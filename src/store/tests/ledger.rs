@@ -347,6 +347,23 @@ async fn what_is_wrong_is_named_with_its_figures() {
     store.close().await;
 }
 
+/// What is said of the store after each of the changes.
+async fn told_of(store: &Store, changes: &[&'static str]) -> String {
+    let mut page = String::new();
+    for sql in changes {
+        let Verified {
+            difference_nano_usd,
+            problems,
+            ..
+        } = after(store, sql).await;
+        page += &format!("{sql}\n  difference {difference_nano_usd}\n");
+        for problem in problems {
+            page += &format!("  {problem:?}\n");
+        }
+    }
+    page
+}
+
 #[tokio::test]
 async fn a_counter_never_has_more_than_its_calls() {
     let store = in_memory();
@@ -369,26 +386,15 @@ async fn a_counter_never_has_more_than_its_calls() {
     post(&store, postings);
     flushed(&store).await;
     assert!(verified(&store).await.is_right());
-    let mut page = String::new();
-    for sql in [
+    let changes = [
         "UPDATE counter_sums SET used = used + 1",
         "UPDATE counter_sums SET used = -1 WHERE number = (SELECT sum FROM counter_windows WHERE unit = 'requests')",
         "UPDATE counter_windows SET window_start = '2026-11-19T00:00:00.000Z' WHERE per = 'day'",
         // A window of which calls may have been deleted cannot be compared.
         "UPDATE counter_sums SET used = 99; INSERT INTO kept_since VALUES ('calls', '2026-11-20T08:00:00.001Z')",
         "UPDATE counter_sums SET used = 1; INSERT INTO counter_windows VALUES ('key', 'x', 'minutes', 'day', '2026', 99); INSERT INTO counter_sums VALUES (99, 5)",
-    ] {
-        let Verified {
-            difference_nano_usd,
-            problems,
-            ..
-        } = after(&store, sql).await;
-        page += &format!("{sql}\n  difference {difference_nano_usd}\n");
-        for problem in problems {
-            page += &format!("  {problem:?}\n");
-        }
-    }
-    insta::assert_snapshot!(page);
+    ];
+    insta::assert_snapshot!(told_of(&store, &changes).await);
     store.close().await;
 }
 
@@ -418,8 +424,7 @@ async fn a_counter_never_has_less_than_the_calls_that_name_it() {
     );
     flushed(&store).await;
     assert!(verified(&store).await.is_right());
-    let mut page = String::new();
-    for sql in [
+    let changes = [
         "UPDATE counter_sums SET used = used - 1",
         // Lost from one window of two in a row, and from one by itself.
         "UPDATE counter_sums SET used = 0 WHERE number = (SELECT min(sum) FROM counter_windows WHERE per = 'day')",
@@ -430,18 +435,8 @@ async fn a_counter_never_has_less_than_the_calls_that_name_it() {
         "UPDATE calls SET details = NULL; UPDATE counter_sums SET used = 0",
         "UPDATE calls SET details = '{\"counted\":' WHERE at LIKE '2026-11-20T08:00%'",
         "UPDATE counter_sums SET used = 0; INSERT INTO kept_since VALUES ('calls', '2026-11-23T00:00:00.000Z')",
-    ] {
-        let Verified {
-            difference_nano_usd,
-            problems,
-            ..
-        } = after(&store, sql).await;
-        page += &format!("{sql}\n  difference {difference_nano_usd}\n");
-        for problem in problems {
-            page += &format!("  {problem:?}\n");
-        }
-    }
-    insta::assert_snapshot!(page);
+    ];
+    insta::assert_snapshot!(told_of(&store, &changes).await);
     store.close().await;
 }
 

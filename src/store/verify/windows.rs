@@ -169,21 +169,15 @@ impl Windows {
         };
         let known = self.owners.iter_mut().zip(owners).zip([account, key]);
         for (kind, ((known, owner), counted)) in known.enumerate() {
-            let mut all = known.get_mut(owner);
-            for series in all.iter_mut().flat_map(|all| all.iter_mut()) {
+            let all = known.get_mut(owner).map_or(&mut [][..], Vec::as_mut_slice);
+            for series in &mut *all {
                 series.add(at, amount(series.unit));
                 if counted.contains(&&*series.name) {
                     series.count(at, amount(series.unit));
                 }
             }
-            let all = all.as_deref().map_or(&[][..], Vec::as_slice);
-            for name in counted {
-                if all.iter().any(|series| series.name == name) {
-                    continue;
-                }
-                let Some((unit, per)) = read_name(name) else {
-                    continue;
-                };
+            let unknown = |name: &&str| all.iter().all(|series| series.name != *name);
+            for (unit, per) in counted.into_iter().filter(unknown).filter_map(read_name) {
                 let name = (kind, owner.to_owned(), unit, per.to_owned());
                 *self.missing.entry(name).or_default() += amount(unit);
             }
