@@ -26,6 +26,7 @@ use super::{
     health::{Fault, Health, Monitor},
     inflight::Inflight,
     ledger::Ledger,
+    lull::Lull,
     open::{self, OpenError, Opened},
     payments,
     reader::{self, ReadError, Reader},
@@ -66,7 +67,7 @@ struct Inner {
 /// Who answers a read.
 enum Reads {
     /// A connection of its own, which waits for no writer.
-    File(Workers),
+    File { readers: Workers, lull: Arc<Lull> },
     /// The writer: a database in memory has one connection.
     Writer,
 }
@@ -147,12 +148,14 @@ impl Store {
         let (ledger, postings) =
             Ledger::new(places, inflight.clone(), *durability, Arc::clone(&monitor));
         let (commands, told) = mpsc::channel(COMMANDS);
+        let lull = Arc::<Lull>::default();
         let writer = Writer {
             connection,
             counters: Counters::default(),
             lock,
             seat,
             inflight,
+            lull: Arc::clone(&lull),
             name: name.clone(),
             postings,
             commands: told,
@@ -174,7 +177,10 @@ impl Store {
             clock,
             name,
             reads: match location {
-                Location::File(_) => Reads::File(readers?),
+                Location::File(_) => Reads::File {
+                    readers: readers?,
+                    lull,
+                },
                 Location::Memory => Reads::Writer,
             },
             writer: Mutex::new(Some(writer)),
@@ -329,11 +335,13 @@ impl Store {
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let name = self.inner.name.clone();
-        let Reads::File(readers) = &self.inner.reads else {
+        let Reads::File { readers, lull } = &self.inner.reads else {
             let answer = self.look(ask).await.ok_or(ReadError::Closed)?;
             return answer.map_err(|error| reader::failed(&name, &error));
         };
+        let lull = Arc::clone(lull);
         let read = readers.run(move || {
+            let _reading = lull.read();
             let reader =
                 Reader::open(&name).map_err(|error| ReadError::Failed(error.to_string()))?;
             reader.look(ask)

@@ -17,6 +17,7 @@ mod handle;
 mod health;
 mod inflight;
 mod ledger;
+mod lull;
 mod notifications;
 mod open;
 mod payments;

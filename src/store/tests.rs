@@ -10,6 +10,7 @@ mod faults;
 mod flips;
 mod keeping;
 mod ledger;
+mod lull;
 mod migrating;
 mod notifications;
 mod opening;

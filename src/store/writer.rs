@@ -17,6 +17,7 @@ use super::{
     health::{Fault, Monitor},
     inflight::Inflight,
     ledger::Queued,
+    lull::Lull,
     open, posting,
     seat::Seat,
     tidy::{self, Tidy},
@@ -31,6 +32,10 @@ pub(super) const GATHER: Duration = Duration::from_millis(10);
 /// After so many written rows and groups the log is brought into the database; with one key that is four megabytes of
 /// log, and twenty where thousands of keys take turns.
 const CHECKPOINT_AFTER: usize = 4096;
+
+/// A log of so many pages, 32 megabytes, is longer than the writer alone would make it: somebody reads from it each time
+/// that it could begin anew.
+const LONG_LOG: i64 = if cfg!(test) { 512 } else { 8192 };
 
 /// How long after a failed write it is tried again: first so, then twice as long each time, never longer than
 /// [`LONGEST_RETRY`].
@@ -64,6 +69,8 @@ pub(super) struct Writer {
     pub(super) seat: Option<Seat>,
     /// The slots of calls under way, whose file must not go missing either.
     pub(super) inflight: Inflight,
+    /// Who reads.
+    pub(super) lull: Arc<Lull>,
     /// The file, as messages name it.
     pub(super) name: PathBuf,
     pub(super) postings: mpsc::Receiver<Queued>,
@@ -265,19 +272,28 @@ impl Writer {
 
     /// SQLite's own checkpoints keep their errors to themselves, and a failed fsync must not pass unseen.
     fn checkpoint_if_long(&mut self) {
-        if self.progress.in_log >= CHECKPOINT_AFTER {
-            self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+        let alone = self.lull.is_here();
+        if !alone && self.progress.in_log < CHECKPOINT_AFTER {
+            return;
+        }
+        let pages = self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+        if alone {
+            self.lull.end();
+        } else if pages.is_some_and(|pages| pages > LONG_LOG) {
+            self.lull.want();
         }
     }
 
-    fn checkpoint(&mut self, pragma: &str) {
+    /// Brings into the file what can be, and says how many pages the log has.
+    fn checkpoint(&mut self, pragma: &str) -> Option<i64> {
         self.progress.in_log = 0;
         self.monitor.begins(self.monitor.now());
-        let done = self.connection.query_row(pragma, [], |_| Ok(()));
+        let pages = self.connection.query_row(pragma, [], |row| row.get(1));
         self.monitor.ended();
-        if let Err(error) = done {
+        let failed = |error| {
             self.log_or_fail(&error, "the store's log could not be brought into its file");
-        }
+        };
+        pages.map_err(failed).ok()
     }
 
     fn log_or_fail(&self, error: &rusqlite::Error, what: &str) {
