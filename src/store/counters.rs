@@ -1,8 +1,9 @@
 //! Counters: how they are moved, and how they are found at the start.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::domain::{AccountId, KeyId, Per, Timestamp, Unit};
@@ -19,17 +20,25 @@ const REMEMBERED: usize = 1 << 16;
 /// hand move it. To be forgotten when that fails.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    windows: Vec<Window>,
-    /// Where the windows of a counter are, one or two.
-    places: HashMap<CounterName, SmallVec<[u32; 2]>>,
-    /// Where those are that move.
-    moved: Vec<u32>,
-    /// Those of them whose row is not known.
-    strange: Vec<(CounterName, u32)>,
+    owners: Vec<Owned>,
+    /// Where an owner is among them. Who names accounts and keys administers this gateway: a hash that can be foreseen does.
+    places: FxHashMap<Owner, usize>,
+    /// The windows that move: whose, and which of those.
+    moved: Vec<(usize, usize)>,
+    windows: usize,
+}
+
+/// An owner's windows, one or two of each counter. They are beside each other, because a call moves most of them.
+#[derive(Debug)]
+struct Owned {
+    owner: Owner,
+    windows: SmallVec<[Window; 4]>,
 }
 
 #[derive(Debug)]
 struct Window {
+    unit: Unit,
+    per: Per,
     start: Timestamp,
     /// `None` until it is known.
     row: Option<i64>,
@@ -41,80 +50,110 @@ impl Counters {
         *self = Self::default();
     }
 
-    /// A call moves a counter. Nothing is written before [`Self::write`].
-    pub(super) fn add(&mut self, change: &CounterChange) {
-        let CounterChange {
-            name,
-            window_start,
-            add,
-        } = change;
-        let windows = &self.windows;
-        let is_its = |place: &&u32| windows[**place as usize].start == *window_start;
-        let known = self.places.get(name);
-        let known = known.and_then(|places| places.iter().find(is_its).copied());
-        let place = known.unwrap_or_else(|| {
-            let place = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
-            self.windows.push(Window {
-                start: *window_start,
-                row: None,
-                add: 0,
+    /// A call moves some counters. Nothing is written before [`Self::write`].
+    pub(super) fn add(&mut self, changes: &[CounterChange]) {
+        let mut place = None;
+        for change in changes {
+            let CounterName { owner, unit, per } = &change.name;
+            // Those of one owner come one after the other.
+            let same = place.filter(|place: &usize| self.owners[*place].owner == *owner);
+            let at = same.unwrap_or_else(|| self.place(owner));
+            place = Some(at);
+            let windows = &mut self.owners[at].windows;
+            let known = windows.iter().position(|window| {
+                (window.unit, window.per, window.start) == (*unit, *per, change.window_start)
             });
-            self.places.entry(name.clone()).or_default().push(place);
-            self.strange.push((name.clone(), place));
-            place
-        });
-        let window = &mut self.windows[place as usize];
-        if window.add == 0 {
-            self.moved.push(place);
+            let which = known.unwrap_or_else(|| {
+                windows.push(Window {
+                    unit: *unit,
+                    per: *per,
+                    start: change.window_start,
+                    row: None,
+                    add: 0,
+                });
+                self.windows += 1;
+                windows.len() - 1
+            });
+            let window = &mut windows[which];
+            if window.add == 0 {
+                self.moved.push((at, which));
+            }
+            window.add = window.add.saturating_add(change.add);
         }
-        window.add = window.add.saturating_add(*add);
+    }
+
+    fn place(&mut self, owner: &Owner) -> usize {
+        if let Some(place) = self.places.get(owner) {
+            return *place;
+        }
+        let place = self.owners.len();
+        self.places.insert(owner.clone(), place);
+        self.owners.push(Owned {
+            owner: owner.clone(),
+            windows: SmallVec::new(),
+        });
+        place
     }
 
     /// Writes each window that moves once.
     pub(super) fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let mut add = transaction.prepare_cached(ADD_TO_SUM)?;
-        for place in &self.moved {
-            let window = &mut self.windows[*place as usize];
-            let Some(row) = window.row else { continue };
-            if add.execute((number(window.add), row))? > 0 {
+        let mut strange = Vec::new();
+        for (place, which) in self.moved.drain(..) {
+            let window = &mut self.owners[place].windows[which];
+            let is_there = match window.row {
+                Some(row) => add.execute((number(window.add), row))? > 0,
+                None => false,
+            };
+            if is_there {
                 window.add = 0;
-                continue;
+            } else {
+                // It is new, or somebody deleted it.
+                strange.push((place, which));
             }
-            // Somebody deleted it.
-            window.row = None;
-            let mut names = self.places.iter();
-            let name = names.find(|(_, places)| places.contains(place));
-            self.strange
-                .extend(name.map(|(name, _)| (name.clone(), *place)));
-        }
-        self.moved.clear();
-        if self.strange.is_empty() {
-            return Ok(());
         }
         // Those of an owner get rows beside each other.
-        let order = |(name, _): &(CounterName, u32), (other, _): &(CounterName, u32)| {
-            columns(name).cmp(&columns(other))
-        };
-        self.strange.sort_unstable_by(order);
-        for (name, place) in self.strange.drain(..) {
-            let window = &mut self.windows[place as usize];
-            window.row = Some(add_to(transaction, &name, window)?);
+        strange.sort_unstable_by(|one, other| self.columns(*one).cmp(&self.columns(*other)));
+        for (place, which) in strange {
+            let row = add_to(
+                transaction,
+                self.columns((place, which)),
+                self.window((place, which)),
+            )?;
+            let window = &mut self.owners[place].windows[which];
+            window.row = Some(row);
             window.add = 0;
         }
-        if self.windows.len() > REMEMBERED {
+        if self.windows > REMEMBERED {
             self.forget();
         }
         Ok(())
     }
+
+    fn window(&self, (place, which): (usize, usize)) -> &Window {
+        &self.owners[place].windows[which]
+    }
+
+    /// How a window's counter stands in its columns.
+    fn columns(&self, at: (usize, usize)) -> Columned<'_> {
+        let window = self.window(at);
+        let (kind, owner) = match &self.owners[at.0].owner {
+            Owner::Account(id) => ("account", id.as_str()),
+            Owner::Key(id) => ("key", id.as_str()),
+        };
+        (kind, owner, window.unit.as_str(), window.per.as_str())
+    }
 }
+
+/// The kind of a counter's owner, the owner, the unit and the length of windows.
+type Columned<'a> = (&'static str, &'a str, &'static str, &'static str);
 
 /// Adds to a window whose row is not known, and makes it where there is none; its row.
 fn add_to(
     transaction: &Transaction<'_>,
-    name: &CounterName,
+    (kind, owner, unit, per): Columned<'_>,
     window: &Window,
 ) -> rusqlite::Result<i64> {
-    let (kind, owner, unit, per) = columns(name);
     let start = instant(window.start);
     let add = number(window.add);
     let found: Option<i64> = transaction
@@ -130,15 +169,6 @@ fn add_to(
     let mut insert = transaction.prepare_cached(INSERT_WINDOW)?;
     insert.execute((kind, owner, unit, per, &start, row))?;
     Ok(row)
-}
-
-/// How a counter's name stands in its columns: the kind of owner, the owner, the unit and the length of windows.
-fn columns(name: &CounterName) -> (&'static str, &str, &'static str, &'static str) {
-    let (kind, owner) = match &name.owner {
-        Owner::Account(id) => ("account", id.as_str()),
-        Owner::Key(id) => ("key", id.as_str()),
-    };
-    (kind, owner, name.unit.as_str(), name.per.as_str())
 }
 
 // A sum that overflowed would turn into a floating-point number; it stops at the column's end instead.

@@ -153,7 +153,7 @@ impl Slot {
 
     /// Ends a call that was held and not sent: it never happened.
     pub fn void(self) {
-        self.place.release();
+        self.place.void();
     }
 
     /// Writes the posting to the file of calls under way, then hands it to the writer, which writes it within the next
@@ -206,7 +206,7 @@ impl Queued {
 
     /// The posting is in the store and synced: its slot is free, and whoever waits is told.
     pub(super) fn done(self) {
-        self.place.release();
+        self.place.recorded();
         if let Some(synced) = self.synced {
             // It may have left.
             let _ = synced.send(());

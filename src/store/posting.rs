@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::{
     accounts::Draw,
-    domain::{AccountId, CURRENCY, NanoUsd},
+    domain::{AccountId, CURRENCY, NanoUsd, RequestId},
 };
 
 use super::{
@@ -62,7 +62,7 @@ fn write_group<'a>(
             let due = cost(call).unwrap_or_default();
             let mut draws = credit.clone().unwrap_or_default();
             let open = credit::uncovered(due, &draws);
-            if credit.is_some() && open > NanoUsd::ZERO && !exists(&transaction, call)? {
+            if credit.is_some() && open > NanoUsd::ZERO && !exists(&transaction, call.id)? {
                 // The charge was made without knowing the lots, by a daemon that is gone, or before it had them all.
                 lots.add(&draws);
                 std::mem::take(&mut lots).take(&transaction)?;
@@ -80,7 +80,7 @@ fn write_group<'a>(
                 let sum = charged.entry(&call.account).or_default();
                 *sum = sum.saturating_add(due.nanos());
             }
-            changes.iter().for_each(|change| counters.add(change));
+            counters.add(changes);
         }
         chapters.finish()?;
         counters.write(&transaction)?;
@@ -105,10 +105,11 @@ struct Place<'a> {
     chapter: i64,
 }
 
-fn exists(transaction: &Transaction<'_>, call: &CallRecord) -> rusqlite::Result<bool> {
-    transaction
+/// Whether the store has a call of that id.
+pub(super) fn exists(connection: &Connection, id: RequestId) -> rusqlite::Result<bool> {
+    connection
         .prepare_cached("SELECT 1 FROM calls WHERE id = ?")?
-        .exists([call.id.to_string()])
+        .exists([id.to_string()])
 }
 
 const INSERT_CALL: &str = "INSERT INTO calls (id, chapter, at, account, key, plan, plan_version, route, provider,

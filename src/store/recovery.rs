@@ -35,7 +35,8 @@ pub(super) fn recover(
 }
 
 fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Result<(), OpenError> {
-    let calls = std::mem::take(&mut found.calls);
+    let mut calls = std::mem::take(&mut found.calls);
+    leave_out_recorded(connection, &mut calls).map_err(|error| open::of_sqlite(store, &error))?;
     if calls.is_empty() {
         return Ok(());
     }
@@ -59,8 +60,21 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
     Ok(())
 }
 
-/// Leaves out what is older than the calls that are kept. No call is under way for so long: its slot could not be emptied
-/// when it had been recorded, and that its record has gone since is no reason to charge it again.
+/// Leaves out what is in the store: a slot is not emptied when its call has been recorded.
+fn leave_out_recorded(connection: &Connection, calls: &mut Vec<Recovered>) -> rusqlite::Result<()> {
+    let mut failed = None;
+    calls.retain(|call| {
+        let there = posting::exists(connection, call.id());
+        !there.unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Leaves out what is older than the calls that are kept. No call is under way for so long: its slot is from when it was
+/// recorded, and that its record has gone since is no reason to charge it again.
 fn forget_old(connection: &Connection, postings: &mut Vec<Posting>) -> Result<(), RowError> {
     let Some(since) = tidy::kept_since(connection)? else {
         return Ok(());

@@ -335,6 +335,7 @@ impl Writer {
             }
             tokio::time::sleep(self.retry()).await;
         }
+        self.inflight.wipe();
         let calls = self.progress.given_up;
         if calls > 0 {
             tracing::error!(

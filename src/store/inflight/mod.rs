@@ -6,8 +6,9 @@
 //! A call takes a slot before it is forwarded ([`Inflight::take`]), writes there what it holds
 //! ([`Place::write_hold`]), from time to time how far its answer is ([`Place::checkpoint`]), and what it came to before
 //! its last byte goes out ([`Place::settle`]). The place then waits beside the posting, and is given back only when the
-//! transaction with the call has been synced ([`Place::release`]). So whatever the process was doing when it was killed,
-//! each call that a client has read whole is either in the database or in this file, and [`scan`] finds it.
+//! transaction with the call has been synced ([`Place::recorded`]). So whatever the process was doing when it was killed,
+//! each call that a client has read whole is either in the database or in this file, and [`scan`] finds it. What is in
+//! both, because no later call has taken the slot, moves nothing.
 //!
 //! # The file
 //!

@@ -32,6 +32,8 @@ const CHECKPOINT_AFTER: Duration = Duration::from_secs(1);
 /// or after so many more output tokens.
 const CHECKPOINT_TOKENS: u64 = 1000;
 
+const NOT_EMPTIED: &str = "the slot of a call that has ended could not be emptied";
+
 /// The slots for calls under way, with a file behind them or, where the store is in memory, without. Cloning is shallow.
 #[derive(Debug, Clone)]
 pub struct Inflight(Arc<Shared>);
@@ -39,12 +41,20 @@ pub struct Inflight(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     slots: u32,
-    /// Slots that nobody has, the one that was given back last on top: its page is the most likely to be at hand.
-    free: Mutex<Vec<u32>>,
+    free: Mutex<Free>,
     generation: AtomicU32,
     medium: Option<Medium>,
     /// Whether it has been said that something could not be written and does not have to be.
     complained: AtomicBool,
+}
+
+/// Slots that nobody has.
+#[derive(Debug)]
+struct Free {
+    /// The one that was given back last is on top: its page is the most likely to be at hand.
+    slots: Vec<u32>,
+    /// So many from the first on have been taken at least once.
+    taken_once: u32,
 }
 
 #[derive(Debug)]
@@ -57,7 +67,7 @@ struct Medium {
 }
 
 /// One call's slot. A place without a hold is free again when it is dropped. One with a hold is free only after
-/// [`Self::release`]; dropped without it, the slot stays as it is for the next start to find.
+/// [`Self::recorded`] or [`Self::void`]; dropped without them, the slot stays as it is for the next start to find.
 #[derive(Debug)]
 #[must_use = "a place that is dropped is free again"]
 pub struct Place {
@@ -108,7 +118,10 @@ impl Inflight {
     fn new(slots: u32, medium: Option<Medium>) -> Self {
         Self(Arc::new(Shared {
             slots,
-            free: Mutex::new((0..slots).rev().collect()),
+            free: Mutex::new(Free {
+                slots: (0..slots).rev().collect(),
+                taken_once: 0,
+            }),
             generation: AtomicU32::new(1),
             medium,
             complained: AtomicBool::new(false),
@@ -136,7 +149,18 @@ impl Inflight {
 
     /// How many of them are taken, by calls under way and by postings that wait to be written.
     pub fn taken(&self) -> usize {
-        (self.0.slots as usize).saturating_sub(self.0.free().len())
+        (self.0.slots as usize).saturating_sub(self.0.free().slots.len())
+    }
+
+    /// Empties what recorded calls have left in slots that nobody has; to be called when no more calls come. A slot that
+    /// cannot be emptied does no harm: the next start finds that its call is in the store.
+    pub(in crate::store) fn wipe(&self) {
+        let free = self.0.free();
+        for slot in free.slots.iter().filter(|slot| **slot < free.taken_once) {
+            if let Err(unwritten) = self.0.empty(*slot) {
+                self.0.complain(&unwritten, NOT_EMPTIED);
+            }
+        }
     }
 
     /// Where the file was, when it has been moved away or deleted meanwhile.
@@ -154,8 +178,12 @@ impl Inflight {
 
 impl Shared {
     /// A list of numbers is whole whatever panicked.
-    fn free(&self) -> MutexGuard<'_, Vec<u32>> {
+    fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn empty(&self, slot: u32) -> Result<(), Unwritten> {
+        self.write(slot, 0, &[0; SLOT])
     }
 
     fn write(&self, slot: u32, at: usize, bytes: &[u8]) -> Result<(), Unwritten> {
@@ -175,6 +203,16 @@ impl Shared {
         if !self.complained.swap(true, Ordering::Relaxed) {
             tracing::error!(words = %unwritten, "{what}");
         }
+    }
+}
+
+// === impl Free ===
+
+impl Free {
+    fn pop(&mut self) -> Option<u32> {
+        let slot = self.slots.pop()?;
+        self.taken_once = self.taken_once.max(slot + 1);
+        Some(slot)
     }
 }
 
@@ -278,8 +316,14 @@ impl Place {
         self.shared.write(self.slot, SETTLEMENT.start, bytes)
     }
 
-    /// Empties the slot and gives it back: the call is in the store and synced, or was never sent.
-    pub fn release(mut self) {
+    /// Gives the slot back: the call is in the store and synced. What the slot has of it stays until the next call writes
+    /// over it, for a start that finds it finds its row as well.
+    pub fn recorded(mut self) {
+        self.written = false;
+    }
+
+    /// Empties the slot and gives it back: the call was never sent.
+    pub fn void(mut self) {
         if self.written {
             self.clear();
         }
@@ -295,12 +339,9 @@ impl Place {
 
     /// A slot that cannot be emptied is not used again: the next start finds its call, and that it is in the store.
     fn clear(&mut self) {
-        match self.shared.write(self.slot, 0, &[0; SLOT]) {
+        match self.shared.empty(self.slot) {
             Ok(()) => self.written = false,
-            Err(unwritten) => {
-                let what = "the slot of a call that has ended could not be emptied";
-                self.shared.complain(&unwritten, what);
-            }
+            Err(unwritten) => self.shared.complain(&unwritten, NOT_EMPTIED),
         }
     }
 }
@@ -315,6 +356,6 @@ impl Drop for Place {
             return;
         }
         // There was room for all slots from the beginning, so this does not allocate.
-        self.shared.free().push(self.slot);
+        self.shared.free().slots.push(self.slot);
     }
 }

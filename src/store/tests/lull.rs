@@ -2,7 +2,7 @@ use std::{fs, time::Duration};
 
 use tokio::{
     sync::oneshot,
-    task::JoinHandle,
+    task::JoinSet,
     time::{error::Elapsed, timeout},
 };
 
@@ -15,7 +15,7 @@ use crate::store::{
 struct Read {
     begun: oneshot::Receiver<()>,
     end: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    task: JoinSet<()>,
 }
 
 impl Read {
@@ -23,7 +23,8 @@ impl Read {
         let (begin, begun) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let store = store.clone();
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             let read = store.read(move |connection| {
                 let mut calls = connection.prepare("SELECT id FROM calls")?;
                 let mut calls = calls.query(())?;
@@ -45,7 +46,7 @@ impl Read {
 
     async fn end(self) {
         self.end.send(()).unwrap();
-        self.task.await.unwrap();
+        self.task.join_all().await;
     }
 }
 

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use rusqlite::Connection;
 
@@ -39,6 +39,8 @@ async fn closing_writes_everything_that_was_posted() {
         names,
         ["faregate.db", "faregate.db.inflight", "faregate.db.lock"]
     );
+    let inflight = fs::read(bench.folder.path().join("faregate.db.inflight")).unwrap();
+    assert!(inflight[4096..].iter().all(|byte| *byte == 0));
 
     let (store, loaded) = bench.open();
     assert_eq!(count(&store).await, 1200);

@@ -50,7 +50,7 @@ fn written(bench: &Bench, inflight: &Inflight, settle: bool) -> (Vec<u8>, Vec<u8
         place.settle(&posting_of(&hold(1))).unwrap();
     }
     let after = slot();
-    place.release();
+    place.void();
     (before, after)
 }
 
@@ -135,9 +135,8 @@ fn what_an_earlier_use_of_the_slot_left_is_told_apart() {
         let new_hold = bench.bytes()[HEAD..][HOLD].to_vec();
         place.settle(&posting_of(&hold(2))).unwrap();
         let new_settlement = bench.bytes()[HEAD..][SETTLEMENT].to_vec();
-        place.release();
+        place.recorded();
 
-        // The slot was emptied in between; that this was lost takes a power cut.
         let mut bytes = old.clone();
         bytes[HOLD].copy_from_slice(&new_hold);
         let expected = Recovered::Open(Box::new(hold(2)), None);

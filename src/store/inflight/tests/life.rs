@@ -4,7 +4,7 @@ use super::{Bench, SLOTS, hold, posting_of, settled};
 use crate::{
     accounts::Draws,
     domain::{NanoUsd, Unit, Usage},
-    store::{Checkpoint, HoldRecord, Inflight, Outcome, Recovered, Unwritten},
+    store::{Checkpoint, HoldRecord, Inflight, Outcome, Place, Recovered, Unwritten},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,10 +53,36 @@ fn a_kill_at_any_point_of_a_call_finds_it_as_far_as_it_was() {
     let posting = posting_of(&hold(1));
     place.settle(&posting).unwrap();
     assert_eq!(bench.found(), [settled(posting)]);
-    place.release();
+    place.recorded();
+    assert_eq!(inflight.taken(), 0);
+    // It is in the store, where the next start finds it.
+    assert_eq!(bench.found(), [settled(posting_of(&hold(1)))]);
+
+    // The next one has the same slot.
+    let mut place = inflight.take().unwrap();
+    place.write_hold(&hold(2)).unwrap();
+    assert_eq!(bench.found(), [open(2, None)]);
+    place.void();
     assert_eq!(bench.found(), []);
     assert!(bench.bytes()[4096..].iter().all(|byte| *byte == 0));
-    assert_eq!(inflight.taken(), 0);
+}
+
+#[test]
+fn what_recorded_calls_left_is_wiped_and_nothing_else() {
+    let bench = Bench::new();
+    let inflight = bench.start();
+    let places = (0..4).map(|number| {
+        let mut place = inflight.take().unwrap();
+        place.write_hold(&hold(number)).unwrap();
+        place.settle(&posting_of(&hold(number))).unwrap();
+        place
+    });
+    let mut places: Vec<_> = places.collect();
+    drop(places.remove(1));
+    places.into_iter().for_each(Place::recorded);
+    assert_eq!(bench.found().len(), 4);
+    inflight.wipe();
+    assert_eq!(bench.found(), [settled(posting_of(&hold(1)))]);
 }
 
 #[test]
@@ -147,7 +173,7 @@ fn all_slots_can_be_taken_and_each_is_its_own() {
         .collect();
     assert_eq!(bench.found(), all);
 
-    places.remove(7).release();
+    places.remove(7).void();
     let again = inflight.take().unwrap();
     assert!(inflight.take().is_none());
     let without_it: Vec<_> = all
@@ -195,7 +221,7 @@ fn in_memory_there_are_as_many_slots_and_nothing_is_kept() {
     assert!(!first.checkpoint(SECOND, 5000, || seen(5000)));
     first.settle(&posting_of(&hold(1))).unwrap();
     drop(first);
-    second.release();
+    second.void();
     assert_eq!(inflight.taken(), 0);
 }
 
@@ -230,7 +256,7 @@ async fn a_strict_place_waits_for_the_disk_and_a_grouped_one_does_not() {
     place.write_hold(&hold(1)).unwrap();
     let mut waiting = std::pin::pin!(place.on_disk());
     waiting.as_mut().await.unwrap();
-    place.release();
+    place.void();
     drop(strict);
 
     let place = bench.start().take().unwrap();
