@@ -5,9 +5,10 @@
 //! too many, and a vendor's SDK would take either for requests or tokens. A caller passes no budgets and no credit; what is
 //! left of them is in the body of a refusal and at `GET /v1/faregate/limits`.
 
-use std::{convert::Infallible, fmt::Write as _, time::Duration};
+use std::{convert::Infallible, fmt::Write as _, ops::Range, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::{LimitFacts, LimitKind, ink, verdict::whole_second};
 use crate::{
@@ -104,25 +105,39 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
     if policies.is_empty() {
         return;
     }
-    put(headers, RATELIMIT_POLICY, |out| list(out, policies, policy));
-    put(headers, RATELIMIT, |out| {
-        list(out, policies, |out, state| current(out, state, now));
-    });
-    for unit in ["requests", "tokens"] {
-        if let (Some([limit, left, reset]), Some(state)) =
-            (vendor(dialect, unit), tightest(policies, unit))
-        {
-            put(headers, limit, |out| number(out, state.quota));
-            put(headers, left, |out| number(out, state.remaining));
-            if let Some(at) = state.resets_at {
-                put(headers, reset, |out| match dialect {
-                    Dialect::Anthropic => {
-                        // Writing to a String cannot fail.
-                        let _ = write!(out, "{}", whole_second(at));
-                    }
-                    Dialect::OpenAi | Dialect::Gemini => go_duration(out, now.until(at)),
-                });
+    let mut fields: SmallVec<[(HeaderName, usize); 8]> = SmallVec::new();
+    // The values stand one behind the other.
+    let Ok(mut values) = ink::text(|out| {
+        lists(out, policies, now, |name, end| fields.push((name, end)));
+        for unit in ["requests", "tokens"] {
+            let (Some([limit, left, reset]), Some(state)) =
+                (vendor(dialect, unit), tightest(policies, unit))
+            else {
+                continue;
+            };
+            number(out, state.quota);
+            fields.push((limit, out.len()));
+            number(out, state.remaining);
+            fields.push((left, out.len()));
+            let Some(at) = state.resets_at else { continue };
+            match dialect {
+                Dialect::Anthropic => {
+                    // Writing to a String cannot fail.
+                    let _ = write!(out, "{}", whole_second(at));
+                }
+                Dialect::OpenAi | Dialect::Gemini => go_duration(out, now.until(at)),
             }
+            fields.push((reset, out.len()));
+        }
+        Ok::<(), Infallible>(())
+    });
+    let mut written = 0;
+    for (name, end) in fields {
+        let value = values.split_to(end - written);
+        written = end;
+        // A value that is none is left out.
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+            headers.insert(name, value);
         }
     }
 }
@@ -145,17 +160,6 @@ fn vendor(dialect: Dialect, unit: &str) -> Option<Vendor> {
     })
 }
 
-/// Writes one field; a value that is none is left out.
-fn put(headers: &mut HeaderMap, name: HeaderName, compose: impl FnOnce(&mut String)) {
-    let Ok(text) = ink::text(|out| {
-        compose(out);
-        Ok::<(), Infallible>(())
-    });
-    if let Ok(value) = HeaderValue::from_maybe_shared(text) {
-        headers.insert(name, value);
-    }
-}
-
 fn number(out: &mut String, number: u64) {
     out.push_str(itoa::Buffer::new().format(number));
 }
@@ -164,28 +168,46 @@ fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A name stands once in a list (draft-11 §3.1: it identifies its policy): of several limits that have the same, a key's own
-/// and its share of the plan, the one that binds first is all that a program can heed.
-fn list(out: &mut String, policies: &[PolicyState], item: impl Fn(&mut String, &PolicyState)) {
+/// Writes the two lists, and says where each ends. A name stands once in a list (draft-11 §3.1: it identifies its policy):
+/// of several limits that have the same, a key's own and its share of the plan, the one that binds first is all that a
+/// program can heed.
+fn lists(
+    out: &mut String,
+    policies: &[PolicyState],
+    now: Timestamp,
+    mut ends: impl FnMut(HeaderName, usize),
+) {
     let binds_before = |one: (usize, &PolicyState), other: (usize, &PolicyState)| {
         let order = |(place, state): (usize, &PolicyState)| (state.remaining, state.quota, place);
-        one.1.has_the_name_of(other.1) && order(one) < order(other)
+        order(one) < order(other) && one.1.has_the_name_of(other.1)
     };
-    let listed = policies.iter().enumerate().filter(|state| {
-        let mut all = policies.iter().enumerate();
-        !all.any(|other| binds_before(other, *state))
-    });
-    for (place, (_, state)) in listed.enumerate() {
+    let mut named: SmallVec<[(&PolicyState, Range<usize>); 8]> = SmallVec::new();
+    for (place, state) in policies.iter().enumerate() {
+        let mut others = policies.iter().enumerate();
+        if others.any(|other| binds_before(other, (place, state))) {
+            continue;
+        }
+        if !named.is_empty() {
+            out.push_str(", ");
+        }
+        let start = out.len();
+        name(out, state);
+        named.push((state, start..out.len()));
+        policy(out, state);
+    }
+    ends(RATELIMIT_POLICY, out.len());
+    for (place, (state, name)) in named.into_iter().enumerate() {
         if place > 0 {
             out.push_str(", ");
         }
-        item(out, state);
+        out.extend_from_within(name);
+        current(out, state, now);
     }
+    ends(RATELIMIT, out.len());
 }
 
-/// `"tokens-per-day-plan";q=100000;w=86400;qu="tokens"`; `requests` is the draft's default unit.
+/// Of `"tokens-per-day-plan";q=100000;w=86400;qu="tokens"` what follows the name; `requests` is the draft's default unit.
 fn policy(out: &mut String, state: &PolicyState) {
-    name(out, state);
     out.push_str(";q=");
     number(out, state.quota.min(LARGEST));
     if let Some(seconds) = state.window_seconds.filter(|seconds| *seconds > 0) {
@@ -203,9 +225,8 @@ fn policy(out: &mut String, state: &PolicyState) {
     }
 }
 
-/// `"tokens-per-day-plan";r=0;t=43200`.
+/// Of `"tokens-per-day-plan";r=0;t=43200` what follows the name.
 fn current(out: &mut String, state: &PolicyState, now: Timestamp) {
-    name(out, state);
     out.push_str(";r=");
     number(out, state.remaining.min(LARGEST));
     if let Some(at) = state.resets_at {

@@ -90,8 +90,13 @@ impl Member {
         if name.len() > LONGEST * 3 {
             return Ok(None);
         }
+        let plain = name.is_plain();
+        let folds_to = |known: &str| {
+            let fits = !plain || name.len() == known.len() as u64;
+            fits && name.folds_to(known)
+        };
         for (bit, (known, member)) in EXACT.into_iter().enumerate() {
-            if name.folds_to(known) {
+            if folds_to(known) {
                 let again = *seen & 1 << bit != 0;
                 *seen |= 1 << bit;
                 if again || !name.is(known) {
@@ -100,7 +105,7 @@ impl Member {
                 return Ok(Some(member));
             }
         }
-        let loose = LOOSE.into_iter().find(|(known, _)| name.folds_to(known));
+        let loose = LOOSE.into_iter().find(|(known, _)| folds_to(known));
         Ok(loose.map(|(_, member)| member))
     }
 

@@ -14,11 +14,18 @@ impl<'a> Text<'a> {
         Self { raw, escaped }
     }
 
-    /// Whether it means exactly `name`: `"mod\u0065l"` is `model`.
+    /// Whether it means exactly `name`: `"mod\u0065l"` is `model`. Inline, so that a name that is known when this is
+    /// compiled is compared as a number or two.
+    #[inline]
     pub(in crate::providers) fn is(self, name: &str) -> bool {
-        if !self.escaped {
-            return self.raw == name.as_bytes();
+        if self.escaped {
+            return self.means(name);
         }
+        self.raw == name.as_bytes()
+    }
+
+    #[cold]
+    fn means(self, name: &str) -> bool {
         let mut rest = Some(name.as_bytes());
         self.pieces(|piece| rest = rest.and_then(|rest| rest.strip_prefix(piece.ok()?)));
         rest.is_some_and(<[u8]>::is_empty)
@@ -27,14 +34,23 @@ impl<'a> Text<'a> {
     /// Whether a reader that ignores case would take it for `name`, which is ASCII in lower case.
     ///
     /// Go's `encoding/json` is such a reader, and folds `ſ` to `s` and the Kelvin sign to `k`.
+    #[inline]
     pub(in crate::providers) fn folds_to(self, name: &str) -> bool {
         // No letter that folds to one of ASCII is shorter, so only a longer text needs a closer look.
         if self.raw.len() <= name.len() {
             return self.raw.eq_ignore_ascii_case(name.as_bytes());
         }
-        if !self.escaped && self.raw.is_ascii() {
-            return false;
-        }
+        !self.is_plain() && self.folds_slowly(name)
+    }
+
+    /// Whether it has nothing but unescaped ASCII: then it folds to no name of another length.
+    #[inline]
+    pub(in crate::providers) fn is_plain(self) -> bool {
+        !self.escaped && self.raw.is_ascii()
+    }
+
+    #[cold]
+    fn folds_slowly(self, name: &str) -> bool {
         let mut rest = Some(name);
         self.pieces(|piece| {
             let piece = piece.ok().and_then(|piece| std::str::from_utf8(piece).ok());
