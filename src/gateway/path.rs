@@ -1,5 +1,7 @@
 //! Paths that two readers could understand differently are refused, never put right.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode;
 
 /// Whether a path means the same to everybody, whether they decode it once, twice or not at all: absolute, no empty or
@@ -26,6 +28,32 @@ pub(super) fn is_plain(path: &str) -> bool {
     [&once, &twice]
         .iter()
         .all(|decoded| slashes(decoded) == slashes(path) && is_spelled_out(decoded))
+}
+
+/// Whether a provider may take `path` for one below any of `prefixes`, though it is not written so: it may decode it once
+/// or twice, know no capitals, or cut off what stands behind a semicolon.
+pub(super) fn reads_as_below<'a>(mut prefixes: impl Iterator<Item = &'a str>, path: &str) -> bool {
+    let path = path.as_bytes();
+    let once: Cow<'_, [u8]> = percent_decode(path).into();
+    let twice: Cow<'_, [u8]> = percent_decode(&once).into();
+    let below = |prefix: &str| {
+        [path, &*once, &*twice]
+            .iter()
+            .any(|path| folds_below(prefix, path))
+    };
+    prefixes.any(below)
+}
+
+fn folds_below(prefix: &str, path: &[u8]) -> bool {
+    let mut segments = path.split(|byte| *byte == b'/');
+    prefix.split('/').all(|wanted| {
+        let segment = segments.next().unwrap_or_default();
+        let name = segment.split(|byte| *byte == b';').next();
+        [Some(segment), name]
+            .into_iter()
+            .flatten()
+            .any(|segment| segment.eq_ignore_ascii_case(wanted.as_bytes()))
+    })
 }
 
 /// No segment is `.` or `..`, with or without parameters behind it, and no byte is one that some reader cuts at.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, request::Parts};
 
-use super::{RouteDialect, Snapshot, snapshot::Prefix};
+use super::{RouteDialect, Snapshot, path::reads_as_below, snapshot::Prefix};
 use crate::{
     call::Destination,
     domain::Vendor,
@@ -43,7 +43,8 @@ pub(super) enum Open {
 /// Finds the place of a path. `anthropic-version` makes a list of models Anthropic's.
 ///
 /// # Errors
-/// 404 for a path that nothing serves, 405 for a known endpoint with another method.
+/// 404 for a path that nothing serves, 400 for one that somebody may read as another route's, 405 for a known endpoint with
+/// another method.
 pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal> {
     let path = head.uri.path();
     if let Some(place) = webhook(snapshot, path, &head.method)? {
@@ -59,6 +60,14 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
     let Some(prefix) = found else {
         return Err(Code::RouteNotFound.into());
     };
+    // The longest come first. A route that lies deeper has accounts and prices of its own, and its provider may be the same:
+    // no other spelling of its path goes around it.
+    let depth = prefix.route.path.len();
+    let deeper = snapshot.routes.iter().map(|other| &*other.route.path);
+    if reads_as_below(deeper.take_while(|path| path.len() > depth), path) {
+        let words = "The path is another spelling of one that has a route of its own; write it as that route does.";
+        return Err(Refusal::new(Code::InvalidPath).with(Detail::Say(words)));
+    }
     let target = head
         .uri
         .path_and_query()

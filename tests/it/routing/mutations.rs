@@ -1,6 +1,6 @@
 //! A path that is almost another one is refused, never taken for it.
 
-use super::{gateway, provider, request, send};
+use super::{Gateway, file, gateway, provider, request, send};
 
 /// Every path that is answered here or forwarded, with a method that it has.
 const PATHS: [(&str, &str); 16] = [
@@ -205,5 +205,56 @@ async fn a_path_has_one_meaning_on_a_providers_route_too() {
         assert!(matches!(answer.status, 400 | 404), "{target} {answer:?}");
     }
     assert_eq!(upstream.seen().len(), 0);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn no_spelling_is_a_way_around_a_route() {
+    let upstream = provider().await;
+    // What all accounts may ask the provider for, but for its files, which are one's alone, and chats, which cost more.
+    let rest = "\
+plans: {p: {}}
+accounts:
+  - {id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}]}
+  - {id: b, plan: p}
+routes:
+  - {path: /, provider: up}
+  - {path: /v1/files, provider: up, accounts: [b]}
+  - {path: /v1/chat, provider: up, price_per_request: 0.25}
+";
+    let gateway = Gateway::start(&file(&upstream, rest)).await;
+    let answer = send(gateway.address, request("GET", "/v1/files/f")).await;
+    assert_eq!(answer.code(), "permission_denied", "{answer:?}");
+    for (method, target) in [
+        ("GET", "/v1/%66iles"),
+        ("GET", "/v1/%66iles/f?limit=1"),
+        ("GET", "/%761/fil%65s/f"),
+        ("GET", "/v1/FILES/f"),
+        ("GET", "/V1/%46iles/f"),
+        ("GET", "/v1/%2566iles/f"),
+        ("GET", "/v1/files;x=y/f"),
+        ("GET", "/v1/files%3Bx"),
+        ("POST", "/v1/%63hat/completions"),
+        ("POST", "/v1/Chat/completions"),
+    ] {
+        let answer = send(gateway.address, request(method, target)).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "invalid_path"),
+            "{target} {answer:?}"
+        );
+    }
+    assert_eq!(upstream.seen().len(), 0);
+    // Whatever else has escapes or capitals goes where it went.
+    for target in [
+        "/v1/%66ilesx",
+        "/v1/filesX",
+        "/v1/batches/B%20%66iles",
+        "/v1/Files-of-all",
+    ] {
+        let answer = send(gateway.address, request("GET", target)).await;
+        assert_eq!(answer.status, 200, "{target} {answer:?}");
+        assert_eq!(upstream.seen().pop().unwrap().target, target);
+    }
     gateway.stop().await;
 }
