@@ -171,15 +171,18 @@ fn covers(prefix: &str, path: &str) -> bool {
     }
 }
 
-/// A known endpoint is known on any route: by the path that goes upstream, or by what is left behind the prefix.
+/// A known endpoint is known on any route: by the path that goes upstream, or by what is left behind the prefix. The first
+/// is what the provider reads: below `/v1/chat`, `/completions` is no other endpoint than it is there.
 fn classify(prefix: &Prefix, path: &str, below: &str, head: &Parts) -> (Dialect, Endpoint) {
     let by_path = |path| match prefix.dialect {
         RouteDialect::Auto => Endpoint::classify(path),
         RouteDialect::Fixed(dialect) => (dialect, Endpoint::known(dialect, path)),
     };
-    let (dialect, endpoint) = match (by_path(below), prefix.strip) {
-        ((_, Endpoint::Other), false) => by_path(path),
-        (found, _) => found,
+    let whole = (!prefix.strip).then(|| by_path(path));
+    let (dialect, endpoint) = match (whole, by_path(below)) {
+        (Some(whole), _) if whole.1.has_ask() => whole,
+        (Some(whole), (_, Endpoint::Other)) => whole,
+        (_, found) => found,
     };
     let lists = matches!(endpoint, Endpoint::Models | Endpoint::Model);
     let anthropic =

@@ -220,3 +220,25 @@ async fn the_admin_api_is_not_here_and_neither_is_its_token() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn an_endpoint_is_known_by_the_path_that_its_provider_gets() {
+    let upstream = provider().await;
+    for route in ["{path: /v1/chat, provider: up}", "{path: /v1/chat}"] {
+        let yaml = format!(
+            "{}routes: [{route}]\n",
+            planned(&upstream, "{quotas: [{tokens: 100000, per: day}]}")
+        );
+        let gateway = Gateway::start(&yaml).await;
+        // What chats alone know, and completions do not.
+        let body = r#"{"model":"big","max_completion_tokens":90000,"messages":[],"n":1}"#;
+        let answer = gateway.chat(KEY, body).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let forwarded = upstream.seen().pop().unwrap().json();
+        assert_eq!(forwarded["max_completion_tokens"], 90000, "{route}");
+        assert_eq!(forwarded.get("max_tokens"), None, "{route}");
+        let call = &gateway.calls(1).await[0];
+        assert_eq!(call["endpoint"], "chat.completions", "{route}");
+        gateway.stop().await;
+    }
+}
