@@ -74,6 +74,12 @@ pub(super) struct Unanswered {
     pub(super) upstream_id: Option<HeaderValue>,
 }
 
+tokio::task_local! {
+    /// Set where a call goes on without its client. What is on its way by then the provider bills; what is not, it never
+    /// gets.
+    static UNREAD: ();
+}
+
 type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send>>;
 
 /// A call under way, to be awaited. When its client leaves before the answer's head, it is cancelled or goes on without a reader.
@@ -178,6 +184,9 @@ impl Forward {
             return Err(failed(reservation, &failure, &upstream));
         }
         let sends = || {
+            if UNREAD.try_with(|()| ()).is_ok() {
+                return Err(Failure::unsent(FailureKind::Abandoned));
+            }
             let written = reservation.forwarding();
             written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
         };
@@ -253,7 +262,7 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
         // It was not sent: dropped, it never happened.
         (FailureKind::Unrecorded, _) => None,
         // What the provider has seen of it is no request.
-        (FailureKind::ClientBody(_), _) => {
+        (FailureKind::ClientBody(_) | FailureKind::Abandoned, _) => {
             reservation.settle(Outcome::ClientClosed, status, Charge::Void)
         }
         (_, Processed::No) => reservation.settle(Outcome::UpstreamFailed, status, Charge::Void),
@@ -324,7 +333,7 @@ impl Drop for UnderWay {
         let stopped = self.desk.drains_stopped();
         self.desk.tasks.spawn(async move {
             let answered = tokio::select! {
-                answered = tokio::time::timeout_at(place.until, exchange) => answered,
+                answered = tokio::time::timeout_at(place.until, UNREAD.scope((), exchange)) => answered,
                 () = stopped => return,
             };
             if let Ok(Ok(mut answered)) = answered {

@@ -37,6 +37,8 @@ pub enum FailureKind {
     Unsendable,
     /// Whoever sends it could not write down that it does.
     Unrecorded,
+    /// Whoever asked for it had left before it was sent.
+    Abandoned,
 }
 
 /// Which deadline passed.
@@ -122,7 +124,7 @@ impl FailureKind {
             Self::InvalidResponse => Code::UpstreamInvalidResponse,
             Self::ClientBody(BodyError::TooSlow) => Code::RequestTimeout,
             Self::ClientBody(BodyError::TooLarge) => Code::BodyTooLarge,
-            Self::ClientBody(BodyError::Malformed | BodyError::Disconnected) => {
+            Self::ClientBody(BodyError::Malformed | BodyError::Disconnected) | Self::Abandoned => {
                 Code::InvalidFraming
             }
             Self::Unsendable => Code::InternalError,
@@ -199,6 +201,7 @@ impl fmt::Display for FailureKind {
             Self::ClientBody(error) => return fmt::Display::fmt(error, f),
             Self::Unsendable => "the request cannot be sent",
             Self::Unrecorded => "the call cannot be recorded",
+            Self::Abandoned => "the client left before the call was sent",
         })
     }
 }

@@ -291,3 +291,30 @@ async fn a_provider_that_nobody_vouches_for_gets_nothing() {
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn what_was_not_sent_when_its_client_left_is_not_sent_any_more() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("127.0.0.1", &["http/1.1"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let ca = format!(", ca: {}", authority.file("ca.pem").display());
+    let gateway = Gateway::start(&house(&url, &ca)).await;
+    // An answer that is no stream is read on when its client has left; nothing of this one was asked for yet.
+    let call = tokio::spawn(gateway.chat(LIMITED, r#"{"model":"m"}"#).open());
+    let (stream, _) = within("a connection", listener.accept()).await.unwrap();
+    call.abort();
+    let _ = call.await;
+    assert_eq!(gateway.records(1).await[0]["status"], 499);
+    let mut said = Vec::new();
+    if let Ok(mut stream) = within("a handshake or an end", acceptor.accept(stream)).await {
+        let _ = within("an end", stream.read_buf(&mut said)).await;
+    }
+    assert_eq!(String::from_utf8_lossy(&said), "");
+    gateway.nothing_held(LIMITED).await;
+    for call in gateway.calls(1).await {
+        assert_eq!(call["outcome"], "client_closed", "{call}");
+        assert_eq!(call["tokens"]["input"], 0, "{call}");
+    }
+    gateway.stop().await;
+}
