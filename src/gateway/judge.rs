@@ -4,7 +4,7 @@ use std::{future::poll_fn, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     response::Parts,
 };
 use http_body::Body;
@@ -98,7 +98,16 @@ async fn relayed(
     }
     // Compressed it could be neither found nor hidden.
     let plain = plain.filter(|_| body.is_end_stream());
-    let plain = plain.ok_or(Code::UpstreamInvalidResponse)?;
+    let (plain, body) = match plain {
+        Some(plain) => (plain, body),
+        None if is_understood => return Err(Code::UpstreamInvalidResponse.into()),
+        // The client has asked for a compression that is not read here, and the provider's refusal is the client's all the
+        // same: it goes without its words.
+        None => {
+            parts.headers.remove(CONTENT_TYPE);
+            (Bytes::new(), UpstreamBody::none())
+        }
+    };
     parts.headers.remove(CONTENT_ENCODING);
     parts.headers.insert(CONTENT_LENGTH, plain.len().into());
     Ok(Relayed::after(plain, body).veiled(credential))

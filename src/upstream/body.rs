@@ -79,6 +79,11 @@ impl UpstreamBody {
         })
     }
 
+    /// No body.
+    pub const fn none() -> Self {
+        Self(State::Over)
+    }
+
     /// Whether the transfer says where it ends. One that does not is whole or cut short, and only its content can tell
     /// (RFC 9112 §6.3, case 8).
     pub fn is_delimited(&self) -> bool {

@@ -453,3 +453,25 @@ async fn a_stream_that_is_read_on_is_noted_as_it_goes() {
     gateway.stop().await;
     adds_up(&folder, 1);
 }
+
+#[tokio::test]
+async fn a_refusal_of_the_call_that_cannot_be_read_keeps_its_price() {
+    let upstream = Upstream::start(|_| {
+        let head = "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-encoding: br\r\n\
+                    content-length: 4\r\n\r\n";
+        vec![Step::Send([head.as_bytes(), b"\x8b\x00\x80\x03"].concat())]
+    })
+    .await;
+    let routes =
+        "routes: [{path: /paid, provider: up, strip_prefix: true, price_per_request: 0.25}]\n";
+    let yaml = priced(&upstream, "credit: required", "credit: 1") + routes;
+    let gateway = Gateway::start(&yaml).await;
+    let call = gateway.call("GET", "/paid/v1/files/none").bearer(KEY);
+    let answer = call.header("accept-encoding", "gzip, br").send().await;
+    assert_eq!(answer.status, 404, "{}", answer.text());
+    let call = &gateway.calls(1).await[0];
+    assert_eq!(call["status"], 404, "{call}");
+    assert_eq!(call["cost_nano_usd"], DOLLAR / 4, "{call}");
+    assert_eq!(credit(&gateway).await, (DOLLAR * 3 / 4, 0));
+    gateway.stop().await;
+}

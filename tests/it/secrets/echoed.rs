@@ -112,12 +112,17 @@ async fn it_is_masked_in_what_the_provider_compressed() {
     let whole = gzip(words.as_bytes());
     let long = gzip(&[words.as_bytes(), &[b' '; 8 << 20]].concat());
     for (path, body) in [("/raw/v1/files", ""), ("/v1/chat/completions", CHAT)] {
+        // What cannot be read cannot be cleaned. Where the client chose the compression, that is no fault of the provider's,
+        // whose status stands; where we asked for none, it is.
+        let (unread, said) = match path {
+            "/raw/v1/files" => (404, ""),
+            _ => (502, "upstream_invalid_response"),
+        };
         for (coding, sent, status) in [
             ("gzip", &whole[..], 404),
-            // What cannot be read cannot be cleaned.
-            ("gzip", &whole[1..], 502),
-            ("gzip", &long, 502),
-            ("br", &whole, 502),
+            ("gzip", &whole[1..], unread),
+            ("gzip", &long, unread),
+            ("br", &whole, unread),
         ] {
             let steps = packed(coding, sent);
             let upstream = Upstream::start(move |_| steps.clone()).await;
@@ -127,9 +132,12 @@ async fn it_is_masked_in_what_the_provider_compressed() {
             let answer = call.send().await;
             assert_eq!(answer.status, status, "{path} {coding}: {}", answer.text());
             assert_eq!(answer.header("content-encoding"), None);
-            if status == 404 {
+            if sent == whole && coding == "gzip" {
                 assert_eq!(answer.text(), "no *********** here");
                 assert_eq!(answer.header("content-length"), Some("19"));
+            } else {
+                assert!(answer.text().contains(said), "{}", answer.text());
+                assert_eq!(answer.text().is_empty(), said.is_empty());
             }
             gateway.stop().await;
         }
