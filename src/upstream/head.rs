@@ -157,24 +157,31 @@ fn is_not_for_providers(name: &str) -> bool {
 }
 
 /// What a provider says of its own origin and not of ours. Its cookies would be shared by all its clients, its `Alt-Svc`
-/// would lead them past us, its `Strict-Transport-Security` would bind our host and all below it, and its CORS fields
-/// would let pages read what our own settings keep from them. What is left of its limits is what all tenants together
-/// left of them, and the organization is whoever pays it.
+/// would lead them past us, its `Strict-Transport-Security` would bind our host and all below it, its `NEL` would have
+/// browsers tell others of our host, its `Clear-Site-Data` would empty them of what is ours, and its CORS fields would let
+/// pages read what our own settings keep from them. What is left of its limits is what all tenants together left of them,
+/// the organization is whoever pays it, and what another gateway says in our words is about us and not about the caller.
 fn is_not_for_clients(name: &str) -> bool {
     matches!(
         name,
         "set-cookie"
             | "alt-svc"
             | "strict-transport-security"
+            | "nel"
+            | "report-to"
+            | "reporting-endpoints"
+            | "clear-site-data"
             | "openai-organization"
             | "openai-project"
             | "anthropic-organization-id"
     ) || [
         "access-control-",
         "ratelimit",
-        "x-ratelimit-",
+        "x-ratelimit",
         "anthropic-ratelimit-",
         "anthropic-priority-",
+        "anthropic-fast-",
+        "faregate-",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))

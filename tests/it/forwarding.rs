@@ -247,3 +247,37 @@ async fn the_answers_own_fields_come_through() {
     assert_eq!(record["request_id"], ours);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_provider_tells_us_as_its_client_is_not_told_to_ours() {
+    // Another gateway's words about our account there, Mistral's limits by size, and what binds a host in browsers.
+    const THEIRS: [&str; 8] = [
+        "faregate-notice: budget; scope=account; unit=usd; per=month; used=812.00; limit=1000.00",
+        "faregate-max-output-tokens: 7",
+        "x-ratelimitbysize-remaining-month: 1999999",
+        "anthropic-fast-input-tokens-remaining: 10000",
+        "nel: {\"report_to\":\"cf-nel\",\"max_age\":604800}",
+        "report-to: {\"group\":\"cf-nel\",\"max_age\":604800,\"endpoints\":[{\"url\":\"https://collector.example\"}]}",
+        "reporting-endpoints: default=\"https://collector.example\"",
+        "clear-site-data: \"*\"",
+    ];
+    let upstream = Upstream::start(|_| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{}\r\nx-kept: yes\r\ncontent-length: 2\r\n\r\n{{}}",
+            THEIRS.join("\r\n")
+        );
+        vec![crate::harness::Step::Send(head.into_bytes())]
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    for (method, path) in [("POST", "/v1/chat/completions"), ("GET", "/raw/v1/files")] {
+        let call = gateway.call(method, path).bearer(KEY);
+        let answer = call.json(r#"{"model":"m"}"#).send().await;
+        assert_eq!(answer.header("x-kept"), Some("yes"), "{}", answer.text());
+        for field in THEIRS {
+            let (name, _) = field.split_once(':').unwrap();
+            assert_eq!(answer.header(name), None, "{path} {name}");
+        }
+    }
+    gateway.stop().await;
+}

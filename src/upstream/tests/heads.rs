@@ -143,7 +143,14 @@ fn a_client_gets_the_answer_without_hops_and_cookies() {
          access-control-expose-headers: x-secret
          x-ratelimit-remaining-tokens: 5
          anthropic-ratelimit-requests-limit: 5
+         x-ratelimitbysize-remaining-month: 5
          anthropic-priority-input-tokens-limit: 5
+         anthropic-fast-input-tokens-limit: 5
+         faregate-notice: budget
+         nel: {}
+         report-to: {}
+         reporting-endpoints: default=\"https://collector.example\"
+         clear-site-data: \"*\"
          ratelimit: \"default\";r=5
          ratelimit-policy: \"default\";q=5
          openai-organization: org-1
