@@ -1,6 +1,9 @@
 //! Fields that we add to answers.
 
-use std::{fmt::Write, net::IpAddr};
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use ipnet::IpNet;
@@ -185,7 +188,7 @@ pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Ip
     for value in headers.get_all("x-forwarded-for").iter().rev() {
         for hop in value.to_str().unwrap_or_default().rsplit(',') {
             // What is no address was not written by a proxy that we trust.
-            let Ok(hop) = hop.trim().parse::<IpAddr>() else {
+            let Some(hop) = address(hop.trim()) else {
                 return client;
             };
             client = hop.to_canonical();
@@ -195,6 +198,14 @@ pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Ip
         }
     }
     client
+}
+
+/// An address as proxies write it: bare, in brackets, or with the port that it came from. Taken for none, it would leave the
+/// proxy's own in the place of everybody who comes through it.
+fn address(hop: &str) -> Option<IpAddr> {
+    let inner = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
+    let bare = inner.unwrap_or(hop).parse().ok();
+    bare.or_else(|| hop.parse().ok().map(|hop: SocketAddr| hop.ip()))
 }
 
 /// Whether an address is a proxy's that we trust.

@@ -224,7 +224,7 @@ accounts:
     let direct = Gateway::start(&file(&upstream, rest)).await;
     let gateway = Gateway::start(&proxied).await;
     let (office, here) = ("a-key-for-the-office-only-1", "a-key-for-this-machine-only");
-    let cases: [(&[&str], u16); 12] = [
+    let cases: [(&[&str], u16); 16] = [
         (&[], 403),
         (&["203.0.113.9"], 200),
         // What a client says itself stands to the left of what the proxy added.
@@ -238,6 +238,11 @@ accounts:
         (&["nonsense, 203.0.113.9"], 200),
         (&["2001:db8::7"], 200),
         (&["::ffff:203.0.113.9"], 200),
+        // Some proxies write the port too, as Azure's application gateways do.
+        (&["203.0.113.9:51234"], 200),
+        (&["203.0.113.9, 198.51.100.1:51234"], 403),
+        (&["[2001:db8::7]:51234"], 200),
+        (&["[2001:db8::7], 10.1.2.3:443"], 200),
     ];
     for (lines, status) in cases {
         let mut call = gateway.chat(office, CHAT);
@@ -278,6 +283,15 @@ accounts:
         .send()
         .await;
     served(&forged);
+    // And nobody has the proxy's own address by coming through it.
+    for from in ["198.51.100.1", "198.51.100.1:51234", "[2001:db8::1]:51234"] {
+        let through = gateway
+            .chat(here, CHAT)
+            .header("x-forwarded-for", from)
+            .send()
+            .await;
+        refused(&through, 403, "permission_denied");
+    }
     direct.stop().await;
     gateway.stop().await;
 }
