@@ -30,6 +30,12 @@ pub(super) fn is_plain(path: &str) -> bool {
         .all(|decoded| slashes(decoded) == slashes(path) && is_spelled_out(decoded))
 }
 
+/// Whether a path has anything that a provider may read as something else.
+pub(super) fn may_be_undone(path: &str) -> bool {
+    path.bytes()
+        .any(|byte| matches!(byte, b'%' | b';' | b'A'..=b'Z'))
+}
+
 /// Whether a provider may take `path` for one below any of `prefixes`, though it is not written so: it may decode it once
 /// or twice, know no capitals, or cut off what stands behind a semicolon.
 pub(super) fn reads_as_below<'a>(mut prefixes: impl Iterator<Item = &'a str>, path: &str) -> bool {

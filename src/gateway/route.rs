@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use http::{Method, request::Parts};
 
-use super::{RouteDialect, Snapshot, path::reads_as_below, snapshot::Prefix};
+use super::{
+    RouteDialect, Snapshot,
+    path::{may_be_undone, reads_as_below},
+    snapshot::Prefix,
+};
 use crate::{
     call::Destination,
     domain::Vendor,
@@ -64,7 +68,8 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
     // no other spelling of its path goes around it.
     let depth = prefix.route.path.len();
     let deeper = snapshot.routes.iter().map(|other| &*other.route.path);
-    if reads_as_below(deeper.take_while(|path| path.len() > depth), path) {
+    let is_odd = snapshot.capitals || may_be_undone(path);
+    if is_odd && reads_as_below(deeper.take_while(|path| path.len() > depth), path) {
         let words = "The path is another spelling of one that has a route of its own; write it as that route does.";
         return Err(Refusal::new(Code::InvalidPath).with(Detail::Say(words)));
     }

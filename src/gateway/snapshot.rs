@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Snapshot {
     pub(super) routes: Vec<Prefix>,
+    /// Whether a route's path may be written in another way without any sign that a reader would undo: in small letters.
+    pub(super) capitals: bool,
     pub(super) catalogue: Catalogue,
     pub(super) upstreams: HashMap<ProviderId, Arc<Upstream>>,
     pub(super) limits: BodyLimits,
@@ -139,7 +141,11 @@ impl Snapshot {
             .map(|previous| &previous.guesses)
             .filter(|guesses| guesses.limit() == wrong_keys);
         let fresh = || Arc::new(Guesses::new(wrong_keys, clock.clone()));
+        let is_capital = |byte: u8| byte.is_ascii_uppercase();
         Self {
+            capitals: routes
+                .iter()
+                .any(|prefix| prefix.route.path.bytes().any(is_capital)),
             routes,
             catalogue,
             upstreams,
