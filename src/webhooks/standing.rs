@@ -142,13 +142,13 @@ fn seen(before: Option<Stand>, snapshot: &Snapshot, at: Timestamp) -> Stand {
 /// A payment for the newest period opens what only the payment had closed. One for an older period does not: the newer
 /// one may still be due.
 fn paid(before: Option<Stand>, from: Timestamp, until: Timestamp) -> Stand {
-    let period = Some(Window {
+    let paid_for = Window {
         start: from,
         end: until,
-    });
+    };
     let Some(mut stand) = before else {
         let subscription = Subscription {
-            period,
+            period: Some(paid_for),
             ..Subscription::with_status(SubscriptionStatus::Active)
         };
         return Stand {
@@ -160,6 +160,11 @@ fn paid(before: Option<Stand>, from: Timestamp, until: Timestamp) -> Stand {
     if subscription.period.is_some_and(|period| period.end > until) {
         return stand;
     }
+    // Whoever buys more in the middle of a period pays for what is left of it: that begins no period, and nothing that is
+    // counted per period is counted anew.
+    let known = subscription.period;
+    let known = known.filter(|period| period.end == until && period.start < from);
+    let period = Some(known.unwrap_or(paid_for));
     match subscription.status {
         SubscriptionStatus::PastDue | SubscriptionStatus::Incomplete => {
             subscription.status = SubscriptionStatus::Active;

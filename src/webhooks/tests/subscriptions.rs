@@ -99,6 +99,14 @@ fn invoices_move_what_only_payment_moves() {
     let renewed = dated(100, "e4", period(100, 200, Status::Active));
     let facts = [active, renewed, due.clone(), dated(120, "e5", paid(0, 100))];
     assert_eq!(standing(&facts).status, Status::PastDue);
+    // Paying for what is left of the period opens it again, and begins no new one.
+    let rest = [
+        dated(0, "e1", period(0, 100, Status::PastDue)),
+        dated(60, "e2", paid(60, 100)),
+    ];
+    let stood = standing(&rest);
+    assert_eq!(stood.status, Status::Active);
+    assert_eq!(stood.period.unwrap().start, at(0));
     // What is over is not opened by a payment, nor closed by one that is due.
     for over in [
         Status::Canceled,

@@ -109,6 +109,40 @@ async fn a_subscription_that_ends_with_its_period_is_served_until_then() {
 }
 
 #[tokio::test]
+async fn what_is_paid_for_the_rest_of_a_period_does_not_begin_it_anew() {
+    let upstream = provider().await;
+    let file = house(&upstream, "").replace(
+        "pro: {subscription: required}",
+        "pro: {subscription: required, quotas: [{requests: 1, per: period}]}",
+    );
+    let gateway = Gateway::start(&file).await;
+    let chat = || gateway.chat(KEY, CHAT).send();
+    let bought = updated("evt_1", 0, subscription("active", "price_pro"));
+    assert_eq!(send(&gateway, &bought).await, "applied");
+    served(&chat().await);
+    refused(&chat().await, 402, "quota_exhausted");
+    // Another seat in the middle of the period: an invoice for what is left of it.
+    gateway.pass(DAY / 2);
+    let rest = json!({
+        "id": "in_1", "customer": "cus_a", "billing_reason": "subscription_update", "subscription": "sub_1",
+        "lines": {"data": [
+            {"period": {"start": NOW + 43_200, "end": NOW + 86_400}},
+            {"period": {"start": NOW + 43_200, "end": NOW + 86_400}},
+        ]},
+    });
+    let paid = event("evt_2", 43_200, "invoice.paid", rest);
+    assert_eq!(send(&gateway, &paid).await, "applied");
+    refused(&chat().await, 402, "quota_exhausted");
+    assert_eq!(
+        account(&gateway, "a").await["subscription"]["current_period_start"],
+        "2026-11-19T12:00:00Z"
+    );
+    gateway.pass(DAY / 2);
+    served(&chat().await);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn events_hold_until_the_file_says_something_else() {
     let upstream = provider().await;
     let stated = |status: &str| {
