@@ -169,11 +169,8 @@ impl App {
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
             .await?;
         reachable(&mut gateway, configured, public);
-        let desk = Arc::new(Desk::new(
-            store.ledger(),
-            clock.clone(),
-            Arc::clone(&metrics),
-        ));
+        let desk = Desk::new(store.ledger(), clock.clone(), Arc::clone(&metrics));
+        let desk = Arc::new(desk.ended_by(shutdown.clone()));
         let gateway = Arc::new(
             Gateway::new(
                 gateway,

@@ -319,11 +319,9 @@ impl Future for UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Some(exchange) = self
-            .exchange
-            .take()
-            .filter(|_| self.policy == Policy::Drain)
-        else {
+        // At the end of our own drain nothing is read on: dropped here, it is settled as what we cut.
+        let reads_on = self.policy == Policy::Drain && !self.desk.cuts_off();
+        let Some(exchange) = self.exchange.take().filter(|_| reads_on) else {
             return;
         };
         // Without a free place the exchange is dropped here, which cancels the call and charges its input.

@@ -19,7 +19,7 @@ use crate::{
     accounts::Key,
     call::Destination,
     domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
-    listener::InFlight,
+    listener::{InFlight, Shutdown},
     metering::Receipt,
     overload::{Overload, Shed},
     providers::{Dialect, Endpoint},
@@ -38,6 +38,7 @@ pub(super) struct Observer {
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
     pub(super) overload: Overload,
+    pub(super) shutdown: Shutdown,
 }
 
 /// One request, from its head to the end of its answer. Dropping it writes the record.
@@ -200,8 +201,14 @@ impl Observation {
         let left = self.provider.is_some() && self.code.is_none();
         match &self.receipt {
             Some(receipt) => Some(receipt.outcome),
+            None if left && self.is_cut_off() => Some(Outcome::Indeterminate),
             None => left.then_some(Outcome::ClientClosed),
         }
+    }
+
+    /// Whether the end of our own drain came before its answer.
+    fn is_cut_off(&self) -> bool {
+        self.status == 0 && self.observer.shutdown.is_cut_off()
     }
 
     pub(super) fn settled(&mut self, receipt: &Receipt) {
@@ -229,8 +236,12 @@ impl Observation {
     fn write(&self) {
         let total = self.observer.clock.elapsed().saturating_sub(self.arrived);
         let dialect = self.dialect().map(Dialect::as_str);
-        // 499 is nginx's status for a client that left before it was answered.
-        let status = if self.status == 0 { 499 } else { self.status };
+        let status = match self.status {
+            0 if self.is_cut_off() => Code::Draining.status().as_u16(),
+            // 499 is nginx's status for a client that left before it was answered.
+            0 => 499,
+            status => status,
+        };
         self.observer.metrics.request_ended(dialect, status, total);
         let id = self.id.encode();
         let client = IpText::of(self.client);

@@ -69,6 +69,7 @@ impl Gateway {
                 metrics,
                 clock,
                 overload: Overload::unlimited(),
+                shutdown: shutdown.clone(),
             }),
             shutdown,
             payments: None,

@@ -32,8 +32,8 @@ impl Shutdown {
     }
 
     /// Whether bodies still under way have to end now.
-    #[cfg(test)]
-    pub(super) fn is_cut_off(&self) -> bool {
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
         self.cut_off.is_raised()
     }
 

@@ -35,6 +35,8 @@ pub struct Desk {
     drains: Arc<Semaphore>,
     /// Threads that count, once there was something to be counted.
     counters: OnceLock<Workers>,
+    /// The shutdown of the listener that calls come from.
+    serving: Shutdown,
     /// Raised when nothing may be read on any more.
     last: (ShutdownHandle, Shutdown),
     /// The tasks that read on; a shutdown waits for them.
@@ -65,8 +67,18 @@ impl Desk {
             metrics,
             drains,
             counters: OnceLock::new(),
+            serving: Shutdown::default(),
             last: ShutdownHandle::new(),
             tasks: Tasks::default(),
+        }
+    }
+
+    /// The same for the calls of a listener that `shutdown` ends.
+    #[must_use]
+    pub fn ended_by(self, shutdown: Shutdown) -> Self {
+        Self {
+            serving: shutdown,
+            ..self
         }
     }
 
@@ -101,6 +113,12 @@ impl Desk {
     /// Ends reading on: what is under way is settled as it stands, and nothing is read on any more.
     pub fn stop_drains(&self) {
         self.last.0.force();
+    }
+
+    /// Whether it is we who end what is dropped now: the drain is over, and connections that are left are dropped. What is
+    /// read on has lost its client before, and is stopped after that.
+    pub fn cuts_off(&self) -> bool {
+        self.serving.is_cut_off() && !self.last.1.is_cut_off()
     }
 
     /// Waits until nothing may be read on any more.

@@ -9,7 +9,7 @@ use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
     domain::{Features, NanoUsd, ProviderId, RequestId, Timestamp, Usage},
-    metering::Desk,
+    metering::{Desk, body::CUT_OFF},
     prices::{Factor, Pico, Terms},
     providers::{Endpoint, Observed},
     refusal::Code,
@@ -262,14 +262,16 @@ impl Drop for Reservation {
             open.slot.void();
             return;
         }
-        let outcome = if std::thread::panicking() {
-            Outcome::Indeterminate
-        } else {
-            Outcome::ClientClosed
-        };
         // 499 is nginx's status for a client that closed the connection before its answer.
+        let (outcome, told) = if open.desk.cuts_off() {
+            (CUT_OFF, Code::Draining.status().as_u16())
+        } else if std::thread::panicking() {
+            (Outcome::Indeterminate, 499)
+        } else {
+            (Outcome::ClientClosed, 499)
+        };
         let status = open.status.unwrap_or(StatusCode::OK);
-        open.settle(outcome, 499, Charge::by(status, Observed::default()));
+        open.settle(outcome, told, Charge::by(status, Observed::default()));
     }
 }
 

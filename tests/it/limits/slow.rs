@@ -302,6 +302,31 @@ async fn a_client_that_hardly_reads_is_left_after_a_minute() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_no_answer_when_the_drain_ends_has_not_left() {
+    watch_panics();
+    for body in [r#"{"model":"m","stream":true}"#, r#"{"model":"m"}"#] {
+        let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let waits = tokio::spawn(gateway.chat(LIMITED, body).try_send());
+        upstream.arrival().await;
+        let fast = Fast::start();
+        gateway.app().force();
+        sleep(10 * SECOND).await;
+        fast.end().await;
+        assert_eq!(waits.await.unwrap(), None);
+        upstream.all_closed().await;
+        let call = gateway.calls(1).await.remove(0);
+        assert_eq!(call["outcome"], "indeterminate", "{call}");
+        assert_eq!(call["status"], 503, "{call}");
+        assert!(call["tokens"]["input"].as_u64().unwrap() > 0, "{call}");
+        let record = gateway.records(1).await.remove(0);
+        assert_eq!(record["outcome"], "indeterminate", "{record}");
+        assert_eq!(record["status"], 503, "{record}");
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_when_the_drain_ends_has_not_left() {
     let (gateway, upstream, client) = stalled().await;
     let fast = Fast::start();
