@@ -189,6 +189,11 @@ impl Book {
         self.pages().purse.add(lot);
     }
 
+    /// Puts what is left of some lots into another, as the store has done.
+    pub(super) fn renew(&self, lots: &[i64], lot: Lot) {
+        self.pages().purse.renew(lots, lot);
+    }
+
     /// Takes credit away, for an entry that is on its way to the store.
     pub(super) fn draw(&self, amount: NanoUsd, now: Timestamp) -> Draws {
         let pages = &mut *self.pages();

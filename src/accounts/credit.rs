@@ -184,6 +184,21 @@ impl Purse {
         }
     }
 
+    /// Puts what is left of some lots into another. Nothing is missing in between, and what calls in flight hold, they hold
+    /// of all lots together. What was drawn since the store looked is in neither.
+    pub(super) fn renew(&mut self, entries: &[i64], lot: Lot) {
+        let mut left = NanoUsd::ZERO;
+        let is_its = |lot: &&mut Lot| entries.contains(&lot.entry);
+        for lot in self.lots.iter_mut().filter(is_its) {
+            left = left.saturating_add(std::mem::take(&mut lot.remaining));
+        }
+        self.forget_empty_lots();
+        self.insert(Lot {
+            remaining: left,
+            ..lot
+        });
+    }
+
     /// Gives back what [`Self::draw`] took.
     pub(super) fn give_back(&mut self, amount: NanoUsd, draws: &Draws) {
         let mut covered = NanoUsd::ZERO;

@@ -78,6 +78,14 @@ impl Accounts {
         }
     }
 
+    /// Puts what is left of some lots into another, as the store has done: it is under other terms from now on.
+    pub fn renew(&self, account: &AccountId, lots: &[i64], lot: Lot) {
+        self.book(account).renew(lots, lot);
+        if let Some(end) = lot.expires_at {
+            self.expires(end, account);
+        }
+    }
+
     /// Takes credit away, for an entry that is on its way to the store: nobody spends it meanwhile. It ends with
     /// [`Self::drawn`] or [`Self::give_back`].
     #[must_use = "an entry that could not be written gives it back"]

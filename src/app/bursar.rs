@@ -43,6 +43,9 @@ impl Bursar<'_> {
             match effect {
                 Effect::Standing(standing) => standings.push(standing),
                 Effect::Lot { account, lot } => self.accounts.add_lot(&account, lot),
+                Effect::Renewed { account, lots, lot } => {
+                    self.accounts.renew(&account, &lots, lot);
+                }
             }
         }
         tell(&received);

@@ -152,6 +152,15 @@ pub enum Effect {
         /// What it has.
         lot: Lot,
     },
+    /// What is left of some lots is another one now.
+    Renewed {
+        /// Whose.
+        account: AccountId,
+        /// The lots that were.
+        lots: Vec<i64>,
+        /// The lot that is.
+        lot: Lot,
+    },
 }
 
 /// What the store has to ask while it applies an event. It asks from the writer's thread, and must not be kept waiting.

@@ -70,6 +70,25 @@ fn an_expired_lot_is_lost_except_what_calls_in_flight_hold() {
 }
 
 #[test]
+fn what_is_left_of_a_lot_goes_under_other_terms_whatever_is_held() {
+    let mut purse = Purse::default();
+    purse.add(lot(1, 100, 50, Some(1_000)));
+    purse.set_aside(usd(30));
+    // The store looks at the lot before it has the charge.
+    assert_eq!(drawn(&mut purse, 5), [(1, 5)]);
+    purse.renew(&[1], lot(2, 100, 50, Some(2_000)));
+    assert_eq!(purse.credit().balance, usd(95));
+    assert_eq!(purse.credit().available(), usd(65));
+    purse.roll(at(1_999));
+    assert_eq!(purse.take_expired(), []);
+    purse.release(usd(30));
+    assert_eq!(drawn(&mut purse, 90), [(2, 90)]);
+    purse.roll(at(2_000));
+    assert_eq!(purse.take_expired().len(), 1);
+    assert_eq!(purse.credit().balance, usd(0));
+}
+
+#[test]
 fn a_charge_that_is_given_back_never_happened() {
     let mut purse = Purse::default();
     purse.add(lot(1, 10, 0, None));

@@ -7,11 +7,11 @@ use super::{
     receive::{Desk, Verdict},
 };
 use crate::{
-    accounts::{Draws, Lot},
+    accounts::{Draw, Draws, Lot},
     domain::{AccountId, NanoUsd},
     store::{
         EntryKind, NewEntry, USUAL_PRIORITY,
-        columns::RowError,
+        columns::{RowError, instant},
         credit::{self, NotPosted},
     },
     webhooks::{Dated, Fact, News, PaymentEvent, Worth, worth},
@@ -64,6 +64,9 @@ pub(super) fn settle(
         return Ok(Some(too_large()));
     };
     if difference == NanoUsd::ZERO {
+        if let Some(verdict) = renew(desk, &entry)? {
+            return Ok(Some(verdict));
+        }
         let words = match amount {
             NanoUsd::ZERO => "all of it went back".to_owned(),
             _ => format!("its {amount} USD were added before"),
@@ -82,6 +85,65 @@ pub(super) fn settle(
         Draws::new()
     };
     post(desk, entry, &draws).map(Some)
+}
+
+/// What is left of a grant goes into a lot that ends, and is drawn, as the vendor says now: entries are never changed.
+/// `None` where nothing is left under other terms. Of a grant that has ended nothing is left.
+fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowError> {
+    let draws: Draws = {
+        let mut select = desk.transaction.prepare_cached(
+            "SELECT number, remaining_nano_usd FROM credit_entries JOIN credit_lots ON entry = number
+             WHERE related = ?1 AND author LIKE 'webhook:%' AND kind = 'grant' AND remaining_nano_usd > 0
+                AND (expires_at IS NOT ?2 OR priority <> ?3) AND (expires_at IS NULL OR expires_at > ?4)
+             ORDER BY number",
+        )?;
+        let (end, now) = (grant.expires_at.map(instant), instant(desk.now));
+        let lots = select.query_map((&grant.related, end, grant.priority, now), |row| {
+            let (entry, amount) = (row.get(0)?, NanoUsd::from_nanos(row.get(1)?));
+            Ok(Draw { entry, amount })
+        })?;
+        lots.collect::<Result<_, _>>()?
+    };
+    let left = draws
+        .iter()
+        .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
+    if grant.kind != EntryKind::Grant || left == NanoUsd::ZERO {
+        return Ok(None);
+    }
+    let gives = NewEntry {
+        amount: left,
+        ..grant.clone()
+    };
+    let posted = match credit::post(desk.transaction, &gives, &[], desk.now)? {
+        Ok(posted) if posted.existed => return Ok(None),
+        Ok(posted) => posted,
+        Err(NotPosted::TooLarge) => return Ok(Some(too_large())),
+        Err(NotPosted::IdTaken) => return Ok(Some(id_taken())),
+    };
+    // With an id of its own it is always posted.
+    let takes = NewEntry {
+        id: None,
+        kind: EntryKind::Adjustment,
+        amount: NanoUsd::ZERO.saturating_sub(left),
+        reason: Some("the terms of the grant have changed".to_owned()),
+        expires_at: None,
+        ..grant.clone()
+    };
+    if credit::post(desk.transaction, &takes, &draws, desk.now)?.is_err() {
+        return Ok(Some(too_large()));
+    }
+    desk.effects.push(Effect::Renewed {
+        account: grant.account.clone(),
+        lots: draws.iter().map(|draw| draw.entry).collect(),
+        lot: Lot {
+            entry: posted.number,
+            remaining: left,
+            priority: grant.priority,
+            expires_at: grant.expires_at,
+        },
+    });
+    let words = format!("what is left, {left} USD, is entry {} now", posted.number);
+    Ok(Some(Verdict::applied(Some(words))))
 }
 
 /// What is left of a grant goes; what was spent of it is spent.
@@ -127,8 +189,7 @@ fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, 
             if refused == NotPosted::TooLarge {
                 return Ok(too_large());
             }
-            let words = "another entry has its id, and says something else";
-            return Ok(Verdict::new(EventStatus::Failed, words));
+            return Ok(id_taken());
         }
     };
     if entry.amount > NanoUsd::ZERO && !posted.existed {
@@ -151,6 +212,11 @@ fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, 
         false => format!("{} USD added, entry {}", entry.amount, posted.number),
     };
     Ok(Verdict::applied(Some(words)))
+}
+
+fn id_taken() -> Verdict {
+    let words = "another entry has its id, and says something else";
+    Verdict::new(EventStatus::Failed, words)
 }
 
 fn too_large() -> Verdict {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{NOW, balance, bought, event, events, house, posted, refunded, send, taken, told};
@@ -179,6 +181,35 @@ async fn a_grant_is_spent_first_and_what_is_left_can_be_withdrawn() {
     let lots = sheet["lots"].as_array().unwrap();
     assert_eq!((lots.len(), &lots[0]["remaining"]), (1, &json!("10.00")));
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_grant_ends_when_its_newest_event_says_in_any_order() {
+    let upstream = provider().await;
+    let lasting = |id: &str, seconds: i64, kind: &str, end: i64| {
+        let mut event = grant(id, seconds, kind, false);
+        event["data"]["object"]["expires_at"] = json!(NOW + end);
+        event
+    };
+    let created = lasting("evt_1", 0, "billing.credit_grant.created", 1000);
+    let longer = lasting("evt_2", 5, "billing.credit_grant.updated", 2000);
+    for order in [[&created, &longer], [&longer, &created]] {
+        let gateway = Gateway::start(&house(&upstream, "")).await;
+        for event in order {
+            assert_eq!(send(&gateway, event).await, "applied");
+        }
+        assert_eq!(balance(&gateway, "a").await, "5.00");
+        // What is said again changes nothing.
+        let again = lasting("evt_3", 6, "billing.credit_grant.updated", 2000);
+        assert_eq!(send(&gateway, &again).await, "applied");
+        let (_, words) = told(&gateway, "stripe:evt_3").await;
+        assert_eq!(words, "its 5.00 USD were added before");
+        gateway.pass(Duration::from_secs(1001));
+        assert_eq!(balance(&gateway, "a").await, "5.00");
+        gateway.pass(Duration::from_secs(1000));
+        assert_eq!(balance(&gateway, "a").await, "0.00");
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]
