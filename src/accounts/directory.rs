@@ -49,6 +49,8 @@ pub struct Directory {
     places: Places,
     ground: Arc<Ground>,
     generation: u64,
+    /// Where keys have used something that are nobody's now: what they used goes on, whoever they come back to.
+    gone: HashMap<KeyId, Arc<Book>>,
 }
 
 #[derive(Debug)]
@@ -120,6 +122,7 @@ impl Directory {
             places: Places::of(&[]),
             ground: Arc::new(ground),
             generation: 0,
+            gone: HashMap::new(),
         }
     }
 
@@ -131,26 +134,33 @@ impl Directory {
             key: OnceLock::new(),
         };
         let entries: Box<[Entry]> = keys.into_iter().map(entry).collect();
-        let next = Self {
+        let mut next = Self {
             places: Places::of(&entries),
             entries,
             ground: Arc::clone(&self.ground),
             generation: self.generation + 1,
+            gone: HashMap::new(),
         };
-        let in_use: HashMap<&KeyId, &Arc<Key>> = self.keys().map(|key| (&key.id, key)).collect();
+        let mut in_use: HashMap<&KeyId, &Arc<Key>> =
+            self.keys().map(|key| (&key.id, key)).collect();
+        let mut gone = self.gone.clone();
         let stored = &self.ground.stored;
         let spenders: HashSet<&AccountId> = self.keys().map(|key| &key.account.id).collect();
         let mut shown = HashSet::new();
         for entry in &next.entries {
             let Entry { spec, account, .. } = entry;
-            let used = in_use.get(&spec.id).copied();
-            if let Some(key) = used {
+            let used = in_use.remove(&spec.id);
+            let before = match used {
+                Some(key) => Some(Arc::clone(&key.account.book)),
+                None => gone.remove(&spec.id),
+            };
+            if let Some(book) = &before {
                 // A counter is its key's, whoever pays for it now.
-                account.book.adopt(&spec.id, &key.account.book);
+                account.book.adopt(&spec.id, book);
             }
             if let Some(key) = used.filter(|key| key.is_of(spec, account)) {
                 let _ = entry.key.set(Arc::clone(key));
-            } else if used.is_some() || stored.has(|| Owner::Key(spec.id.clone())) {
+            } else if before.is_some() || stored.has(|| Owner::Key(spec.id.clone())) {
                 next.key(entry);
             }
             // What an account has used is seen by one of its keys, though the one that used it has gone.
@@ -161,6 +171,9 @@ impl Directory {
                 next.key(entry);
             }
         }
+        let leave = in_use.into_iter();
+        gone.extend(leave.map(|(id, key)| (id.clone(), Arc::clone(&key.account.book))));
+        next.gone = gone;
         next
     }
 

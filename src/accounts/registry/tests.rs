@@ -71,6 +71,31 @@ fn usage_stays_by_id_and_the_new_limit_applies() {
 }
 
 #[test]
+fn a_key_that_comes_back_to_another_account_goes_on_where_it_was() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let day = quotas(&[quota(Unit::Tokens, Per::Day, 1000)]);
+    let whole = roster(none(), none(), none(), day);
+    accounts.publish(whole.clone());
+    use_tokens(&accounts, &clock, 600).unwrap();
+    // Taken out of the file, and put back under another name of who pays.
+    let mut without = whole.clone();
+    without.keys.clear();
+    accounts.publish(without.clone());
+    accounts.publish(without);
+    let mut moved = whole;
+    let other = AccountId::parse("b").unwrap();
+    Arc::make_mut(&mut moved.accounts[0]).id = other.clone();
+    for key in &mut moved.keys {
+        Arc::make_mut(key).account = other.clone();
+    }
+    accounts.publish(moved);
+    assert_eq!(accounts.directory().keys().count(), 1);
+    assert_eq!(used(&accounts, &clock), [600]);
+    assert_eq!(use_tokens(&accounts, &clock, 401), Err(Reason::TooLarge));
+}
+
+#[test]
 fn an_unchanged_rate_goes_on_and_a_changed_one_starts_fresh() {
     let clock = clock();
     let accounts = Accounts::new(clock.clone(), Vec::new());
