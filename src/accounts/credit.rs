@@ -105,8 +105,20 @@ impl Purse {
         });
     }
 
-    /// Loses what has expired at `now`, except what calls in flight were promised.
+    /// Loses what has expired at `now`, except what calls in flight were promised. What was lost under a clock that was
+    /// ahead, and is not recorded, is there again.
     pub(super) fn roll(&mut self, now: Timestamp) {
+        let lots = &mut self.lots;
+        self.expired.retain(|lost| {
+            let lasts = |lot: &&mut Lot| {
+                lot.entry == lost.entry && lot.expires_at.is_some_and(|end| now < end)
+            };
+            let Some(lot) = lots.iter_mut().find(lasts) else {
+                return true;
+            };
+            lot.remaining = lot.remaining.saturating_add(lost.amount);
+            false
+        });
         for at in 0..self.lots.len() {
             let lot = self.lots[at];
             let over = lot.expires_at.is_some_and(|end| end <= now);
@@ -127,8 +139,9 @@ impl Purse {
 
     /// What has been lost since this was last asked; whoever asks records it.
     pub(super) fn take_expired(&mut self) -> Vec<Draw> {
+        let expired = std::mem::take(&mut self.expired);
         self.forget_empty_lots();
-        std::mem::take(&mut self.expired)
+        expired
     }
 
     /// Whether more may be lost of lots whose time has come: calls hold some of it, or some may yet be given back.
@@ -157,8 +170,11 @@ impl Purse {
 
     /// Empty lots are kept for nothing once nothing can be given back to them.
     fn forget_empty_lots(&mut self) {
+        let expired = &self.expired;
+        let is_lost = |lot: &Lot| expired.iter().any(|lost| lost.entry == lot.entry);
         if self.open == 0 {
-            self.lots.retain(|lot| lot.remaining > NanoUsd::ZERO);
+            self.lots
+                .retain(|lot| lot.remaining > NanoUsd::ZERO || is_lost(lot));
         }
     }
 

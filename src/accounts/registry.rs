@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -11,7 +12,9 @@ use super::{
     Account, Book, CounterRow, Credit, Directory, Draw, Draws, Lookup, Lot, Plan, PurseRow, Roster,
     directory::{Ground, Stored},
 };
-use crate::domain::{AccountId, Clock, KeyDigest, NanoUsd, PlanId, Subscription, Timestamp};
+use crate::domain::{
+    AccountId, Clock, Course, KeyDigest, NanoUsd, PlanId, Steady, Subscription, Timestamp,
+};
 
 /// All accounts. Requests read the published directory without a lock.
 #[derive(Debug)]
@@ -22,7 +25,11 @@ pub struct Accounts {
     /// When lots expire, and whose they are: nobody has to look at every account to find out.
     expiring: Mutex<BTreeSet<(Timestamp, AccountId)>>,
     clock: Clock,
+    steady: Mutex<Steady>,
 }
+
+/// How far the wall clock may jump before expired credit is recorded later.
+const JUMP: Duration = Duration::from_secs(60);
 
 /// What survives a change of the directory, by id.
 #[derive(Debug, Default)]
@@ -44,6 +51,7 @@ impl Accounts {
             memory: Mutex::default(),
             expiring: Mutex::default(),
             clock,
+            steady: Mutex::new(Steady::within(JUMP)),
         }
     }
 
@@ -110,9 +118,27 @@ impl Accounts {
         self.book(account).drawn();
     }
 
-    /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back.
+    /// Whether expired credit may be recorded, after which it is lost for good. Until then a clock that was ahead and is put
+    /// right gives it back.
+    fn may_record(&self) -> bool {
+        let steady = &mut *self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let course = steady.look(&self.clock, None);
+        if course == Course::Jumped {
+            tracing::warn!(
+                now = %self.clock.now(),
+                "the clock is not where it was; credit that expires is recorded when it has been steady for an hour"
+            );
+        }
+        course == Course::Believed
+    }
+
+    /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back. None while
+    /// the clock is in doubt.
     #[must_use = "what is not written would be lost without a record"]
     pub fn take_expired(&self) -> Vec<(AccountId, Vec<Draw>)> {
+        if !self.may_record() {
+            return Vec::new();
+        }
         let now = self.clock.now();
         let due = {
             let expiring = &mut *self.expiring();
@@ -138,6 +164,9 @@ impl Accounts {
     /// The same for one account.
     #[must_use = "what is not written would be lost without a record"]
     pub fn take_expired_of(&self, account: &AccountId) -> Vec<Draw> {
+        if !self.may_record() {
+            return Vec::new();
+        }
         // Whether there is more is found out when its time is looked at, which stays on the list.
         let (expired, _) = self.book(account).take_expired(self.clock.now());
         expired

@@ -27,6 +27,68 @@ enum Source {
     },
 }
 
+/// Watches whether the wall clock goes as time does. Some things cannot be undone, and who set a clock wrong puts it right
+/// again.
+#[derive(Debug)]
+pub struct Steady {
+    /// How far it may be from where it was.
+    within: Duration,
+    /// When the clock was started, as the wall said at the last look; it stays the same while nobody moves the hands.
+    started: Option<i64>,
+    doubted_until: Duration,
+}
+
+/// How the wall clock has gone of late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// As time does.
+    Believed,
+    /// It jumped since the last look.
+    Jumped,
+    /// It jumped less than an hour ago.
+    Doubted,
+}
+
+impl Steady {
+    /// For how long a clock that jumped is doubted.
+    const DOUBT: Duration = Duration::from_secs(3600);
+
+    /// A clock that nobody has looked at.
+    pub const fn within(within: Duration) -> Self {
+        Self {
+            within,
+            started: None,
+            doubted_until: Duration::ZERO,
+        }
+    }
+
+    /// Whether nobody has looked yet.
+    pub const fn is_new(&self) -> bool {
+        self.started.is_none()
+    }
+
+    /// Looks at `clock`. The first look compares it with what is `known` to have been: a machine that starts with a wrong
+    /// clock does not see it jump.
+    pub fn look(&mut self, clock: &Clock, known: Option<Timestamp>) -> Course {
+        let (now, elapsed) = (clock.now().millis(), clock.elapsed());
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let started = now.saturating_sub(millis(elapsed));
+        let (before, here) = match self.started.replace(started) {
+            Some(before) => (Some(before), started),
+            None => (known.map(Timestamp::millis), now),
+        };
+        let within = millis(self.within).unsigned_abs();
+        if before.is_some_and(|before| before.abs_diff(here) > within) {
+            self.doubted_until = elapsed.saturating_add(Self::DOUBT);
+            return Course::Jumped;
+        }
+        if elapsed < self.doubted_until {
+            return Course::Doubted;
+        }
+        Course::Believed
+    }
+}
+
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {

@@ -17,7 +17,7 @@ mod tokens;
 mod vendor;
 mod window;
 
-pub use clock::Clock;
+pub use clock::{Clock, Course, Steady};
 pub use digest::{InvalidDigest, KeyDigest};
 pub use email::{EmailAddress, InvalidEmailAddress};
 pub use extras::{Extras, Feature, Features, ServiceTier};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::domain::{Clock, DAY, NanoUsd, RequestId, Timestamp};
+use crate::domain::{Clock, Course, DAY, NanoUsd, RequestId, Steady, Timestamp};
 
 use super::{
     columns::{Columns, RowError, instant},
@@ -24,18 +24,15 @@ const KEEP_WINDOWS: Duration = Duration::from_secs(400 * 86_400);
 /// For how long messages are kept that were delivered or given up: a month, so that the last invoice's are there.
 const KEEP_NOTIFICATIONS: Duration = Duration::from_secs(32 * 86_400);
 
-/// For how long nothing is deleted after the wall clock jumped by more than a day: deleting cannot be undone, and who set a
-/// clock wrong puts it right again.
-const DOUBT: Duration = Duration::from_secs(3600);
+/// How far the wall clock may jump before nothing is deleted for a while: deleting cannot be undone.
+const JUMP: Duration = Duration::from_secs(86_400);
 
 /// What is kept how long, and when is looked next.
 #[derive(Debug)]
 pub(super) struct Tidy {
     keep_calls: Option<Duration>,
     next: Duration,
-    /// When the clock was started, as the wall said at the last look; it stays the same while nobody moves the hands.
-    started: Option<i64>,
-    doubted_until: Duration,
+    steady: Steady,
 }
 
 impl Tidy {
@@ -43,32 +40,26 @@ impl Tidy {
         Self {
             keep_calls,
             next: Duration::ZERO,
-            started: None,
-            doubted_until: Duration::ZERO,
+            steady: Steady::within(JUMP),
         }
     }
 
     /// Whether the wall clock has gone as time does for long enough to be believed. The first look compares it with the
-    /// latest call: a machine that starts with a wrong clock does not see it jump.
+    /// latest call.
     fn believes(&mut self, connection: &Connection, clock: &Clock) -> Result<bool, RowError> {
-        let elapsed = clock.elapsed();
-        let passed = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-        let started = clock.now().millis().saturating_sub(passed);
-        let (before, here) = match self.started.replace(started) {
-            Some(before) => (Some(before), started),
-            None => (
-                latest_call(connection)?.map(Timestamp::millis),
-                clock.now().millis(),
-            ),
+        let known = if self.steady.is_new() {
+            latest_call(connection)?
+        } else {
+            None
         };
-        if before.is_some_and(|before| before.abs_diff(here) > DAY.unsigned_abs()) {
+        let course = self.steady.look(clock, known);
+        if course == Course::Jumped {
             tracing::warn!(
                 now = %clock.now(),
                 "the clock is more than a day from where it was; old records are kept until it has been steady for an hour"
             );
-            self.doubted_until = elapsed.saturating_add(DOUBT);
         }
-        Ok(elapsed >= self.doubted_until)
+        Ok(course == Course::Believed)
     }
 
     /// Whether there may be something to do.

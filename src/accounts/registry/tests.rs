@@ -220,6 +220,50 @@ fn both_secrets_of_a_rotation_open_the_same_key() {
 }
 
 #[test]
+fn credit_that_expires_under_a_wrong_clock_is_there_again() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let short = Lot {
+        expires_at: Some(at("2026-11-25T00:00:00Z")),
+        ..lot(2, 100)
+    };
+    accounts.add_lot(&account(), short);
+    let balance = || accounts.credit(&account()).balance.nanos();
+    assert_eq!(accounts.take_expired(), []);
+    // A year ahead, which is found before anything is recorded that could not be taken back.
+    clock.set_wrong(365 * 86_400_000);
+    assert_eq!(balance(), 0);
+    assert_eq!(accounts.take_expired(), []);
+    assert_eq!(accounts.take_expired_of(&account()), []);
+    clock.advance(Duration::from_secs(1800));
+    assert_eq!(accounts.take_expired(), []);
+    clock.set_wrong(0);
+    assert_eq!(balance(), 100);
+    assert_eq!(accounts.take_expired(), []);
+    // Its time comes, and it is recorded once.
+    clock.advance(Duration::from_secs(5 * 86_400));
+    assert_eq!(balance(), 0);
+    let lost = accounts.take_expired();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(lost[0].1[0].amount.nanos(), 100);
+    assert_eq!(accounts.take_expired(), []);
+    // A clock that stays where it was put is believed after an hour.
+    accounts.add_lot(
+        &account(),
+        Lot {
+            entry: 3,
+            expires_at: Some(at("2026-12-25T00:00:00Z")),
+            ..short
+        },
+    );
+    clock.set_wrong(365 * 86_400_000);
+    assert_eq!(accounts.take_expired(), []);
+    clock.advance(Duration::from_secs(3600));
+    assert_eq!(accounts.take_expired().len(), 1);
+    assert_eq!(balance(), 0);
+}
+
+#[test]
 fn what_a_call_holds_of_an_expired_lot_is_recorded_after_it() {
     let clock = clock();
     let accounts = Accounts::new(clock.clone(), Vec::new());
