@@ -97,6 +97,13 @@ impl Book {
         })
     }
 
+    /// Whether anything that the key uses is counted.
+    pub(super) fn counts(&self, key: &KeyId) -> bool {
+        let pages = self.pages();
+        let mut counters = pages.counters.iter();
+        counters.any(|counter| matches!(&counter.name.owner, Owner::Key(id) if id == key))
+    }
+
     /// Takes over what a key has used, which comes from the account of another book.
     pub(super) fn adopt(&self, key: &KeyId, other: &Self) {
         if std::ptr::eq(self, other) {

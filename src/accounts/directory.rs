@@ -171,7 +171,9 @@ impl Directory {
                 next.key(entry);
             }
         }
-        let leave = in_use.into_iter();
+        let leave = in_use
+            .into_iter()
+            .filter(|(id, key)| key.account.book.counts(id));
         gone.extend(leave.map(|(id, key)| (id.clone(), Arc::clone(&key.account.book))));
         next.gone = gone;
         next
