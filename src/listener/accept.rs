@@ -23,6 +23,7 @@ use super::{
     bind::Listener,
     clocks::Clocks,
     connection::{Connection, Peer},
+    rooms::Rooms,
     session::{self, Shared},
     shutdown::Shutdown,
     tasks::Tasks,
@@ -89,6 +90,7 @@ impl Listener {
             shared.settings.connections.min(Semaphore::MAX_PERMITS),
         ));
 
+        let rooms = Arc::<Rooms<S::Future>>::default();
         let mut start = |tcp: TcpStream, addr, permit: OwnedSemaphorePermit| {
             let settings = tuning.current();
             if !Arc::ptr_eq(&settings, &shared.settings) {
@@ -99,7 +101,7 @@ impl Listener {
                 tls: shared.settings.tls.is_some(),
             };
             let clocks = Arc::new(Clocks::start(&shared.settings));
-            let service = make(peer, Connection::new(&clocks));
+            let service = (make(peer, Connection::new(&clocks)), Arc::clone(&rooms));
             let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
             tasks.spawn(async move {
                 // Given back when the connection is over, by panic too.

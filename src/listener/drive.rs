@@ -119,8 +119,10 @@ impl Limits {
 }
 
 /// Drives `connection` to its end. `tell` starts its graceful shutdown.
+///
+/// It is pinned by whoever calls: a future that takes another one by value has room for it twice.
 pub(super) async fn drive<C>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     tell: fn(Pin<&mut C>),
     clocks: &Clocks,
     limits: Limits,
@@ -129,7 +131,6 @@ pub(super) async fn drive<C>(
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut connection = pin!(connection);
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut draining = pin!(shutdown.draining());
     let mut cut_off = pin!(shutdown.cut_off());

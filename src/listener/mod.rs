@@ -17,6 +17,7 @@ mod frames;
 mod io;
 mod pressure;
 mod protocol;
+mod rooms;
 mod session;
 mod settings;
 mod shutdown;

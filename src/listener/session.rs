@@ -1,6 +1,6 @@
 //! One connection, from accept to close.
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, io, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http_body::Body;
@@ -26,6 +26,7 @@ use super::{
     io::{Io, Watch},
     pressure::Pressure,
     protocol::{self, Version, negotiated, sniff},
+    rooms::Rooms,
     settings::Settings,
     shutdown::Shutdown,
     stream::Stream,
@@ -66,7 +67,7 @@ pub(super) async fn run<S, B>(
     tcp: TcpStream,
     peer: Peer,
     clocks: Arc<Clocks>,
-    service: S,
+    (service, rooms): (S, Arc<Rooms<S::Future>>),
     shared: Arc<Shared>,
 ) -> bool
 where
@@ -96,7 +97,12 @@ where
         shutdown,
         pressure,
     } = &*shared;
-    let service = Watched::new(service, Arc::clone(&clocks), version == Version::Http2);
+    let service = Watched::new(
+        service,
+        rooms,
+        Arc::clone(&clocks),
+        version == Version::Http2,
+    );
     let frames = (version == Version::Http2).then(Frames::new);
     let watch = match version {
         Version::Http1 => protocol::watch(settings),
@@ -105,7 +111,7 @@ where
     let io = TokioIo::new(Io::new(stream, prefix, Arc::clone(&clocks), frames, watch));
     let end = match version {
         Version::Http1 => {
-            let connection = http1.serve_connection(io, service);
+            let connection = pin!(http1.serve_connection(io, service));
             let limits = Limits::http1(settings);
             drive(
                 connection,
@@ -123,9 +129,14 @@ where
                 write_stall: settings.timeouts.write_stall,
             };
             let connection = protocol::http2(settings, streams).serve_connection(io, service);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "once for a connection, so that one of HTTP/1 needs no room for it"
+            )]
+            let mut connection = Box::pin(connection);
             let limits = Limits::http2(settings);
             drive(
-                connection,
+                connection.as_mut(),
                 http2::Connection::graceful_shutdown,
                 &clocks,
                 limits,

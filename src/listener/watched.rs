@@ -13,32 +13,37 @@ use hyper::{
     header::{CONNECTION, HeaderValue},
     service::Service,
 };
-use pin_project_lite::pin_project;
 
-use super::clocks::Clocks;
+use super::{
+    clocks::Clocks,
+    rooms::{Lodged, Rooms},
+};
 
-#[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct Watched<S: Service<Request<Incoming>>> {
     service: S,
+    rooms: Arc<Rooms<S::Future>>,
     clocks: Arc<Clocks>,
     /// Whether every request runs in a task of its own, as HTTP/2's do.
     streams: bool,
 }
 
-pin_project! {
-    /// An answer on its way. The `last` one says that the connection is not kept, and hyper follows.
-    #[derive(Debug)]
-    pub(super) struct Answer<F> {
-        #[pin]
-        answer: F,
-        last: bool,
-    }
+/// An answer on its way. The `last` one says that the connection is not kept, and hyper follows.
+#[derive(Debug)]
+pub(super) struct Answer<F> {
+    answer: Lodged<F>,
+    last: bool,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(service: S, clocks: Arc<Clocks>, streams: bool) -> Self {
+impl<S: Service<Request<Incoming>>> Watched<S> {
+    pub(super) fn new(
+        service: S,
+        rooms: Arc<Rooms<S::Future>>,
+        clocks: Arc<Clocks>,
+        streams: bool,
+    ) -> Self {
         Self {
             service,
+            rooms,
             clocks,
             streams,
         }
@@ -56,7 +61,7 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.clocks.head_arrived(!request.body().is_end_stream());
         self.clocks.calling(self.streams);
-        let answer = self.service.call(request);
+        let answer = self.rooms.lodge(self.service.call(request));
         self.clocks.calling(false);
         Answer {
             answer,
@@ -71,10 +76,9 @@ where
 {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let mut answer = ready!(this.answer.poll(cx));
-        if *this.last
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut answer = ready!(Pin::new(&mut self.answer).poll(cx));
+        if self.last
             && let Ok(answer) = &mut answer
         {
             let close = HeaderValue::from_static("close");
