@@ -60,7 +60,8 @@ impl Counters {
             let at = same.unwrap_or_else(|| self.place(owner));
             place = Some(at);
             let windows = &mut self.owners[at].windows;
-            let known = windows.iter().position(|window| {
+            // The newest is the last.
+            let known = windows.iter().rposition(|window| {
                 (window.unit, window.per, window.start) == (*unit, *per, change.window_start)
             });
             let which = known.unwrap_or_else(|| {
