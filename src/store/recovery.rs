@@ -35,8 +35,8 @@ pub(super) fn recover(
 }
 
 fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Result<(), OpenError> {
-    let mut calls = std::mem::take(&mut found.calls);
-    leave_out_recorded(connection, &mut calls).map_err(|error| open::of_sqlite(store, &error))?;
+    let calls = unrecorded(connection, std::mem::take(&mut found.calls))
+        .map_err(|error| open::of_sqlite(store, &error))?;
     if calls.is_empty() {
         return Ok(());
     }
@@ -61,16 +61,14 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
 }
 
 /// Leaves out what is in the store: a slot is not emptied when its call has been recorded.
-fn leave_out_recorded(connection: &Connection, calls: &mut Vec<Recovered>) -> rusqlite::Result<()> {
-    let mut failed = None;
-    calls.retain(|call| {
-        let there = posting::exists(connection, call.id());
-        !there.unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        })
-    });
-    failed.map_or(Ok(()), Err)
+fn unrecorded(connection: &Connection, found: Vec<Recovered>) -> rusqlite::Result<Vec<Recovered>> {
+    let mut calls = Vec::new();
+    for call in found {
+        if !posting::exists(connection, call.id())? {
+            calls.push(call);
+        }
+    }
+    Ok(calls)
 }
 
 /// Leaves out what is older than the calls that are kept. No call is under way for so long: its slot is from when it was

@@ -90,6 +90,7 @@ impl Member {
         if name.len() > LONGEST * 3 {
             return Ok(None);
         }
+        // Nearly all are, and then the length tells most of the thirty names apart.
         let plain = name.is_plain();
         let folds_to = |known: &str| {
             let fits = !plain || name.len() == known.len() as u64;
