@@ -14,7 +14,8 @@ const BARE: [HeaderName; 3] = [
     HeaderName::from_static("api-key"),
 ];
 
-/// The credential of a request. The same key in several places counts once.
+/// The credential of a request. The same key in several places counts once, and an empty place is none: clients that are
+/// told to use one field send the other without a value (Anthropic's SDK does with `ANTHROPIC_API_KEY=""`).
 ///
 /// # Errors
 /// 401 without a credential, 400 when two places name different ones.
@@ -37,26 +38,29 @@ pub(super) fn credential<'a>(
         .map(|value| percent_decode_str(value).into());
 
     let mut found: Option<Cow<'a, [u8]>> = None;
-    for credential in header.chain(query) {
+    let named = |credential: &Cow<'_, [u8]>| !credential.is_empty();
+    for credential in header.chain(query).filter(named) {
         match &found {
             None => found = Some(credential),
             Some(first) if *first == credential => {}
             Some(_) => return Err(Code::AmbiguousCredentials.into()),
         }
     }
-    found
-        .filter(|credential| !credential.is_empty())
-        .ok_or_else(|| {
-            Refusal::new(Code::InvalidApiKey).with(Detail::Say(
-                "No API key was sent; send yours as `Authorization: Bearer <key>`.",
-            ))
-        })
+    found.ok_or_else(|| {
+        Refusal::new(Code::InvalidApiKey).with(Detail::Say(
+            "No API key was sent; send yours as `Authorization: Bearer <key>`.",
+        ))
+    })
 }
 
-/// Everything after `Bearer `; a value of another scheme is compared whole and fits no key.
+/// Everything after `Bearer`; a value of another scheme is compared whole and fits no key.
 fn bearer(value: &[u8]) -> &[u8] {
-    match value.split_at_checked(7) {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key.trim_ascii(),
+    match value.split_at_checked(6) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer") => match key {
+            // A value's end is trimmed before it comes here.
+            [] | [b' ', ..] => key.trim_ascii(),
+            _ => value,
+        },
         _ => value,
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     call::Destination,
     domain::Vendor,
-    providers::{Dialect, Endpoint},
+    providers::{Dialect, Endpoint, ProviderKind},
     refusal::{Code, Detail, Refusal},
 };
 
@@ -93,13 +93,12 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
         let (route, target) = (Arc::clone(&prefix.route), target.clone());
         Destination::new(route, dialect, endpoint, target, cut)
     };
-    if prefix.route.provider.is_some() {
-        // As is: what is asked with another method is something else at the provider.
-        let endpoint = if allows(endpoint, &head.method) {
-            endpoint
-        } else {
-            Endpoint::Other
-        };
+    if let Some((_, kind)) = prefix.route.provider {
+        // As is: what is asked with another method is something else at the provider, and an HTTP API where each call has
+        // a price knows no lists of models that have none.
+        let priced = kind == ProviderKind::Http && prefix.route.price_per_request.is_some();
+        let is_known = allows(endpoint, &head.method) && (endpoint.meters_tokens() || !priced);
+        let endpoint = if is_known { endpoint } else { Endpoint::Other };
         return Ok(Place::Remote(destination(endpoint)));
     }
     // Nobody but a provider may take a path for what it almost is.

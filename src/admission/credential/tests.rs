@@ -68,10 +68,27 @@ fn two_keys_are_ambiguous() {
 }
 
 #[test]
+fn an_empty_place_is_none() {
+    for empty in ["", "Bearer", "bearer "] {
+        let fields = [
+            ("authorization", empty),
+            ("x-api-key", "k"),
+            ("api-key", ""),
+        ];
+        assert_eq!(find(&fields, "/?key="), Ok("k".into()), "{empty}");
+    }
+    assert_eq!(
+        find(&[("authorization", "Bearerk")], "/"),
+        Ok("Bearerk".into())
+    );
+}
+
+#[test]
 fn nothing_is_no_credential() {
     for fields in [
         &[][..],
         &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer"), ("x-api-key", "")],
         &[("x-api-key", "")],
     ] {
         assert_eq!(find(fields, "/v1/x?keys=1"), Err(Code::InvalidApiKey));

@@ -229,3 +229,29 @@ async fn what_cannot_be_priced_needs_a_price_for_its_route() {
     assert_eq!(upstream.seen().len(), 4);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_priced_api_has_no_free_lists_of_models() {
+    let upstream = provider().await;
+    let routes =
+        "routes:\n  - {path: /cars, provider: web, strip_prefix: true, price_per_request: 0.25}\n";
+    let web = format!(
+        "providers:\n  web: {{kind: http, base_url: \"{}\", credential: {{header: x-token, value: t}}}}",
+        upstream.url()
+    );
+    let yaml = priced(&upstream, "credit: required", "credit: 1") + routes;
+    let gateway = Gateway::start(&yaml.replacen("providers:", &web, 1)).await;
+    for (method, path) in [
+        ("GET", "/cars/models"),
+        ("GET", "/cars/v1/models/coupe"),
+        ("POST", "/cars/messages/count_tokens"),
+        ("GET", "/cars/wheels"),
+    ] {
+        let call = gateway.call(method, path).bearer(KEY);
+        served(&call.body("{}").send().await);
+    }
+    let call = gateway.call("GET", "/cars/models").bearer(KEY);
+    refused(&call.send().await, 402, "credit_exhausted");
+    assert_eq!(upstream.seen().len(), 4);
+    gateway.stop().await;
+}
