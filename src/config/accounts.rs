@@ -1,19 +1,22 @@
 //! `accounts`: who pays, with which keys.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    hash::Hash,
     sync::Arc,
 };
 
 use super::{
     DemoKey,
-    fields::Fields,
+    fields::{Fields, Unread},
     limits::level,
     models::Models,
     nearest::suggestion,
     plans::Plans,
-    problem::{Place, Report},
+    problem::{Inside, Place, Report},
+    read::Reader,
     secret,
+    table::ACCOUNT,
 };
 use crate::{
     accounts::{AccountSpec, Digests, KeySpec, Label, OwnTerms, Source},
@@ -36,9 +39,9 @@ pub(crate) struct Accounts {
     pub(crate) demo_keys: Vec<DemoKey>,
     pub(crate) customers: BTreeMap<(Vendor, String), AccountId>,
     demo_places: Vec<Place>,
-    account_paths: BTreeMap<AccountId, String>,
-    key_paths: BTreeMap<KeyId, String>,
-    digest_paths: BTreeMap<KeyDigest, String>,
+    known_accounts: HashMap<AccountId, Inside>,
+    known_keys: HashMap<KeyId, Inside>,
+    known_digests: HashMap<KeyDigest, Inside>,
 }
 
 /// What an account's keys depend on.
@@ -49,23 +52,17 @@ struct Owner<'a> {
     models: Option<&'a BTreeSet<ModelName>>,
 }
 
-/// The names of all accounts, good or bad.
-pub(crate) fn names(root: &Fields) -> BTreeSet<AccountId> {
-    root.sections("accounts")
-        .filter_map(|fields| AccountId::parse(fields.text("id")?).ok())
-        .collect()
-}
-
-/// Compiles `accounts`.
+/// Compiles `accounts`, one after the other: they may be nearly all of a file, and what is read of one leaves its memory to
+/// the next.
 pub(crate) fn accounts(
-    root: &Fields,
+    unread: &mut Option<Unread>,
     plans: &Plans,
     models: &Models,
-    report: &mut Report,
+    reader: &mut Reader<'_>,
 ) -> Accounts {
     let mut accounts = Accounts::default();
-    for fields in root.sections("accounts") {
-        accounts.add(fields, plans, models, report);
+    while let Some(fields) = next(unread, reader) {
+        accounts.add(&fields, plans, models, reader.report);
     }
     // They are kept as long as the file holds.
     accounts.accounts.shrink_to_fit();
@@ -73,7 +70,18 @@ pub(crate) fn accounts(
     accounts
 }
 
+/// Reads the next account that can be read.
+pub(crate) fn next(unread: &mut Option<Unread>, reader: &mut Reader<'_>) -> Option<Fields> {
+    let mut items = unread.iter_mut().flatten();
+    items.find_map(|(place, node)| reader.item(&ACCOUNT, node, place))
+}
+
 impl Accounts {
+    /// The names of all accounts, good or bad.
+    pub(crate) fn names(&self) -> BTreeSet<&AccountId> {
+        self.known_accounts.keys().collect()
+    }
+
     /// Warns of keys that everybody knows, where others can use them.
     pub(crate) fn warn_of_demo_keys(&self, report: &mut Report) {
         for place in &self.demo_places {
@@ -86,7 +94,7 @@ impl Accounts {
     fn add(&mut self, fields: &Fields, plans: &Plans, models: &Models, report: &mut Report) {
         let id = name(fields, AccountId::parse, report);
         if let Some((id, place)) = &id {
-            once(&mut self.account_paths, id, place, "is the id of", report);
+            once(&mut self.known_accounts, id, place, "is the id of", report);
         }
         let plan = plan(fields, plans, report);
         let plan_models = plan
@@ -174,12 +182,12 @@ impl Accounts {
     ) -> Option<KeySpec> {
         let id = name(fields, KeyId::parse, report);
         if let Some((id, place)) = &id {
-            once(&mut self.key_paths, id, place, "is the id of", report);
+            once(&mut self.known_keys, id, place, "is the id of", report);
         }
         let digest = digest(fields, report);
         if let Some((digest, place)) = &digest {
             once(
-                &mut self.digest_paths,
+                &mut self.known_digests,
                 digest,
                 place,
                 "is the same secret as that of",
@@ -231,21 +239,21 @@ impl Accounts {
 }
 
 /// Reports a value that came before.
-fn once<T: Ord + Clone>(
-    known: &mut BTreeMap<T, String>,
+fn once<T: Eq + Hash + Clone>(
+    known: &mut HashMap<T, Inside>,
     value: &T,
     place: &Place,
     text: &str,
     report: &mut Report,
 ) {
-    let owner = place.path.rsplit_once('.').map_or("", |(owner, _)| owner);
-    match known.get(value) {
-        Some(other) => {
-            let problem = report.problem(place, format!("{text} {other} too"));
+    match known.entry(value.clone()) {
+        Entry::Occupied(other) => {
+            let text = format!("{text} {} too", other.get());
+            let problem = report.problem(place, text);
             problem.hint("each must be different from all others in the file");
         }
-        None => {
-            known.insert(value.clone(), owner.to_owned());
+        Entry::Vacant(free) => {
+            free.insert(place.above().clone());
         }
     }
 }

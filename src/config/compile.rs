@@ -4,7 +4,7 @@ use std::{fs, io, net::SocketAddr, path::Path};
 
 use super::{
     Config, accounts,
-    fields::Fields,
+    fields::{Fields, Unread},
     models, notifications, payment, plans, prices,
     problem::{Place, Problems, Report},
     providers,
@@ -65,16 +65,23 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
             .root(node.as_mut())
         }
         Err(fault) => {
-            let place = Place {
-                position: fault.at,
-                path: String::new(),
-            };
-            let problem = report.problem(&place, fault.text);
+            let problem = report.problem(&Place::root(fault.at), fault.text);
             problem.maybe_hint(fault.hint);
             None
         }
     };
-    let config = root.and_then(|root| compile(&root, directory, environment, &mut report));
+    let config = root.and_then(|mut root| {
+        let mut accounts = root.take_unread("accounts");
+        let config = compile(&root, &mut accounts, directory, environment, &mut report);
+        let mut reader = Reader {
+            environment,
+            directory,
+            report: &mut report,
+        };
+        // Where compiling ended before them, their mistakes are reported all the same.
+        while accounts::next(&mut accounts, &mut reader).is_some() {}
+        config
+    });
     let files = report.take_files();
     let (config, warnings) = report.finish(config)?;
     Ok(Config {
@@ -85,9 +92,10 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
     })
 }
 
-/// Each topic is looked at before the first one that failed ends it.
+/// Each topic is looked at before the first one that failed ends it. `accounts` have not been read.
 fn compile(
     root: &Fields,
+    accounts: &mut Option<Unread>,
     directory: &Path,
     environment: &dyn Environment,
     report: &mut Report,
@@ -105,10 +113,15 @@ fn compile(
     if !models.listed {
         providers::one_for_each_dialect(&providers, report);
     }
-    let routes = routes::routes(root, &providers, &accounts::names(root), report);
     let plans = plans::plans(root.named("plans"), &models, report);
     let webhooks = webhooks::webhooks(payment, &plans, report);
-    let accounts = accounts::accounts(root, &plans, &models, report);
+    let mut reader = Reader {
+        environment,
+        directory,
+        report,
+    };
+    let accounts = accounts::accounts(accounts, &plans, &models, &mut reader);
+    let routes = routes::routes(root, &providers, &accounts.names(), report);
     if public.is_some_and(|public: SocketAddr| !public.ip().is_loopback()) {
         accounts.warn_of_demo_keys(report);
     }

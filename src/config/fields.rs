@@ -1,10 +1,14 @@
 //! A section as it was read: values of the right kind, each with its place.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{iter::Enumerate, net::SocketAddr, path::PathBuf, time::Duration, vec};
 
 use ipnet::IpNet;
 
-use super::{problem::Place, table::Section};
+use super::{
+    problem::{Inside, Place},
+    table::Section,
+    tree::Node,
+};
 use crate::{
     domain::{NanoUsd, Secret, Timestamp},
     prices::{Factor, Pico},
@@ -21,6 +25,7 @@ pub(crate) enum Value {
     /// Texts and the names they stand for.
     Pairs(Vec<(String, Entry)>),
     List(Vec<Entry>),
+    Unread(Unread),
     Text(String),
     Secret(Secret),
     Path(PathBuf),
@@ -38,6 +43,13 @@ pub(crate) enum Value {
     Factor(Factor),
     /// One of the words of a choice.
     Word(&'static str),
+}
+
+/// The items of a list that nobody has looked at, each with its place.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(super) inside: Inside,
+    pub(super) nodes: Enumerate<vec::IntoIter<Node>>,
 }
 
 /// A value and where it stands.
@@ -70,7 +82,25 @@ pub(crate) trait Take: Sized {
     fn take(value: &Value) -> Option<Self>;
 }
 
+impl Iterator for Unread {
+    type Item = (Place, Node);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (index, node) = self.nodes.next()?;
+        Some((self.inside.item(index, node.at), node))
+    }
+}
+
 impl Fields {
+    /// Takes a list that is to be read item by item; `None` where the key was left out.
+    pub(crate) fn take_unread(&mut self, name: &str) -> Option<Unread> {
+        let at = self.entries.iter().position(|(key, _)| *key == name)?;
+        match self.entries.swap_remove(at).1.value {
+            Value::Unread(unread) => Some(unread),
+            _ => None,
+        }
+    }
+
     /// The value of a key and its place.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         debug_assert!(

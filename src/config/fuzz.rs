@@ -47,7 +47,7 @@ pub(crate) fn configuration(data: &[u8]) {
     if let Err(fault) = tree::parse(text) {
         assert!(!fault.text.is_empty());
         assert!(
-            (1..=lines + 1).contains(&fault.at.line),
+            (1..=lines + 1).contains(&(fault.at.line as usize)),
             "line {}",
             fault.at.line
         );

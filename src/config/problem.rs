@@ -2,19 +2,44 @@
 
 use std::{fmt, mem, path::PathBuf, sync::Arc};
 
-/// A position in the file, counted from 1.
+/// A position in the file, counted from 1. There are millions of them in a large file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
-    pub(crate) line: usize,
+    pub(crate) line: u32,
     /// In characters.
-    pub(crate) column: usize,
+    pub(crate) column: u32,
 }
 
 /// A position and the keys that lead to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) position: Position,
-    pub(crate) path: String,
+    above: Inside,
+    step: Step,
+}
+
+/// A section or list, as what leads to everything in it. Cloning is shallow.
+#[derive(Debug, Clone)]
+pub(crate) struct Inside(Option<Arc<Way>>);
+
+/// The keys that lead to a section or list.
+#[derive(Debug)]
+struct Way {
+    above: Inside,
+    step: Step,
+}
+
+/// The last part of a way.
+#[derive(Debug, Clone)]
+enum Step {
+    /// None: it is the whole file.
+    Root,
+    /// A key that is known.
+    Known(&'static str),
+    /// A name that somebody chose.
+    Chosen(Box<str>),
+    /// An item of a list.
+    Item(usize),
 }
 
 /// One thing that is wrong, or worth a second look. It never contains a secret's value.
@@ -40,21 +65,66 @@ pub(crate) struct Report {
     files: Vec<PathBuf>,
 }
 
+impl Position {
+    /// A position as the parser counts: lines from 1, columns from 0.
+    pub(crate) fn of(line: usize, column: usize) -> Self {
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            line: count(line),
+            column: count(column).saturating_add(1),
+        }
+    }
+}
+
 impl Place {
-    /// The place of `name` below this one, at `position`.
-    pub(crate) fn below(&self, name: &str, position: Position) -> Self {
-        let path = if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        };
-        Self { position, path }
+    /// The whole file.
+    pub(crate) const fn root(position: Position) -> Self {
+        Self {
+            position,
+            above: Inside(None),
+            step: Step::Root,
+        }
     }
 
-    /// The place of the item `index` of the list here.
-    pub(crate) fn item(&self, index: usize, position: Position) -> Self {
-        let path = format!("{}[{index}]", self.path);
-        Self { position, path }
+    /// What is here, for the places of everything in it.
+    pub(crate) fn inside(&self) -> Inside {
+        if matches!(self.step, Step::Root) {
+            return Inside(None);
+        }
+        Inside(Some(Arc::new(Way {
+            above: self.above.clone(),
+            step: self.step.clone(),
+        })))
+    }
+
+    /// The section or list that it stands in.
+    pub(crate) const fn above(&self) -> &Inside {
+        &self.above
+    }
+}
+
+impl Inside {
+    /// The place of a key that is known, at `position`.
+    pub(crate) fn key(&self, name: &'static str, position: Position) -> Place {
+        self.place(Step::Known(name), position)
+    }
+
+    /// The place of a name that somebody chose.
+    pub(crate) fn name(&self, name: &str, position: Position) -> Place {
+        self.place(Step::Chosen(name.into()), position)
+    }
+
+    /// The place of the item `index` of a list.
+    pub(crate) fn item(&self, index: usize, position: Position) -> Place {
+        self.place(Step::Item(index), position)
+    }
+
+    fn place(&self, step: Step, position: Position) -> Place {
+        Place {
+            position,
+            above: self.clone(),
+            step,
+        }
     }
 }
 
@@ -72,7 +142,7 @@ impl Problem {
     /// Line and column, counted from 1; `None` where it is about the whole file.
     pub fn position(&self) -> Option<(usize, usize)> {
         let Position { line, column } = self.position?;
-        Some((line, column))
+        Some((usize::try_from(line).ok()?, usize::try_from(column).ok()?))
     }
 
     /// The keys that lead there; empty for the whole file.
@@ -180,10 +250,37 @@ fn push<'a>(
     list.push_mut(Problem {
         file: Arc::clone(file),
         position: Some(place.position),
-        path: place.path.clone(),
+        path: place.to_string(),
         text,
         hint: None,
     })
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_deref() {
+            Some(way) => step(f, &way.above, &way.step),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    /// The keys that lead there, such as `accounts[2].keys[0].id`; nothing for the whole file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        step(f, &self.above, &self.step)
+    }
+}
+
+fn step(f: &mut fmt::Formatter<'_>, above: &Inside, step: &Step) -> fmt::Result {
+    write!(f, "{above}")?;
+    let dot = if above.0.is_some() { "." } else { "" };
+    match step {
+        Step::Root => Ok(()),
+        Step::Known(name) => write!(f, "{dot}{name}"),
+        Step::Chosen(name) => write!(f, "{dot}{name}"),
+        Step::Item(index) => write!(f, "[{index}]"),
+    }
 }
 
 impl fmt::Display for Problem {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{
-    fields::{Entry, Fields, Named, Value},
+    fields::{Entry, Fields, Named, Unread, Value},
     nearest::suggestion,
-    problem::{Place, Position, Report},
+    problem::{Inside, Place, Position, Report},
     scalar::{self, Wrong},
     secret::{self, Environment},
     table::{IMPLIED, Key, Kind, Need, ROOT, Section},
@@ -28,14 +28,25 @@ impl Reader<'_> {
     /// Reads the whole file; an empty one has every default.
     pub(crate) fn root(&mut self, node: Option<&mut Node>) -> Option<Fields> {
         let position = Position { line: 1, column: 1 };
-        let place = Place {
-            position: node.as_ref().map_or(position, |node| node.at),
-            path: String::new(),
-        };
+        let place = Place::root(node.as_ref().map_or(position, |node| node.at));
         match node {
             Some(node) => self.section(&ROOT, node, place),
             None => Some(self.pairs(&ROOT, &mut [], place)),
         }
+    }
+
+    /// An item of a list of sections.
+    pub(crate) fn item(
+        &mut self,
+        section: &'static Section,
+        mut node: Node,
+        place: Place,
+    ) -> Option<Fields> {
+        if node.is_null() {
+            self.nothing(Kind::Section(section), &place);
+            return None;
+        }
+        self.section(section, &mut node, place)
     }
 
     fn section(
@@ -59,6 +70,7 @@ impl Reader<'_> {
         pairs: &mut [(tree::Key, Node)],
         place: Place,
     ) -> Fields {
+        let inside = place.inside();
         let mut fields = Fields {
             section,
             place,
@@ -66,14 +78,15 @@ impl Reader<'_> {
             written: Vec::new(),
         };
         for (written, node) in pairs {
-            let at_key = fields.place.below(&written.name, written.at);
             let Some(key) = section.key(&written.name) else {
+                let at_key = inside.name(&written.name, written.at);
                 let problem = self
                     .report
                     .problem(&at_key, "is not a key that is known here");
                 problem.maybe_hint(suggestion(&written.name, section.names()));
                 continue;
             };
+            let at_key = inside.key(key.name, written.at);
             if let Some(why) = key.deferred {
                 let text = format!("is not supported yet: {why}; remove it");
                 self.report.problem(&at_key, text);
@@ -86,7 +99,7 @@ impl Reader<'_> {
                 continue;
             }
             fields.written.push(key.name);
-            let place = fields.place.below(key.name, node.at);
+            let place = inside.key(key.name, node.at);
             let value = if node.is_null() {
                 self.nothing(key.kind, &at_key);
                 None
@@ -97,7 +110,7 @@ impl Reader<'_> {
                 fields.entries.push((key.name, Entry { place, value }));
             }
         }
-        self.complete(&mut fields);
+        self.complete(&mut fields, &inside);
         // There may be a section for each of many keys.
         fields.entries.shrink_to_fit();
         fields.written.shrink_to_fit();
@@ -105,7 +118,7 @@ impl Reader<'_> {
     }
 
     /// Fills in defaults and reports what is missing.
-    fn complete(&mut self, fields: &mut Fields) {
+    fn complete(&mut self, fields: &mut Fields, inside: &Inside) {
         for key in fields.section.keys {
             if fields.entries.iter().any(|(name, _)| *name == key.name) {
                 continue;
@@ -115,8 +128,8 @@ impl Reader<'_> {
                 let text = format!("has no `{}`", key.name);
                 self.report.problem(&fields.place, text).hint(key.doc);
             }
-            if let Some(value) = self.default(key, &fields.place) {
-                let place = fields.place.below(key.name, fields.place.position);
+            let place = inside.key(key.name, fields.place.position);
+            if let Some(value) = self.default(key, &place) {
                 fields.entries.push((key.name, Entry { place, value }));
             }
         }
@@ -125,12 +138,8 @@ impl Reader<'_> {
     fn default(&mut self, key: &Key, place: &Place) -> Option<Value> {
         match (key.default?, key.kind) {
             (IMPLIED, Kind::Section(section)) => {
-                let place = place.below(key.name, place.position);
-                Some(Value::Section(Box::new(self.pairs(
-                    section,
-                    &mut [],
-                    place,
-                ))))
+                let fields = self.pairs(section, &mut [], place.clone());
+                Some(Value::Section(Box::new(fields)))
             }
             (text, kind) => scalar::parse(kind, text, self.directory).ok(),
         }
@@ -140,7 +149,7 @@ impl Reader<'_> {
     fn nothing(&mut self, kind: Kind, place: &Place) {
         let problem = self.report.problem(place, "has no value");
         problem.hint(match kind {
-            Kind::List(_) => "remove the key, or write [] for an empty list",
+            Kind::List(_) | Kind::Unread(_) => "remove the key, or write [] for an empty list",
             Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs => {
                 "remove the key, or write {} for none"
             }
@@ -164,8 +173,9 @@ impl Reader<'_> {
                 Some(Value::Named(self.named(section, pairs, place)))
             }
             (Kind::NamedAnd { one, each }, Data::Mapping(pairs)) => {
-                let (beside, pairs): (Vec<_>, Vec<_>) =
-                    pairs.iter_mut().partition(|(key, _)| key.name == one.name);
+                let (beside, pairs): (Vec<_>, Vec<_>) = pairs
+                    .iter_mut()
+                    .partition(|(key, _)| *key.name == *one.name);
                 let beside = self.beside(one, beside, place).map(Box::new);
                 let named = self.named(each, pairs, place);
                 Some(Value::NamedAnd(beside, named))
@@ -177,12 +187,13 @@ impl Reader<'_> {
             }
             (Kind::Pairs, Data::Mapping(pairs)) => {
                 let mut named = Vec::with_capacity(pairs.len());
+                let inside = place.inside();
                 for (key, node) in pairs {
-                    let place = place.below(&key.name, key.at);
+                    let place = inside.name(&key.name, key.at);
                     if node.is_null() {
                         self.nothing(Kind::Name, &place);
                     } else if let Some(value) = self.value(Kind::Name, hint, node, &place) {
-                        named.push((key.name.clone(), Entry { place, value }));
+                        named.push((key.name.to_string(), Entry { place, value }));
                     }
                 }
                 Some(Value::Pairs(named))
@@ -194,10 +205,7 @@ impl Reader<'_> {
             }
             (Kind::List(item), Data::Sequence(nodes)) => {
                 let mut items = Vec::with_capacity(nodes.len());
-                // A list may be nearly all of the file. What is read of it goes at once, and leaves its memory to what
-                // comes of the rest.
-                for (index, mut node) in std::mem::take(nodes).into_iter().enumerate() {
-                    let place = place.item(index, node.at);
+                for (place, mut node) in unread(nodes, place) {
                     if node.is_null() {
                         self.nothing(*item, &place);
                     } else if let Some(value) = self.value(*item, hint, &mut node, &place) {
@@ -206,7 +214,8 @@ impl Reader<'_> {
                 }
                 Some(Value::List(items))
             }
-            (Kind::List(_), _) => {
+            (Kind::Unread(_), Data::Sequence(nodes)) => Some(Value::Unread(unread(nodes, place))),
+            (Kind::List(_) | Kind::Unread(_), _) => {
                 let problem = self.report.problem(place, "must be a list");
                 problem.hint("write each item below it after `- `, or all within [ ]");
                 None
@@ -226,23 +235,24 @@ impl Reader<'_> {
     /// The one key beside names, as often as it was written.
     fn beside(
         &mut self,
-        key: &Key,
+        key: &'static Key,
         written: Vec<&mut (tree::Key, Node)>,
         place: &Place,
     ) -> Option<Entry> {
         let mut written = written.into_iter();
         let (at, node) = written.next()?;
+        let inside = place.inside();
         for (at, _) in written {
             let problem = self
                 .report
-                .problem(&place.below(key.name, at.at), "is written twice");
+                .problem(&inside.key(key.name, at.at), "is written twice");
             problem.hint("keep one of the two");
         }
         if node.is_null() {
-            self.nothing(key.kind, &place.below(key.name, at.at));
+            self.nothing(key.kind, &inside.key(key.name, at.at));
             return None;
         }
-        let place = place.below(key.name, node.at);
+        let place = inside.key(key.name, node.at);
         let value = self.value(key.kind, key.hint, node, &place)?;
         Some(Entry { place, value })
     }
@@ -254,9 +264,10 @@ impl Reader<'_> {
         place: &Place,
     ) -> Vec<Named> {
         let mut named: Vec<Named> = Vec::new();
+        let inside = place.inside();
         for (key, node) in pairs {
-            let place = place.below(&key.name, key.at);
-            if named.iter().any(|known| known.name == key.name) {
+            let place = inside.name(&key.name, key.at);
+            if named.iter().any(|known| *known.name == *key.name) {
                 let problem = self.report.problem(&place, "is written twice");
                 problem.hint("keep one of the two, or give the other a name of its own");
                 continue;
@@ -268,7 +279,7 @@ impl Reader<'_> {
                 self.section(section, node, place)
             };
             if let Some(fields) = fields {
-                let name = key.name.clone();
+                let name = key.name.to_string();
                 named.push(Named { name, fields });
             }
         }
@@ -320,11 +331,11 @@ impl Reader<'_> {
             self.no_secret(place);
             return None;
         };
-        if key.name != "file" {
+        if &*key.name != "file" {
             self.no_secret(place);
             return None;
         }
-        let place = place.below("file", *at);
+        let place = place.inside().key("file", *at);
         let Value::Path(path) = self.scalar(Kind::Path, None, text, &place)? else {
             return None;
         };
@@ -340,6 +351,14 @@ impl Reader<'_> {
     fn no_secret(&mut self, place: &Place) {
         let problem = self.report.problem(place, "is neither a text nor a file");
         problem.hint("write \"${NAME}\" with quotes for an environment variable, or {file: path}");
+    }
+}
+
+/// The items of a list. What was read of it leaves its memory to what comes of the rest.
+fn unread(nodes: &mut Vec<Node>, place: &Place) -> Unread {
+    Unread {
+        inside: place.inside(),
+        nodes: std::mem::take(nodes).into_iter().enumerate(),
     }
 }
 

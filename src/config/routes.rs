@@ -26,7 +26,7 @@ const RESERVED: [&str; 5] = [
 pub(crate) fn routes(
     root: &Fields,
     providers: &Providers,
-    accounts: &BTreeSet<AccountId>,
+    accounts: &BTreeSet<&AccountId>,
     report: &mut Report,
 ) -> Vec<RouteSettings> {
     if !root.has("routes") {
@@ -64,7 +64,7 @@ fn standard() -> RouteSettings {
 fn route(
     fields: &Fields,
     providers: &Providers,
-    accounts: &BTreeSet<AccountId>,
+    accounts: &BTreeSet<&AccountId>,
     report: &mut Report,
 ) -> Option<RouteSettings> {
     let path = path(fields, report);
@@ -174,7 +174,7 @@ fn provider(
 /// name is a warning; it opens nothing to anybody else.
 fn allowed(
     fields: &Fields,
-    accounts: &BTreeSet<AccountId>,
+    accounts: &BTreeSet<&AccountId>,
     report: &mut Report,
 ) -> Option<BTreeSet<AccountId>> {
     let mut allowed = BTreeSet::new();
@@ -183,7 +183,7 @@ fn allowed(
         match AccountId::parse(text) {
             Ok(id) => {
                 if !accounts.contains(&id) {
-                    let known = accounts.iter().map(AccountId::as_str);
+                    let known = accounts.iter().map(|id| id.as_str());
                     let warning = report.warning(place, "is not an account of this file");
                     warning.hint(super::nearest::nearest(text, known).map_or_else(
                         || {

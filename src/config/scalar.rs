@@ -83,9 +83,12 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money => money(text).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
-        Kind::Section(_) | Kind::Named(_) | Kind::NamedAnd { .. } | Kind::Pairs | Kind::List(_) => {
-            Err(Wrong::new("is a single value", "write a mapping or a list"))
-        }
+        Kind::Section(_)
+        | Kind::Named(_)
+        | Kind::NamedAnd { .. }
+        | Kind::Pairs
+        | Kind::List(_)
+        | Kind::Unread(_) => Err(Wrong::new("is a single value", "write a mapping or a list")),
     }
 }
 

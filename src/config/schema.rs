@@ -93,6 +93,10 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             let item = self::kind(*item, definitions);
             json!({"type": "array", "items": item})
         }
+        Kind::Unread(section) => {
+            let item = self::kind(Kind::Section(section), definitions);
+            json!({"type": "array", "items": item})
+        }
         Kind::Text | Kind::Path | Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
         Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,128}$"),
         Kind::Secret | Kind::MaybeSecret => json!({"anyOf": [

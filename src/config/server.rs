@@ -52,7 +52,10 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Server> {
     };
     if address.ip().is_unspecified() && !fields.has("public_url") {
         let text = format!("is not set, and links to {public_url} lead nowhere");
-        let place = fields.place.below("public_url", fields.place.position);
+        let place = fields
+            .place
+            .inside()
+            .key("public_url", fields.place.position);
         let warning = report.warning(&place, text);
         warning.hint("set server.public_url to the address clients use");
     }

@@ -65,6 +65,8 @@ pub(crate) enum Kind {
     },
     /// A list.
     List(&'static Self),
+    /// A list of mappings that may be nearly all of the file. Whoever compiles it reads one after the other.
+    Unread(&'static Section),
     /// Any text.
     Text,
     /// A name of letters, digits and `-_.:@/+`.
@@ -246,7 +248,7 @@ pub(crate) static ROOT: Section = Section {
         ),
         key(
             "accounts",
-            Kind::List(&Kind::Section(&ACCOUNT)),
+            Kind::Unread(&ACCOUNT),
             "Who pays. Accounts can also be created through the command line and the admin API.",
         ),
         key(

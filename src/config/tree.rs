@@ -3,7 +3,10 @@
 //! Built from the parser's events rather than by its loader, which stops at the first duplicate key and recurses
 //! as deep as the text says.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
@@ -26,7 +29,7 @@ pub(crate) struct Node {
 pub(crate) enum Data {
     /// `plain` is false for a text in quotes or a block text.
     Scalar {
-        text: String,
+        text: Box<str>,
         plain: bool,
     },
     Sequence(Vec<Node>),
@@ -38,7 +41,8 @@ pub(crate) enum Data {
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     pub(crate) at: Position,
-    pub(crate) name: String,
+    /// One for all keys of that name.
+    pub(crate) name: Rc<str>,
 }
 
 /// Why a text is no tree.
@@ -61,6 +65,7 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     copied: usize,
+    names: HashSet<Rc<str>>,
     root: Option<Node>,
 }
 
@@ -70,10 +75,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Node>, Fault> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax(text, &error))?;
-        let at = Position {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-        };
+        let at = Position::of(span.start.line(), span.start.col());
         builder.take(event, at)?;
     }
     Ok(builder.root.filter(|root| !root.is_null()))
@@ -83,7 +85,7 @@ impl Node {
     /// Whether nothing stands here: an empty value, `~` or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar { text, plain: true }
-            if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+            if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// Nodes in it, itself included.
@@ -119,9 +121,8 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 untagged(tag.as_deref(), at)?;
                 let plain = style == ScalarStyle::Plain;
-                let mut text = text.into_owned();
                 // The scanner leaves room at the end of each.
-                text.shrink_to_fit();
+                let text = text.into_owned().into_boxed_str();
                 let data = Data::Scalar { text, plain };
                 self.add(Node { at, data }, anchor)
             }
@@ -187,7 +188,13 @@ impl Builder {
             Data::Sequence(items) => items.push(node),
             Data::Mapping(pairs) => match (open.key.take(), node.data) {
                 (Some(key), data) => pairs.push((key, Node { at: node.at, data })),
-                (None, Data::Scalar { text: name, .. }) => {
+                (None, Data::Scalar { text, .. }) => {
+                    let known = self.names.get(&*text).cloned();
+                    let name = known.unwrap_or_else(|| {
+                        let name = Rc::from(text);
+                        self.names.insert(Rc::clone(&name));
+                        name
+                    });
                     open.key = Some(Key { at: node.at, name });
                 }
                 (None, _) => {
@@ -216,7 +223,7 @@ fn merged(mut node: Node) -> Node {
     };
     let (merges, mut own): (Vec<_>, Vec<_>) = pairs.drain(..).partition(|(key, value)| {
         let mappings = |items: &[Node]| items.iter().all(|item| mapping(item).is_some());
-        key.name == "<<"
+        &*key.name == "<<"
             && match &value.data {
                 Data::Mapping(_) => true,
                 Data::Sequence(items) => mappings(items),
@@ -287,10 +294,7 @@ fn syntax(text: &str, error: &ScanError) -> Fault {
         _ => None,
     };
     Fault {
-        at: Position {
-            line: marker.line(),
-            column: marker.col() + 1,
-        },
+        at: Position::of(marker.line(), marker.col()),
         text: format!("is not YAML: {}", error.info()),
         hint: hint.map(str::to_owned),
     }

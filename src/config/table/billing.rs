@@ -36,8 +36,7 @@ pub(crate) static PLAN: Section = Section {
             "rate_limits",
             Kind::Section(&RATE_LIMITS),
             "Limits that only time lifts.",
-        )
-        .or(IMPLIED),
+        ),
         key("quotas", QUOTAS, "Requests or tokens per calendar window."),
         key("budgets", BUDGETS, "Money per calendar window."),
         key(
@@ -95,8 +94,7 @@ static PER_KEY: Section = Section {
             "rate_limits",
             Kind::Section(&RATE_LIMITS),
             "Limits that only time lifts.",
-        )
-        .or(IMPLIED),
+        ),
         key("quotas", QUOTAS, "Requests or tokens per calendar window."),
         key("budgets", BUDGETS, "Money per calendar window."),
     ],
@@ -236,8 +234,7 @@ pub(crate) static ACCOUNT: Section = Section {
             "rate_limits",
             Kind::Section(&RATE_LIMITS),
             "Limits of its own, beside the plan's.",
-        )
-        .or(IMPLIED),
+        ),
         key("quotas", QUOTAS, "Quotas of its own, beside the plan's."),
         key("budgets", BUDGETS, "Budgets of its own, beside the plan's."),
         key(
@@ -344,8 +341,7 @@ static KEY: Section = Section {
             "rate_limits",
             Kind::Section(&RATE_LIMITS),
             "Limits of its own, beside the account's.",
-        )
-        .or(IMPLIED),
+        ),
         key("quotas", QUOTAS, "Quotas of its own, beside the account's."),
         key(
             "budgets",

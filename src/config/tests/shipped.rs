@@ -134,9 +134,10 @@ fn list(section: &'static Section, known: &mut BTreeSet<String>) {
 
 fn below(kind: Kind) -> Option<&'static Section> {
     match kind {
-        Kind::Section(section) | Kind::Named(section) | Kind::NamedAnd { each: section, .. } => {
-            Some(section)
-        }
+        Kind::Section(section)
+        | Kind::Named(section)
+        | Kind::NamedAnd { each: section, .. }
+        | Kind::Unread(section) => Some(section),
         Kind::List(item) => below(*item),
         _ => None,
     }
@@ -161,7 +162,7 @@ fn note(section: &'static Section, node: &Node, named: &mut BTreeSet<String>) {
             }
             (Kind::NamedAnd { one, .. }, Data::Mapping(pairs)) => {
                 for (written, node) in pairs {
-                    if written.name == one.name {
+                    if *written.name == *one.name {
                         named.insert(format!("{}.{}", key.name, one.name));
                     } else {
                         note(section, node, named);
