@@ -16,6 +16,7 @@ mod checks;
 mod peers;
 
 use std::{
+    fmt::Write as _,
     path::Path,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -257,4 +258,28 @@ fn futures_and_bodies_are_small() {
     // hyper moves it from the answer into the connection. What grows with a call is behind the one pointer in it.
     let body = size_of::<ReplyBody>();
     assert!(body <= 704, "{body} bytes");
+}
+
+// === The file ===
+
+#[test]
+fn a_key_in_a_large_file() {
+    let mut text = String::from("plans: {p: {}}\naccounts:\n");
+    for account in 0..1000 {
+        writeln!(text, "  - id: account-{account:03}\n    plan: p\n    keys:").unwrap();
+        for key in 0..10 {
+            let digest = format!("{:064x}", account * 10 + key);
+            writeln!(
+                text,
+                "      - {{id: key-{account:03}{key}, key_hash: sha256:{digest}}}"
+            )
+            .unwrap();
+        }
+    }
+    let path = Path::new("alloc.yaml");
+    let compiled = measure(|| drop(config::parse(&text, path, &ProcessEnvironment).unwrap()));
+    // Most are the parser's.
+    assert_eq!(compiled.count_total / 10_000, 33);
+    // The tree of all of them, which each account leaves once it has been read, and the text.
+    assert_eq!(compiled.bytes_max / 10_000, 411);
 }

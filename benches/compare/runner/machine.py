@@ -23,6 +23,12 @@ def raise_descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+def most_streams():
+    """How many streams a gateway has descriptors for, two each. It keeps no connection when few are left: that is not measured."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return soft * 8 // 10 // 2
+
+
 def free_port():
     """A port that nobody listened at a moment ago."""
     with socket.socket() as probe:

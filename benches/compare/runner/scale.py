@@ -65,6 +65,8 @@ def run(bench, options, plan):
         amounts = [amount for amount in POINTS[dimension] if amount <= options.scale_max]
         if dimension == "active":
             amounts = [amount for amount in amounts if amount <= options.keys]
+        elif dimension == "streams":
+            amounts = sorted({min(amount, machine.most_streams()) for amount in amounts})
         results[dimension] = dimension_of(bench, options, plan, dimension, amounts)
         print(table(dimension, results[dimension]), flush=True)
     return results
