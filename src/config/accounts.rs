@@ -55,25 +55,21 @@ struct Owner<'a> {
 /// Compiles `accounts`, one after the other: they may be nearly all of a file, and what is read of one leaves its memory to
 /// the next.
 pub(crate) fn accounts(
-    unread: &mut Option<Unread>,
+    unread: Option<Unread>,
     plans: &Plans,
     models: &Models,
     reader: &mut Reader<'_>,
 ) -> Accounts {
     let mut accounts = Accounts::default();
-    while let Some(fields) = next(unread, reader) {
-        accounts.add(&fields, plans, models, reader.report);
+    for (place, node) in unread.into_iter().flatten() {
+        if let Some(fields) = reader.item(&ACCOUNT, node, place) {
+            accounts.add(&fields, plans, models, reader.report);
+        }
     }
     // They are kept as long as the file holds.
     accounts.accounts.shrink_to_fit();
     accounts.keys.shrink_to_fit();
     accounts
-}
-
-/// Reads the next account that can be read.
-pub(crate) fn next(unread: &mut Option<Unread>, reader: &mut Reader<'_>) -> Option<Fields> {
-    let mut items = unread.iter_mut().flatten();
-    items.find_map(|(place, node)| reader.item(&ACCOUNT, node, place))
 }
 
 impl Accounts {

@@ -71,16 +71,8 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
         }
     };
     let config = root.and_then(|mut root| {
-        let mut accounts = root.take_unread("accounts");
-        let config = compile(&root, &mut accounts, directory, environment, &mut report);
-        let mut reader = Reader {
-            environment,
-            directory,
-            report: &mut report,
-        };
-        // Where compiling ended before them, their mistakes are reported all the same.
-        while accounts::next(&mut accounts, &mut reader).is_some() {}
-        config
+        let accounts = root.take_unread("accounts");
+        compile(&root, accounts, directory, environment, &mut report)
     });
     let files = report.take_files();
     let (config, warnings) = report.finish(config)?;
@@ -95,7 +87,7 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
 /// Each topic is looked at before the first one that failed ends it. `accounts` have not been read.
 fn compile(
     root: &Fields,
-    accounts: &mut Option<Unread>,
+    accounts: Option<Unread>,
     directory: &Path,
     environment: &dyn Environment,
     report: &mut Report,

@@ -50,6 +50,30 @@ log: json
 }
 
 #[test]
+fn accounts_are_looked_at_where_nothing_else_can_be_read() {
+    let said = problems("store: 5\npayment: []\naccounts: [{id: a, plan: p, colour: red}, 7]\n");
+    let paths: Vec<_> = said
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("/etc/test/faregate.yaml:")?
+                .split(": ")
+                .nth(1)
+        })
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "store",
+            "payment",
+            "accounts[0].plan",
+            "accounts[0].colour",
+            "accounts[1]"
+        ],
+        "{said}"
+    );
+}
+
+#[test]
 fn other_shapes_are_named() {
     insta::assert_snapshot!(
         [
