@@ -406,7 +406,7 @@ fn not_allowed(method: &Method, resource: &Resource<'_>) -> Rejection {
 }
 
 fn common(members: &mut Members) -> Result<CommonChange, Rejection> {
-    let disabled = members.take("disabled", input::flag)?;
+    let disabled = members.change("disabled", input::flag)?;
     let models = members.change("models", input::list(input::model_name))?;
     Ok(CommonChange {
         disabled,

@@ -24,8 +24,8 @@ pub use keys::{KeyChange, MadeKey, NewKey, change_key, create_key, revoke_key, r
 /// Changes that accounts and keys have in common.
 #[derive(Debug, Clone, Default)]
 pub struct CommonChange {
-    /// Whether it is refused for now.
-    pub disabled: Option<bool>,
+    /// Whether it is refused for now; clearing lets it in again.
+    pub disabled: Change<bool>,
     /// The models it may use; clearing leaves that to the level above.
     pub models: Change<BTreeSet<ModelName>>,
     /// Its own rate limits, replaced whole.
@@ -44,7 +44,7 @@ impl CommonChange {
         models: &mut Option<BTreeSet<ModelName>>,
         limits: &mut Limits,
     ) {
-        *disabled = self.disabled.unwrap_or(*disabled);
+        self.disabled.apply_or_default(disabled);
         self.models.apply(models);
         self.rates.apply_or_default(&mut limits.rates);
         let all = std::mem::take(&mut limits.quotas);

@@ -66,6 +66,19 @@ async fn a_change_keeps_what_it_does_not_name() {
 }
 
 #[tokio::test]
+async fn what_is_taken_away_is_as_if_nobody_had_said_it() {
+    let house = house();
+    let path = "/admin/v1/accounts/bob";
+    let (_, before) = get(&house, path).await;
+    let change = json!({"disabled": true, "models": ["gpt-4o-mini"], "email": "bob@example.com"});
+    let (status, _) = ask(&house, Method::PATCH, path, change).await;
+    assert_eq!(status, StatusCode::OK);
+    let change = json!({"disabled": null, "models": null, "email": null});
+    let (status, after) = ask(&house, Method::PATCH, path, change).await;
+    assert_eq!((status, after), (StatusCode::OK, before));
+}
+
+#[tokio::test]
 async fn a_subscription_is_stated_whole_and_taken_away() {
     let house = house();
     let path = "/admin/v1/accounts/bob/subscription";
