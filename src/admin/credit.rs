@@ -258,7 +258,7 @@ fn posted_view(entry: &NewEntry, posted: &Posted) -> Value {
         amount: entry.amount,
         currency: CURRENCY.to_owned(),
         at: posted.at,
-        author: entry.author.clone(),
+        author: posted.author.clone(),
         reason: entry.reason.clone(),
         expires_at: entry.expires_at,
         priority: entry.priority,

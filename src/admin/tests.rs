@@ -129,15 +129,15 @@ impl Registry for House {
         Ok(3)
     }
 
-    /// An entry whose id begins with `again` was posted before.
+    /// An entry whose id begins with `again` was posted before, by `cli`.
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
         self.asked.lock().unwrap().push(format!("{entry:#?}"));
-        self.posted(entry.id, entry.amount)
+        self.posted(entry.id, &entry.author, entry.amount)
     }
 
     async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
         self.asked.lock().unwrap().push(format!("{transfer:#?}"));
-        let given = self.posted(transfer.id, transfer.amount)?;
+        let given = self.posted(transfer.id, &transfer.author, transfer.amount)?;
         Ok([given.clone(), given])
     }
 
@@ -217,15 +217,17 @@ impl Registry for House {
 }
 
 impl House {
-    fn posted(&self, id: Option<String>, balance: NanoUsd) -> Result<Posted, Rejection> {
+    fn posted(&self, id: Option<String>, by: &str, balance: NanoUsd) -> Result<Posted, Rejection> {
         if self.broken {
             return Err(Rejection::unavailable("The store is full."));
         }
         let id = id.unwrap_or_else(|| "made".to_owned());
+        let existed = id.starts_with("again");
         Ok(Posted {
             number: 7,
-            existed: id.starts_with("again"),
+            existed,
             id,
+            author: if existed { "cli" } else { by }.to_owned(),
             at: now(),
             balance,
         })

@@ -108,6 +108,8 @@ pub struct Posted {
     pub id: String,
     /// When it was posted.
     pub at: Timestamp,
+    /// Who posted it, which need not be whoever asks again.
+    pub author: String,
     /// The balance of the account now.
     pub balance: NanoUsd,
     /// Whether it was there already, and nothing was posted.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{EntryKind, NewEntry, NewTransfer, Posted, Sums, draws};
+use super::{EntryKind, EntryRow, NewEntry, NewTransfer, Posted, Sums, draws};
 use crate::{
     accounts::{Draw, Draws},
     domain::{CURRENCY, NanoUsd, RequestId, Timestamp},
@@ -58,10 +58,11 @@ pub(in crate::store) fn post(
     if let Some(id) = id
         && let Some(found) = find(transaction, entry, id)?
     {
-        return Ok(found.map(|(number, at)| Posted {
-            number,
-            id: id.clone(),
-            at,
+        return Ok(found.map(|found| Posted {
+            number: found.number,
+            id: found.id,
+            at: found.at,
+            author: found.author,
             balance,
             existed: true,
         }));
@@ -103,6 +104,7 @@ pub(in crate::store) fn post(
         number,
         id,
         at: now,
+        author: author.clone(),
         balance: after,
         existed: false,
     }))
@@ -250,15 +252,12 @@ fn insert_as(
     Ok(())
 }
 
-/// An entry that is there: its number and instant, or why it is another.
-type Found = Result<(i64, Timestamp), NotPosted>;
-
-/// The entry of an id: its number and instant where it says the same, an error where it says something else.
+/// The entry of an id where it says the same, an error where it says something else.
 fn find(
     transaction: &Transaction<'_>,
     entry: &NewEntry,
     id: &str,
-) -> Result<Option<Found>, RowError> {
+) -> Result<Option<Result<EntryRow, NotPosted>>, RowError> {
     let mut select = transaction.prepare_cached("SELECT * FROM credit_entries WHERE id = ?")?;
     let mut rows = select.query([id])?;
     let Some(row) = rows.next()? else {
@@ -274,7 +273,7 @@ fn find(
         && found.priority == entry.priority
         && found.related == entry.related;
     Ok(Some(if same {
-        Ok((found.number, found.at))
+        Ok(found)
     } else {
         Err(NotPosted::IdTaken)
     }))

@@ -156,6 +156,7 @@ async fn the_same_id_posts_once() {
         (second.number, second.at, second.balance),
         (first.number, first.at, usd(500))
     );
+    assert_eq!(second.author, first.author, "the entry stays as it is");
     let changes: [fn(&mut NewEntry); 6] = [
         |entry| entry.amount = usd(501),
         |entry| entry.account = account_id("bob"),
