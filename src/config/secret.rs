@@ -97,6 +97,14 @@ fn variable(inside: &str, environment: &dyn Environment) -> Result<String, Unfil
             "has a `${…}` that does not name an environment variable",
         ));
     }
+    // A shell would fill in the inner one. Here it would be a part of the default, letter by letter, and a key that
+    // looks like one goes to a provider.
+    if default.is_some_and(|default| default.contains("${")) {
+        return Err(Unfilled {
+            text: format!("has a `${{…}}` within the default of ${{{name}}}"),
+            hint: "write a default that is a plain text; it is taken as it stands".to_owned(),
+        });
+    }
     match (environment.get(name), default) {
         (Some(value), Some(default)) if value.is_empty() => Ok(default.to_owned()),
         (Some(value), _) => Ok(value),

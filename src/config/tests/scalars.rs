@@ -223,6 +223,8 @@ fn variables() {
         "${MISSING:-default}",
         "${MISSING:-}",
         "${MISSING:-a:-b}",
+        "${MISSING:-${NAME}}",
+        "${NAME:-${MISSING:-x}}",
         "${MISSING}",
         "$${NAME}",
         "a$$${NAME}",
