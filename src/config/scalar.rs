@@ -258,7 +258,7 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
 
 /// The part of a URL before its path, checked, and the whole as parsed.
 fn absolute(text: &str) -> Result<Uri, Wrong> {
-    let wrong = |text: &str| Wrong::new(text, "such as https://api.example.com/v1");
+    let wrong = |text: &str| Wrong::new(text, "such as https://api.example.com");
     // RFC 3986 §3.1: schemes are case-insensitive; `Uri` has them in lower case.
     let uri: Uri = text.parse().map_err(|_| wrong("is not a URL"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -295,7 +295,7 @@ fn absolute(text: &str) -> Result<Uri, Wrong> {
 }
 
 fn base_url(text: &str) -> Result<BaseUrl, Wrong> {
-    let wrong = |text: &str| Wrong::new(text, "such as https://api.example.com/v1");
+    let wrong = |text: &str| Wrong::new(text, "such as https://api.example.com");
     let uri = absolute(text)?;
     if text.contains(['?', '#']) {
         return Err(wrong(
