@@ -385,6 +385,15 @@ pub(super) fn of_sqlite(file: &Path, error: &Error) -> OpenError {
             file,
             words: error.to_string(),
         },
+        // To look at a store, too, SQLite opens files beside it to write.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            OpenError::Failed {
+                words: format!(
+                    "{}: {error}; the user that runs this must be allowed to read and write it and its folder",
+                    file.display()
+                ),
+            }
+        }
         _ => OpenError::Failed {
             words: Fault::of(error, &file).words,
         },
