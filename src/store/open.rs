@@ -247,6 +247,7 @@ pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
     let lock = private(&mut options)
         .open(&path)
         .map_err(|error| unusable(&path, error))?;
+    share_owner(file, &lock);
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
@@ -254,6 +255,24 @@ pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
             lock: path,
         }),
         Err(TryLockError::Error(error)) => Err(unusable(&path, error)),
+    }
+}
+
+/// Gives `beside` the owner of the store, as SQLite does with its own files: root may have made it, with a verb on the
+/// command line, and the daemon must be able to open it under its own name.
+pub(super) fn share_owner(store: &Path, beside: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+
+    // The store may be yet to be made; then both are whoever makes them's.
+    let (Ok(store), Ok(found)) = (fs::metadata(store), beside.metadata()) else {
+        return;
+    };
+    if (store.uid(), store.gid()) == (found.uid(), found.gid()) {
+        return;
+    }
+    // Nobody but root may do so, and for nobody else does it have to be done.
+    if let Err(error) = fchown(beside, Some(store.uid()), Some(store.gid())) {
+        tracing::debug!(%error, "a file beside the store keeps its owner");
     }
 }
 

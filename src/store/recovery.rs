@@ -28,6 +28,7 @@ pub(super) fn recover(
     let mut found = inflight::scan(beside(store, ".inflight"))?;
     record(connection, store, &mut found)?;
     let (file, path) = found.renew(slots)?;
+    open::share_owner(store, &file);
     let strict = durability == Durability::Strict;
     Inflight::in_file(file, path, slots, strict).map_err(|error| OpenError::Failed {
         words: format!("calls under way cannot be kept: {error}"),

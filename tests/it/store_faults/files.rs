@@ -130,6 +130,8 @@ async fn a_disk_that_may_only_be_read_is_said_at_the_start() {
     drop(mounted);
 }
 
+const NOBODY: u32 = 65534;
+
 /// Whether this user may become nobody.
 fn may_be_nobody() -> bool {
     let mut command = Command::new("setpriv");
@@ -176,4 +178,28 @@ async fn a_store_of_another_user_is_said_at_the_start() {
         );
     }
     assert_eq!(replay(folder.path(), 3)["entries"], 2);
+}
+
+#[tokio::test]
+async fn what_root_makes_beside_a_store_belongs_to_its_owner() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let (upstream, _) = provider().await;
+    let folder = filled(TempDir::new().unwrap(), &yaml(&upstream, "in_flight: 64")).await;
+    if !may_be_nobody() {
+        return;
+    }
+    let names = [STORE, CALLS, "faregate.db.lock"];
+    for name in &names[1..] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    chown(folder.path().join(STORE), Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faregate"));
+    command.args(["credit", "add", "a", "1", "--config"]);
+    command.arg(folder.path().join("faregate.yaml"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for name in names {
+        let found = fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{name}");
+    }
 }
