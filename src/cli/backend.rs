@@ -39,7 +39,17 @@ impl Backend {
             Location::Memory => return in_memory(daemon).await,
         };
         match Offline::own(config.roster, &config.store, config.gateway.webhooks, clock) {
-            Ok(offline) => Ok(Self::Here(Box::new(Api::new(offline, clock.clone())))),
+            Ok(offline) => {
+                // Nobody holds this store. A daemon that takes our token all the same has another: what is written here
+                // it would not see, and what is shown comes from there.
+                if let Some(daemon) = &daemon
+                    && daemon.takes_us().await
+                {
+                    offline.close().await;
+                    return Err(elsewhere(daemon, &file));
+                }
+                Ok(Self::Here(Box::new(Api::new(offline, clock.clone()))))
+            }
             Err(OpenError::Locked { .. }) => match daemon {
                 Some(daemon) => reach(daemon, &file).await,
                 None => Err(Failure::failed(format!(
@@ -189,6 +199,15 @@ async fn in_memory(daemon: Option<Client>) -> Result<Backend, Failure> {
              `faregate serve`"
         ))),
     }
+}
+
+fn elsewhere(daemon: &Client, file: &Path) -> Failure {
+    Failure::failed(format!(
+        "a daemon is running at {} and does not hold the store {} of this configuration; nothing was changed\n  hint: \
+         if `store.url` was changed after it was started, restart it; else name its file with --config",
+        daemon.address(),
+        file.display()
+    ))
 }
 
 async fn reach(daemon: Client, file: &Path) -> Result<Backend, Failure> {

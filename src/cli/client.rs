@@ -52,6 +52,17 @@ impl Client {
         connect(self.address).await.map(drop)
     }
 
+    /// Where it is asked.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether a daemon answers that knows our token.
+    pub(super) async fn takes_us(&self) -> bool {
+        let asked = self.call(&Method::GET, "/admin/v1/plans?limit=1", None);
+        asked.await.is_ok()
+    }
+
     /// Asks the API; `target` is path and query.
     pub(super) async fn call(
         &self,

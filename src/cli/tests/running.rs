@@ -234,6 +234,28 @@ fn a_daemon_with_another_token_is_said() {
 }
 
 #[test]
+fn nothing_is_written_beside_a_daemon_with_another_store() {
+    let (listener, address) = listener();
+    let (directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("sqlite:faregate.db", "sqlite:moved.db")).unwrap();
+    for line in ["keys create --account acme", "credit add acme 5"] {
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Failed, "{line}: {said}");
+        assert_eq!(said.out, "", "{line}");
+        let words = "does not hold the store";
+        assert!(said.notes.contains(words), "{line}: {said}");
+    }
+    drop(daemon);
+    // With the daemon stopped it is the configuration's store that is meant.
+    let said = type_in(&file, "credit add acme 5", &clock());
+    assert_eq!(said.exit, Exit::Done, "{said}");
+    let moved = directory.path().join("moved.db");
+    assert!(moved.exists());
+}
+
+#[test]
 fn a_daemon_that_is_gone_is_not_ready() {
     let (listener, address) = listener();
     let (_directory, file) = with_admin(address);
