@@ -91,9 +91,11 @@ pub(super) fn steps(call: &Call) -> Vec<Step> {
         None => step("policy", price),
     });
     steps.push(step("reserve", reserved(call)));
-    let tries = match call.attempt {
-        0 | 1 => "sent once".to_owned(),
-        tries => format!("sent {tries} times, because earlier tries reached nobody"),
+    let tries = match (call.attempt, call.first_byte_ms) {
+        (0 | 1, Some(_)) => "sent once".to_owned(),
+        // Where nothing came back it may have reached nobody.
+        (0 | 1, None) => "tried once".to_owned(),
+        (tries, _) => format!("sent {tries} times, because earlier tries reached nobody"),
     };
     steps.push(step(
         "forward",

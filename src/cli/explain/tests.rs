@@ -84,6 +84,21 @@ fn a_page_has_everything() {
 }
 
 #[test]
+fn what_reached_nobody_is_not_called_sent() {
+    let forward = |first_byte: Value| {
+        let call = call(|call| {
+            call["attempt"] = json!(1);
+            call["first_byte_ms"] = first_byte;
+        });
+        let checks = part(call, "Checks");
+        let line = checks.lines().find(|line| line.contains("forward"));
+        line.unwrap().trim_end().to_owned()
+    };
+    assert!(forward(Value::Null).ends_with("tried once, as real-m at up"));
+    assert!(forward(json!(30)).ends_with("sent once, as real-m at up"));
+}
+
+#[test]
 fn programs_get_the_same() {
     let said = json!(explanation(call(|_| ())));
     insta::assert_snapshot!(format!("{:#}", said["cost"]));
