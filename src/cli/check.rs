@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Terminal, client, loaded, show};
-use crate::config::{self, Config, Environment, Problem};
+use crate::config::{self, Asked, Environment, Problem};
 
 /// Says what is wrong with a configuration, or what it declares.
 pub(super) fn run(
@@ -73,18 +73,41 @@ fn shown(problem: &Problem) -> Value {
 }
 
 /// Asks the daemon of a configuration whether it is ready: at its admin listener, or where there is none, in public.
-pub(super) async fn health(config: &Config, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let listener = match &config.admin {
-        Some(admin) => &admin.listener,
-        None => &config.listener,
+///
+/// A file that has become wrong is no reason to end a daemon that runs on with the one before.
+pub(super) async fn health(
+    file: &Path,
+    environment: &dyn Environment,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let (asked, problems) = match config::load(file, environment) {
+        Ok(config) => {
+            let listener = match &config.admin {
+                Some(admin) => &admin.listener,
+                None => &config.listener,
+            };
+            let (address, tls) = (listener.address, listener.tls.is_some());
+            (Asked { address, tls }, None)
+        }
+        Err(problems) => (config::asked_at(file, environment), Some(problems)),
     };
-    match client::ready(listener.address, listener.tls.is_some()).await {
-        Ok(status) if status.is_success() => terminal.result("ready\n"),
-        Ok(status) => Err(Failure::failed(format!(
+    match (client::ready(asked.address, asked.tls).await, problems) {
+        (Ok(status), problems) if status.is_success() => {
+            if problems.is_some() {
+                terminal.note(format_args!(
+                    "the configuration is wrong; the daemon at {} runs with what it read before\n  hint: `faregate \
+                     check` says what is wrong; a restart would fail",
+                    asked.address
+                ));
+            }
+            terminal.result("ready\n")
+        }
+        (Ok(status), _) => Err(Failure::failed(format!(
             "the daemon is not ready: {} answered {status}",
-            listener.address
+            asked.address
         ))),
-        Err(error) => Err(Failure::failed(error.to_string())),
+        (Err(_), Some(problems)) => Err(Failure::new(Exit::Configuration, problems.to_string())),
+        (Err(error), None) => Err(Failure::failed(error.to_string())),
     }
 }
 

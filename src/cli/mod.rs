@@ -60,46 +60,47 @@ pub fn run(
     let Arguments { config, command } = parsed;
     let located = || located(config.as_deref(), environment);
     let loaded = || located().and_then(|file| loaded(&file, environment));
-    let done = match command {
-        Command::Serve => located().and_then(|file| serve(&file)),
-        Command::Check { json: true } => check::report(located(), environment, terminal),
-        Command::Check { json: false } => {
-            located().and_then(|file| check::run(&file, environment, terminal))
-        }
-        Command::Schema => terminal.result(config::schema()),
-        Command::Keys(command) => {
-            loaded().and_then(|config| block_on(keys::run(command, config, clock, terminal)))
-        }
-        Command::Accounts(command) => {
-            loaded().and_then(|config| block_on(accounts::run(command, config, clock, terminal)))
-        }
-        Command::Notifications(command) => loaded()
-            .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
-        Command::Credit(command) => {
-            loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
-        }
-        Command::Ledger(command) => {
-            loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
-        }
-        Command::Backup(flags) => {
-            loaded().and_then(|config| backup::run(&flags, &config, terminal))
-        }
-        Command::Prices(flags) => {
-            loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))
-        }
-        Command::Webhooks(command) => {
-            loaded().and_then(|config| block_on(webhooks::run(command, config, clock, terminal)))
-        }
-        Command::Usage(flags) => {
-            loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
-        }
-        Command::Explain(flags) => {
-            loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
-        }
-        Command::Prove(flags) => prove::run(&flags, clock, terminal),
-        Command::Health => loaded().and_then(|config| block_on(check::health(&config, terminal))),
-        Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
-    };
+    let done =
+        match command {
+            Command::Serve => located().and_then(|file| serve(&file)),
+            Command::Check { json: true } => check::report(located(), environment, terminal),
+            Command::Check { json: false } => {
+                located().and_then(|file| check::run(&file, environment, terminal))
+            }
+            Command::Schema => terminal.result(config::schema()),
+            Command::Keys(command) => {
+                loaded().and_then(|config| block_on(keys::run(command, config, clock, terminal)))
+            }
+            Command::Accounts(command) => loaded()
+                .and_then(|config| block_on(accounts::run(command, config, clock, terminal))),
+            Command::Notifications(command) => loaded()
+                .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
+            Command::Credit(command) => {
+                loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
+            }
+            Command::Ledger(command) => {
+                loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
+            }
+            Command::Backup(flags) => {
+                loaded().and_then(|config| backup::run(&flags, &config, terminal))
+            }
+            Command::Prices(flags) => {
+                loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))
+            }
+            Command::Webhooks(command) => loaded()
+                .and_then(|config| block_on(webhooks::run(command, config, clock, terminal))),
+            Command::Usage(flags) => {
+                loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
+            }
+            Command::Explain(flags) => {
+                loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
+            }
+            Command::Prove(flags) => prove::run(&flags, clock, terminal),
+            Command::Health => {
+                located().and_then(|file| block_on(check::health(&file, environment, terminal)))
+            }
+            Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
+        };
     match done {
         Ok(()) => Exit::Done,
         Err(failure) if failure.message.is_empty() => failure.exit,

@@ -1,9 +1,13 @@
 //! From a file to the whole configuration.
 
-use std::{fs, io, net::SocketAddr, path::Path};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use super::{
-    Config, accounts,
+    Asked, Config, accounts,
     fields::{Fields, Unread},
     models, notifications, payment, plans, prices,
     problem::{Place, Problems, Report},
@@ -16,6 +20,9 @@ use super::{
     tree, webhooks,
 };
 use crate::{accounts::Roster, gateway};
+
+/// Where the public listener is when nothing says so.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8402);
 
 /// Nobody writes a configuration of this size by hand or by machine.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -82,6 +89,36 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
         warnings,
         ..config
     })
+}
+
+/// Where a file says that its daemon can be asked, whatever else is wrong with it; what cannot be read of it has its
+/// default. A daemon goes on with what it read before, and whoever asks after it must not take a mistake for its end.
+pub fn asked_at(path: &Path, environment: &dyn Environment) -> Asked {
+    let mut report = Report::new(&path.display().to_string());
+    let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    let small = fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() <= LARGEST);
+    let text = small.then(|| fs::read_to_string(path).ok()).flatten();
+    let mut node = text.and_then(|text| tree::parse(&text).ok()).flatten();
+    let mut reader = Reader {
+        environment,
+        directory,
+        report: &mut report,
+    };
+    let root = reader.root(node.as_mut()).or_else(|| reader.root(None));
+    let section = |name: &str| root.as_ref().and_then(|root| root.section(name));
+    if let Some(address) = section("admin").and_then(|admin| admin.get("listen")) {
+        return Asked {
+            address,
+            tls: false,
+        };
+    }
+    let server = section("server");
+    Asked {
+        address: server
+            .and_then(|server| server.get("listen"))
+            .unwrap_or(USUAL),
+        tls: server.is_some_and(|server| server.has("tls")),
+    }
 }
 
 /// Each topic is looked at before the first one that failed ends it. `accounts` have not been read.

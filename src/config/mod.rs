@@ -5,6 +5,7 @@
 //! mistake. Modules never import this one. Must not know what the settings are used for.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -45,7 +46,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{load, parse};
+pub use compile::{asked_at, load, parse};
 pub use locate::{NoFile, locate};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
@@ -119,6 +120,15 @@ pub struct AdminSettings {
     pub listener: listener::Settings,
     /// What opens it; at least 32 bytes.
     pub token: Secret,
+}
+
+/// Where a daemon is asked whether it is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The admin listener, or where there is none, the public one.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 /// A simulated provider.

@@ -270,6 +270,29 @@ fn a_daemon_that_is_gone_is_not_ready() {
 }
 
 #[test]
+fn a_file_that_has_become_wrong_ends_no_daemon() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let good = std::fs::read_to_string(&file).unwrap();
+    // An unknown key, a secret that is not there for the probe, and a section that is none.
+    for wrong in [
+        format!("{good}\nplanz: {{}}\n"),
+        good.replace(TOKEN, "\"${NOT_SET}\""),
+        good.replace("plans:\n", "plans: 5\nroutes:\n"),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        let said = type_in(&file, "health", &clock());
+        assert_eq!((said.exit, said.out.as_str()), (Exit::Done, "ready\n"));
+        assert!(said.notes.contains("the configuration is wrong"), "{said}");
+    }
+    drop(daemon);
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(said.exit, Exit::Configuration, "{said}");
+    assert!(said.notes.contains("plans"), "{said}");
+}
+
+#[test]
 fn more_than_a_page_is_listed_whole() {
     let (listener, address) = listener();
     let (_directory, file) = with_admin(address);
@@ -314,23 +337,28 @@ fn a_probe_over_tls_asks_the_daemon_and_not_its_certificate() {
         let runtime = runtime.enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
             let acceptor = tokio_rustls::TlsAcceptor::from(tls);
-            let stream = acceptor.accept(stream).await.unwrap();
-            let service = service_fn(async |request: http::Request<hyper::body::Incoming>| {
-                assert_eq!(request.uri().path(), "/readyz");
-                Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
-            });
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            for _ in 0..2 {
+                let (stream, _) = listener.accept().await.unwrap();
+                let stream = acceptor.accept(stream).await.unwrap();
+                let service = service_fn(async |request: http::Request<hyper::body::Incoming>| {
+                    assert_eq!(request.uri().path(), "/readyz");
+                    Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+                });
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            }
         });
     });
-    let said = type_in(&file, "health", &clock());
-    assert_eq!(
-        (said.exit, said.out.as_str()),
-        (Exit::Done, "ready\n"),
-        "{said}"
-    );
+    for key in ["key.pem", "key-that-is-gone.pem"] {
+        std::fs::write(&file, config.replace("key.pem", key)).unwrap();
+        let said = type_in(&file, "health", &clock());
+        assert_eq!(
+            (said.exit, said.out.as_str()),
+            (Exit::Done, "ready\n"),
+            "{key}: {said}"
+        );
+    }
     daemon.join().unwrap();
 }
