@@ -42,7 +42,7 @@ pub(super) fn check_period(roster: &Roster, account: &AccountSpec) -> Result<(),
     let keys = roster.keys.iter().filter(|key| key.account == account.id);
     let mut keys = keys.filter(|key| key.own.revoked_at.is_none());
     let fault = unplaced_of_account(roster, account)
-        .or_else(|| keys.find_map(|key| unplaced_of_key(account, key)));
+        .or_else(|| keys.find_map(|key| unplaced_of_key(roster, account, key)));
     fault.map_or(Ok(()), |words| Err(Rejection::invalid(words)))
 }
 
@@ -110,8 +110,8 @@ fn fault_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option
         account.models.as_ref(),
         key.own.models.as_ref(),
     ];
-    let whose = || format!("key {:?}", key.id.as_str());
-    fault(roster, &key.own.limits, &lists, whose).or_else(|| unplaced_of_key(account, key))
+    let whose = || name_of(roster, key);
+    fault(roster, &key.own.limits, &lists, whose).or_else(|| unplaced_of_key(roster, account, key))
 }
 
 fn unplaced_of_account(roster: &Roster, account: &AccountSpec) -> Option<String> {
@@ -125,10 +125,17 @@ fn unplaced_of_account(roster: &Roster, account: &AccountSpec) -> Option<String>
     })
 }
 
-fn unplaced_of_key(account: &AccountSpec, key: &KeySpec) -> Option<String> {
-    unplaced(account, [&key.own.limits], || {
-        format!("key {:?}", key.id.as_str())
-    })
+fn unplaced_of_key(roster: &Roster, account: &AccountSpec, key: &KeySpec) -> Option<String> {
+    unplaced(account, [&key.own.limits], || name_of(roster, key))
+}
+
+/// What a key is called in words. A name that was made for one that is then refused is nobody's, and is not told.
+fn name_of(roster: &Roster, key: &KeySpec) -> String {
+    let made = key.id.as_str().strip_prefix("key-") == Some(key.public_part.as_str());
+    if made && !roster.keys.iter().any(|known| known.id == key.id) {
+        return "this key".to_owned();
+    }
+    format!("key {:?}", key.id.as_str())
 }
 
 /// What is said where something is counted per billing period, and the subscription says only when that ends.

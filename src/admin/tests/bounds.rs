@@ -136,3 +136,16 @@ async fn what_fitted_an_earlier_file_can_still_be_disabled_and_is_told() {
     let roster = Arc::clone(&house.roster.lock().unwrap());
     insta::assert_snapshot!("told", misfits(&roster).join("\n"));
 }
+
+#[tokio::test]
+async fn a_refused_key_is_not_called_by_a_name_that_was_made_for_it() {
+    let house = house_with_a_boundless_model();
+    let wide = json!({"id": "wide", "plan": "free"});
+    create(&house, ACCOUNTS, wide).await;
+    let key = json!({"account": "wide", "quotas": a_day()});
+    let (status, refused) = ask(&house, Method::POST, KEYS, key).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("The token quota of this key"), "{detail}");
+    assert!(!detail.contains("key-"), "{detail}");
+}
