@@ -4,10 +4,7 @@
 //! hold that is too large costs nobody money and one that is too small does.
 
 use super::{Ask, AskError, extras::cache_control};
-use crate::{
-    domain::Extras,
-    providers::json::{Kind, Reader, Text},
-};
+use crate::providers::json::{Kind, Reader, Text};
 
 /// Types of messages, items and parts whose tokens all stand in the body (OpenAI's and Anthropic's API references).
 const SHOWN: [&str; 25] = [
@@ -63,7 +60,7 @@ const NESTED: usize = 4;
 impl Ask {
     /// Reads messages, items, system blocks or texts.
     pub(super) fn input(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
-        self.opaque_input |= opaque(reader, 0, &mut self.extras)?;
+        self.opaque_input |= self.opaque(reader, 0)?;
         Ok(())
     }
 
@@ -86,95 +83,118 @@ impl Ask {
         if !matches!(reader.kind()?, Kind::Array | Kind::Null) {
             self.tools = true;
         }
-        reader.elements(|reader| {
-            self.tools = true;
-            reader.members(|reader, name| {
-                if name.is("cache_control") {
-                    return cache_control(reader, &mut self.extras);
+        reader.elements(|reader| self.tool(reader))
+    }
+
+    /// Reads a tool that is offered.
+    fn tool(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        self.tools = true;
+        reader.members(|reader, name| {
+            if name.is("cache_control") {
+                return cache_control(reader, &mut self.extras);
+            }
+            let value = reader.skip()?;
+            if name.folds_to("type") {
+                let kind = value.text().and_then(Text::decode).unwrap_or_default();
+                if !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool)) {
+                    self.server_tool_of(&kind);
                 }
-                let value = reader.skip()?;
-                if name.folds_to("type") {
-                    let kind = value.text().and_then(Text::decode).unwrap_or_default();
-                    if !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool)) {
-                        self.server_tool_of(&kind);
-                    }
-                }
-                Ok(())
-            })
+            }
+            Ok(())
         })
     }
-}
 
-/// Whether a value that is input, or holds parts that are, hides how large it is.
-fn opaque(reader: &mut Reader<'_>, level: usize, extras: &mut Extras) -> Result<bool, AskError> {
-    match reader.kind()? {
-        Kind::Array => {
-            let mut found = false;
-            reader.elements(|reader| {
-                found |= match reader.kind()? {
-                    Kind::Object => part(reader, level, extras)?,
-                    _ => {
-                        reader.skip()?;
-                        false
-                    }
-                };
-                Ok::<(), AskError>(())
-            })?;
-            Ok(found)
-        }
-        Kind::Object => part(reader, level, extras),
-        _ => {
+    /// Reads a change of the tools in the middle of a conversation, which may define one.
+    fn tool_change(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        reader.members(|reader, name| {
+            if name.is("definition") {
+                return self.tool(reader);
+            }
             reader.skip()?;
-            Ok(false)
-        }
+            Ok(())
+        })
     }
-}
 
-/// Whether a message, an item or a part hides how large it is.
-fn part(reader: &mut Reader<'_>, level: usize, extras: &mut Extras) -> Result<bool, AskError> {
-    if level >= NESTED {
-        reader.skip()?;
-        (extras.cache_write, extras.cache_write_1h) = (true, true);
-        return Ok(true);
+    /// Whether a value that is input, or holds parts that are, hides how large it is.
+    fn opaque(&mut self, reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+        match reader.kind()? {
+            Kind::Array => {
+                let mut found = false;
+                reader.elements(|reader| {
+                    found |= match reader.kind()? {
+                        Kind::Object => self.part(reader, level)?,
+                        _ => {
+                            reader.skip()?;
+                            false
+                        }
+                    };
+                    Ok::<(), AskError>(())
+                })?;
+                Ok(found)
+            }
+            Kind::Object => self.part(reader, level),
+            _ => {
+                reader.skip()?;
+                Ok(false)
+            }
+        }
     }
-    let (mut typed, mut shown, mut plain, mut hidden) = (false, true, true, false);
-    let mut role = false;
-    // A document is text only if its source says so.
-    let (mut document, mut source_shown) = (false, false);
-    reader.members(|reader, name| {
-        if name.is("content") || name.is("output") {
-            hidden |= opaque(reader, level + 1, extras)?;
-            return Ok(());
+
+    /// Whether a message, an item or a part hides how large it is.
+    fn part(&mut self, reader: &mut Reader<'_>, level: usize) -> Result<bool, AskError> {
+        if level >= NESTED {
+            reader.skip()?;
+            (self.extras.cache_write, self.extras.cache_write_1h) = (true, true);
+            return Ok(true);
         }
-        if name.is("source") {
-            plain = false;
-            source_shown = text_source(reader)?;
-            return Ok(());
-        }
-        if name.is("cache_control") {
-            return cache_control(reader, extras);
-        }
-        let value = reader.skip()?;
-        role |= name.is("role");
-        if name.is("type") {
-            typed = true;
-            let is = |wanted: &str| value.text().is_some_and(|kind| kind.is(wanted));
-            document |= is("document");
-            shown &= SHOWN.into_iter().any(is) || is("document");
-            extras.audio_input |= AUDIO.into_iter().any(is);
-        } else if name.is("audio") {
-            // An assistant's earlier answer in sound, by its id.
-            hidden |= value.kind != Kind::Null;
-            extras.audio_input |= value.kind != Kind::Null;
-        } else {
-            plain &= PLAIN.iter().any(|known| name.is(known)) || value.kind == Kind::Null;
-        }
-        Ok::<(), AskError>(())
-    })?;
-    // A message has a role and whatever else it likes; an item with neither type nor role is a reference to one
-    // that the provider keeps. A part without a type must be plain.
-    let nameless = !typed && if level == 0 { !role } else { !plain };
-    Ok(hidden || !shown || nameless || (document && !source_shown))
+        let (mut typed, mut shown, mut plain, mut hidden) = (false, true, true, false);
+        let mut role = false;
+        // A document is text only if its source says so.
+        let (mut document, mut source_shown) = (false, false);
+        reader.members(|reader, name| {
+            if name.is("content") || name.is("output") {
+                hidden |= self.opaque(reader, level + 1)?;
+                return Ok(());
+            }
+            if name.is("source") {
+                plain = false;
+                source_shown = text_source(reader)?;
+                return Ok(());
+            }
+            // Tools may be offered in the middle of a conversation, and cost what they cost at its head.
+            if name.is("tools") {
+                plain = false;
+                return self.tools(reader);
+            }
+            if name.is("tool") {
+                plain = false;
+                return self.tool_change(reader);
+            }
+            if name.is("cache_control") {
+                return cache_control(reader, &mut self.extras);
+            }
+            let value = reader.skip()?;
+            role |= name.is("role");
+            if name.is("type") {
+                typed = true;
+                let is = |wanted: &str| value.text().is_some_and(|kind| kind.is(wanted));
+                document |= is("document");
+                shown &= SHOWN.into_iter().any(is) || is("document");
+                self.extras.audio_input |= AUDIO.into_iter().any(is);
+            } else if name.is("audio") {
+                // An assistant's earlier answer in sound, by its id.
+                hidden |= value.kind != Kind::Null;
+                self.extras.audio_input |= value.kind != Kind::Null;
+            } else {
+                plain &= PLAIN.iter().any(|known| name.is(known)) || value.kind == Kind::Null;
+            }
+            Ok::<(), AskError>(())
+        })?;
+        // A message has a role and whatever else it likes; an item with neither type nor role is a reference to one
+        // that the provider keeps. A part without a type must be plain.
+        let nameless = !typed && if level == 0 { !role } else { !plain };
+        Ok(hidden || !shown || nameless || (document && !source_shown))
+    }
 }
 
 /// Whether a document's source is text that stands in the body.

@@ -40,6 +40,19 @@ fn asked() -> Vec<(&'static str, Value)> {
         (RESPONSES, tool("image_generation")),
         (RESPONSES, tool("mcp")),
         (RESPONSES, tool("something_new")),
+        (
+            RESPONSES,
+            json!({"input": [{"type": "additional_tools", "role": "developer", "tools": [{"type": "web_search"}]}]}),
+        ),
+        (
+            RESPONSES,
+            json!({"input": [{"type": "tool_search_output", "tools": [{"type": "image_generation"}]}]}),
+        ),
+        (
+            MESSAGES,
+            json!({"messages": [{"role": "system", "content": [{"type": "tool_addition", "tool":
+                {"type": "tool_definition", "definition": {"type": "web_search_20250305", "name": "w"}}}]}]}),
+        ),
         (MESSAGES, json!({"service_tier": "priority"})),
         (MESSAGES, json!({"speed": "fast"})),
         (MESSAGES, json!({"inference_geo": "us"})),

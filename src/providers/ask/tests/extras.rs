@@ -131,6 +131,36 @@ fn tools_that_run_at_the_provider_are_features() {
 }
 
 #[test]
+fn tools_are_seen_wherever_a_conversation_offers_them() {
+    for item in [
+        r#"{"type":"additional_tools","role":"developer","tools":[{"type":"function","name":"f"},{"type":"web_search"}]}"#,
+        r#"{"type":"tool_search_output","tools":[{"type":"web_search"}]}"#,
+    ] {
+        let body = format!(r#"{{"input":[{{"role":"user","content":"x"}},{item}]}}"#);
+        assert_eq!(responses(&body), [Feature::WebSearch], "{item}");
+    }
+    let change = |tool: &str| {
+        let body = format!(
+            r#"{{"messages":[{{"role":"system","content":[{{"type":"tool_addition","tool":{tool}}}]}}]}}"#
+        );
+        let asked = extras(Endpoint::Messages, &body);
+        asked.features.iter().collect::<Vec<_>>()
+    };
+    let definition =
+        r#"{"type":"tool_definition","definition":{"type":"web_search_20250305","name":"w"}}"#;
+    assert_eq!(change(definition), [Feature::WebSearch]);
+    assert_eq!(
+        change(r#"{"type":"tool_definition","definition":{"name":"f"}}"#),
+        []
+    );
+    assert_eq!(change(r#"{"type":"tool_reference","name":"w"}"#), []);
+    // What an MCP server listed before is no tool of the provider's.
+    let listed =
+        r#"{"input":[{"type":"mcp_list_tools","tools":[{"name":"f","input_schema":{}}]}]}"#;
+    assert_eq!(responses(listed), []);
+}
+
+#[test]
 fn sound_and_pictures_are_seen() {
     let plain = Extras::PLAIN;
     let spoken = Extras {
