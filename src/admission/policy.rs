@@ -12,6 +12,10 @@ use crate::{
     refusal::{Code, Detail, Refusal},
 };
 
+/// Of another model than the one that was looked at, neither permission nor price is known, and the provider may take an
+/// output limit from beside its name.
+const SUBSTITUTES: &str = "`fallbacks` and `models` name models that are not checked here; leave them out and name one model.";
+
 /// A caller who may have what is asked.
 #[derive(Debug)]
 pub struct Permitted {
@@ -80,6 +84,13 @@ pub fn policy(
             }
             Err(refusal)
         })
+    });
+    let passed = passed.and_then(|passed| {
+        let substitutes = ask.is_some_and(|ask| ask.substitutes);
+        if substitutes && destination.endpoint.meters_tokens() && binds_model(caller, catalogue) {
+            return Err(Refusal::new(Code::PermissionDenied).with(Detail::Say(SUBSTITUTES)));
+        }
+        Ok(passed)
     });
     match passed {
         Ok((model, terms)) => Ok(Permitted {
@@ -178,9 +189,8 @@ fn find(
             .map(Some)
             .ok_or_else(|| unknown(name)),
         (Some(_), None) if names_model(destination.endpoint) => {
-            let bound = is_limited(caller) || !catalogue.is_open() || restricted(caller);
             let missing = "The body names no model; add `model`.";
-            if bound {
+            if binds_model(caller, catalogue) {
                 Err(Refusal::new(Code::ModelNotFound).with(Detail::Say(missing)))
             } else {
                 Ok(None)
@@ -238,6 +248,11 @@ fn is_limited(caller: &Caller) -> bool {
 /// Whether a call to this endpoint names a model in its body.
 fn names_model(endpoint: Endpoint) -> bool {
     endpoint.meters_tokens() || endpoint == Endpoint::CountTokens
+}
+
+/// Whether it matters which model answers: what may be called is limited, or what an answer may use.
+fn binds_model(caller: &Caller, catalogue: &Catalogue) -> bool {
+    is_limited(caller) || !catalogue.is_open() || restricted(caller)
 }
 
 fn restricted(caller: &Caller) -> bool {

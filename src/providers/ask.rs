@@ -35,6 +35,8 @@ pub struct Ask {
     pub tools: bool,
     /// Whether the body does not show how large the input is: images, files, audio, stored objects, server tools.
     pub opaque_input: bool,
+    /// Whether it names models to go to where its own does not answer (Anthropic's `fallbacks`, OpenRouter's `models`).
+    pub substitutes: bool,
     /// What it asks for beyond plain text, as far as that may have a price of its own.
     pub extras: Extras,
     /// `stream_options.include_usage`, as the client set it; `null` counts as unset.
@@ -185,6 +187,7 @@ impl Ask {
             prompts: 1,
             tools: false,
             opaque_input: false,
+            substitutes: false,
             extras,
             include_usage: None,
             end_user: None,
@@ -260,6 +263,7 @@ impl Ask {
                 self.opaque_input |= value.kind == Kind::Object;
             }
             Member::StoredInput => self.opaque_input |= !null,
+            Member::Substitutes => self.substitutes |= !null,
             Member::WebSearch if !null => self.server_tool(Feature::WebSearch),
             Member::McpServers if !null => self.server_tool(Feature::Mcp),
             Member::Background if self.endpoint == Endpoint::Responses => {

@@ -1,3 +1,5 @@
+mod substitutes;
+
 use serde_json::{Value, json};
 
 use crate::{

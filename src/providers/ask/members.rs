@@ -25,6 +25,8 @@ pub(in crate::providers) enum Member {
     Functions,
     /// One of those that name input kept elsewhere.
     StoredInput,
+    /// One of those that name models to go to where `model` does not answer.
+    Substitutes,
     /// Searching the web, as chat completions ask for it.
     WebSearch,
     McpServers,
@@ -57,7 +59,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 20] = [
+const LOOSE: [(&str, Member); 22] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -66,6 +68,8 @@ const LOOSE: [(&str, Member); 20] = [
     ("cached_content", Member::StoredInput),
     ("cachedcontent", Member::StoredInput),
     ("container", Member::StoredInput),
+    ("fallbacks", Member::Substitutes),
+    ("models", Member::Substitutes),
     ("mcp_servers", Member::McpServers),
     ("web_search_options", Member::WebSearch),
     ("background", Member::Background),

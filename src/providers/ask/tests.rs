@@ -53,6 +53,24 @@ fn two_copies_of_what_decides_are_refused() {
 }
 
 #[test]
+fn substitutes_for_the_model_are_seen() {
+    for body in [
+        r#"{"model":"a","fallbacks":[{"model":"b","max_tokens":9}]}"#,
+        r#"{"model":"a","fallbacks":"default","fallbacks":null}"#,
+        r#"{"model":"a","Models":["b"]}"#,
+    ] {
+        assert!(
+            read(Endpoint::Messages, body)
+                .expect("a message")
+                .substitutes,
+            "{body}"
+        );
+    }
+    let none = r#"{"model":"a","fallbacks":null,"metadata":{"models":["b"]}}"#;
+    assert!(!chat(none).expect("a chat").substitutes);
+}
+
+#[test]
 fn what_is_no_json_object_is_refused() {
     let not_json = |body: &[u8], at: usize| {
         let error = Ask::read(Endpoint::ChatCompletions, &Bytes::copy_from_slice(body));

@@ -32,7 +32,6 @@ async fn a_client_names_no_host_in_its_body_its_fields_or_its_query() {
         "organization",
         "extra_headers",
         "litellm_params",
-        "fallbacks",
         "mock_response",
     ] {
         for value in [
