@@ -48,11 +48,20 @@ pub(super) struct Tally {
     seconds: Option<u64>,
     pages: Option<u64>,
     images: u64,
+    /// What steps used that are not in the figures above.
+    apart: Usage,
+    /// Whether these are the figures of one step, and whether it is such a one.
+    step: bool,
+    is_apart: bool,
     seen: bool,
     suspect: bool,
     /// Whether reasoning was once counted beside the output. It stays so: no later total takes back what was said.
     beside: bool,
 }
+
+/// Steps of a call that Anthropic bills beside its figures: a conversation that is summarized on the way, and a model that
+/// is asked for advice (API reference, `usage.iterations`).
+const APART: [&str; 2] = ["compaction", "advisor_message"];
 
 /// Bytes of the longest tokens that tokenizers have (OpenAI's o200k: 128 spaces).
 const LONGEST_TOKEN: u64 = 128;
@@ -146,6 +155,17 @@ impl Tally {
                     }
                     Ok(())
                 });
+            } else if is(&["iterations"]) && !self.step {
+                let steps = steps_apart(reader, suspect)?;
+                if steps.total() > self.apart.total() {
+                    self.apart = steps;
+                }
+                return Ok(());
+            } else if is(&["type"]) {
+                let kind = reader.skip()?;
+                let is = |wanted: &&str| kind.text().is_some_and(|kind| kind.is(wanted));
+                self.is_apart = APART.iter().any(is);
+                return Ok(());
             } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
                 return reader.members(|reader, name| {
                     let value = reader.skip()?;
@@ -237,6 +257,7 @@ impl Tally {
         if endpoint == Endpoint::Messages {
             // Anthropic counts what it reads from and writes to its cache beside the input. None is above 2^40.
             usage.input = input + cached + write;
+            usage = sum(usage, self.apart);
         } else if cached + write > input {
             suspect = true;
             usage.cached_input = cached.min(input);
@@ -257,6 +278,39 @@ impl Tally {
             *part = whole.min(*part);
         }
         (Some(usage), suspect)
+    }
+}
+
+/// Sums up the steps of one call that are billed beside what its usage object says itself.
+fn steps_apart(reader: &mut Reader<'_>, suspect: &mut bool) -> Result<Usage, Fault> {
+    let mut steps = Usage::default();
+    reader.elements(|reader| {
+        let mut step = Tally {
+            step: true,
+            ..Tally::default()
+        };
+        step.read(reader)?;
+        let (usage, unsound) = step.usage(Endpoint::Messages);
+        if step.is_apart {
+            *suspect |= unsound;
+            steps = sum(steps, usage.unwrap_or_default());
+        }
+        Ok::<(), Fault>(())
+    })?;
+    *suspect |= steps.total() > ABSURD;
+    Ok(steps)
+}
+
+/// Both together, of what Anthropic counts.
+const fn sum(one: Usage, other: Usage) -> Usage {
+    Usage {
+        input: one.input.saturating_add(other.input),
+        cached_input: one.cached_input.saturating_add(other.cached_input),
+        cache_write: one.cache_write.saturating_add(other.cache_write),
+        cache_write_1h: one.cache_write_1h.saturating_add(other.cache_write_1h),
+        output: one.output.saturating_add(other.output),
+        reasoning: one.reasoning.saturating_add(other.reasoning),
+        ..one
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Figures {
     /// How many figures there were after each usage object.
     ends: Vec<usize>,
     odd: bool,
+    /// Whether there are steps, which are not read a second time.
+    pub(super) steps: bool,
 }
 
 /// What should be read of an answer.
@@ -66,6 +68,7 @@ impl Figures {
                 let plain = |name: Option<String>| name.unwrap_or_default().replace('.', "point");
                 for (name, value) in members {
                     let name = plain(name);
+                    self.steps |= name == "iterations";
                     let inner = second::members(value.as_bytes()).unwrap_or_default();
                     for (inner, value) in inner {
                         self.found

@@ -24,9 +24,12 @@ pub(crate) fn usage(data: &[u8]) {
     let observed = whole(endpoint, Encoding::Identity, std::slice::from_ref(&frame));
     sensible(&observed, document);
     if let Some(members) = second::members(document).filter(|_| second::depth(document) <= DEPTH) {
-        let (expected, suspect) = Figures::of(&members).expected(endpoint);
-        assert_eq!(observed.suspect, suspect);
-        assert_eq!(observed.usage.map(|usage| figures(&usage)), expected);
+        let found = Figures::of(&members);
+        if !found.steps {
+            let (expected, suspect) = found.expected(endpoint);
+            assert_eq!(observed.suspect, suspect);
+            assert_eq!(observed.usage.map(|usage| figures(&usage)), expected);
+        }
     } else if !second::is_document(document) {
         assert_eq!(observed.usage, None);
     }

@@ -69,6 +69,51 @@ fn anthropic_counts_the_cache_beside_the_input() {
 }
 
 #[test]
+fn steps_that_anthropic_bills_apart_are_added() {
+    let steps = |compacted: u64| {
+        format!(
+            r#"{{"input_tokens":23000,"output_tokens":1000,"iterations":[
+            {{"type":"compaction","input_tokens":{compacted},"output_tokens":3500,"cache_read_input_tokens":7,
+            "cache_creation_input_tokens":3,"cache_creation":{{"ephemeral_1h_input_tokens":2}}}},
+            {{"input_tokens":5,"output_tokens":6,"type":"advisor_message"}},
+            {{"type":"message","input_tokens":23000,"output_tokens":1000,"iterations":[{{"type":"compaction","output_tokens":9}}]}}]}}"#
+        )
+    };
+    let expected = Usage {
+        input: 23_000 + 180_000 + 7 + 3 + 5,
+        cached_input: 7,
+        cache_write: 3,
+        cache_write_1h: 2,
+        output: 1000 + 3500 + 6,
+        ..Usage::default()
+    };
+    let whole = steps(180_000);
+    // Whether they are told once or with every figure of a stream.
+    let start = r#"{"input_tokens":23000,"output_tokens":1}"#;
+    for told in [
+        &[whole.as_str()][..],
+        &[start, &whole],
+        &[start, &steps(5), &whole],
+        &[&whole, r#"{"output_tokens":1000}"#],
+    ] {
+        let figures = usage(Endpoint::Messages, told);
+        assert_eq!(figures, (Some(expected), false), "{told:?}");
+    }
+    for unsound in [
+        r#"{"input_tokens":1,"output_tokens":1,"iterations":[{"type":"compaction","input_tokens":-1,"output_tokens":1}]}"#,
+        r#"{"input_tokens":1,"output_tokens":1,"iterations":[{"type":"compaction"}]}"#,
+    ] {
+        assert!(usage(Endpoint::Messages, &[unsound]).1, "{unsound}");
+    }
+    for nothing in ["null", "[]", "{}", r#"[null,{"type":"message"}]"#] {
+        let object = format!(r#"{{"input_tokens":1,"output_tokens":1,"iterations":{nothing}}}"#);
+        let figures = usage(Endpoint::Messages, &[&object]);
+        assert_eq!(figures.0.map(Usage::total), Some(2), "{nothing}");
+        assert!(!figures.1, "{nothing}");
+    }
+}
+
+#[test]
 fn sound_and_cache_writes_of_an_hour_are_told_apart() {
     let (usage_of, suspect) = chat(
         r#"{"prompt_tokens":100,"completion_tokens":50,"prompt_audio_seconds":7,
