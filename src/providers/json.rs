@@ -66,6 +66,8 @@ pub(super) struct Reader<'a> {
     depth: usize,
     /// Members that may still come.
     members: u32,
+    /// Whether what is nested more deeply than [`DEPTH`] is stepped over without a look at its grammar.
+    endless: bool,
     /// Where the name that was read last stands, with its quotes.
     name: Span,
 }
@@ -78,6 +80,7 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             members: u32::MAX,
+            endless: false,
             name: Span { start: 0, end: 0 },
         }
     }
@@ -86,6 +89,15 @@ impl<'a> Reader<'a> {
     pub(super) fn of_request(text: &'a [u8]) -> Self {
         Self {
             members: MEMBERS,
+            ..Self::new(text)
+        }
+    }
+
+    /// The same, for an answer: it echoes what a request had, one level deeper, and has whatever a model was told to nest.
+    /// Its figures are read all the same.
+    pub(super) fn of_answer(text: &'a [u8]) -> Self {
+        Self {
+            endless: true,
             ..Self::new(text)
         }
     }
@@ -234,10 +246,8 @@ impl<'a> Reader<'a> {
         loop {
             let kind = self.kind()?;
             match kind {
+                Kind::Object | Kind::Array if self.depth + open >= DEPTH => self.too_deep()?,
                 Kind::Object | Kind::Array => {
-                    if self.depth + open >= DEPTH {
-                        return Err(Fault::TooDeep { at: self.at });
-                    }
                     let object = kind == Kind::Object;
                     open += 1;
                     objects = objects << 1 | u128::from(object);
@@ -272,6 +282,30 @@ impl<'a> Reader<'a> {
                     self.name()?;
                 }
                 break;
+            }
+        }
+    }
+
+    /// Steps over what is nested too deeply for its grammar to be kept in mind, from its bracket to the one that closes it.
+    fn too_deep(&mut self) -> Result<(), Fault> {
+        if !self.endless {
+            return Err(Fault::TooDeep { at: self.at });
+        }
+        let mut open = 0_usize;
+        loop {
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => open += 1,
+                Some(b'}' | b']') => open -= 1,
+                Some(_) => {}
+                None => return Err(self.wanted("the end of the object or array")),
+            }
+            self.at += 1;
+            if open == 0 {
+                return Ok(());
             }
         }
     }

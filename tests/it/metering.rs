@@ -1,5 +1,7 @@
 //! Answers of every endpoint: what passes, byte for byte, and what the one record of the call says.
 
+mod shapes;
+
 use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use serde_json::Value;

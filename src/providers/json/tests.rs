@@ -160,6 +160,28 @@ fn nesting_is_counted_and_not_recursed_on() {
 }
 
 #[test]
+fn an_answer_may_nest_as_it_likes() {
+    let read = |text: &str| {
+        let mut reader = Reader::of_answer(text.as_bytes());
+        let mut last = None;
+        reader.members(|reader, name| {
+            last = name.is("last").then_some(reader.skip()?.kind);
+            Ok::<(), Fault>(())
+        })?;
+        reader.end().map(|()| last)
+    };
+    for depth in [DEPTH - 1, DEPTH, DEPTH + 1, 100_000] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"\\\"]\":1},", "]")] {
+            let inner = format!("{}\"]}}\\\"\"{}", open.repeat(depth), close.repeat(depth));
+            let whole = format!(r#"{{"a":{inner},"last":7}}"#);
+            assert_eq!(read(&whole), Ok(Some(Kind::Number)), "{depth} {open}");
+            let cut = whole.get(..whole.len() - close.len() - 10).expect("text");
+            assert!(read(cut).is_err(), "{depth} {open}");
+        }
+    }
+}
+
+#[test]
 fn a_fault_says_where_and_what() {
     let fault = |text: &str| whole(text.as_bytes()).expect_err("a fault");
     let syntax = |at, wanted| Fault::Syntax { at, wanted };

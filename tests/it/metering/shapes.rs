@@ -1,0 +1,52 @@
+//! Answers of a shape that hides what they used.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Gateway, KEY, Step, Upstream, house, sse};
+
+/// The record of a call to `path` that a provider answers with `steps`.
+async fn recorded(path: &str, body: &str, steps: Vec<Step>) -> Value {
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let answer = gateway.call("POST", path).bearer(KEY).json(body);
+    let answer = answer.send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let call = gateway.calls(1).await.remove(0);
+    gateway.stop().await;
+    call
+}
+
+/// So many objects within each other.
+fn nested(depth: usize) -> String {
+    format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth))
+}
+
+#[tokio::test]
+async fn what_a_request_may_nest_hides_nothing_of_its_answer() {
+    // As deep as a request may be; the last event has it all one level deeper.
+    let tools = format!(
+        r#"[{{"type":"function","name":"f","parameters":{}}}]"#,
+        nested(125)
+    );
+    let body = format!(r#"{{"model":"m","stream":true,"input":"x","tools":{tools}}}"#);
+    let last = format!(
+        r#"{{"type":"response.completed","response":{{"tools":{tools},"usage":{{"input_tokens":9,"output_tokens":5000,"output_tokens_details":{{"reasoning_tokens":4990}}}}}}}}"#
+    );
+    let call = recorded("/v1/responses", &body, sse(&[&format!("data: {last}\n\n")])).await;
+    assert_eq!(call["tokens"]["output"], 5000, "{call}");
+    assert_eq!(call["estimated"], false, "{call}");
+    // And as deep as a model can be told to nest what it writes.
+    let answer = format!(
+        r#"{{"content":[{{"type":"tool_use","input":{}}}],"usage":{{"input_tokens":150000,"output_tokens":700}}}}"#,
+        nested(300)
+    );
+    let body = json!({"model": "c", "max_tokens": 1000, "messages": []}).to_string();
+    let call = recorded(
+        "/v1/messages",
+        &body,
+        crate::harness::json("200 OK", &answer),
+    )
+    .await;
+    assert_eq!(call["tokens"]["input"], 150_000, "{call}");
+    assert_eq!(call["estimated"], false, "{call}");
+}
