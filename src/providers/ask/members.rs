@@ -59,7 +59,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 22] = [
+const LOOSE: [(&str, Member); 23] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -68,6 +68,7 @@ const LOOSE: [(&str, Member); 22] = [
     ("cached_content", Member::StoredInput),
     ("cachedcontent", Member::StoredInput),
     ("container", Member::StoredInput),
+    ("thread", Member::StoredInput),
     ("fallbacks", Member::Substitutes),
     ("models", Member::Substitutes),
     ("mcp_servers", Member::McpServers),
