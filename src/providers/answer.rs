@@ -40,6 +40,8 @@ struct Made {
     texts: u32,
     last: Option<Span>,
     images: u64,
+    /// Bytes of sound, as base64.
+    sound: u64,
 }
 
 /// What one document says.
@@ -47,6 +49,8 @@ struct Made {
 pub(super) struct Seen {
     /// Bytes of text that the model wrote.
     pub(super) text: u64,
+    /// Bytes of sound that the model spoke, as base64.
+    pub(super) sound: u64,
     /// Whether it is a chunk of no choices that has a usage object: the one that `include_usage` adds.
     pub(super) usage_chunk: bool,
     /// Whether it has a usage object that is the last of its stream.
@@ -72,6 +76,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
     let (mut usage, mut no_choices) = (false, false);
     let mut kind = None;
     let (mut made, mut delta) = (Made::default(), Made::default());
+    let (mut item, mut whole) = (Made::default(), Made::default());
     reader.members(|reader, name| {
         if name.is("usage") {
             usage |= tally.read(reader)?;
@@ -91,9 +96,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
                     tally.read(reader)?;
                 } else if name.is("output") {
                     // Its text came before, in deltas of its own.
-                    let mut whole = Made::default();
                     written(reader, 0, &mut whole)?;
-                    made.images += whole.images;
                 } else {
                     reader.skip()?;
                 }
@@ -102,6 +105,9 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         } else if name.is("content") || name.is("output") {
             // The answers of messages and responses that are no stream.
             written(reader, 0, &mut made)?;
+        } else if name.is("item") {
+            // A picture is there before the event of the whole, and whoever has it may leave.
+            written(reader, 0, &mut item)?;
         } else if name.is("usage_info") {
             // Mistral's, of documents.
             tally.read(reader)?;
@@ -121,12 +127,19 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         made.text += delta.text;
     }
     seen.text = made.text;
+    seen.sound = made.sound + delta.sound;
     let only = made.last.or(delta.last);
-    let alone = made.texts + delta.texts == 1 && made.images + delta.images == 0;
+    let alone = made.texts + delta.texts == 1 && made.images + delta.images == 0 && seen.sound == 0;
     // Where something else was counted, or its text was not, the lengths differ; those of an empty text would not.
     seen.only =
         only.filter(|only| alone && seen.text > 0 && (only.end - only.start) as u64 == seen.text);
     tally.made_images(made.images + delta.images);
+    if is("response.output_item.done") {
+        tally.drew(item.images);
+    } else if is("response.image_generation_call.partial_image") {
+        tally.draws();
+    }
+    tally.has_drawn(whole.images);
     seen.usage_chunk = usage && no_choices;
     seen.final_usage = seen.usage_chunk || (usage && is("message_delta"));
     seen.ends = is("message_stop")
@@ -163,6 +176,18 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
                 // A tool's input, as JSON and not as text.
                 let span = reader.skip()?.span;
                 made.text += (span.end - span.start) as u64;
+            } else if name.is("audio") {
+                // Of a chat: what it says, and how that sounds.
+                reader.members(|reader, name| {
+                    if name.is("transcript") {
+                        return written(reader, NESTED, made);
+                    }
+                    let value = reader.skip()?;
+                    if name.is("data") {
+                        made.sound += value.text().map_or(0, Text::len);
+                    }
+                    Ok(())
+                })?;
             } else if name.is("images") {
                 reader.elements(|reader| {
                     made.images += 1;

@@ -209,6 +209,8 @@ impl Sight {
             self.said = self.tally.output_so_far();
         }
         self.wrote(seen.text);
+        let sound = &mut self.observed.output_sound;
+        *sound = sound.saturating_add(seen.sound);
         seen.usage_chunk
     }
 

@@ -24,6 +24,8 @@ pub struct Observed {
     pub partial: bool,
     /// Bytes of text, reasoning and tool calls in the answer, without escapes.
     pub output_bytes: u64,
+    /// Bytes of sound in the answer, as base64.
+    pub output_sound: u64,
     /// Events of a stream that carried such text.
     pub output_events: u64,
     /// Pictures in the answer.
@@ -48,6 +50,11 @@ pub(super) struct Tally {
     seconds: Option<u64>,
     pages: Option<u64>,
     images: u64,
+    /// Pictures of a stream that tells of each and then of all: those that were told of, whether one more is being drawn,
+    /// and all.
+    drawn: u64,
+    drawing: bool,
+    all_drawn: u64,
     /// What steps used that are not in the figures above.
     apart: Usage,
     /// Whether these are the figures of one step, and whether it is such a one.
@@ -65,6 +72,10 @@ const APART: [&str; 2] = ["compaction", "advisor_message"];
 
 /// Bytes of the longest tokens that tokenizers have (OpenAI's o200k: 128 spaces).
 const LONGEST_TOKEN: u64 = 128;
+
+/// Bytes of base64 to a token of sound: 50 ms of 24,000 samples a second of two bytes each, as streams have it (OpenAI's guide
+/// to audio).
+const SOUND_TOKEN: u64 = 3200;
 
 /// So many events with less than two bytes each are a text cut into characters, and no tokens.
 const CHARACTERS: u64 = 64;
@@ -86,17 +97,25 @@ impl Observed {
     /// sense, else our own count of the answer on `input_tokens` of input. No count of ours is above `most`, where the
     /// provider was told to stop: what cannot be read may be anything, and was not all text.
     pub fn settle(&self, input_tokens: u64, most: Option<u64>) -> (Usage, bool) {
-        let counted = estimate_tokens(self.output_bytes).min(most.unwrap_or(u64::MAX));
+        let most = most.unwrap_or(u64::MAX);
+        let spoken = self.output_sound.div_ceil(SOUND_TOKEN).min(most);
+        let counted = estimate_tokens(self.output_bytes);
+        let counted = counted.saturating_add(spoken).min(most);
         match self.usage {
             Some(usage) if !self.suspect && !self.partial => (usage, false),
             Some(usage) if !self.suspect => {
-                let output = usage.output.max(counted);
-                (Usage { output, ..usage }, true)
+                let usage = Usage {
+                    output: usage.output.max(counted),
+                    audio_output: usage.audio_output.max(spoken),
+                    ..usage
+                };
+                (usage, true)
             }
             _ => {
                 let usage = Usage {
                     input: input_tokens,
                     output: counted,
+                    audio_output: spoken,
                     images: self.images,
                     ..Usage::default()
                 };
@@ -223,9 +242,26 @@ impl Tally {
         self.images = self.images.saturating_add(images);
     }
 
+    /// Counts pictures that a stream has told of and will tell of again with the whole.
+    pub(super) fn drew(&mut self, images: u64) {
+        self.drawn = self.drawn.saturating_add(images);
+        self.drawing &= images == 0;
+    }
+
+    /// Notes that a picture is being drawn of which something is to be seen.
+    pub(super) const fn draws(&mut self) {
+        self.drawing = true;
+    }
+
+    /// Notes the pictures of the whole.
+    pub(super) fn has_drawn(&mut self, images: u64) {
+        self.all_drawn = self.all_drawn.max(images);
+    }
+
     /// Pictures in the answer.
-    pub(super) const fn images(&self) -> u64 {
-        self.images
+    pub(super) fn images(&self) -> u64 {
+        let drawn = self.drawn.saturating_add(u64::from(self.drawing));
+        self.images.saturating_add(drawn.max(self.all_drawn))
     }
 
     /// What was used, and whether the figures are suspect.
@@ -250,7 +286,7 @@ impl Tally {
             cache_write_1h: hour,
             audio_input: self.audio_input.unwrap_or(0),
             audio_output: self.audio_output.unwrap_or(0),
-            images: self.images,
+            images: self.images(),
             seconds: self.seconds.unwrap_or(0),
             pages: self.pages.unwrap_or(0),
         };

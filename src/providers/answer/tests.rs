@@ -83,6 +83,12 @@ fn pictures_are_counted_once() {
         r#"{"type":"response.completed","response":{"output":[{"type":"image_generation_call","result":"QUJD"},
             {"type":"message","content":[{"type":"output_text","text":"abc"}]}]}}"#,
     ];
+    // Whoever leaves with the picture has it.
+    assert_eq!(
+        [images(&stream[..1]), images(&stream[..2])],
+        [1, 1],
+        "{stream:?}"
+    );
     assert_eq!(images(&stream), 1);
     // Text of a stream came in its deltas.
     assert_eq!(text(stream[2]), 0);
@@ -94,6 +100,25 @@ fn pictures_are_counted_once() {
         images(&[r#"{"choices":[{"message":{"content":"images"}}]}"#]),
         0
     );
+}
+
+#[test]
+fn what_is_spoken_is_text_and_sound() {
+    let chunk = |audio: &str| format!(r#"{{"choices":[{{"delta":{{"audio":{audio}}}}}]}}"#);
+    let heard = |audio: &str| {
+        let seen = seen(&chunk(audio)).expect("a chunk");
+        (seen.text, seen.sound, seen.only)
+    };
+    assert_eq!(
+        heard(r#"{"id":"a","transcript":"hello","data":"QUJD"}"#),
+        (5, 4, None)
+    );
+    assert_eq!(heard(r#"{"id":"a","data":"QUJD"}"#), (0, 4, None));
+    assert_eq!(heard(r#"{"id":"a","expires_at":7}"#), (0, 0, None));
+    assert_eq!(heard("null"), (0, 0, None));
+    let whole = r#"{"choices":[{"message":{"content":null,"audio":{"id":"a","data":"QUJD","transcript":"hi"}}}]}"#;
+    let whole = seen(whole).expect("an answer");
+    assert_eq!((whole.text, whole.sound), (2, 4));
 }
 
 #[test]

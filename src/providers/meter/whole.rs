@@ -135,6 +135,7 @@ impl AnswerMeter {
             Some(seen) => {
                 (observed.usage, observed.suspect) = tally.usage(self.endpoint);
                 observed.output_bytes = seen.text;
+                observed.output_sound = seen.sound;
                 observed.images = tally.images();
                 observed.error_event = seen.error;
             }

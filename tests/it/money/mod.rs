@@ -9,6 +9,7 @@ mod output;
 mod overrun;
 mod refusing;
 mod settling;
+mod shown;
 mod unpriced;
 
 use faregate::{domain::NanoUsd, store::Reader};
