@@ -3,6 +3,8 @@
 //! One reader for every endpoint, since no two of them give one member two meanings. It takes the figures,
 //! measures the text, and sees whether the document ends the stream or tells of an error.
 
+use memchr::memmem;
+
 use super::{
     json::{Fault, Kind, Reader, Span, Text},
     usage::Tally,
@@ -10,6 +12,9 @@ use super::{
 
 /// Deepest content within content that is measured; the deepest real one is a tool call's arguments in a delta.
 const NESTED: usize = 6;
+
+/// Places that may be the figures of an event that was not kept, looked at from its end.
+const PLACES: usize = 16;
 
 /// Members whose strings, or whose own such members, are text that the model wrote.
 const WRITTEN: [&str; 16] = [
@@ -69,6 +74,39 @@ pub(super) fn read(document: &[u8], tally: &mut Tally) -> Option<Seen> {
     let seen = document_of(&mut Reader::of_answer(document), &mut figures).ok()?;
     *tally = figures;
     Some(seen)
+}
+
+/// Reads the figures of an event that was too large to be kept, off its last bytes; returns whether there were any.
+///
+/// They stand near the end of a response, which has its pictures before them. What looks like them elsewhere is deeper, or
+/// in a text, where its quotes are escaped.
+pub(super) fn read_end(end: &[u8], tally: &mut Tally) -> bool {
+    let end = end.trim_ascii_end();
+    let mut found = memmem::rfind_iter(end, b"\"usage\"").take(PLACES);
+    found.any(|at| {
+        let rest = [b"{", end.get(at..).unwrap_or_default()].concat();
+        let mut figures = *tally;
+        let read = rest_of(&mut Reader::of_answer(&rest), &rest, &mut figures) == Ok(true);
+        if read {
+            *tally = figures;
+        }
+        read
+    })
+}
+
+/// Reads the last members of an object that is the document, or is in it alone.
+fn rest_of(reader: &mut Reader<'_>, text: &[u8], tally: &mut Tally) -> Result<bool, Fault> {
+    let mut usage = false;
+    reader.members(|reader, name| {
+        if name.is("usage") {
+            usage |= tally.read(reader)?;
+        } else {
+            reader.skip()?;
+        }
+        Ok::<(), Fault>(())
+    })?;
+    let behind = text.get(reader.at()..).unwrap_or_default();
+    Ok(usage && matches!(behind.trim_ascii(), b"" | b"}"))
 }
 
 fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault> {

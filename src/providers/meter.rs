@@ -11,12 +11,13 @@ mod whole;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use memchr::memmem;
 
 pub use whole::{AnswerMeter, Encoding};
 
 use super::{
     Endpoint, answer,
-    sse::{Event, Scanner},
+    sse::{Event, Large, Scanner},
     usage::{Observed, Tally},
 };
 use mould::Mould;
@@ -145,15 +146,19 @@ impl StreamMeter {
         }
         while let Some(cut) = self.scanner.next(frame, at) {
             let usage_chunk = cut.event.is_some_and(|event| self.sight.take(&event));
+            let end = cut.end;
+            if let Some(large) = self.scanner.large() {
+                self.sight.take_ends(&large);
+            }
             let let_go = std::mem::take(&mut self.let_go);
             self.dropped = usage_chunk && !let_go;
             let held = self.held.split();
             if self.dropped {
-                out.cut_out(at, cut.end);
+                out.cut_out(at, end);
             } else if !held.is_empty() {
                 out.prepend(held);
             }
-            at = cut.end;
+            at = end;
         }
         let unfinished = frame.len() - at;
         if unfinished > 0 && !self.let_go {
@@ -179,6 +184,26 @@ impl Sight {
                 self.take(&event);
             }
             at = cut.end;
+            if let Some(large) = scanner.large() {
+                self.take_ends(&large);
+            }
+        }
+    }
+
+    /// Takes what there is of an event that was too large: pictures are, and what comes with them.
+    fn take_ends(&mut self, large: &Large<'_>) {
+        let has = |word: &[u8]| memmem::find(large.beginning, word).is_some();
+        if has(b"\"image_generation_call\"") && has(b"\"response.output_item.done\"") {
+            self.tally.drew(1);
+        } else if has(b"\"response.image_generation_call.partial_image\"") {
+            self.tally.draws();
+        } else if has(b"\"images\":[") {
+            self.tally.made_images(1);
+        }
+        if answer::read_end(large.end, &mut self.tally) {
+            self.mould.forget();
+            self.final_usage = true;
+            self.ended |= has(b"\"response.completed\"") || has(b"\"response.incomplete\"");
         }
     }
 

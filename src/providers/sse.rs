@@ -1,12 +1,17 @@
 //! Server-sent events, cut out of frames as they arrive (WHATWG HTML §9.2).
 //!
 //! Owns where an event begins and ends. Must not know what events mean. An event that lies in one frame is read
-//! in place; only one that a frame leaves unfinished is copied, and none beyond [`LARGEST`] bytes.
+//! in place; only one that a frame leaves unfinished is copied, and none beyond [`LARGEST`] bytes. Of what is larger the
+//! beginning and the end are kept.
 
 use memchr::memchr2;
 
 /// Largest event that is read, in bytes with its line ends. A larger one passes unread.
 pub(super) const LARGEST: usize = 4 << 20;
+
+/// Bytes that are kept of the beginning of a larger one, and at least of its end.
+const BEGINNING: usize = 1 << 10;
+const END: usize = 64 << 10;
 
 /// Capacity that the carry-over keeps between events.
 const KEPT: usize = 64 << 10;
@@ -16,6 +21,13 @@ const KEPT: usize = 64 << 10;
 pub(super) struct Event<'a> {
     pub(super) name: &'a [u8],
     pub(super) data: &'a [u8],
+}
+
+/// An event that is too large to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Large<'a> {
+    pub(super) beginning: &'a [u8],
+    pub(super) end: &'a [u8],
 }
 
 /// A blank line, and the event it ends.
@@ -47,6 +59,8 @@ pub fn end_of_event(text: &[u8]) -> usize {
 pub(super) struct Scanner {
     /// The unfinished event's bytes from earlier frames.
     carry: Vec<u8>,
+    /// The first bytes of an unfinished event that is too large.
+    beginning: Vec<u8>,
     /// Data fields of an event that has several.
     joined: Vec<u8>,
     /// Bytes of the unfinished event, whether they are carried or not.
@@ -63,6 +77,7 @@ impl Scanner {
     pub(super) const fn new() -> Self {
         Self {
             carry: Vec::new(),
+            beginning: Vec::new(),
             joined: Vec::new(),
             unfinished: 0,
             line_empty: true,
@@ -98,6 +113,7 @@ impl Scanner {
         if self.unfinished == 0 {
             self.carry.clear();
             self.carry.shrink_to(KEPT);
+            self.beginning = Vec::new();
         }
         let end = self.find_blank_line(frame, from);
         let piece = frame.get(from..end.unwrap_or(frame.len()))?;
@@ -105,7 +121,7 @@ impl Scanner {
         let whole = self.unfinished == piece.len();
         let fits = self.unfinished <= LARGEST;
         if !fits {
-            self.carry = Vec::new();
+            self.keep_ends(piece);
         } else if !whole || end.is_none() {
             self.carry.extend_from_slice(piece);
         }
@@ -119,6 +135,32 @@ impl Scanner {
             None
         };
         Some(Cut { end, event })
+    }
+
+    /// The event before the blank line that was found last, if it was too large.
+    pub(super) fn large(&self) -> Option<Large<'_>> {
+        let ended = self.unfinished == 0 && !self.beginning.is_empty();
+        ended.then_some(Large {
+            beginning: &self.beginning,
+            end: &self.carry,
+        })
+    }
+
+    /// Goes on with an event that is too large.
+    fn keep_ends(&mut self, piece: &[u8]) {
+        if self.beginning.is_empty() {
+            let first = self.carry.iter().chain(piece).copied();
+            self.beginning = first.take(BEGINNING).collect();
+            let last = self.carry.len().saturating_sub(END);
+            self.carry = self.carry.split_off(last);
+        }
+        let last = piece.len().saturating_sub(END);
+        self.carry
+            .extend_from_slice(piece.get(last..).unwrap_or_default());
+        // Not with every piece: there may be one for each byte.
+        if self.carry.len() > 2 * END {
+            self.carry.drain(..self.carry.len() - END);
+        }
     }
 
     /// The event that the end of the stream leaves without a blank line, if there is one.

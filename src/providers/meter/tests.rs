@@ -290,3 +290,42 @@ fn encodings_are_named_as_in_http() {
     assert_eq!(parse(Some("br")), Encoding::Unknown);
     assert_eq!(parse(Some("gzip, br")), Encoding::Unknown);
 }
+
+#[test]
+fn what_is_too_large_to_be_kept_is_read_at_its_ends() {
+    let picture = "A".repeat(5 << 20);
+    let event =
+        |name: &str, rest: &str| format!("event: {name}\ndata: {{\"type\":\"{name}\",{rest}}}\n\n");
+    let drawn = format!(r#"{{"id":"ig","type":"image_generation_call","result":"{picture}"}}"#);
+    let usage = r#""usage":{"input_tokens":9,"output_tokens":5000,"total_tokens":5009}"#;
+    // What a tenant has put into its tools says nothing.
+    let tools = r#""tools":[{"parameters":{"properties":{"usage":{"output_tokens":1}}}}]"#;
+    let response = format!(
+        r#""response":{{"id":"r","output":[{drawn},{drawn}],{tools},{usage},"user":"\"usage\":{{}}}}","metadata":{{}}}}"#
+    );
+    let stream = [
+        event(
+            "response.image_generation_call.partial_image",
+            &format!(r#""partial_image_b64":"{picture}""#),
+        ),
+        event("response.output_item.done", &format!(r#""item":{drawn}"#)),
+        event("response.output_item.done", &format!(r#""item":{drawn}"#)),
+        event("response.completed", &response),
+    ];
+    for hides in [false, true] {
+        for size in [usize::MAX, 16 << 10] {
+            let mut meter = StreamMeter::new(Endpoint::Responses, hides);
+            let mut images = Vec::new();
+            for event in &stream {
+                let pieces: Vec<_> = event.as_bytes().chunks(size.min(event.len())).collect();
+                assert_eq!(pass(&mut meter, &pieces), event.as_bytes());
+                images.push(meter.observed().images);
+            }
+            let observed = meter.observed();
+            let usage = observed.usage.expect("usage");
+            assert_eq!((usage.input, usage.output), (9, 5000));
+            assert_eq!(images, [1, 1, 2, 2], "{hides} {size}");
+            assert!(meter.ended() && !observed.partial && !observed.suspect);
+        }
+    }
+}

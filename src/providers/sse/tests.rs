@@ -1,6 +1,6 @@
 use proptest::prelude::{any, prop, prop_assert_eq, proptest};
 
-use super::{LARGEST, Scanner};
+use super::{END, LARGEST, Scanner};
 use crate::providers::meter::fixtures::fixtures;
 
 /// The events of frames, as texts.
@@ -110,6 +110,29 @@ fn memory_is_given_back_after_a_large_event() {
     assert!(scanner.at_boundary());
     assert_eq!(scanner.next(b"data: a", 0), None);
     assert!(scanner.carry.capacity() < 1 << 20);
+}
+
+#[test]
+fn of_a_larger_event_both_ends_are_kept() {
+    let mut text = b"data: first".to_vec();
+    text.resize(LARGEST + 5, b'x');
+    text.extend_from_slice(b"last\n\n");
+    for size in [text.len(), 100_000, 999] {
+        let mut scanner = Scanner::new();
+        let mut cuts = 0;
+        for frame in text.chunks(size) {
+            assert!(scanner.carry.len() <= LARGEST.max(2 * END));
+            cuts += usize::from(scanner.next(frame, 0).is_some());
+        }
+        let large = scanner.large().expect("a large event");
+        assert!(large.beginning.starts_with(b"data: first"), "{size}");
+        assert!(large.end.ends_with(b"last\n\n"), "{size}");
+        assert!((END..=2 * END).contains(&large.end.len()), "{size}");
+        assert_eq!(cuts, 1);
+        assert!(scanner.next(b"data: b\n\n", 0).is_some());
+        assert_eq!(scanner.large(), None, "{size}");
+        assert!(scanner.carry.capacity() < LARGEST);
+    }
 }
 
 #[test]

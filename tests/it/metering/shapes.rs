@@ -50,3 +50,17 @@ async fn what_a_request_may_nest_hides_nothing_of_its_answer() {
     assert_eq!(call["tokens"]["input"], 150_000, "{call}");
     assert_eq!(call["estimated"], false, "{call}");
 }
+
+#[tokio::test]
+async fn a_picture_too_large_to_be_kept_hides_nothing_of_its_answer() {
+    let picture = "A".repeat(5 << 20);
+    let last = format!(
+        r#"{{"type":"response.completed","response":{{"output":[{{"type":"image_generation_call","result":"{picture}"}}],"tools":[],"usage":{{"input_tokens":9,"output_tokens":5000}},"user":null}}}}"#
+    );
+    let body =
+        r#"{"model":"m","stream":true,"input":"a cat","tools":[{"type":"image_generation"}]}"#;
+    let steps = sse(&[&format!("data: {last}\n\n")]);
+    let call = recorded("/v1/responses", body, steps).await;
+    assert_eq!(call["tokens"]["output"], 5000, "{call}");
+    assert_eq!(call["estimated"], false, "{call}");
+}
