@@ -74,7 +74,8 @@ impl Ask {
             reader.skip()?;
             Ok::<(), AskError>(())
         })?;
-        self.prompts = listed.max(1);
+        // A reader may heed either copy.
+        self.prompts = self.prompts.max(listed);
         Ok(())
     }
 

@@ -191,6 +191,7 @@ fn each_endpoint_has_its_limits() {
         (r#"{"n":3,"prompt":["a","b"]}"#, 6),
         // One text as numbers, and two.
         (r#"{"prompt":[1,2,3]}"#, 1),
+        (r#"{"prompt":["a","b","c"],"prompt":"d"}"#, 3),
         (r#"{"prompt":[[1,2],[3]],"best_of":2}"#, 4),
     ] {
         assert_eq!(answers(Endpoint::Completions, body), prompts, "{body}");
