@@ -16,16 +16,17 @@ const NESTED: usize = 6;
 /// Places that may be the figures of an event that was not kept, looked at from its end.
 const PLACES: usize = 16;
 
+/// Members that have the same text where there are several: what a model thought, in the words of several imitators of
+/// OpenAI (OpenRouter, vLLM, DeepSeek).
+const THOUGHT: [&str; 3] = ["reasoning", "reasoning_content", "reasoning_details"];
+
 /// Members whose strings, or whose own such members, are text that the model wrote.
-const WRITTEN: [&str; 16] = [
+const WRITTEN: [&str; 13] = [
     "content",
     "text",
     "thinking",
     "partial_json",
     "refusal",
-    "reasoning",
-    "reasoning_content",
-    "reasoning_details",
     "summary",
     "arguments",
     "tool_calls",
@@ -209,37 +210,49 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
         Kind::Array if level < NESTED => {
             reader.elements(|reader| written(reader, level + 1, made))?;
         }
-        Kind::Object if level < NESTED => reader.members(|reader, name| {
-            if name.is("input") {
-                // A tool's input, as JSON and not as text.
-                let span = reader.skip()?.span;
-                made.text += (span.end - span.start) as u64;
-            } else if name.is("audio") {
-                // Of a chat: what it says, and how that sounds.
-                reader.members(|reader, name| {
-                    if name.is("transcript") {
-                        return written(reader, NESTED, made);
+        Kind::Object if level < NESTED => {
+            let mut thought = Made::default();
+            reader.members(|reader, name| {
+                if name.is("input") {
+                    // A tool's input, as JSON and not as text.
+                    let span = reader.skip()?.span;
+                    made.text += (span.end - span.start) as u64;
+                } else if name.is("audio") {
+                    // Of a chat: what it says, and how that sounds.
+                    reader.members(|reader, name| {
+                        if name.is("transcript") {
+                            return written(reader, NESTED, made);
+                        }
+                        let value = reader.skip()?;
+                        if name.is("data") {
+                            made.sound += value.text().map_or(0, Text::len);
+                        }
+                        Ok(())
+                    })?;
+                } else if name.is("images") {
+                    reader.elements(|reader| {
+                        made.images += 1;
+                        reader.skip().map(drop)
+                    })?;
+                } else if THOUGHT.iter().any(|known| name.is(known)) {
+                    let mut copy = Made::default();
+                    written(reader, level + 1, &mut copy)?;
+                    if copy.text > thought.text {
+                        thought = copy;
                     }
+                } else if WRITTEN.iter().any(|known| name.is(known)) {
+                    written(reader, level + 1, made)?;
+                } else {
                     let value = reader.skip()?;
-                    if name.is("data") {
-                        made.sound += value.text().map_or(0, Text::len);
-                    }
-                    Ok(())
-                })?;
-            } else if name.is("images") {
-                reader.elements(|reader| {
-                    made.images += 1;
-                    reader.skip().map(drop)
-                })?;
-            } else if WRITTEN.iter().any(|known| name.is(known)) {
-                written(reader, level + 1, made)?;
-            } else {
-                let value = reader.skip()?;
-                let drawn = |kind: Text<'_>| kind.is("image_generation_call");
-                made.images += u64::from(name.is("type") && value.text().is_some_and(drawn));
-            }
-            Ok::<(), Fault>(())
-        })?,
+                    let drawn = |kind: Text<'_>| kind.is("image_generation_call");
+                    made.images += u64::from(name.is("type") && value.text().is_some_and(drawn));
+                }
+                Ok::<(), Fault>(())
+            })?;
+            made.text += thought.text;
+            made.texts = made.texts.saturating_add(thought.texts);
+            made.last = thought.last.or(made.last);
+        }
         _ => {
             let value = reader.skip()?;
             if let Some(text) = value.text() {

@@ -52,6 +52,20 @@ fn text_is_measured_without_escapes_and_without_its_frame() {
 }
 
 #[test]
+fn what_was_thought_counts_once_however_often_it_is_told() {
+    let delta = |delta: &str| format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
+    for told in [
+        r#"{"reasoning":"abc","reasoning_details":[{"type":"reasoning.text","text":"abc","index":0}],"content":""}"#,
+        r#"{"content":null,"reasoning":"abc","reasoning_content":"abc"}"#,
+        r#"{"reasoning":null,"reasoning_content":"abc"}"#,
+    ] {
+        assert_eq!(text(&delta(told)), 3, "{told}");
+    }
+    let beside = r#"{"reasoning":"abc","content":"de"}"#;
+    assert_eq!(text(&delta(beside)), 5);
+}
+
+#[test]
 fn ends_and_errors_are_seen_in_any_order_of_members() {
     for document in [
         r#"{"type":"message_stop"}"#,
