@@ -36,13 +36,14 @@ const SHOWN: [&str; 25] = [
 ];
 
 /// Types of tools that the client runs, as they begin. Others run at the provider and bring input of their own.
-const CLIENT_TOOLS: [&str; 9] = [
+const CLIENT_TOOLS: [&str; 10] = [
     "function",
     "custom",
     "bash_",
     "text_editor_",
     "memory_",
-    "computer_",
+    "browser_",
+    "computer",
     "local_shell",
     "apply_patch",
     "namespace",

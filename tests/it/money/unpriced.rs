@@ -90,6 +90,11 @@ fn usual() -> Vec<(&'static str, Value)> {
             CHAT,
             json!({"tools": [{"type": "function", "function": {"name": "f"}}]}),
         ),
+        (RESPONSES, json!({"tools": [{"type": "computer"}]})),
+        (
+            MESSAGES,
+            json!({"tools": [{"type": "browser_toolset_20260801"}, {"type": "computer_toolset_20260801"}]}),
+        ),
         (RESPONSES, json!({"background": false})),
         (MESSAGES, json!({"service_tier": "standard_only"})),
         (

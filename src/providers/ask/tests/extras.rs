@@ -119,6 +119,16 @@ fn tools_that_run_at_the_provider_are_features() {
                 .opaque_input
         );
     }
+    // What the client runs costs no more than its definition.
+    for kind in [
+        "computer",
+        "computer_use_preview",
+        "browser_toolset_20260801",
+        "local_shell",
+    ] {
+        let body = format!(r#"{{"tools":[{{"type":"{kind}"}}]}}"#);
+        assert_eq!(responses(&body), [], "{kind}");
+    }
     assert_eq!(responses(r#"{"background":true}"#), [Feature::Background]);
     assert_eq!(responses(r#"{"background":false}"#), []);
     let both = r#"{"tools":[{"type":"mcp"},{"type":"web_search"}],"background":true}"#;
