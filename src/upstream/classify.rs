@@ -106,7 +106,13 @@ enum Metadata<'a> {
 
 impl<'a> Said<'a> {
     fn parse(body: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(body.get(..MAX_READ).unwrap_or(body)).ok()
+        let body = body.get(..MAX_READ).unwrap_or(body).trim_ascii();
+        if body.starts_with(b"[") {
+            // Gemini's imitation of OpenAI has a list of the one error.
+            let several: Vec<Self> = serde_json::from_slice(body).ok()?;
+            return several.into_iter().next();
+        }
+        serde_json::from_slice(body).ok()
     }
 
     fn is_about_the_bill(&self) -> bool {

@@ -43,6 +43,17 @@ fn each_vendors_way_to_say_it() {
         ),
         (402, "", UNAVAILABLE),
         (
+            429,
+            "\n[{\"error\":{\"code\":429,\"message\":\"Your prepayment credits are depleted. Please go to AI Studio\",\"status\":\"RESOURCE_EXHAUSTED\"}}\n]\n",
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"[{"error":{"code":429,"message":"Resource has been exhausted (e.g. check quota).","status":"RESOURCE_EXHAUSTED"}}]"#,
+            OVERLOADED,
+        ),
+        (429, "[]", OVERLOADED),
+        (
             400,
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"}}"#,
             UNAVAILABLE,
