@@ -101,6 +101,8 @@ impl Ask {
                 if !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool)) {
                     self.server_tool_of(&kind);
                 }
+                // A set of dozens is one word here, and the provider writes them out.
+                self.opaque_input |= kind.contains("_toolset");
             }
             Ok(())
         })

@@ -64,6 +64,7 @@ fn what_the_body_does_not_show_is_opaque() {
         r#"{"messages":[{"role":"user","content":[{"type":"document"}]}]}"#,
         r#"{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"image"}]}]}]}"#,
         r#"{"tools":[{"type":"web_search_20250305","name":"web_search"}]}"#,
+        r#"{"tools":[{"type":"computer_toolset_20260801"}]}"#,
         r#"{"container":"c"}"#,
         r#"{"thread":{"type":"continue","previous_message_id":"msg_1"},"messages":[]}"#,
     ];
