@@ -14,6 +14,9 @@ use crate::providers::{
 /// Most bytes of an answer that are kept to be read, and most that they may grow to.
 const LARGEST: usize = 64 << 20;
 
+/// What some servers write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How far a compressed answer may grow: bytes out for a byte in.
 const RATIO: usize = 100;
 
@@ -117,10 +120,15 @@ impl AnswerMeter {
     }
 
     fn document(&self, frames: &[Bytes]) -> Option<Bytes> {
-        match Inflate::new(self.encoding) {
+        let mut document = match Inflate::new(self.encoding) {
             Some(inflate) => inflate.whole(frames),
             None => concatenate(frames, self.length),
+        }?;
+        // Clients step over it (RFC 8259 §8.1), and so do we.
+        if document.starts_with(BYTE_ORDER_MARK) {
+            let _ = document.split_to(BYTE_ORDER_MARK.len());
         }
+        Some(document)
     }
 
     /// Reads the answer. One that is cut off, too large or no JSON says nothing, and all its bytes count as output.

@@ -64,3 +64,13 @@ async fn a_picture_too_large_to_be_kept_hides_nothing_of_its_answer() {
     assert_eq!(call["tokens"]["output"], 5000, "{call}");
     assert_eq!(call["estimated"], false, "{call}");
 }
+
+#[tokio::test]
+async fn an_answer_may_begin_with_a_byte_order_mark() {
+    let answer = "\u{feff}{\"choices\":[{\"message\":{\"content\":\"hi\"}}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}";
+    let steps = crate::harness::json("200 OK", answer);
+    let call = recorded("/v1/chat/completions", r#"{"model":"m"}"#, steps).await;
+    assert_eq!(call["tokens"]["input"], 7, "{call}");
+    assert_eq!(call["tokens"]["output"], 3, "{call}");
+    assert_eq!(call["estimated"], false, "{call}");
+}
