@@ -30,9 +30,11 @@ pub const fn wants_body(status: StatusCode) -> bool {
 /// Decides by status and by the first [`MAX_READ`] bytes of the body, which may be empty unless [`wants_body`].
 pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
     let billing = || Said::parse(body).is_some_and(|said| said.is_about_the_bill());
+    let credential = || Said::parse(body).is_some_and(|said| said.is_about_the_credential());
     match status.as_u16() {
         402 => Verdict::Refuse(Code::UpstreamUnavailable, None),
         400 | 403 | 429 if billing() => Verdict::Refuse(Code::UpstreamUnavailable, None),
+        400 if credential() => Verdict::Refuse(Code::UpstreamAuth, None),
         401 | 403 => Verdict::Refuse(Code::UpstreamAuth, None),
         // 529 is Anthropic's "overloaded".
         429 | 503 | 529 => Verdict::Refuse(Code::UpstreamOverloaded, retry_after(headers)),
@@ -120,6 +122,18 @@ impl<'a> Said<'a> {
             Problem::Text(text) => says_bill(text),
             Problem::Object(object) => object.is_about_the_bill(),
         }
+    }
+
+    /// Gemini says so with 400, and matched at its beginning it quotes nobody.
+    fn is_about_the_credential(&self) -> bool {
+        const BEGINNINGS: [&str; 3] = ["API key not valid", "API Key not found", "API key expired"];
+        let Problem::Object(object) = &self.error else {
+            return false;
+        };
+        let message = object.message.as_deref().unwrap_or_default();
+        BEGINNINGS
+            .iter()
+            .any(|beginning| message.starts_with(beginning))
     }
 }
 

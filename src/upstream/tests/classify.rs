@@ -55,6 +55,16 @@ fn each_vendors_way_to_say_it() {
         (429, "[]", OVERLOADED),
         (
             400,
+            r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]"#,
+            AUTH,
+        ),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"Invalid value: API key not valid","status":"INVALID_ARGUMENT"}}"#,
+            Verdict::Relay,
+        ),
+        (
+            400,
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing"}}"#,
             UNAVAILABLE,
         ),

@@ -24,7 +24,11 @@ async fn the_providers_own_troubles_are_not_the_callers() {
     let bill = format!(
         r#"{{"type":"error","error":{{"type":"invalid_request_error","message":"Your credit balance is too low to access the API. {WORDS}"}}}}"#
     );
+    let key = format!(
+        r#"[{{"error":{{"code":400,"message":"API key not valid. Please pass a valid API key. {WORDS}","status":"INVALID_ARGUMENT"}}}}]"#
+    );
     let cases = [
+        ("400 Bad Request", "", key.as_str(), 502, "upstream_auth"),
         ("401 Unauthorized", "", plain.as_str(), 502, "upstream_auth"),
         ("403 Forbidden", "", &plain, 502, "upstream_auth"),
         (
