@@ -215,6 +215,7 @@ impl Ask {
             Member::StreamOptions => self.stream_options(reader)?,
             Member::Metadata => self.metadata(reader)?,
             Member::Modalities => self.modalities(reader)?,
+            Member::Plugins => self.plugins(reader)?,
             Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
             Member::Prompt if self.endpoint == Endpoint::Completions => self.prompts(reader)?,
             other => {

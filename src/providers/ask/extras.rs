@@ -33,6 +33,22 @@ impl Ask {
         self.server_tool(known.map_or(Feature::Other, |(_, feature)| *feature));
     }
 
+    /// Reads what OpenRouter is to do beside answering, of which some has a price of its own (its guide to plugins).
+    pub(super) fn plugins(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        reader.elements(|reader| {
+            let mut feature = Feature::Other;
+            reader.members(|reader, name| {
+                let value = reader.skip()?;
+                if name.is("id") && value.text().is_some_and(|id| id.is("web")) {
+                    feature = Feature::WebSearch;
+                }
+                Ok::<(), AskError>(())
+            })?;
+            self.server_tool(feature);
+            Ok(())
+        })
+    }
+
     /// Reads how the call wants to be served. Several ways at once are one that no price names.
     pub(super) fn served(&mut self, value: &Value<'_>) {
         let text = value.text().and_then(Text::decode);

@@ -30,6 +30,8 @@ pub(in crate::providers) enum Member {
     /// Searching the web, as chat completions ask for it.
     WebSearch,
     McpServers,
+    /// What OpenRouter does beside answering.
+    Plugins,
     Background,
     /// One of those that choose how a call is served.
     ServiceTier,
@@ -59,7 +61,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 23] = [
+const LOOSE: [(&str, Member); 24] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -72,6 +74,7 @@ const LOOSE: [(&str, Member); 23] = [
     ("fallbacks", Member::Substitutes),
     ("models", Member::Substitutes),
     ("mcp_servers", Member::McpServers),
+    ("plugins", Member::Plugins),
     ("web_search_options", Member::WebSearch),
     ("background", Member::Background),
     ("service_tier", Member::ServiceTier),

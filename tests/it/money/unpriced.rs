@@ -32,6 +32,7 @@ fn asked() -> Vec<(&'static str, Value)> {
             part(json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}})),
         ),
         (CHAT, json!({"web_search_options": {}})),
+        (CHAT, json!({"plugins": [{"id": "web"}]})),
         (RESPONSES, json!({"service_tier": "flex"})),
         (RESPONSES, json!({"background": true})),
         (RESPONSES, tool("web_search_preview")),

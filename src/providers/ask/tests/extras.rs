@@ -134,6 +134,16 @@ fn tools_that_run_at_the_provider_are_features() {
     let both = r#"{"tools":[{"type":"mcp"},{"type":"web_search"}],"background":true}"#;
     let expected = [Feature::Background, Feature::WebSearch, Feature::Mcp];
     assert_eq!(responses(both), expected);
+    let plugins = |plugins: &str| {
+        let asked = chat(&format!(r#"{{"plugins":{plugins}}}"#));
+        asked.features.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        plugins(r#"[{"id":"web","max_results":9}]"#),
+        [Feature::WebSearch]
+    );
+    assert_eq!(plugins(r#"[{"id":"file-parser"}]"#), [Feature::Other]);
+    assert_eq!([plugins("[]"), plugins("null")], [[], []]);
     let search = chat(r#"{"web_search_options":{}}"#);
     assert!(search.features.contains(Feature::WebSearch) && search.unseen_input);
     let servers = extras(Endpoint::Messages, r#"{"mcp_servers":[{"type":"url"}]}"#);
