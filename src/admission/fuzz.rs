@@ -37,6 +37,11 @@ pub(crate) fn credentials(data: &[u8]) {
     assert_eq!(find(fields.iter().rev(), &uri), found);
     let twice = fields.iter().chain(&fields);
     assert_eq!(find(twice, &uri), found);
+    // Nor does a place with nothing in it.
+    for (_, name) in &FIELDS[..4] {
+        let empty = (name.clone(), HeaderValue::from_static(""));
+        assert_eq!(find(fields.iter().chain([&empty]), &uri), found);
+    }
     // A field that is no credential's changes nothing.
     let other = (
         FIELDS[4].1.clone(),
@@ -71,10 +76,12 @@ fn one_by_one(fields: &[(HeaderName, HeaderValue)], uri: &Uri) -> Result<Vec<u8>
     for (name, value) in fields {
         let value = value.as_bytes().to_vec();
         if *name == FIELDS[0].1 {
-            let scheme = value.get(..7).unwrap_or_default();
+            // The space, so that a scheme alone is one with nothing behind it.
+            let spaced = [value.as_slice(), b" "].concat();
+            let scheme = spaced.get(..7).unwrap_or_default();
             let bearer = scheme.eq_ignore_ascii_case(b"bearer ");
             all.insert(if bearer {
-                value[7..].trim_ascii().to_vec()
+                spaced[7..].trim_ascii().to_vec()
             } else {
                 value
             });
@@ -87,9 +94,11 @@ fn one_by_one(fields: &[(HeaderName, HeaderValue)], uri: &Uri) -> Result<Vec<u8>
             all.insert(percent_decode_str(value).collect());
         }
     }
+    // An empty place is none.
+    all.remove([].as_slice());
     match (all.len(), all.pop_first()) {
-        (1, Some(only)) if !only.is_empty() => Ok(only),
-        (0 | 1, _) => Err(Code::InvalidApiKey),
+        (1, Some(only)) => Ok(only),
+        (0, _) => Err(Code::InvalidApiKey),
         _ => Err(Code::AmbiguousCredentials),
     }
 }
