@@ -205,6 +205,7 @@ impl Reader<'_> {
             }
             (Kind::List(item), Data::Sequence(nodes)) => {
                 let mut items = Vec::with_capacity(nodes.len());
+                let is_empty = nodes.is_empty();
                 for (place, mut node) in unread(nodes, place) {
                     if node.is_null() {
                         self.nothing(*item, &place);
@@ -212,7 +213,8 @@ impl Reader<'_> {
                         items.push(Entry { place, value });
                     }
                 }
-                Some(Value::List(items))
+                // One whose items are all wrong is no empty one, which may mean something.
+                (is_empty || !items.is_empty()).then_some(Value::List(items))
             }
             (Kind::Unread(_), Data::Sequence(nodes)) => Some(Value::Unread(unread(nodes, place))),
             (Kind::List(_) | Kind::Unread(_), _) => {

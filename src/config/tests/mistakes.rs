@@ -50,6 +50,15 @@ log: json
 }
 
 #[test]
+fn a_list_with_nothing_right_in_it_is_not_called_empty() {
+    let said = problems(
+        "plans: {p: {}}\naccounts:\n  - {id: a, plan: p, keys: [{id: k, key: a-key-that-nobody-guesses, allowed_ips: [10.0.0.0/33]}]}\n",
+    );
+    assert_eq!(said.matches("faregate.yaml").count(), 1, "{said}");
+    assert!(said.contains("is not a network"), "{said}");
+}
+
+#[test]
 fn accounts_are_looked_at_where_nothing_else_can_be_read() {
     let said = problems("store: 5\npayment: []\naccounts: [{id: a, plan: p, colour: red}, 7]\n");
     let paths: Vec<_> = said
