@@ -10,6 +10,7 @@ use crate::domain::{AccountId, KeyId, Per, Timestamp, Unit};
 
 use super::{
     columns::{Columns, RowError, instant, number},
+    pace::Pace,
     record::{CounterChange, CounterName, CounterRow, Owner},
 };
 
@@ -97,10 +98,15 @@ impl Counters {
     }
 
     /// Writes each window that moves once.
-    pub(super) fn write(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        transaction: &Transaction<'_>,
+        pace: Pace,
+    ) -> rusqlite::Result<()> {
         let mut add = transaction.prepare_cached(ADD_TO_SUM)?;
         let mut strange = Vec::new();
         for (place, which) in self.moved.drain(..) {
+            pace.give_way();
             let window = &mut self.owners[place].windows[which];
             let is_there = match window.row {
                 Some(row) => add.execute((number(window.add), row))? > 0,

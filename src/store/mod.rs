@@ -20,6 +20,7 @@ mod ledger;
 mod lull;
 mod notifications;
 mod open;
+mod pace;
 mod payments;
 mod posting;
 mod reader;

@@ -15,6 +15,7 @@ use super::{
     columns::{instant, number, tokens},
     counters::Counters,
     credit, details,
+    pace::Pace,
     record::{CallRecord, Posting},
 };
 
@@ -26,7 +27,7 @@ use super::{
 pub(super) fn write<'a>(
     connection: &mut Connection,
     counters: &mut Counters,
-    group: impl IntoIterator<Item = &'a Posting>,
+    group: impl ExactSizeIterator<Item = &'a Posting>,
 ) -> rusqlite::Result<()> {
     let written = write_group(connection, counters, group);
     if written.is_err() {
@@ -39,8 +40,9 @@ pub(super) fn write<'a>(
 fn write_group<'a>(
     connection: &mut Connection,
     counters: &mut Counters,
-    group: impl IntoIterator<Item = &'a Posting>,
+    group: impl ExactSizeIterator<Item = &'a Posting>,
 ) -> rusqlite::Result<()> {
+    let pace = Pace::of(group.len());
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // What many calls of the group move is written once.
     let mut lots = credit::Sums::default();
@@ -81,13 +83,15 @@ fn write_group<'a>(
                 *sum = sum.saturating_add(due.nanos());
             }
             counters.add(changes);
+            pace.give_way();
         }
         chapters.finish()?;
-        counters.write(&transaction)?;
+        counters.write(&transaction, pace)?;
         lots.take(&transaction)?;
         let mut take = transaction.prepare_cached(TAKE_FROM_BALANCE)?;
         for (account, sum) in charged {
             take.execute((account.as_str(), sum))?;
+            pace.give_way();
         }
     }
     transaction.commit()

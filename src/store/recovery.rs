@@ -50,7 +50,7 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
     forget_old(connection, &mut postings).map_err(|error| open::of_row(store, error))?;
     let mut counters = Counters::default();
     for group in postings.chunks(LARGEST_GROUP) {
-        posting::write(connection, &mut counters, group)
+        posting::write(connection, &mut counters, group.iter())
             .map_err(|error| open::of_sqlite(store, &error))?;
     }
     tracing::warn!(

@@ -113,7 +113,7 @@ fn a_call_of_a_key_that_takes_turns_with_thousands_touches_few_pages() {
             .map(|number| settled(number, &mut chance))
             .collect();
         let began = busy();
-        posting::write(connection, &mut counters, &group).unwrap();
+        posting::write(connection, &mut counters, group.iter()).unwrap();
         written += GROUP;
         if written % CHECKPOINT == 0 {
             pages += checkpoint(connection);
