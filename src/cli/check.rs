@@ -76,11 +76,12 @@ fn shown(problem: &Problem) -> Value {
 ///
 /// A file that has become wrong is no reason to end a daemon that runs on with the one before.
 pub(super) async fn health(
-    file: &Path,
+    located: Result<PathBuf, Failure>,
     environment: &dyn Environment,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let (asked, problems) = match config::load(file, environment) {
+    let file = located?;
+    let (asked, problems) = match config::load(&file, environment) {
         Ok(config) => {
             let listener = match &config.admin {
                 Some(admin) => &admin.listener,
@@ -89,7 +90,7 @@ pub(super) async fn health(
             let (address, tls) = (listener.address, listener.tls.is_some());
             (Asked { address, tls }, None)
         }
-        Err(problems) => (config::asked_at(file, environment), Some(problems)),
+        Err(problems) => (config::asked_at(&file, environment), Some(problems)),
     };
     match (client::ready(asked.address, asked.tls).await, problems) {
         (Ok(status), problems) if status.is_success() => {

@@ -96,9 +96,7 @@ pub fn run(
                 loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
             }
             Command::Prove(flags) => prove::run(&flags, clock, terminal),
-            Command::Health => {
-                located().and_then(|file| block_on(check::health(&file, environment, terminal)))
-            }
+            Command::Health => block_on(check::health(located(), environment, terminal)),
             Command::Simulate(flags) => block_on(simulate::run(&flags, terminal)),
         };
     match done {
