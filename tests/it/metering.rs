@@ -282,6 +282,47 @@ async fn an_answer_that_is_no_document_counts_in_full() {
     }
 }
 
+#[tokio::test]
+async fn a_stream_that_is_not_called_one_is_charged_as_it_says() {
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n\
+                  data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\ndata: [DONE]\n\n";
+    let (text, _) = stream.split_at(stream.find("data: {\"choices\":[],").unwrap());
+    let length = |text: &str| format!("content-length: {}\r\n", text.len());
+    // The last goes on until the connection ends, and is whole because it says so.
+    let cases = [
+        (
+            "content-type: text/plain\r\n",
+            length(stream),
+            stream,
+            3,
+            false,
+        ),
+        (
+            "content-type: application/json\r\n",
+            length(stream),
+            stream,
+            3,
+            false,
+        ),
+        ("", length(text), text, 4, true),
+        ("", "connection: close\r\n".to_owned(), stream, 3, false),
+    ];
+    for (media, framing, text, output, estimated) in cases {
+        let answer = format!("HTTP/1.1 200 OK\r\n{media}{framing}\r\n{text}").into_bytes();
+        let upstream =
+            Upstream::start(move |_| vec![Step::Send(answer.clone()), Step::Close]).await;
+        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let body = r#"{"model":"m","stream":true}"#;
+        let answer = gateway.chat(KEY, body).send().await;
+        assert_eq!(answer.text(), text, "{media}{framing}");
+        let call = &gateway.calls(1).await[0];
+        assert_eq!(call["outcome"], "completed", "{media}{framing}");
+        assert_eq!(call["tokens"]["output"], output, "{media}{framing}");
+        assert_eq!(call["estimated"], estimated, "{media}{framing}");
+        gateway.stop().await;
+    }
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

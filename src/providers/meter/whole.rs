@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use smallvec::SmallVec;
 
+use super::StreamMeter;
 use crate::providers::{
     Endpoint, answer,
     usage::{Observed, Tally},
@@ -110,13 +111,16 @@ impl AnswerMeter {
         self.frames = SmallVec::new();
     }
 
-    /// Whether what came is a JSON document from its beginning to its end. What is not read is taken for one.
+    /// Whether what came is a JSON document from its beginning to its end, or a stream of events that said it was complete.
+    /// What is not read is taken for one.
     pub fn is_whole(&self) -> bool {
         if self.forgotten {
             return true;
         }
-        self.document(&self.frames)
-            .is_some_and(|document| answer::read(&document, &mut Tally::default()).is_some())
+        self.document(&self.frames).is_some_and(|document| {
+            answer::read(&document, &mut Tally::default()).is_some()
+                || self.streamed(document).ended()
+        })
     }
 
     fn document(&self, frames: &[Bytes]) -> Option<Bytes> {
@@ -131,7 +135,8 @@ impl AnswerMeter {
         Some(document)
     }
 
-    /// Reads the answer. One that is cut off, too large or no JSON says nothing, and all its bytes count as output.
+    /// Reads the answer. One that is cut off, too large, or neither JSON nor a stream of events says nothing, and all its
+    /// bytes count as output.
     ///
     /// Takes about a millisecond for a mebibyte.
     pub fn finish(&mut self) -> Observed {
@@ -139,7 +144,10 @@ impl AnswerMeter {
         let document = self.document(&frames);
         let mut observed = Observed::default();
         let mut tally = Tally::default();
-        match document.and_then(|document| answer::read(&document, &mut tally)) {
+        let seen = document
+            .as_ref()
+            .and_then(|document| answer::read(document, &mut tally));
+        match seen {
             Some(seen) => {
                 (observed.usage, observed.suspect) = tally.usage(self.endpoint);
                 observed.output_bytes = seen.text;
@@ -148,9 +156,24 @@ impl AnswerMeter {
                 observed.error_event = seen.error;
             }
             None if self.endpoint == Endpoint::Embeddings => {}
-            None => observed.output_bytes = self.length as u64,
+            None => {
+                let streamed = document.map(|document| self.streamed(document).observed());
+                let told = streamed.filter(|seen| seen.usage.is_some() || seen.output_events > 0);
+                observed = told.unwrap_or(Observed {
+                    output_bytes: self.length as u64,
+                    ..observed
+                });
+            }
         }
         observed
+    }
+
+    /// The document read as a stream of events: some servers send one as plain text, and clients read it all the same.
+    fn streamed(&self, document: Bytes) -> StreamMeter {
+        let mut stream = StreamMeter::new(self.endpoint, false);
+        stream.push(document);
+        stream.finish();
+        stream
     }
 }
 
