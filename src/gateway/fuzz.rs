@@ -138,6 +138,12 @@ fn routed(head: &Parts, base: &str) {
         "/problems",
     ];
     let ours = ours.into_iter().any(|prefix| under(prefix, path));
+    let covering = ROUTES
+        .iter()
+        .filter(|(prefix, ..)| *prefix == "/" || under(prefix, path));
+    let longest = covering.max_by_key(|(prefix, ..)| prefix.len());
+    let (prefix, strip, one) = longest.expect("the shortest prefix covers everything");
+    let deeper = reads_deeper(prefix, path);
     let found = match route::route(&snapshot, head) {
         Ok(Place::Remote(found) | Place::Listing(found)) => found,
         Ok(Place::Webhook(_)) => unreachable!("no payment provider has a secret"),
@@ -145,20 +151,21 @@ fn routed(head: &Parts, base: &str) {
             assert!(ours);
             return;
         }
+        Err(refusal) if refusal.code == Code::InvalidPath => {
+            assert!(!ours && deeper, "{path:?} is read in one way");
+            return;
+        }
         Err(refusal) => {
             assert!(matches!(
                 refusal.code,
                 Code::RouteNotFound | Code::MethodNotAllowed
             ));
+            assert!(ours || !deeper, "{path:?} goes around a route");
             return;
         }
     };
     assert!(!under("/faregate", path) && !under("/v1/faregate", path));
-    let covering = ROUTES
-        .iter()
-        .filter(|(prefix, ..)| *prefix == "/" || under(prefix, path));
-    let longest = covering.max_by_key(|(prefix, ..)| prefix.len());
-    let (prefix, strip, one) = longest.expect("the shortest prefix covers everything");
+    assert!(!deeper, "{path:?} goes around a route");
     assert_eq!(&*found.route.path, *prefix);
     let cut = if *strip { *prefix } else { "" };
     assert_eq!(
@@ -183,6 +190,27 @@ fn routed(head: &Parts, base: &str) {
     );
     let mut query = asked.query().unwrap_or_default().split('&');
     assert!(!query.any(|member| member == "key" || member.starts_with("key=")));
+}
+
+/// Whether somebody may read `path` as below a route that lies deeper than `covering`: decoded once or twice, without
+/// capitals, without what stands behind semicolons.
+fn reads_deeper(covering: &str, path: &str) -> bool {
+    let once = percent_decode(path.as_bytes()).collect::<Vec<u8>>();
+    let twice = percent_decode(&once).collect();
+    [path.as_bytes().to_vec(), once, twice]
+        .iter()
+        .any(|reading| {
+            let lower = String::from_utf8_lossy(reading).to_ascii_lowercase();
+            let names = lower.split('/').map(|segment| {
+                let (name, _) = segment.split_once(';').unwrap_or((segment, ""));
+                name
+            });
+            let plain = names.collect::<Vec<_>>().join("/");
+            let mut deeper = ROUTES
+                .iter()
+                .filter(|(prefix, ..)| prefix.len() > covering.len());
+            deeper.any(|(prefix, ..)| under(prefix, &plain))
+        })
 }
 
 fn under(prefix: &str, path: &str) -> bool {
