@@ -6,10 +6,12 @@
 mod enter;
 mod hold;
 mod list;
+mod moved;
 mod read;
 mod weigh;
 
 use std::{
+    collections::HashMap,
     num::{NonZeroU32, NonZeroU64},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -48,6 +50,8 @@ struct Pages {
     buckets: List<(RateName, Bucket)>,
     seats: List<(RateName, u32)>,
     purse: Purse,
+    /// Keys that others pay for now, and where what they use is counted since.
+    moved: HashMap<KeyId, Arc<Book>>,
     /// The newest directory whose limits were seen.
     generation: u64,
 }
@@ -102,29 +106,6 @@ impl Book {
         let pages = self.pages();
         let mut counters = pages.counters.iter();
         counters.any(|counter| matches!(&counter.name.owner, Owner::Key(id) if id == key))
-    }
-
-    /// Takes over what a key has used, which comes from the account of another book.
-    pub(super) fn adopt(&self, key: &KeyId, other: &Self) {
-        if std::ptr::eq(self, other) {
-            return;
-        }
-        let is_its =
-            |counter: &&Counter| matches!(&counter.name.owner, Owner::Key(id) if id == key);
-        let used: Vec<Counter> = {
-            let pages = other.pages();
-            pages
-                .counters
-                .iter()
-                .filter(is_its)
-                .map(Counter::unheld)
-                .collect()
-        };
-        let pages = &mut *self.pages();
-        for counter in used {
-            let place = pages.counters.place(&counter.name, || counter.unheld());
-            pages.counters[place].catch_up(&counter);
-        }
     }
 
     /// The place of a rate. A changed limit starts fresh, where it is `current`.

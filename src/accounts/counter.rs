@@ -83,24 +83,38 @@ impl Counter {
         counter
     }
 
-    /// The same for another book, where nothing holds any of it.
-    pub(super) fn unheld(&self) -> Self {
+    /// The same for another book, which goes on with it.
+    pub(super) fn copy(&self) -> Self {
         Self {
             name: self.name.clone(),
-            held: 0,
             ..*self
         }
     }
 
-    /// Goes on where `other` is, if that is further.
+    /// Goes on where `other` is, unless that is behind. Windows are this book's to number: what was taken here of the one
+    /// that goes on is given back here.
     pub(super) fn catch_up(&mut self, other: &Self) {
-        if other.window.start > self.window.start {
-            self.generation = self.generation.wrapping_add(1);
-            self.window = other.window;
-            self.used = other.used;
-            self.held = 0;
-        } else if other.window.start == self.window.start {
-            self.used = self.used.max(other.used);
+        if other.window.start < self.window.start {
+            return;
+        }
+        let later = u32::from(other.window.start > self.window.start);
+        *self = Self {
+            generation: self.generation.wrapping_add(later),
+            ..other.copy()
+        };
+    }
+
+    /// Replaces what was counted as used and as held for a call, where its window is that of `now`.
+    pub(super) fn replace(
+        &mut self,
+        (window_start, now): (Timestamp, Timestamp),
+        was: (u64, u64),
+        is: (u64, u64),
+    ) {
+        self.roll(now, self.anchor);
+        if self.window.start == window_start {
+            self.used = self.used.saturating_sub(was.0).saturating_add(is.0);
+            self.held = self.held.saturating_sub(was.1).saturating_add(is.1);
         }
     }
 

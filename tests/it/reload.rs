@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{CHAT, KEY, file, planned, provider, refused, served},
-    harness::{Call, Gate, Gateway, Step, Upstream, piece, within},
+    harness::{Call, Gate, Gateway, Step, Upstream, piece, verified, within},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -243,6 +243,68 @@ async fn calls_under_way_go_on_and_count() {
     assert_eq!((upstream.seen().len(), next.seen().len()), (1, 1));
     assert_eq!(gateway.calls(2).await.len(), 2);
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_moves_in_mid_call_takes_what_it_used_along() {
+    let gate = Gate::default();
+    let (upstream, next) = (gated(&gate).await, provider().await);
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("faregate.db");
+    let with = |provider: &Upstream, payer: &str| {
+        let key = |account: &str| match account == payer {
+            true => format!("[{{id: k, key: {KEY}}}]"),
+            false => "[]".to_owned(),
+        };
+        let quota = "quotas: [{tokens: 700, per: day}]";
+        let rest = format!(
+            "store: {{url: \"sqlite:{}\"}}
+plans: {{p: {{quotas: [{{tokens: 9000, per: day}}], per_key: {{{quota}}}}}}}
+accounts: [{{id: a, plan: p, keys: {}}}, {{id: b, plan: p, keys: {}}}]
+",
+            store.display(),
+            key("a"),
+            key("b"),
+        );
+        file(provider, &rest)
+    };
+    // What the key and the account that pays for it have used.
+    let used = async |gateway: &Gateway| {
+        let limits = gateway.limits(KEY).await;
+        let limits = limits["limits"].as_array().unwrap().clone();
+        let of = |scope: &str| {
+            let found = limits.iter().find(|limit| limit["scope"] == scope);
+            found.unwrap_or_else(|| panic!("{limits:#?}"))["used"].clone()
+        };
+        (of("key"), of("plan"))
+    };
+    let mut gateway = Gateway::start(&with(&upstream, "a")).await;
+    let stream = gateway.chat(KEY, STREAM).open().await;
+    assert_eq!(stream.status(), 200);
+    gateway.reload(&with(&next, "b")).await;
+    // What the call holds of the key's is held there too.
+    let long = CHAT.replace("\"m\",", "\"m\",\"max_tokens\":500,");
+    refused(&gateway.chat(KEY, &long).send().await, 429, "limit_on_hold");
+    gate.open();
+    let body = http_body_util::BodyExt::collect(stream.into_body());
+    within("the stream ended", body).await.unwrap();
+    let short = CHAT.replace("\"m\",", "\"m\",\"max_tokens\":10,");
+    served(&gateway.chat(KEY, &short).send().await);
+    let calls = gateway.calls(2).await;
+    let payers = [&calls[0]["account"], &calls[1]["account"]];
+    // They were admitted in one instant.
+    assert!(payers.contains(&&json!("a")) && payers.contains(&&json!("b")));
+    assert_eq!(used(&gateway).await, (json!(411), json!(11)));
+    gateway.stop().await;
+
+    let mut gateway = Gateway::start(&with(&next, "b")).await;
+    assert_eq!(used(&gateway).await, (json!(411), json!(11)));
+    gateway.reload(&with(&next, "a")).await;
+    assert_eq!(used(&gateway).await, (json!(411), json!(400)));
+    gateway.stop().await;
+    let yaml = "store: {url: \"sqlite:faregate.db\"}\n";
+    std::fs::write(folder.path().join("faregate.yaml"), yaml).unwrap();
+    verified(folder.path());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,10 +3,13 @@
 //! Two kinds of limit: a request and a price per request are exact, and taken as used at once; tokens and what they cost
 //! are bounds, held until the call has ended.
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::{
     Book, Pages,
+    moved::Onward,
     weigh::{Asked, Weighed, whole},
 };
 use crate::{
@@ -37,10 +40,10 @@ pub struct Taken {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Hold {
-    slot: usize,
+pub(super) struct Hold {
+    pub(super) slot: usize,
     generation: u32,
-    counted: Counted,
+    pub(super) counted: Counted,
 }
 
 /// A counter that a call moves when it ends, in the window that it was admitted in.
@@ -68,16 +71,38 @@ impl Book {
         clock: &Clock,
         anchor: Anchor,
     ) -> Result<Taken, Binding> {
-        let pages = &mut *self.pages();
-        let weighed = pages.weigh(levels, wanted, clock, anchor)?;
-        Ok(pages.take(levels, wanted, &weighed))
+        let (taken, onward) = {
+            let pages = &mut *self.pages();
+            let weighed = pages.weigh(levels, wanted, clock, anchor)?;
+            let taken = pages.take(levels, wanted, &weighed);
+            let onward = pages.taken_onward(&taken);
+            (taken, onward)
+        };
+        onward
+            .into_iter()
+            .for_each(|onward| onward.pass(clock.now()));
+        Ok(taken)
     }
 
     /// Replaces what was taken by what was used, and says what moves in the store. A hold of a window that has passed
     /// since moves only the stored counter of that window.
     pub(crate) fn settle(&self, taken: Taken, settled: Settled, clock: &Clock) -> Moved {
-        let elapsed = clock.elapsed();
-        let pages = &mut *self.pages();
+        let (moved, onward) = self.pages().settle(taken, settled, clock.elapsed());
+        onward
+            .into_iter()
+            .for_each(|onward| onward.pass(clock.now()));
+        moved
+    }
+}
+
+impl Pages {
+    fn settle(
+        &mut self,
+        taken: Taken,
+        settled: Settled,
+        elapsed: Duration,
+    ) -> (Moved, Vec<Onward>) {
+        let pages = self;
         let (used, cost) = match settled {
             Settled::Used { tokens, cost } => (tokens, cost),
             Settled::Void => (0, NanoUsd::ZERO),
@@ -88,20 +113,18 @@ impl Book {
                 .correct(taken.bucket_tokens, used, elapsed);
         }
         let counts = matches!(settled, Settled::Used { .. });
-        let was = Asked {
-            tokens: taken.tokens,
-            fixed: taken.fixed,
-            held: taken.held,
-        };
+        let was = taken.asked();
         let mut counters = Vec::with_capacity(taken.holds.len());
+        let mut onward = Vec::new();
         for hold in &taken.holds {
-            let counter = &mut pages.counters[hold.slot];
             let (exact, bound) = was.of_unit(hold.counted.unit);
             let add = match hold.counted.unit {
                 Unit::Requests => u64::from(counts),
                 Unit::Tokens => used,
                 Unit::Usd => whole(cost),
             };
+            onward.extend(pages.onward(hold, (exact, bound), (add, 0)));
+            let counter = &mut pages.counters[hold.slot];
             if counter.generation == hold.generation {
                 counter.held = counter.held.saturating_sub(bound);
                 counter.used = counter.used.saturating_sub(exact).saturating_add(add);
@@ -127,11 +150,18 @@ impl Book {
             pages.purse.release(taken.held);
             counts.then_some(draws)
         });
-        Moved { counters, credit }
+        (Moved { counters, credit }, onward)
     }
-}
 
-impl Pages {
+    /// What a call has taken of counters that are another book's now.
+    fn taken_onward(&self, taken: &Taken) -> Vec<Onward> {
+        let was = taken.asked();
+        let holds = taken.holds.iter();
+        let onward =
+            holds.filter_map(|hold| self.onward(hold, (0, 0), was.of_unit(hold.counted.unit)));
+        onward.collect()
+    }
+
     /// Takes what was weighed under the same lock.
     fn take(&mut self, levels: &Levels, wanted: &Wanted, weighed: &Weighed) -> Taken {
         let Weighed {
@@ -189,6 +219,14 @@ impl Pages {
 }
 
 impl Taken {
+    fn asked(&self) -> Asked {
+        Asked {
+            tokens: self.tokens,
+            fixed: self.fixed,
+            held: self.held,
+        }
+    }
+
     /// Tokens held in every token quota.
     pub fn tokens(&self) -> u64 {
         self.tokens

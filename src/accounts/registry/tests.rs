@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::Accounts;
 use crate::{
     accounts::{
-        CounterName, CounterRow, Digests, Draw, Lot, Owner, Reason,
+        CounterName, CounterRow, Digests, Draw, Key, Lot, Owner, Reason, Roster, Taken,
         fixtures::{
             account, at, clock, cost, counted, key, lot, priced, quota, quotas, rates, roster,
             terms, wanted,
@@ -83,16 +83,71 @@ fn a_key_that_comes_back_to_another_account_goes_on_where_it_was() {
     without.keys.clear();
     accounts.publish(without.clone());
     accounts.publish(without);
-    let mut moved = whole;
-    let other = AccountId::parse("b").unwrap();
+    accounts.publish(paid_by(&whole, "b"));
+    assert_eq!(accounts.directory().keys().count(), 1);
+    assert_eq!(used(&accounts, &clock), [600]);
+    assert_eq!(use_tokens(&accounts, &clock, 401), Err(Reason::TooLarge));
+}
+
+/// `whole`, with another account in place of its own.
+fn paid_by(whole: &Roster, other: &str) -> Roster {
+    let (mut moved, other) = (whole.clone(), AccountId::parse(other).unwrap());
     Arc::make_mut(&mut moved.accounts[0]).id = other.clone();
     for key in &mut moved.keys {
         Arc::make_mut(key).account = other.clone();
     }
-    accounts.publish(moved);
-    assert_eq!(accounts.directory().keys().count(), 1);
-    assert_eq!(used(&accounts, &clock), [600]);
-    assert_eq!(use_tokens(&accounts, &clock, 401), Err(Reason::TooLarge));
+    moved
+}
+
+#[test]
+fn what_calls_of_a_key_hold_goes_along_with_it() {
+    let clock = clock();
+    let accounts = Accounts::new(clock.clone(), Vec::new());
+    let hour = |limit| quota(Unit::Tokens, Per::Hour, limit);
+    let requests = quota(Unit::Requests, Per::Day, 9);
+    let whole = roster(none(), none(), none(), quotas(&[hour(1000), requests]));
+    let hold = |tokens| {
+        let key = key(&accounts, "k1");
+        let call = wanted(tokens, 0);
+        let book = &key.account.book;
+        let taken = book.hold(&key.levels, &call, &clock, key.account.anchor);
+        taken
+            .map(|taken| (Arc::clone(&key), taken))
+            .map_err(|bound| bound.reason)
+    };
+    let settle = |(key, taken): (Arc<Key>, Taken), tokens| {
+        key.account.book.settle(taken, counted(tokens), &clock);
+    };
+    accounts.publish(whole.clone());
+    let first = hold(300).unwrap();
+    let late = key(&accounts, "k1");
+    accounts.publish(paid_by(&whole, "b"));
+    assert_eq!(hold(701).unwrap_err(), Reason::OnHold);
+    let second = hold(200).unwrap();
+    // Its body was being read while the file changed.
+    let book = &late.account.book;
+    let third = book.hold(&late.levels, &wanted(100, 0), &clock, late.account.anchor);
+    let third = (Arc::clone(&late), third.unwrap());
+    assert_eq!(hold(401).unwrap_err(), Reason::OnHold);
+    accounts.publish(paid_by(&whole, "c"));
+    settle(first, 310);
+    settle(second, 190);
+    assert_eq!(used(&accounts, &clock), [500, 3]);
+    assert_eq!(hold(401).unwrap_err(), Reason::OnHold);
+    // Back where it began, and one of its calls is still under way there.
+    accounts.publish(whole.clone());
+    assert_eq!(hold(401).unwrap_err(), Reason::OnHold);
+    settle(third, 90);
+    assert_eq!(used(&accounts, &clock), [590, 3]);
+    let fourth = hold(410).unwrap();
+    // What was held of a window that has passed is nobody's.
+    accounts.publish(paid_by(&whole, "b"));
+    clock.advance(Duration::from_secs(3600));
+    let fifth = hold(1000).unwrap();
+    settle(fourth, 400);
+    assert_eq!(hold(1).unwrap_err(), Reason::OnHold);
+    settle(fifth, 7);
+    assert_eq!(used(&accounts, &clock), [7, 5]);
 }
 
 #[test]
