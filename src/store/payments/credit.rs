@@ -98,15 +98,10 @@ fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowEr
              ORDER BY number",
         )?;
         let (end, now) = (grant.expires_at.map(instant), instant(desk.now));
-        let lots = select.query_map((&grant.related, end, grant.priority, now), |row| {
-            let (entry, amount) = (row.get(0)?, NanoUsd::from_nanos(row.get(1)?));
-            Ok(Draw { entry, amount })
-        })?;
+        let lots = select.query_map((&grant.related, end, grant.priority, now), lot)?;
         lots.collect::<Result<_, _>>()?
     };
-    let left = draws
-        .iter()
-        .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
+    let left = sum(&draws);
     if grant.kind != EntryKind::Grant || left == NanoUsd::ZERO {
         return Ok(None);
     }
@@ -146,36 +141,100 @@ fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowEr
     Ok(Some(Verdict::applied(Some(words))))
 }
 
-/// What is left of a grant goes; what was spent of it is spent.
+/// What is left of a grant goes; what was spent of it is spent. What calls under way hold of it is theirs, in a lot that ends
+/// now: as much as they give back is lost.
 fn void(
     desk: &mut Desk<'_>,
     event: &PaymentEvent,
     object: &str,
     account: &AccountId,
 ) -> Result<Verdict, RowError> {
-    let lots: Vec<i64> = {
+    let lots: Draws = {
         let mut select = desk.transaction.prepare_cached(
-            "SELECT number FROM credit_entries JOIN credit_lots ON entry = number
-             WHERE related = ? AND author LIKE 'webhook:%' AND remaining_nano_usd > 0 ORDER BY number",
+            "SELECT number, remaining_nano_usd FROM credit_entries JOIN credit_lots ON entry = number
+             WHERE related = ?1 AND author LIKE 'webhook:%' AND remaining_nano_usd > 0
+                AND (expires_at IS NULL OR expires_at > ?2) ORDER BY number",
         )?;
-        let lots = select.query_map([object], |row| row.get(0))?;
+        let lots = select.query_map((object, instant(desk.now)), lot)?;
         lots.collect::<Result<_, _>>()?
     };
-    let draws = desk.around.empty(account, &lots);
-    let left = draws
-        .iter()
-        .fold(NanoUsd::ZERO, |sum, draw| sum.saturating_add(draw.amount));
-    if left == NanoUsd::ZERO {
-        let words = "nothing is left of the grant".to_owned();
-        return Ok(Verdict::applied(Some(words)));
+    let entries: Vec<i64> = lots.iter().map(|lot| lot.entry).collect();
+    let draws = desk.around.empty(account, &entries);
+    let left = sum(&draws);
+    let mut verdict = Verdict::applied(Some("nothing is left of the grant".to_owned()));
+    if left > NanoUsd::ZERO {
+        let entry = NewEntry {
+            kind: EntryKind::Adjustment,
+            amount: NanoUsd::ZERO.saturating_sub(left),
+            reason: Some(WITHDRAWN.to_owned()),
+            ..blank(event, object, account)
+        };
+        verdict = post(desk, entry, &draws)?;
     }
-    let entry = NewEntry {
-        kind: EntryKind::Adjustment,
-        amount: NanoUsd::ZERO.saturating_sub(left),
-        reason: Some("the grant was withdrawn".to_owned()),
-        ..blank(event, object, account)
+    let held: Draws = lots
+        .iter()
+        .map(|lot| {
+            let mut drawn = draws.iter().filter(|draw| draw.entry == lot.entry);
+            let amount = drawn.next().map_or(NanoUsd::ZERO, |draw| draw.amount);
+            Draw {
+                amount: lot.amount.saturating_sub(amount),
+                ..*lot
+            }
+        })
+        .filter(|lot| lot.amount > NanoUsd::ZERO)
+        .collect();
+    if verdict.status == EventStatus::Applied && !held.is_empty() {
+        end(desk, &held, blank(event, object, account))?;
+    }
+    Ok(verdict)
+}
+
+/// Moves what calls under way hold of some lots into one that ends now.
+fn end(desk: &mut Desk<'_>, held: &Draws, entry: NewEntry) -> Result<(), RowError> {
+    let amount = sum(held);
+    let gives = NewEntry {
+        id: None,
+        amount,
+        expires_at: Some(desk.now),
+        reason: Some(format!("{WITHDRAWN}; calls under way hold this")),
+        ..entry
     };
-    post(desk, entry, &draws)
+    let takes = NewEntry {
+        amount: NanoUsd::ZERO.saturating_sub(amount),
+        expires_at: None,
+        ..gives.clone()
+    };
+    // With an id of its own an entry is refused only where the balance would be too large, and the second makes it smaller.
+    let Ok(posted) = credit::post(desk.transaction, &gives, &[], desk.now)? else {
+        return Ok(());
+    };
+    if credit::post(desk.transaction, &takes, held, desk.now)?.is_err() {
+        return Ok(());
+    }
+    desk.effects.push(Effect::Renewed {
+        account: gives.account,
+        lots: held.iter().map(|lot| lot.entry).collect(),
+        lot: Lot {
+            entry: posted.number,
+            remaining: amount,
+            priority: gives.priority,
+            expires_at: gives.expires_at,
+        },
+    });
+    Ok(())
+}
+
+/// Why what is left of a grant is taken.
+const WITHDRAWN: &str = "the grant was withdrawn";
+
+fn lot(row: &rusqlite::Row<'_>) -> rusqlite::Result<Draw> {
+    let (entry, amount) = (row.get(0)?, NanoUsd::from_nanos(row.get(1)?));
+    Ok(Draw { entry, amount })
+}
+
+fn sum(draws: &[Draw]) -> NanoUsd {
+    let amounts = draws.iter().map(|draw| draw.amount);
+    amounts.fold(NanoUsd::ZERO, NanoUsd::saturating_add)
 }
 
 fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, RowError> {

@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::{NOW, balance, bought, event, events, house, posted, refunded, send, taken, told};
-use crate::{fixture::provider, harness::Gateway};
+use crate::{
+    fixture::{KEY, provider, refused},
+    harness::{Gate, Gateway, Step, Upstream, sse, verified, within},
+};
 
 #[tokio::test]
 async fn two_hundred_copies_of_an_event_credit_once() {
@@ -228,4 +232,63 @@ async fn a_grant_that_was_withdrawn_before_it_came_adds_nothing() {
     .await;
     assert_eq!(balance(&gateway, "a").await, "0.00");
     gateway.stop().await;
+}
+
+/// A stream whose usage waits for the gate: a hundred tokens of output.
+async fn gated(gate: &Gate) -> Upstream {
+    let gate = gate.clone();
+    Upstream::start(move |_| {
+        let mut steps = sse(&[
+            "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":100}}\n\n",
+            "data: [DONE]\n\n",
+        ]);
+        steps.insert(2, Step::Wait(gate.clone()));
+        steps
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_a_call_gives_back_to_a_withdrawn_grant_is_withdrawn_too() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("faregate.db").display().to_string();
+    let yaml = house(&upstream, "")
+        .replace("free: {}", "free: {}, paid: {credit: required}")
+        .replace("plan: basic, stripe", "plan: paid, stripe")
+        + "prices: {m: {input: 0, output: 1000}, big: {input: 0, output: 0}, c: {input: 0, output: 0}}\n"
+        + &format!("store: {{url: \"sqlite:{store}\"}}\n");
+    let gateway = Gateway::start(&yaml).await;
+    let granted = grant("evt_1", 0, "billing.credit_grant.created", false);
+    assert_eq!(send(&gateway, &granted).await, "applied");
+    let body = r#"{"model":"m","stream":true,"max_tokens":500,"messages":[]}"#;
+    let mut stream = gateway.chat(KEY, body).open().await.into_body();
+    within("a frame", stream.frame()).await.unwrap().unwrap();
+    let withdrawn = grant("evt_2", 5, "billing.credit_grant.updated", true);
+    assert_eq!(send(&gateway, &withdrawn).await, "applied");
+    // Half a dollar is held.
+    assert_eq!(balance(&gateway, "a").await, "0.50");
+    gate.open();
+    within("the stream ended", stream.collect()).await.unwrap();
+    gateway.nothing_held(KEY).await;
+    refused(
+        &gateway.chat(KEY, body).send().await,
+        402,
+        "credit_exhausted",
+    );
+    assert_eq!(balance(&gateway, "a").await, "0.00");
+    let path = "/admin/v1/accounts/a/credit";
+    let sheet = gateway.admin("GET", path).send().await.value();
+    assert_eq!(sheet["lots"], json!([]));
+    gateway.calls(1).await;
+    gateway.stop().await;
+
+    let gateway = Gateway::start(&yaml).await;
+    assert_eq!(balance(&gateway, "a").await, "0.00");
+    gateway.stop().await;
+    let yaml = "store: {url: \"sqlite:faregate.db\"}\n";
+    std::fs::write(folder.path().join("faregate.yaml"), yaml).unwrap();
+    verified(folder.path());
 }
