@@ -8,10 +8,14 @@ use std::{
     },
 };
 
+use http_body_util::BodyExt;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{CHAT, Call, Daemon, KEY, Path, nothing_held, pay, provider, served_again, yaml};
+use super::{
+    CHAT, Call, Daemon, KEY, Path, STREAM, TOKEN, nothing_held, pay, provider, replay,
+    served_again, yaml,
+};
 use crate::harness::{replayed, verified, within, write};
 
 /// Copies the store as the README says, or as any SQLite client can.
@@ -81,4 +85,71 @@ async fn a_copy_of_a_busy_store_adds_up_and_is_a_store() {
     let (_, folder) = daemon.ended().await;
     assert_eq!(verified(folder.path())["calls"], served);
     assert!(counts.is_sorted() && counts[0] < counts[2], "{counts:?}");
+}
+
+/// Every call that is recorded, once there are `count`.
+async fn recorded(daemon: &Daemon, count: usize) {
+    within("the calls were recorded", async {
+        loop {
+            let page = Call::new(daemon.admin, "GET", "/admin/v1/calls").bearer(TOKEN);
+            let page = page.send().await.value();
+            let calls = page["data"].as_array().unwrap().len();
+            assert!(calls <= count, "{page:#}");
+            if calls == count {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_that_an_older_copy_lacks_are_recorded_on_it_once() {
+    let (upstream, gate) = provider().await;
+    let daemon = Daemon::start(&yaml(&upstream, "in_flight: 64")).await;
+    for _ in 0..3 {
+        assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+    }
+    recorded(&daemon, 3).await;
+    let store = daemon.folder.path().join("faregate.db");
+    let copy = daemon.folder.path().join("copy.db");
+    back_up(&store, &copy);
+    // Credit that the copy does not have, and that is spent first.
+    let credit = Call::new(daemon.admin, "POST", "/admin/v1/accounts/a/credit").bearer(TOKEN);
+    let credit = credit.json(r#"{"amount": "1", "priority": 0}"#);
+    assert_eq!(credit.send().await.status, 201);
+    let mut streams = JoinSet::new();
+    for _ in 0..5 {
+        let stream = daemon.chat(KEY, STREAM).open().await.into_body();
+        streams.spawn(stream.collect());
+    }
+    while !streams.is_empty() {
+        gate.open();
+        if let Some(ended) = streams.try_join_next() {
+            ended.unwrap().unwrap();
+        }
+        tokio::task::yield_now().await;
+    }
+    recorded(&daemon, 8).await;
+    let folder = daemon.killed();
+    for ending in ["", "-wal", "-shm"] {
+        std::fs::remove_file(folder.path().join(format!("faregate.db{ending}"))).unwrap();
+    }
+    std::fs::rename(&copy, &store).unwrap();
+
+    let daemon = Daemon::start_in(folder).await;
+    let told = daemon.early.iter().find(|line| line["settled"] == 5);
+    assert!(told.is_some(), "{:#?}", daemon.early);
+    recorded(&daemon, 8).await;
+    nothing_held(&daemon).await;
+    // Another entry has the number of the one that is gone.
+    assert_eq!(pay(&daemon, "after").await, 201);
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+    recorded(&daemon, 9).await;
+    let folder = daemon.killed();
+    replay(folder.path(), 9);
+    let daemon = Daemon::start_in(folder).await;
+    recorded(&daemon, 9).await;
+    replay(daemon.folder.path(), 9);
 }
