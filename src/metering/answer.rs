@@ -152,8 +152,16 @@ where
         if self.is_over() {
             return self.settle(Outcome::Completed);
         }
-        let reads_on = self.policy == Policy::Drain;
-        match reads_on.then(|| self.desk.drain_place()).flatten() {
+        let place = match self.policy {
+            Policy::Drain => self.desk.drain_place(),
+            // The client has all that was written; nobody is to leave the thoughts behind it to us, which the figures tell
+            // that come now.
+            Policy::Cancel if self.observer.awaits_figures() => {
+                self.desk.drain_place().map(DrainPlace::for_figures)
+            }
+            Policy::Cancel => None,
+        };
+        match place {
             Some(place) => {
                 drain::drain(self, place);
                 None

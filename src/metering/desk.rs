@@ -52,6 +52,19 @@ pub struct DrainPlace {
     _permit: OwnedSemaphorePermit,
 }
 
+impl DrainPlace {
+    /// How long figures may take that follow a whole answer at once.
+    const FIGURES: Duration = Duration::from_secs(2);
+
+    /// The same for the figures alone, which follow at once.
+    pub(super) fn for_figures(self) -> Self {
+        Self {
+            until: self.until.min(Instant::now() + Self::FIGURES),
+            ..self
+        }
+    }
+}
+
 impl Desk {
     /// Bytes read of an answer after its client has left.
     pub(super) const DRAIN_BYTES: u64 = 64 << 20;

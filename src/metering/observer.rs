@@ -65,6 +65,11 @@ impl Observer {
         matches!(self, Self::Stream(meter) if meter.ended())
     }
 
+    /// Whether all that the model wrote has come, and what it used has not.
+    pub fn awaits_figures(&self) -> bool {
+        matches!(self, Self::Stream(meter) if meter.awaits_figures())
+    }
+
     /// Whether what came is all of an answer, as far as its content can tell.
     pub fn is_whole(&self) -> bool {
         match self {

@@ -63,6 +63,8 @@ pub(super) struct Seen {
     pub(super) final_usage: bool,
     /// Whether it is the last of its stream.
     pub(super) ends: bool,
+    /// Whether it says why a choice has ended: nothing more is written there.
+    pub(super) finishes: bool,
     /// Whether it tells of an error.
     pub(super) error: bool,
     /// The one text that the model wrote, where there is one, it is all that was counted, and it has no escapes.
@@ -123,7 +125,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             no_choices = reader.kind()? == Kind::Array;
             reader.elements(|reader| {
                 no_choices = false;
-                choice(reader, &mut made)
+                choice(reader, &mut made, &mut seen.finishes)
             })?;
         } else if name.is("delta") {
             // Of responses (a string) and messages (an object); which deltas are text, the type says.
@@ -190,12 +192,13 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
 }
 
 /// Adds what is in one of `choices`.
-fn choice(reader: &mut Reader<'_>, made: &mut Made) -> Result<(), Fault> {
+fn choice(reader: &mut Reader<'_>, made: &mut Made, finishes: &mut bool) -> Result<(), Fault> {
     reader.members(|reader, name| {
         if name.is("delta") || name.is("message") || name.is("text") {
             written(reader, 0, made)
         } else {
-            reader.skip()?;
+            let value = reader.skip()?;
+            *finishes |= name.is("finish_reason") && value.kind != Kind::Null;
             Ok(())
         }
     })

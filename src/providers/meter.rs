@@ -47,6 +47,8 @@ pub struct StreamMeter {
 struct Sight {
     tally: Tally,
     ended: bool,
+    /// Whether a choice has said why it ended.
+    finished: bool,
     /// Whether the last figures of the stream have come.
     final_usage: bool,
     /// Tokens of output that the provider had said before its last figures.
@@ -125,6 +127,11 @@ impl StreamMeter {
     /// Whether the stream has said that it is complete: `[DONE]`, `message_stop`, `response.completed` and its like.
     pub const fn ended(&self) -> bool {
         self.sight.ended
+    }
+
+    /// Whether all that the model wrote has come, and what it used has not.
+    pub const fn awaits_figures(&self) -> bool {
+        self.sight.finished && !self.sight.final_usage && !self.sight.ended
     }
 
     /// What was seen so far.
@@ -228,6 +235,7 @@ impl Sight {
             self.mould.keep(event.data, &seen);
         }
         self.ended |= seen.ends;
+        self.finished |= seen.finishes;
         self.observed.error_event |= seen.error;
         self.final_usage |= seen.final_usage;
         if seen.text > 0 && !seen.final_usage {

@@ -400,3 +400,51 @@ async fn a_client_that_had_asked_for_more_is_found_by_the_heartbeat() {
     assert_eq!(only_call(&gateway).await["outcome"], "client_closed");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn who_leaves_with_the_whole_answer_pays_for_what_it_took_to_think() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |_| {
+        let mut steps = sse(&[
+            "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":null}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":50,\"completion_tokens\":900,\"completion_tokens_details\":{\"reasoning_tokens\":899}}}\n\n",
+            "data: [DONE]\n\n",
+        ]);
+        steps.insert(3, Step::Wait(opened.clone()));
+        steps
+    })
+    .await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let leave_after = async |bytes: &[u8]| {
+        let mut answer = gateway.chat(LIMITED, STREAM).open().await.into_body();
+        let mut read = Vec::new();
+        while !read.windows(bytes.len()).any(|part| part == bytes) {
+            let frame = within("a frame", answer.frame()).await.unwrap().unwrap();
+            read.extend_from_slice(&frame.into_data().unwrap());
+        }
+    };
+    leave_after(b"\"stop\"").await;
+    assert_eq!(gateway.records(1).await[0]["outcome"], "client_closed");
+    gate.open();
+    let call = only_call(&gateway).await;
+    assert_eq!(
+        (&call["outcome"], &call["estimated"]),
+        (&"client_closed".into(), &false.into())
+    );
+    let tokens = &call["tokens"];
+    assert_eq!(
+        (&tokens["input"], &tokens["output"]),
+        (&50.into(), &900.into())
+    );
+    // Figures that do not come are not waited for as long as for an answer.
+    gateway.pass(std::time::Duration::from_millis(1));
+    leave_after(b"\"stop\"").await;
+    let call = gateway.calls(2).await.remove(0);
+    assert_eq!(
+        (&call["tokens"]["output"], &call["estimated"]),
+        (&1.into(), &true.into())
+    );
+    gateway.stop().await;
+}
