@@ -73,6 +73,29 @@ impl Accounts {
         self
     }
 
+    /// Compares the clock with the newest record that was stored. One that is far from it may be wrong, and is doubted until
+    /// it has been steady for an hour: what expires meanwhile is not recorded, and is there again with the right time.
+    #[must_use]
+    pub fn since(self, newest: Option<Timestamp>) -> Self {
+        if self.steady().look(&self.clock, newest) == Course::Jumped
+            && let Some(newest) = newest
+        {
+            let now = self.clock.now();
+            let course = if now < newest {
+                "behind"
+            } else {
+                "more than a day ahead of"
+            };
+            tracing::warn!(
+                %now, %newest,
+                "the clock is {course} the newest record of the store; if it is right, nothing has to be done: credit that \
+                 expires is recorded when it has been steady for an hour; if it is wrong, correct it, and start again: \
+                 quotas and subscriptions go by it"
+            );
+        }
+        self
+    }
+
     /// The credit of an account; nothing for one that never had any.
     pub fn credit(&self, account: &AccountId) -> Credit {
         self.book(account).credit(self.clock.now())
@@ -121,8 +144,7 @@ impl Accounts {
     /// Whether expired credit may be recorded, after which it is lost for good. Until then a clock that was ahead and is put
     /// right gives it back.
     fn may_record(&self) -> bool {
-        let steady = &mut *self.steady.lock().unwrap_or_else(PoisonError::into_inner);
-        let course = steady.look(&self.clock, None);
+        let course = self.steady().look(&self.clock, None);
         if course == Course::Jumped {
             tracing::warn!(
                 now = %self.clock.now(),
@@ -180,6 +202,10 @@ impl Accounts {
 
     fn expires(&self, at: Timestamp, account: &AccountId) {
         self.expiring().insert((at, account.clone()));
+    }
+
+    fn steady(&self) -> MutexGuard<'_, Steady> {
+        self.steady.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expiring(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, AccountId)>> {

@@ -147,8 +147,8 @@ impl App {
         }));
         let (stop, shutdown) = ShutdownHandle::new();
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
-        let accounts =
-            Arc::new(Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses));
+        let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses);
+        let accounts = Arc::new(accounts.since(loaded.newest));
         let background = Tasks::default();
         let house = Arc::new(House::new(
             Arc::clone(&accounts),

@@ -77,7 +77,9 @@ impl Offline {
             declared: Arc::new(known),
             overruled,
             accounts: Arc::new(
-                Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses),
+                Accounts::new(clock.clone(), Vec::new())
+                    .with_credit(&loaded.purses)
+                    .since(loaded.newest),
             ),
             webhooks,
         };

@@ -53,6 +53,9 @@ impl Steady {
     /// For how long a clock that jumped is doubted.
     const DOUBT: Duration = Duration::from_secs(3600);
 
+    /// How far a first look may be ahead of what is known: for so long a machine may have been off, or had nothing to do.
+    const OFF: Duration = Duration::from_secs(86_400);
+
     /// A clock that nobody has looked at.
     pub const fn within(within: Duration) -> Self {
         Self {
@@ -73,12 +76,19 @@ impl Steady {
         let (now, elapsed) = (clock.now().millis(), clock.elapsed());
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let started = now.saturating_sub(millis(elapsed));
-        let (before, here) = match self.started.replace(started) {
-            Some(before) => (Some(before), started),
-            None => (known.map(Timestamp::millis), now),
+        let (before, here, ahead) = match self.started.replace(started) {
+            Some(before) => (Some(before), started, self.within),
+            None => (
+                known.map(Timestamp::millis),
+                now,
+                self.within.max(Self::OFF),
+            ),
         };
-        let within = millis(self.within).unsigned_abs();
-        if before.is_some_and(|before| before.abs_diff(here) > within) {
+        let jumped = |before: i64| {
+            here.saturating_sub(before) > millis(ahead)
+                || before.saturating_sub(here) > millis(self.within)
+        };
+        if before.is_some_and(jumped) {
             self.doubted_until = elapsed.saturating_add(Self::DOUBT);
             return Course::Jumped;
         }

@@ -33,7 +33,7 @@ use super::{
     record::CounterRow,
     recovery, roster_rows,
     settings::{Location, Settings},
-    tidy::Tidy,
+    tidy::{self, Tidy},
     usage::{self, UsageQuery, UsageRow},
     writer::{Command, Progress, Writer},
 };
@@ -87,6 +87,8 @@ pub struct Loaded {
     pub standings: Vec<PaymentStanding>,
     /// When accounts, those of the configuration file included, were first seen.
     pub first_seen: HashMap<AccountId, Timestamp>,
+    /// When the newest call or entry of credit was.
+    pub newest: Option<Timestamp>,
 }
 
 /// Why a change was not written. Nothing of it is in the store then.
@@ -375,6 +377,7 @@ fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
         purses: credit::purses(connection)?,
         standings: payments::standings(connection)?,
         first_seen: roster_rows::first_seen(connection)?,
+        newest: tidy::newest(connection)?,
     };
     open::keep_pages(connection, open::PAGES)?;
     Ok(loaded)

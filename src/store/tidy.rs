@@ -99,6 +99,18 @@ impl Tidy {
     }
 }
 
+/// When the newest call was admitted, or the newest entry of credit posted.
+pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, RowError> {
+    let mut select =
+        connection.prepare("SELECT number, at FROM credit_entries ORDER BY number DESC LIMIT 1")?;
+    let mut rows = select.query(())?;
+    let row = rows.next()?;
+    let entry = row
+        .map(|row| Columns::new(row, "credit_entries", "number").instant("at"))
+        .transpose()?;
+    Ok(entry.max(latest_call(connection)?))
+}
+
 /// When the latest call was admitted.
 fn latest_call(connection: &Connection) -> Result<Option<Timestamp>, RowError> {
     let mut select = connection.prepare("SELECT max(last_at) AS last_at FROM call_chapters")?;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use faregate::domain::Clock;
 use serde_json::{Value, json};
 
 use super::{credit, priced};
+
 use crate::{fixture::provider, harness::Gateway};
 
 /// Its entry comes within about a second; a busy machine may take longer.
@@ -44,5 +46,49 @@ async fn expired_credit_gets_its_entry_soon_and_is_in_no_balance() {
     .expect("the expiry was recorded");
     let amounts: Vec<&Value> = expiries.iter().map(|entry| &entry["amount"]).collect();
     assert_eq!(amounts, ["-1.00", "-1.00"]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_under_a_wrong_clock_loses_no_credit() {
+    let upstream = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("faregate.db").display().to_string();
+    let yaml = priced(&upstream, "credit: required", "credit: 0.15")
+        + &format!("store: {{url: \"sqlite:{store}\"}}\n");
+    let start = async |at: &str| Gateway::start_at(&yaml, Clock::manual(at.parse().unwrap())).await;
+    let balance = async |gateway: &Gateway| {
+        let sheet = gateway
+            .admin("GET", "/admin/v1/accounts/a/credit")
+            .send()
+            .await;
+        sheet.value()["balance"].as_str().unwrap().to_owned()
+    };
+    let gateway = start("2026-11-20T12:00:00Z").await;
+    let body = r#"{"amount": "1.00", "expires_at": "2026-12-20T00:00:00Z"}"#;
+    let add = gateway
+        .admin("POST", "/admin/v1/accounts/a/credit")
+        .json(body);
+    assert_eq!(add.send().await.value()["balance"], "1.15");
+    gateway.stop().await;
+
+    // Eight years ahead, for less than an hour.
+    let gateway = start("2034-11-20T12:00:00Z").await;
+    assert_eq!(balance(&gateway).await, "0.15");
+    gateway.pass(Duration::from_secs(3500));
+    assert_eq!(balance(&gateway).await, "0.15");
+    gateway.stop().await;
+    let gateway = start("2026-11-20T13:00:00Z").await;
+    assert_eq!(balance(&gateway).await, "1.15");
+    gateway.stop().await;
+
+    // A machine that was off for weeks is believed after that hour.
+    let gateway = start("2027-01-10T12:00:00Z").await;
+    assert_eq!(balance(&gateway).await, "0.15");
+    gateway.pass(Duration::from_secs(3601));
+    assert_eq!(balance(&gateway).await, "0.15");
+    let page = gateway.admin("GET", "/admin/v1/ledger?account=a&kind=expiry");
+    let page = page.send().await.value();
+    assert_eq!(page["data"].as_array().unwrap().len(), 1);
     gateway.stop().await;
 }
