@@ -167,10 +167,9 @@ impl<R: Registry> Api<R> {
                 .take("priority", input::priority)?
                 .unwrap_or(USUAL_PRIORITY),
         };
-        match words.expires_at {
-            Some(end) if end <= self.now() => Err(Rejection::invalid(format!(
-                "`expires_at` is {end}, which has passed."
-            ))),
+        match (words.expires_at, &words.id) {
+            // One with an id may have been posted before that.
+            (Some(end), None) if end <= self.now() => Err(Rejection::passed(end)),
             _ => Ok(words),
         }
     }

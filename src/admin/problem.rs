@@ -3,6 +3,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::domain::Timestamp;
+
 /// The media type of RFC 9457 §3.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -99,6 +101,11 @@ impl Rejection {
     /// The request says something that cannot be.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Reason::Invalid, detail)
+    }
+
+    /// Something is to end at an instant that has passed.
+    pub fn passed(end: Timestamp) -> Self {
+        Self::invalid(format!("`expires_at` is {end}, which has passed."))
     }
 
     /// The store does not take it now.

@@ -6,7 +6,7 @@
 use crate::{
     accounts::{Accounts, Draw, Draws, Lot},
     admin::{CreditSheet, Reason, Rejection},
-    domain::{AccountId, NanoUsd},
+    domain::{AccountId, NanoUsd, Timestamp},
     store::{NewEntry, NewTransfer, Posted, Store, WriteError},
 };
 
@@ -27,6 +27,7 @@ impl Teller<'_> {
     /// There is not enough, or it was not posted; nothing has moved.
     pub async fn add(self, entry: NewEntry) -> Result<Posted, Rejection> {
         let account = entry.account.clone();
+        self.lasts(entry.expires_at, entry.id.clone()).await?;
         self.post_expired_of(&account).await;
         let posted = self.post(entry).await?;
         Ok(self.standing(&account, posted))
@@ -80,6 +81,8 @@ impl Teller<'_> {
             ..
         } = wanted.clone();
         let id = wanted.id.clone();
+        let given = id.as_ref().map(|id| format!("{id}:from"));
+        self.lasts(expires_at, given).await?;
         for account in [&from, &to] {
             self.post_expired_of(account).await;
         }
@@ -188,6 +191,17 @@ impl Teller<'_> {
         tracing::warn!(%account, %error, "expired credit could not be recorded yet");
         self.accounts.put_back_expired(account, lost);
         false
+    }
+
+    /// Nothing is posted that has ended already; what was posted before it ended is found again.
+    async fn lasts(self, end: Option<Timestamp>, id: Option<String>) -> Result<(), Rejection> {
+        let Some(end) = end.filter(|end| *end <= self.store.now()) else {
+            return Ok(());
+        };
+        match id {
+            Some(id) if self.is_posted(&id).await? => Ok(()),
+            _ => Err(Rejection::passed(end)),
+        }
     }
 
     async fn is_posted(self, id: &str) -> Result<bool, Rejection> {

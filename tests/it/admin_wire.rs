@@ -326,3 +326,45 @@ async fn long_lists_come_in_pages() {
     assert_eq!(ids, ["a", "b0", "b1", "b2", "b3", "b4", "b5", "b6"]);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn an_entry_that_was_posted_is_found_again_after_its_end() {
+    let gateway = gateway().await;
+    let post =
+        |path: &str, body: &Value| gateway.admin("POST", path).json(&body.to_string()).send();
+    let made = post("/admin/v1/accounts", &json!({"id": "b", "plan": "p"})).await;
+    assert_eq!(made.status, 201);
+    let end = "2026-11-20T12:00:30Z";
+    let credit = "/admin/v1/accounts/a/credit";
+    let gift = json!({"amount": "5", "id": "gift", "expires_at": end});
+    let moved = json!({"from": "a", "to": "b", "amount": "1", "id": "move", "expires_at": end});
+    let first = post(credit, &gift).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let sent = post("/admin/v1/credit/transfer", &moved).await;
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    gateway.pass(std::time::Duration::from_secs(60));
+    let again = post(credit, &gift).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+    assert_eq!(
+        (&again.value()["entry"], &again.value()["existed"]),
+        (&first.value()["entry"], &json!(true))
+    );
+    let again = post("/admin/v1/credit/transfer", &moved).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+    // What was never posted has passed, whatever its id.
+    for body in [
+        json!({"amount": "5", "id": "late", "expires_at": end}),
+        json!({"amount": "5", "expires_at": end}),
+    ] {
+        let late = post(credit, &body).await;
+        assert_eq!(late.status, 400, "{}", late.text());
+        assert!(late.text().contains("which has passed"), "{}", late.text());
+    }
+    let late = json!({"from": "a", "to": "b", "amount": "1", "id": "late", "expires_at": end});
+    let late = post("/admin/v1/credit/transfer", &late).await;
+    assert_eq!(late.status, 400, "{}", late.text());
+    // Another entry of that id is a conflict, as before its end.
+    let other = json!({"amount": "6", "id": "gift", "expires_at": end});
+    assert_eq!(post(credit, &other).await.status, 409);
+    gateway.stop().await;
+}

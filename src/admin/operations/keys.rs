@@ -180,9 +180,7 @@ pub fn revoke_key(roster: &Roster, id: &str, now: Timestamp) -> Result<KeySpec, 
 
 fn in_future(end: Option<Timestamp>, now: Timestamp) -> Result<(), Rejection> {
     match end {
-        Some(end) if end <= now => Err(Rejection::invalid(format!(
-            "`expires_at` is {end}, which has passed."
-        ))),
+        Some(end) if end <= now => Err(Rejection::passed(end)),
         _ => Ok(()),
     }
 }
