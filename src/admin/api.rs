@@ -88,7 +88,12 @@ impl<R: Registry> Api<R> {
             let words = format!("There is nothing at {path:?}.");
             Rejection::new(Reason::NotFound, words)
         })?;
-        if *method == Method::GET || *method == Method::HEAD {
+        let looks = *method == Method::GET || *method == Method::HEAD;
+        let wanted = if looks { "GET" } else { method.as_str() };
+        if !resource.methods().split(", ").any(|known| known == wanted) {
+            return Err(not_allowed(method, resource.methods()));
+        }
+        if looks {
             return self.read(&resource, Query::parse(query)?).await;
         }
         Query::parse(query)?.finish()?;
@@ -123,7 +128,7 @@ impl<R: Registry> Api<R> {
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
             ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
-            _ => Err(not_allowed(method, &resource)),
+            _ => Err(not_allowed(method, resource.methods())),
         }
     }
 
@@ -216,7 +221,7 @@ impl<R: Registry> Api<R> {
             | Resource::Retry(_)
             | Resource::Test
             | Resource::Replay(_) => {
-                return Err(not_allowed(&Method::GET, resource));
+                return Err(not_allowed(&Method::GET, resource.methods()));
             }
         };
         Ok(body.into())
@@ -397,11 +402,8 @@ fn created(done: Done) -> Done {
     }
 }
 
-fn not_allowed(method: &Method, resource: &Resource<'_>) -> Rejection {
-    let words = format!(
-        "{method} is not possible here. Possible: {}.",
-        resource.methods()
-    );
+pub(super) fn not_allowed(method: &Method, possible: &str) -> Rejection {
+    let words = format!("{method} is not possible here. Possible: {possible}.");
     Rejection::new(Reason::MethodNotAllowed, words)
 }
 

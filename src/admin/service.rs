@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     Registry,
-    api::{Api, Done},
+    api::{Api, Done, not_allowed},
     problem::{PROBLEM_JSON, Reason, Rejection},
     route::Resource,
 };
@@ -28,6 +28,9 @@ const BODY_BYTES: usize = 1 << 20;
 
 /// How long a body may take; whoever administers is near.
 const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// The methods of metrics and probes, as `Allow` lists them.
+const PROBE_METHODS: &str = "GET, HEAD";
 
 /// The text format of Prometheus, version 0.0.4.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -65,8 +68,10 @@ impl<R: Registry> Admin<R> {
             "/readyz" if reading => return probe(self.api.registry().ready().map(|()| "ready")),
             _ => {}
         }
+        let probe = matches!(path, "/metrics" | "/healthz" | "/readyz");
         let done = match self.authorize(&head.headers) {
             Err(rejection) => Err(rejection),
+            Ok(()) if probe => Err(not_allowed(&head.method, PROBE_METHODS)),
             Ok(()) => match whole(body).await {
                 Err(rejection) => Err(rejection),
                 Ok(body) => {
@@ -155,7 +160,7 @@ fn rejected(rejection: &Rejection, path: &str) -> Response<Full<Bytes>> {
         }
         // RFC 9110 §15.5.6: a 405 lists the methods that are possible.
         Reason::MethodNotAllowed => {
-            let methods = Resource::of(path).map_or("GET", |resource| resource.methods());
+            let methods = Resource::of(path).map_or(PROBE_METHODS, |resource| resource.methods());
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
         _ => {}

@@ -118,6 +118,66 @@ async fn a_405_lists_what_is_possible() {
 }
 
 #[tokio::test]
+async fn a_wrong_method_is_said_before_anything_else_that_is_wrong() {
+    let house = house();
+    let paths = [
+        ("/metrics", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+        ("/readyz", "GET, HEAD"),
+        ("/admin/v1/accounts", "GET, POST"),
+        ("/admin/v1/accounts/acme", "GET, PATCH"),
+        ("/admin/v1/accounts/acme/subscription", "PUT, DELETE"),
+        ("/admin/v1/accounts/acme/credit", "GET, POST"),
+        ("/admin/v1/credit/transfer", "POST"),
+        ("/admin/v1/ledger", "GET"),
+        ("/admin/v1/keys", "GET, POST"),
+        ("/admin/v1/keys/acme-ci", "GET, PATCH, DELETE"),
+        ("/admin/v1/keys/acme-ci/rotate", "POST"),
+        ("/admin/v1/plans", "GET"),
+        ("/admin/v1/calls", "GET"),
+        ("/admin/v1/usage", "GET"),
+        ("/admin/v1/notifications", "GET"),
+        ("/admin/v1/notifications/test", "POST"),
+        ("/admin/v1/notifications/x/retry", "POST"),
+        ("/admin/v1/webhooks", "GET"),
+        ("/admin/v1/webhooks/x/replay", "POST"),
+    ];
+    let methods = [
+        "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND",
+    ];
+    for (path, allowed) in paths {
+        for method in methods
+            .into_iter()
+            .filter(|method| !allowed.contains(method))
+        {
+            for (query, body) in [("", "{}"), ("?x=1", ""), ("", "no json")] {
+                let method = method.parse().unwrap();
+                let asked = request(method, &format!("{path}{query}"), body);
+                let about = format!("{asked:?}");
+                let response = admin(&house).handle(asked).await;
+                let allow = response.headers().get("allow").cloned();
+                assert_eq!(
+                    (response.status(), allow),
+                    (
+                        StatusCode::METHOD_NOT_ALLOWED,
+                        Some(allowed.parse().unwrap())
+                    ),
+                    "{about}"
+                );
+            }
+            let mut unknown = request(method.parse().unwrap(), path, "");
+            unknown.headers_mut().remove("authorization");
+            let response = admin(&house).handle(unknown).await;
+            assert_eq!(
+                response.status(),
+                StatusCode::UNAUTHORIZED,
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn bodies_are_bounded_and_must_be_json() {
     let house = house();
     let large = format!("{{\"id\":\"{}\"}}", "x".repeat(1 << 20));
