@@ -3,9 +3,10 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
+use crate::admin::credit::LARGEST;
 use crate::domain::{
-    AccountId, EmailAddress, InvalidEmailAddress, InvalidId, KeyId, ModelName, NanoUsd, PlanId,
-    SubscriptionStatus, Timestamp,
+    AccountId, EmailAddress, InvalidAmount, InvalidEmailAddress, InvalidId, KeyId, ModelName,
+    NanoUsd, PlanId, SubscriptionStatus, Timestamp,
 };
 
 /// What a value is, in words.
@@ -96,10 +97,20 @@ pub(in crate::admin) fn seconds(value: &Value) -> Result<u64, String> {
 /// An exact amount of dollars. A number with a point is refused, because most readers of JSON take it for the nearest
 /// binary fraction.
 pub(in crate::admin) fn amount(value: &Value) -> Result<NanoUsd, String> {
-    let read = |text: &str| NanoUsd::parse(text).map_err(|wrong| wrong.to_string());
+    let too_large = || format!("is too large; one entry has at most {LARGEST} USD");
+    let read = |text: &str| {
+        NanoUsd::parse(text).map_err(|wrong| match wrong {
+            InvalidAmount::TooLarge => too_large(),
+            wrong => wrong.to_string(),
+        })
+    };
     match value {
         Value::String(text) => read(text),
-        Value::Number(number) if number.is_i64() => read(&number.to_string()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => read(&number.to_string()),
+        // A whole number that no integer holds has been read as a binary fraction as well.
+        Value::Number(number) if number.as_f64().is_some_and(|size| size.abs() >= 1e19) => {
+            Err(too_large())
+        }
         Value::Number(_) => {
             Err("must be a decimal text such as \"12.50\", not a number with a point".to_owned())
         }

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{ask, get, house, rejections};
+use super::{admin, ask, get, house, read, rejections, request};
 
 const CREDIT: &str = "/admin/v1/accounts/bob/credit";
 const TRANSFER: &str = "/admin/v1/credit/transfer";
@@ -121,4 +121,40 @@ async fn a_store_that_does_not_write_is_said() {
     let (status, answer) = ask(&house, Method::POST, CREDIT, json!({"amount": "1"})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer["code"], "store_unavailable");
+}
+
+#[tokio::test]
+async fn an_amount_that_is_too_large_is_called_so() {
+    let house = house();
+    // Written into the body as they are; beyond 2^64 the reader of JSON has no whole numbers.
+    for amount in [
+        "9223372037",
+        "9223372036854775808",
+        "18446744073709551615",
+        "99999999999999999999999",
+        "-99999999999999999999999",
+        "1e30",
+        "\"99999999999999999999\"",
+        "\"9223372036.854775808\"",
+    ] {
+        let body = format!("{{\"amount\": {amount}, \"kind\": \"adjustment\"}}");
+        let answer = admin(&house)
+            .handle(request(Method::POST, CREDIT, &body))
+            .await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{amount}");
+        let text = read(answer).await;
+        let words = "`amount` is too large; one entry has at most 1000000000.00 USD.";
+        assert!(text.contains(words), "{amount}: {text}");
+    }
+    for amount in ["12.5", "1e3", "-0.5"] {
+        let body = format!("{{\"amount\": {amount}}}");
+        let answer = admin(&house)
+            .handle(request(Method::POST, CREDIT, &body))
+            .await;
+        let text = read(answer).await;
+        assert!(
+            text.contains("not a number with a point"),
+            "{amount}: {text}"
+        );
+    }
 }
