@@ -198,14 +198,16 @@ pub(super) fn entry_filter(query: &mut Query) -> Result<EntryFilter, Rejection> 
             "is not a cursor; pass back the next_cursor of the page before, or leave it out";
         text.parse().map_err(|_| words.to_owned())
     };
-    Ok(EntryFilter {
+    let filter = EntryFilter {
         account: query.take("account", query::id(AccountId::parse))?,
         kind: query.take("kind", kind)?,
         since: query.parsed("since")?,
         until: query.parsed("until")?,
         limit: query.limit()?,
         before: query.take("cursor", cursor)?,
-    })
+    };
+    query::in_order(filter.since, filter.until)?;
+    Ok(filter)
 }
 
 /// An id that nobody else gives: an entry with the file's would pass for the credit that an account opens with.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::problem::Rejection;
 use crate::{
-    domain::{AccountId, KeyId, ModelName},
+    domain::{AccountId, KeyId, ModelName, Timestamp},
     store::{CallFilter, GroupBy, NotificationFilter, NotificationStatus, Outcome, UsageQuery},
 };
 
@@ -120,7 +120,7 @@ pub(super) fn call_filter(query: &mut Query) -> Result<CallFilter, Rejection> {
             "must be one of completed, client_closed, upstream_failed, indeterminate".to_owned()
         })
     };
-    Ok(CallFilter {
+    let filter = CallFilter {
         account: query.take("account", id(AccountId::parse))?,
         key: query.take("key", id(KeyId::parse))?,
         model: query.take("model", id(ModelName::parse))?,
@@ -129,7 +129,9 @@ pub(super) fn call_filter(query: &mut Query) -> Result<CallFilter, Rejection> {
         until: query.parsed("until")?,
         limit: query.limit()?,
         cursor: query.parsed("cursor")?,
-    })
+    };
+    in_order(filter.since, filter.until)?;
+    Ok(filter)
 }
 
 /// Which messages a query asks for.
@@ -156,14 +158,29 @@ pub(super) fn usage_query(query: &mut Query) -> Result<UsageQuery, Rejection> {
             format!("must be one of {known}")
         })
     })?;
-    Ok(UsageQuery {
+    let asked = UsageQuery {
         by: by.unwrap_or(GroupBy::Day),
         account: query.take("account", id(AccountId::parse))?,
         key: query.take("key", id(KeyId::parse))?,
         model: query.take("model", id(ModelName::parse))?,
         since: query.parsed("since")?,
         until: query.parsed("until")?,
-    })
+    };
+    in_order(asked.since, asked.until)?;
+    Ok(asked)
+}
+
+/// What ends before it begins has nothing in it, and is a mistake.
+pub(super) fn in_order(
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<(), Rejection> {
+    match (since, until) {
+        (Some(since), Some(until)) if since > until => Err(Rejection::invalid(format!(
+            "`since` ({since}) is after `until` ({until})."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a name; its mistakes become words.

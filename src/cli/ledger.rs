@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Failure, Terminal,
-    arguments::{ExportFlags, LedgerCommand, Moment},
+    arguments::{ExportFlags, LedgerCommand, read},
     show,
     table::Table,
 };
@@ -99,11 +99,11 @@ fn export(
     } = flags;
     let account = account.as_deref().map(AccountId::parse).transpose();
     let account = account.map_err(|wrong| Failure::failed(format!("--account {wrong}")))?;
-    let instant = |moment: &Option<Moment>| moment.map(|moment| moment.from(clock.now()));
+    let [since, until] = read::between(*since, *until, clock.now())?;
     let filter = ExportFilter {
         account,
-        since: instant(since),
-        until: instant(until),
+        since,
+        until,
     };
     let mut out = BufWriter::new(terminal.out());
     match reader.export(*format, &filter, &mut out) {

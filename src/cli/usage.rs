@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Failure, Terminal,
-    arguments::UsageFlags,
+    arguments::{UsageFlags, read},
     backend::{Backend, listed, path, target},
     csv, show,
     table::Table,
@@ -30,17 +30,15 @@ pub(super) async fn run(
         json,
         csv,
     } = flags;
-    let now = clock.now();
-    let instant = |moment: &Option<super::arguments::Moment>| {
-        moment.map(|moment| moment.from(now).to_string())
-    };
+    let between = read::between(*since, *until, clock.now())?;
+    let [since, until] = between.map(|instant| instant.map(|instant| instant.to_string()));
     let parameters = [
         ("by", Some(by.clone())),
         ("account", account.clone()),
         ("key", key.clone()),
         ("model", model.clone()),
-        ("since", instant(since)),
-        ("until", instant(until)),
+        ("since", since),
+        ("until", until),
     ];
     let said: Vec<(&str, &str)> = parameters
         .iter()

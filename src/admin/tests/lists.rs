@@ -86,3 +86,21 @@ async fn mistakes_are_named() {
     ];
     insta::assert_snapshot!("list_mistakes", rejections(&house, &cases).await);
 }
+
+#[tokio::test]
+async fn a_list_that_ends_before_it_begins_is_a_mistake() {
+    let house = house();
+    let (early, late) = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+    for list in ["calls", "usage", "ledger"] {
+        let path = format!("/admin/v1/{list}?since={late}&until={early}");
+        let (status, answer) = get(&house, &path).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{list}: {answer}");
+        let words = "`since` (2026-11-02T00:00:00Z) is after `until` (2026-11-01T00:00:00Z)";
+        assert!(
+            answer["detail"].as_str().unwrap().contains(words),
+            "{answer}"
+        );
+        let path = format!("/admin/v1/{list}?since={early}&until={late}");
+        assert_eq!(get(&house, &path).await.0, StatusCode::OK, "{list}");
+    }
+}

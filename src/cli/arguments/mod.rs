@@ -28,7 +28,6 @@ pub(super) use ledger::{ExportFlags, LedgerCommand};
 pub(super) use notifications::NotificationsCommand;
 pub(super) use prices::PricesFlags;
 pub(super) use prove::ProveFlags;
-pub(super) use read::Moment;
 pub(super) use usage::UsageFlags;
 pub(super) use webhooks::WebhooksCommand;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cli::{Exit, Failure};
 use crate::domain::{NanoUsd, Per, Timestamp, Unit};
 
 /// An instant: `2026-11-20T08:00:00Z`, or a day, which starts at midnight UTC.
@@ -30,6 +31,25 @@ impl Moment {
                 Timestamp::from_millis(now.millis().saturating_sub(millis))
             }
         }
+    }
+}
+
+/// The instants of `--since` and `--until`, seen from `now`.
+///
+/// # Errors
+/// The first is after the second: there is nothing in between.
+pub(in crate::cli) fn between(
+    since: Option<Moment>,
+    until: Option<Moment>,
+    now: Timestamp,
+) -> Result<[Option<Timestamp>; 2], Failure> {
+    let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.from(now)));
+    match (since, until) {
+        (Some(since), Some(until)) if since > until => Err(Failure::new(
+            Exit::Usage,
+            format!("--since {since} is after --until {until}"),
+        )),
+        _ => Ok([since, until]),
     }
 }
 

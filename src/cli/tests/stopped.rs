@@ -202,3 +202,26 @@ fn a_schema_needs_no_configuration() {
     let schema: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert!(schema["properties"]["providers"].is_object());
 }
+
+#[test]
+fn what_ends_before_it_begins_is_a_wrong_usage() {
+    let (_directory, file) = house(CONFIG);
+    let made = type_in(&file, "accounts create bob --plan free", &clock());
+    assert_eq!(made.exit, Exit::Done, "{made}");
+    for line in [
+        "usage --since 2026-11-02 --until 2026-11-01",
+        "usage --since 2026-11-02 --until 2026-11-01 --json",
+        "usage --until 7d",
+        "usage --since 1d --until 7d",
+        "ledger export --format csv --since 2026-11-02 --until 2026-11-01",
+    ] {
+        let said = type_in(&file, line, &clock());
+        let wrong = line.contains("--since");
+        let expected = if wrong { Exit::Usage } else { Exit::Done };
+        assert_eq!(said.exit, expected, "{line}: {said}");
+        if wrong {
+            assert_eq!(said.out, "", "{line}");
+            assert!(said.notes.contains("is after --until"), "{line}: {said}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::arguments::{Moment, read};
+use super::super::arguments::read::{self, Moment};
 
 #[test]
 fn durations() {
