@@ -34,7 +34,7 @@ pub(crate) fn among(
         return Ok(named.to_owned());
     }
     if let Some(named) = environment
-        .get("FAREGATE_CONFIG")
+        .get_raw("FAREGATE_CONFIG")
         .filter(|named| !named.is_empty())
     {
         return Ok(named.into());

@@ -1,6 +1,6 @@
 //! What comes from outside the file: environment variables, files with secrets, the system's trusted roots.
 
-use std::{fmt, path::Path};
+use std::{ffi::OsString, fmt, path::Path};
 
 use rustls::pki_types::CertificateDer;
 
@@ -13,6 +13,11 @@ const LARGEST_SECRET: u64 = 64 * 1024;
 pub trait Environment: fmt::Debug {
     /// An environment variable; `None` when it is not set or not UTF-8.
     fn get(&self, name: &str) -> Option<String>;
+
+    /// An environment variable as it is, text or not; `None` when it is not set.
+    fn get_raw(&self, name: &str) -> Option<OsString> {
+        self.get(name).map(OsString::from)
+    }
 
     /// The certificates this system trusts; empty when there are none or they cannot be read.
     fn system_roots(&self) -> Vec<CertificateDer<'static>>;
@@ -34,6 +39,10 @@ impl Environment for ProcessEnvironment {
     )]
     fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn get_raw(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 
     fn system_roots(&self) -> Vec<CertificateDer<'static>> {
@@ -108,6 +117,10 @@ fn variable(inside: &str, environment: &dyn Environment) -> Result<String, Unfil
     match (environment.get(name), default) {
         (Some(value), Some(default)) if value.is_empty() => Ok(default.to_owned()),
         (Some(value), _) => Ok(value),
+        (None, _) if environment.get_raw(name).is_some() => Err(Unfilled {
+            text: format!("the environment variable {name} is not UTF-8"),
+            hint: "set it to a text; a default is for one that is not set".to_owned(),
+        }),
         (None, Some(default)) => Ok(default.to_owned()),
         (None, None) => Err(Unfilled {
             text: format!("the environment variable {name} is not set"),

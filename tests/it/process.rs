@@ -239,3 +239,40 @@ async fn no_secret_and_no_prompt_is_written_at_any_level() {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }
+
+#[test]
+fn a_variable_that_is_no_text_is_called_that() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, process::Command};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("faregate.yaml");
+    let check = |value: &[u8]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faregate"));
+        command.args(["--config".as_ref(), file.as_os_str(), "check".as_ref()]);
+        command.env("NOT_TEXT", OsStr::from_bytes(value));
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    for yaml in ["${NOT_TEXT}", "${NOT_TEXT:-sk-default-of-the-file}"] {
+        let yaml = format!("providers: {{up: {{kind: openai, api_key: \"{yaml}\"}}}}\n");
+        std::fs::write(&file, yaml).unwrap();
+        let (code, words) = check(b"sk-\xff\xfe-secret");
+        assert_eq!(code, Some(78), "{words}");
+        assert!(
+            words.contains("the environment variable NOT_TEXT is not UTF-8"),
+            "{words}"
+        );
+        assert!(!words.contains("secret"), "{words}");
+    }
+    // A path need not be one.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faregate"));
+    command.arg("check").current_dir(folder.path());
+    command.env("FAREGATE_CONFIG", OsStr::from_bytes(b"/no\xffwhere.yaml"));
+    let output = command.output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{words}");
+    assert!(words.contains("where.yaml"), "{words}");
+}
