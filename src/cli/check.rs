@@ -1,6 +1,9 @@
 //! `faregate check` and `faregate health`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 
@@ -87,18 +90,25 @@ pub(super) async fn health(
                 Some(admin) => &admin.listener,
                 None => &config.listener,
             };
-            let (address, tls) = (listener.address, listener.tls.is_some());
-            (Asked { address, tls }, None)
+            let asked = Asked {
+                address: listener.address,
+                tls: listener.tls.is_some(),
+                read: true,
+            };
+            (asked, None)
         }
         Err(problems) => (config::asked_at(&file, environment), Some(problems)),
     };
     match (client::ready(asked.address, asked.tls).await, problems) {
         (Ok(status), problems) if status.is_success() => {
+            let address = asked.address;
             if problems.is_some() {
+                let who = match asked.read {
+                    true => format!("the daemon at {address} runs with what it read before"),
+                    false => format!("{}, and somebody is ready there", asked_anyway(address)),
+                };
                 terminal.note(format_args!(
-                    "the configuration is wrong; the daemon at {} runs with what it read before\n  hint: `faregate \
-                     check` says what is wrong; a restart would fail",
-                    asked.address
+                    "the configuration is wrong; {who}\n  hint: `faregate check` says what is wrong; a restart would fail"
                 ));
             }
             terminal.result("ready\n")
@@ -107,9 +117,21 @@ pub(super) async fn health(
             "the daemon is not ready: {} answered {status}",
             asked.address
         ))),
-        (Err(_), Some(problems)) => Err(Failure::new(Exit::Configuration, problems.to_string())),
+        (Err(_), Some(problems)) => {
+            let address = asked.address;
+            let words = match asked.read {
+                true => problems.to_string(),
+                false => format!("{problems}\n{}, and nobody answers", asked_anyway(address)),
+            };
+            Err(Failure::new(Exit::Configuration, words))
+        }
         (Err(error), None) => Err(Failure::failed(error.to_string())),
     }
+}
+
+/// What is done where nothing can be read of a file.
+fn asked_anyway(address: SocketAddr) -> String {
+    format!("the file does not say where the daemon is; {address}, where it usually is, was asked")
 }
 
 fn count(number: usize, thing: &str) -> String {

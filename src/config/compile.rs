@@ -104,12 +104,15 @@ pub fn asked_at(path: &Path, environment: &dyn Environment) -> Asked {
         directory,
         report: &mut report,
     };
-    let root = reader.root(node.as_mut()).or_else(|| reader.root(None));
+    let stated = node.as_mut().and_then(|node| reader.root(Some(node)));
+    let read = stated.is_some();
+    let root = stated.or_else(|| reader.root(None));
     let section = |name: &str| root.as_ref().and_then(|root| root.section(name));
     if let Some(address) = section("admin").and_then(|admin| admin.get("listen")) {
         return Asked {
             address,
             tls: false,
+            read,
         };
     }
     let server = section("server");
@@ -118,6 +121,7 @@ pub fn asked_at(path: &Path, environment: &dyn Environment) -> Asked {
             .and_then(|server| server.get("listen"))
             .unwrap_or(USUAL),
         tls: server.is_some_and(|server| server.has("tls")),
+        read,
     }
 }
 

@@ -129,6 +129,8 @@ pub struct Asked {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Whether the file could be read that far; else it is where a daemon usually is.
+    pub read: bool,
 }
 
 /// A simulated provider.

@@ -362,3 +362,24 @@ fn a_probe_over_tls_asks_the_daemon_and_not_its_certificate() {
     }
     daemon.join().unwrap();
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_said_with_where_was_asked() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let known = std::fs::read_to_string(&file).unwrap();
+    // It says where the daemon is, though not what it should.
+    std::fs::write(&file, format!("{known}\nplanz: {{}}\n")).unwrap();
+    drop(daemon);
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(said.exit, Exit::Configuration, "{said}");
+    assert!(said.notes.contains("planz"), "{said}");
+    assert!(!said.notes.contains("does not say where"), "{said}");
+    for text in ["not: [yaml", "- a list\n", "\u{1}"] {
+        std::fs::write(&file, text).unwrap();
+        let said = type_in(&file, "health", &clock());
+        let words = "the file does not say where the daemon is; 127.0.0.1:8402, where it usually is, was asked";
+        assert!(said.notes.contains(words), "{text:?}: {said}");
+    }
+}
