@@ -38,6 +38,13 @@ impl Backend {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
         };
+        // Looked for before the store is made, which would stay behind.
+        if !file.exists()
+            && let Some(daemon) = &daemon
+            && daemon.takes_us().await
+        {
+            return Err(elsewhere(daemon, &file));
+        }
         match Offline::own(config.roster, &config.store, config.gateway.webhooks, clock) {
             Ok(offline) => {
                 // Nobody holds this store. A daemon that takes our token all the same has another: what is written here

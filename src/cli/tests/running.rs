@@ -246,6 +246,10 @@ fn nothing_is_written_beside_a_daemon_with_another_store() {
         assert_eq!(said.out, "", "{line}");
         let words = "does not hold the store";
         assert!(said.notes.contains(words), "{line}: {said}");
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let made: Vec<String> = names.filter(|name| name.starts_with("moved")).collect();
+        assert!(made.is_empty(), "{line}: {made:?}");
     }
     drop(daemon);
     // With the daemon stopped it is the configuration's store that is meant.
