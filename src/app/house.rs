@@ -58,8 +58,7 @@ struct Parts {
 /// What payment events say, by account.
 pub type Standings = HashMap<AccountId, PaymentStanding>;
 
-/// One roster of what the file and the store say. Where both name the same id or secret the file wins, and the other is
-/// named in the log. An account of the file that `first_seen` does not have keeps its dates as they are. What payment
+/// One roster of what the file and the store say. Where both name the same id or secret the file wins. An account of the file that `first_seen` does not have keeps its dates as they are. What payment
 /// events say holds in place of what was declared when they said it.
 pub fn merged(
     file: &Roster,
@@ -88,15 +87,21 @@ pub fn merged(
     }
     let named: HashSet<_> = file.accounts.iter().map(|account| &account.id).collect();
     for account in accounts {
-        if named.contains(&account.id) {
-            tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
-        } else {
+        if !named.contains(&account.id) {
             let mut account = Arc::clone(account);
             pay(&mut account);
             date(&mut account);
             roster.accounts.push(account);
         }
     }
+    let of_the_file = keys_of(file);
+    let others = keys.iter().filter(|key| !of_the_file(key));
+    roster.keys.extend(others.map(Arc::clone));
+    roster
+}
+
+/// Whether a file has a key's id, or one of its secrets.
+fn keys_of(file: &Roster) -> impl Fn(&KeySpec) -> bool {
     let named: HashSet<_> = file.keys.iter().map(|key| &key.id).collect();
     let digests: HashSet<_> = file
         .keys
@@ -104,19 +109,25 @@ pub fn merged(
         .flat_map(|key| &*key.digests)
         .map(|(digest, _)| digest)
         .collect();
-    for key in keys {
-        if named.contains(&key.id)
-            || key
-                .digests
-                .iter()
-                .any(|(digest, _)| digests.contains(digest))
-        {
-            tracing::warn!(key = %key.id, "the file and the store both have this key; the file's holds");
-        } else {
-            roster.keys.push(Arc::clone(key));
-        }
+    move |key| {
+        let mut own = key.digests.iter();
+        named.contains(&key.id) || own.any(|(digest, _)| digests.contains(digest))
     }
-    roster
+}
+
+/// Names in the log what both the file and the store have.
+fn warn_of_both(file: &Roster, accounts: &[Arc<AccountSpec>], keys: &[Arc<KeySpec>]) {
+    let named: HashSet<_> = file.accounts.iter().map(|account| &account.id).collect();
+    for account in accounts
+        .iter()
+        .filter(|account| named.contains(&account.id))
+    {
+        tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
+    }
+    let of_the_file = keys_of(file);
+    for key in keys.iter().filter(|key| of_the_file(key)) {
+        tracing::warn!(key = %key.id, "the file and the store both have this key; the file's holds");
+    }
 }
 
 /// A payment that is due without a date counts from when the account was first seen: its grace must end some day.
@@ -235,6 +246,7 @@ impl House {
         parts.started = true;
         beside();
         self.publish(&mut parts);
+        warn_of_both(&parts.file, &parts.accounts, &parts.keys);
         self.warn_of_misfits();
         Ok(())
     }

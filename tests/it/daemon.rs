@@ -330,3 +330,59 @@ async fn clients_do_not_take_the_descriptors_that_their_calls_need() {
         .unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
+
+#[tokio::test]
+async fn what_file_and_store_both_have_is_said_once() {
+    let upstream = streaming(|| vec![Step::Hang]).await;
+    let with = |accounts: &str| {
+        let accounts = format!("accounts:\n{accounts}");
+        yaml(&upstream)
+            .split("accounts:")
+            .next()
+            .unwrap()
+            .to_owned()
+            + &accounts
+    };
+    let own = format!("  - {{id: a, plan: p, keys: [{{id: k, key: {KEY}}}]}}\n");
+    let mut daemon = Daemon::start(&with(&own)).await;
+    let post = |admin, path: &str, body: Value| {
+        Call::new(admin, "POST", path)
+            .bearer(TOKEN)
+            .json(&body.to_string())
+            .send()
+    };
+    let made = post(
+        daemon.admin,
+        "/admin/v1/accounts",
+        json!({"id": "b", "plan": "p"}),
+    )
+    .await;
+    assert_eq!(made.status, 201);
+    let made = post(
+        daemon.admin,
+        "/admin/v1/keys",
+        json!({"account": "b", "id": "b-1"}),
+    )
+    .await;
+    assert_eq!(made.status, 201);
+    let both = "  - {id: b, plan: p, keys: [{id: b-1, key: another-key-of-account-b}]}\n";
+    daemon.reload(&with(&format!("{own}{both}"))).await;
+    for id in ["c", "d", "e"] {
+        let made = post(
+            daemon.admin,
+            "/admin/v1/accounts",
+            json!({"id": id, "plan": "p"}),
+        )
+        .await;
+        assert_eq!(made.status, 201);
+    }
+    let count = |daemon: &Daemon, what: &str| {
+        let words = format!("the file and the store both have this {what}");
+        daemon.written().matches(&words).count()
+    };
+    assert_eq!((count(&daemon, "account"), count(&daemon, "key")), (1, 1));
+    daemon.reload(&with(&format!("{own}{both}"))).await;
+    assert_eq!((count(&daemon, "account"), count(&daemon, "key")), (2, 2));
+    let daemon = Daemon::start_in(daemon.killed()).await;
+    assert_eq!((count(&daemon, "account"), count(&daemon, "key")), (1, 1));
+}
