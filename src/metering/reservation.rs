@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
-    domain::{Features, NanoUsd, ProviderId, RequestId, Timestamp, Usage},
+    domain::{Features, NanoUsd, ProviderId, RequestId, ServiceTier, Timestamp, Usage},
     metering::{Desk, body::CUT_OFF},
     prices::{Factor, Pico, Terms},
     providers::{Endpoint, Observed},
@@ -88,6 +88,16 @@ pub enum Charge {
 }
 
 impl Charge {
+    /// How the call was served, where its provider said so.
+    const fn service_tier(&self) -> Option<ServiceTier> {
+        match self {
+            Self::Void => None,
+            Self::Reported(observed) | Self::Metered(observed) | Self::Overrun(observed) => {
+                observed.service_tier
+            }
+        }
+    }
+
     /// What an answer with this status costs, of which so much was observed. A provider that failed by its own word is
     /// paid nothing; one that refused the call, what it reports.
     pub fn by(status: StatusCode, observed: Observed) -> Self {
@@ -314,7 +324,7 @@ impl Open {
             held: terms.map(|_| self.taken.money()),
             least: terms.map(|terms| terms.cost(&least)).unwrap_or_default(),
             price_version: terms.and_then(Terms::version).cloned(),
-            agreed: Some(agreed(draft, &self.taken)),
+            agreed: Some(agreed(draft, terms, &self.taken)),
             credit: self.taken.is_charged(),
             counters: counters.collect(),
         })
@@ -357,6 +367,14 @@ impl Open {
             }
         };
         let terms = draft.terms.as_ref();
+        let held = terms.map(|_| taken.money());
+        let served = terms.and_then(|terms| {
+            let served = terms.served_as(charge.service_tier()?)?;
+            // It was asked for in another way, and that was held for: it costs no more because it was served in this one.
+            let most = terms.cost(&usage).max(taken.money());
+            (served.cost(&usage) <= most).then_some(served)
+        });
+        let terms = served.as_ref().or(terms);
         let (cost, settled) = match charge {
             Charge::Void => (terms.map(|_| NanoUsd::ZERO), Settled::Void),
             Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => {
@@ -369,9 +387,8 @@ impl Open {
             }
         };
         let held_tokens = taken.tokens();
-        let held = terms.map(|_| taken.money());
         let price_version = terms.and_then(Terms::version).cloned();
-        let agreed = agreed(&draft, &taken);
+        let agreed = agreed(&draft, terms, &taken);
         let Moved { counters, credit } = draft.key.account.book.settle(taken, settled, &desk.clock);
         let now = desk.clock.elapsed();
         let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
@@ -439,8 +456,7 @@ impl Open {
 }
 
 /// What was agreed besides the version of the price.
-fn agreed(draft: &Draft, taken: &Taken) -> Agreed {
-    let terms = draft.terms.as_ref();
+fn agreed(draft: &Draft, terms: Option<&Terms>, taken: &Taken) -> Agreed {
     let extras = terms.map(Terms::extras);
     Agreed {
         output_limit: taken.output,

@@ -97,6 +97,30 @@ impl Terms {
         }
     }
 
+    /// The same for a call that asked to be served in a way of its own, and was served in another that has a price; `None`
+    /// for every other call.
+    pub fn served_as(&self, tier: ServiceTier) -> Option<Self> {
+        self.service()?;
+        let wanted = (!tier.is_usual()).then_some(tier);
+        let known = wanted.is_none_or(|tier| {
+            let figures = self.figures();
+            figures.is_some_and(|figures| figures.service(tier).is_some())
+        });
+        if wanted == self.extras.service_tier || !known {
+            return None;
+        }
+        let extras = Extras {
+            service_tier: wanted,
+            ..self.extras
+        };
+        Some(Self::as_named(
+            self.price.clone(),
+            self.factor,
+            Some(self.per_request),
+            &extras,
+        ))
+    }
+
     /// What the call can cost at most.
     ///
     /// That holds for every usage of no more input than the bound, and of no kinds but those that the call asks for.

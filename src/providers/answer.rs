@@ -139,7 +139,10 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
                     // Its text came before, in deltas of its own.
                     written(reader, 0, &mut whole)?;
                 } else {
-                    reader.skip()?;
+                    let value = reader.skip()?;
+                    if name.is("service_tier") {
+                        tally.served(&value);
+                    }
                 }
                 Ok::<(), Fault>(())
             })?;
@@ -156,6 +159,8 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             let value = reader.skip()?;
             if name.is("type") {
                 kind = value.text();
+            } else if name.is("service_tier") {
+                tally.served(&value);
             } else if name.is("error") {
                 seen.error |= value.kind != Kind::Null;
             }

@@ -262,6 +262,7 @@ impl Sight {
             suspect,
             partial: usage.is_some() && !whole,
             images: self.tally.images(),
+            service_tier: self.tally.service_tier(),
             ..self.observed
         }
     }

@@ -5,9 +5,9 @@
 
 use super::{
     Endpoint, estimate_tokens,
-    json::{Fault, Kind, Reader, Value},
+    json::{Fault, Kind, Reader, Text, Value},
 };
-use crate::domain::Usage;
+use crate::domain::{ServiceTier, Usage};
 
 /// Most tokens that one call can have used, a hundred times the largest context windows; a figure above it is a mistake.
 const ABSURD: u64 = 1 << 27;
@@ -32,6 +32,8 @@ pub struct Observed {
     pub images: u64,
     /// Whether the stream told of an error after its head.
     pub error_event: bool,
+    /// How the call was served, where the provider says so.
+    pub service_tier: Option<ServiceTier>,
 }
 
 /// The figures of all usage objects of one answer, as they came.
@@ -62,6 +64,8 @@ pub(super) struct Tally {
     is_apart: bool,
     seen: bool,
     suspect: bool,
+    /// How the call was served, as the provider said last.
+    service_tier: Option<ServiceTier>,
     /// Whether reasoning was once counted beside the output. It stays so: no later total takes back what was said.
     beside: bool,
 }
@@ -225,6 +229,18 @@ impl Tally {
         };
         let reasoning = self.reasoning.unwrap_or(0);
         reasoning > 0 && self.total == Some(input + output + reasoning)
+    }
+
+    /// Reads how the call was served. `auto` says that this is not decided.
+    pub(super) fn served(&mut self, value: &Value<'_>) {
+        let text = value.text().and_then(Text::decode);
+        let tier = text.and_then(|text| ServiceTier::parse(&text));
+        self.service_tier = tier.filter(|tier| tier.as_str() != "auto");
+    }
+
+    /// How the call was served, where the provider has said so.
+    pub(super) const fn service_tier(&self) -> Option<ServiceTier> {
+        self.service_tier
     }
 
     /// Whether a usage object has come.

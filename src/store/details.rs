@@ -23,7 +23,7 @@ pub struct Agreed {
     pub factor: Factor,
     /// The route's price.
     pub per_request: Pico,
-    /// How the call wanted to be served, where that is not as usual.
+    /// How the call wanted to be served, or was served where that is priced otherwise, if that is not as usual.
     pub service_tier: Option<ServiceTier>,
     /// What the provider was to do beside answering.
     pub features: Features,

@@ -114,8 +114,21 @@ pub(super) fn costing(call: &Call, present: &Present<'_>) -> Costing {
             as_now(call, price, present)
         }
     };
-    let breakdown = terms.breakdown(&call.tokens.into());
-    costing.fill(breakdown);
+    let usage = call.tokens.into();
+    let otherwise = |terms: &Terms| {
+        let others = ways(terms).into_iter();
+        let mut others = others.filter_map(|tier| terms.served_as(tier));
+        others.find(|other| other.cost(&usage) == recorded)
+    };
+    let terms = match otherwise(&terms).filter(|_| terms.cost(&usage) != recorded) {
+        Some(other) => {
+            // Of calls that were recorded after a crash only how they wanted to be served is kept.
+            costing.say("It was served in another way than it had asked for.");
+            other
+        }
+        None => terms,
+    };
+    costing.fill(terms.breakdown(&usage));
     costing.judge(call, recorded);
     costing
 }
@@ -197,6 +210,13 @@ fn find(call: &Call, version: &str, models: &[ModelSettings]) -> Option<Arc<Pric
     versions
         .find(|price| **price.version() == *version)
         .cloned()
+}
+
+/// Ways of being served that have a price, and the usual one.
+fn ways(terms: &Terms) -> Vec<ServiceTier> {
+    let services = terms.price().map(|price| &price.figures().services);
+    let named = services.into_iter().flatten().map(|service| service.tier);
+    named.chain(ServiceTier::parse("default")).collect()
 }
 
 fn terms(price: Option<Arc<Price>>, agreed: &Agreement) -> Terms {

@@ -126,6 +126,10 @@ fn whatever_is_special_about_a_cost_is_said() {
         call(|call| call["cost_nano_usd"] = json!(18_582_602)),
     );
     say(
+        "one that was served otherwise",
+        call(|call| call["cost_nano_usd"] = json!(19_045_201)),
+    );
+    say(
         "terms that were not kept",
         call(|call| {
             call["terms"] = Value::Null;

@@ -153,6 +153,7 @@ impl AnswerMeter {
                 observed.output_bytes = seen.text;
                 observed.output_sound = seen.sound;
                 observed.images = tally.images();
+                observed.service_tier = tally.service_tier();
                 observed.error_event = seen.error;
             }
             None if self.endpoint == Endpoint::Embeddings => {}

@@ -10,6 +10,7 @@ mod overrun;
 mod refusing;
 mod settling;
 mod shown;
+mod tiers;
 mod unpriced;
 
 use faregate::{domain::NanoUsd, store::Reader};
