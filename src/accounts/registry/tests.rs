@@ -275,6 +275,35 @@ fn both_secrets_of_a_rotation_open_the_same_key() {
 }
 
 #[test]
+fn a_clock_far_from_the_newest_record_is_believed_after_an_hour() {
+    for (newest, believed) in [
+        (None, true),
+        (Some("2026-11-20T12:00:30Z"), true),
+        (Some("2026-11-20T11:00:00Z"), true),
+        (Some("2026-11-19T12:00:00Z"), true),
+        (Some("2026-11-19T11:59:59Z"), false),
+        (Some("2018-11-20T12:00:00Z"), false),
+        (Some("2026-11-20T12:01:01Z"), false),
+        (Some("2036-11-20T12:00:00Z"), false),
+    ] {
+        let clock = clock();
+        let accounts = Accounts::new(clock.clone(), Vec::new()).since(newest.map(at));
+        let over = Lot {
+            expires_at: Some(at("2026-11-20T11:00:00Z")),
+            ..lot(2, 100)
+        };
+        accounts.add_lot(&account(), over);
+        assert_eq!(accounts.credit(&account()).balance, NanoUsd::ZERO);
+        let found = accounts.take_expired().len();
+        assert_eq!(found == 1, believed, "{newest:?}");
+        clock.advance(Duration::from_secs(3599));
+        assert_eq!(accounts.take_expired().len(), 0, "{newest:?}");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(found + accounts.take_expired().len(), 1, "{newest:?}");
+    }
+}
+
+#[test]
 fn credit_that_expires_under_a_wrong_clock_is_there_again() {
     let clock = clock();
     let accounts = Accounts::new(clock.clone(), Vec::new());
