@@ -1,6 +1,6 @@
 //! Who does the work: the running daemon through its admin API, or this process on the store of a stopped one.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,6 +17,9 @@ use crate::{
     domain::Clock,
     store::{Location, OpenError},
 };
+
+/// How long a daemon may take to write what it has answered, before the store's file is read as it is.
+const CATCH_UP: Duration = Duration::from_secs(10);
 
 /// Items a page when a whole list is wanted.
 const PAGE: &str = "1000";
@@ -184,6 +187,16 @@ pub(super) fn listed(items: &[Value]) -> Value {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Has a running daemon write what it has answered, for who reads the store's file beside it. Where none is asked or
+/// none answers, the file is read as it is.
+pub(super) async fn caught_up(config: &Config) {
+    if let Some(daemon) = client(config) {
+        let target = target(&path(&["calls"]), &[("limit", "1")]);
+        let asked = daemon.call(&Method::GET, &target, None);
+        let _unanswered = tokio::time::timeout(CATCH_UP, asked).await;
+    }
 }
 
 fn client(config: &Config) -> Option<Client> {

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{Failure, Terminal, arguments::BackupFlags, ledger, show};
 use crate::{config::Config, store::BackupError};
 
-pub(super) fn run(
+pub(super) async fn run(
     flags: &BackupFlags,
     config: &Config,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let reader = ledger::reader(config)?;
+    let reader = ledger::reader(config).await?;
     let file = &flags.file;
     terminal.progress(format_args!("writing {}", file.display()));
     let written = reader.backup(file);

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Failure, Terminal,
     arguments::{ExportFlags, LedgerCommand, read},
-    show,
+    backend, show,
     table::Table,
 };
 use crate::{
@@ -16,27 +16,28 @@ use crate::{
     store::{ExportError, ExportFilter, Location, Reader, Verified},
 };
 
-pub(super) fn run(
+pub(super) async fn run(
     command: &LedgerCommand,
     config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let reader = reader(config)?;
+    let reader = reader(config).await?;
     match command {
         LedgerCommand::Verify { json } => verify(&reader, *json, terminal),
         LedgerCommand::Export(flags) => export(&reader, flags, clock, terminal),
     }
 }
 
-/// Looks into the store's file.
-pub(super) fn reader(config: &Config) -> Result<Reader, Failure> {
+/// Looks into the store's file, which has every call whose answer was read before, where its daemon can be asked.
+pub(super) async fn reader(config: &Config) -> Result<Reader, Failure> {
     let Location::File(file) = &config.store.location else {
         return Err(Failure::failed(
             "the configuration keeps its store in memory, where only its daemon sees it\n  hint: name a file in \
              `store.url`",
         ));
     };
+    backend::caught_up(config).await;
     Reader::open(file).map_err(|error| Failure::unavailable(error.to_string()))
 }
 

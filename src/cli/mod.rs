@@ -78,11 +78,10 @@ pub fn run(
             Command::Credit(command) => {
                 loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
             }
-            Command::Ledger(command) => {
-                loaded().and_then(|config| ledger::run(&command, &config, clock, terminal))
-            }
+            Command::Ledger(command) => loaded()
+                .and_then(|config| block_on(ledger::run(&command, &config, clock, terminal))),
             Command::Backup(flags) => {
-                loaded().and_then(|config| backup::run(&flags, &config, terminal))
+                loaded().and_then(|config| block_on(backup::run(&flags, &config, terminal)))
             }
             Command::Prices(flags) => {
                 loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))

@@ -23,7 +23,7 @@ use super::{
     columns::RowError,
     counters::{self, Counters},
     credit,
-    health::{Fault, Health, Monitor},
+    health::{self, Fault, Health, Monitor},
     inflight::Inflight,
     ledger::Ledger,
     lull::Lull,
@@ -237,12 +237,12 @@ impl Store {
             .await
     }
 
-    /// A page of calls, newest first. A call is there once its group is written, some milliseconds after its end.
+    /// A page of calls, newest first. Whoever has read an answer finds its call.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, ReadError> {
-        self.read(move |connection| calls::page(connection, &filter))
+        self.read_posted(move |connection| calls::page(connection, &filter))
             .await
     }
 
@@ -251,7 +251,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, ReadError> {
-        self.read(move |connection| call::find(connection, id))
+        self.read_posted(move |connection| call::find(connection, id))
             .await
     }
 
@@ -260,7 +260,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, ReadError> {
-        self.read(move |connection| usage::sums(connection, &query))
+        self.read_posted(move |connection| usage::sums(connection, &query))
             .await
     }
 
@@ -329,6 +329,19 @@ impl Store {
         let sent = self.inner.commands.send(command).await;
         sent.map_err(|_| WriteError::Closed)?;
         answer.await.map_err(|_| WriteError::Closed)?
+    }
+
+    /// As [`Self::read`], with all that was posted before. A disk that hangs or takes nothing is not waited for: what it
+    /// has is shown.
+    async fn read_posted<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        if self.health().is_writable() {
+            let written = self.look(|_| ());
+            let _late = tokio::time::timeout(health::PATIENCE, written).await;
+        }
+        self.read(ask).await
     }
 
     /// Reads through a connection that waits for no writer.

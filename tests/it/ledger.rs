@@ -60,7 +60,7 @@ async fn what_is_posted_adds_up_in_two_languages_and_outlives_a_kill() {
         let answer = daemon.chat(KEY, CHAT).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    // While it runs, and after it was killed; its last group may not be written yet when an answer has been read.
+    // While it runs, and after it was killed.
     verified(&folder);
     daemon.signal("KILL");
     let (_, folder) = daemon.ended().await;
@@ -114,4 +114,48 @@ async fn opening_credit_is_given_once_and_a_later_edit_warns() {
     let daemon = Daemon::start_in(folder).await;
     assert_eq!(credit(&daemon).await["balance"], "2.50");
     assert_eq!(verified(daemon.folder.path())["entries"], 1);
+}
+
+#[tokio::test]
+async fn whoever_has_read_an_answer_finds_its_call() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let text = yaml(&upstream);
+    let daemon = Daemon::start(&text).await;
+    let admin = |address: &str| format!("admin: {{listen: \"{address}\"");
+    let found = admin(&daemon.admin.to_string());
+    let folder = daemon.folder.path().to_owned();
+    write(&folder, &text.replace(&admin("127.0.0.1:0"), &found));
+    let asked = async |path: &str| {
+        let call = Call::new(daemon.admin, "GET", path).bearer(TOKEN);
+        call.send().await
+    };
+    for count in (1..=20).step_by(5) {
+        for path in [
+            "/admin/v1/calls/",
+            "/admin/v1/calls",
+            "/admin/v1/usage?by=account",
+        ] {
+            let answer = daemon.chat(KEY, CHAT).send().await;
+            let id = answer.header("x-request-id").unwrap();
+            let said = match path {
+                "/admin/v1/calls/" => asked(&format!("{path}{id}")).await,
+                _ => asked(path).await,
+            };
+            assert_eq!(said.status, 200, "{path}: {}", said.text());
+            match path {
+                "/admin/v1/calls" => assert_eq!(said.value()["data"][0]["request_id"], id),
+                "/admin/v1/usage?by=account" => {
+                    assert_eq!(said.value()["data"][0]["calls"], count + 2)
+                }
+                _ => {}
+            }
+        }
+        // The file itself has it too, for whoever reads it beside the daemon.
+        daemon.chat(KEY, CHAT).send().await;
+        assert_eq!(verified(&folder)["calls"], count + 3);
+        let answer = daemon.chat(KEY, CHAT).send().await;
+        let written = faregate(&folder, "ledger export --format jsonl").stdout;
+        let written = String::from_utf8(written).unwrap();
+        assert!(written.contains(answer.header("x-request-id").unwrap()));
+    }
 }
