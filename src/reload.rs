@@ -4,14 +4,14 @@
 
 use std::net::SocketAddr;
 
-use crate::{config::Config, domain::Secret, store, telemetry::LogFormat};
+use crate::{config::Config, store, telemetry::LogFormat};
 
 /// What was fixed when the daemon started.
 #[derive(Debug, Clone)]
 pub struct Fixed {
     listen: SocketAddr,
     connections: usize,
-    admin: Option<(SocketAddr, Secret)>,
+    admin: Option<SocketAddr>,
     store: store::Settings,
     log: LogFormat,
 }
@@ -22,10 +22,7 @@ impl Fixed {
         Self {
             listen: config.listener.address,
             connections: config.listener.connections,
-            admin: config
-                .admin
-                .as_ref()
-                .map(|admin| (admin.listener.address, admin.token.clone())),
+            admin: config.admin.as_ref().map(|admin| admin.listener.address),
             store: config.store.clone(),
             log: config.log,
         }
@@ -46,7 +43,7 @@ impl Fixed {
                 self.connections != *connections,
                 "server.limits.connections",
             ),
-            (self.admin != *admin, "admin"),
+            (self.admin != *admin, "admin.listen"),
             (self.store != *store, "store"),
             (self.log != *log, "log"),
         ];

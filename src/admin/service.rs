@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
@@ -38,7 +39,7 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The service behind the admin listener.
 pub struct Admin<R> {
     api: Api<R>,
-    token: Secret,
+    token: ArcSwap<Secret>,
     metrics: Arc<Metrics>,
 }
 
@@ -47,9 +48,14 @@ impl<R: Registry> Admin<R> {
     pub fn new(registry: R, token: Secret, metrics: Arc<Metrics>, clock: Clock) -> Self {
         Self {
             api: Api::new(registry, clock),
-            token,
+            token: ArcSwap::from_pointee(token),
             metrics,
         }
+    }
+
+    /// Asks for another token from now on.
+    pub fn change_token(&self, token: Secret) {
+        self.token.store(Arc::new(token));
     }
 
     /// Answers one request.
@@ -99,7 +105,7 @@ impl<R: Registry> Admin<R> {
             .as_bytes()
             .split_at_checked("Bearer ".len())
             .ok_or_else(unauthorized)?;
-        let same: bool = token.ct_eq(self.token.expose().as_bytes()).into();
+        let same: bool = token.ct_eq(self.token.load().expose().as_bytes()).into();
         if scheme.eq_ignore_ascii_case(b"Bearer ") && same {
             Ok(())
         } else {

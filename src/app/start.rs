@@ -57,7 +57,7 @@ pub struct App {
     tuning: Tuning,
     overload: Overload,
     notifier: Notifier,
-    admin: Option<SocketAddr>,
+    admin: Option<(SocketAddr, Arc<Admin<Arc<House>>>)>,
     fixed: Fixed,
     drain: Mutex<Duration>,
     simulators: Simulators,
@@ -192,15 +192,15 @@ impl App {
         );
         house.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
-        let mut admin_address = None;
+        let mut administered = None;
         if let Some((listener, token)) = admin {
-            admin_address = Some(listener.local_addr());
             let admin = Arc::new(Admin::new(
                 Arc::clone(&house),
                 token,
                 Arc::clone(&metrics),
                 clock.clone(),
             ));
+            administered = Some((listener.local_addr(), Arc::clone(&admin)));
             serving_admin.spawn(serve_admin(listener, admin, shutdown_admin.clone()));
         }
         watch(&metrics, &store, &clock, (log, overload.clone()));
@@ -223,7 +223,7 @@ impl App {
             tuning,
             overload,
             notifier,
-            admin: admin_address,
+            admin: administered,
             fixed,
             drain: Mutex::new(drain),
             simulators,
@@ -242,8 +242,8 @@ impl App {
     }
 
     /// The admin listener's address, where there is one.
-    pub const fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
     }
 
     /// What tells people.
@@ -266,6 +266,7 @@ impl App {
         let limits = fullness::limits(&config);
         let Config {
             listener,
+            admin,
             mut gateway,
             simulated,
             roster,
@@ -282,6 +283,9 @@ impl App {
         let beside = || self.gateway.publish(gateway);
         self.house.set_file(roster, webhooks, beside).await?;
         self.notifier.publish(notifications);
+        if let (Some((_, running)), Some(admin)) = (&self.admin, admin) {
+            running.change_token(admin.token);
+        }
         self.tuning.change(listener);
         self.overload.change(&limits);
         *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = drain;

@@ -106,7 +106,7 @@ fn refused(address: SocketAddr, status: StatusCode, problem: &Value) -> Failure 
     let reason = problem["code"].as_str().and_then(Reason::parse);
     match (reason, problem["detail"].as_str()) {
         (Some(Reason::Unauthorized), _) => Failure::failed(
-            "the running daemon has another `admin.token` than this configuration; restart it, or name its file with \
+            "the running daemon has another `admin.token` than this configuration; reload it, or name its file with \
              --config",
         ),
         (Some(Reason::Unavailable), Some(detail)) => Failure::new(Exit::Unavailable, detail),

@@ -41,8 +41,7 @@ fn what_waits_for_a_restart_is_named() {
             "limits: {connections: 7}",
             &["server.limits.connections"],
         ),
-        ("127.0.0.1:8403", "127.0.0.1:9999", &["admin"]),
-        ("a-token-of", "b-token-of", &["admin"]),
+        ("127.0.0.1:8403", "127.0.0.1:9999", &["admin.listen"]),
         ("sqlite:faregate.db", "sqlite:other.db", &["store"]),
         (
             "retention: {calls: 30d}",
@@ -53,9 +52,10 @@ fn what_waits_for_a_restart_is_named() {
         (
             "127.0.0.1:840",
             "127.0.0.1:990",
-            &["server.listen", "admin"],
+            &["server.listen", "admin.listen"],
         ),
         // Everything else is put in force at once.
+        ("a-token-of", "b-token-of", &[]),
         (
             "plans: {p: {}}",
             "plans: {q: {}}\npayment: {grace_period: 1d}",
@@ -78,6 +78,6 @@ fn what_waits_for_a_restart_is_named() {
 fn a_section_that_goes_away_waits_too() {
     let without = FILE.lines().filter(|line| !line.starts_with("admin"));
     let without = fixed(&without.collect::<Vec<_>>().join("\n"));
-    assert_eq!(fixed(FILE).differs_from(&without), ["admin"]);
-    assert_eq!(without.differs_from(&fixed(FILE)), ["admin"]);
+    assert_eq!(fixed(FILE).differs_from(&without), ["admin.listen"]);
+    assert_eq!(without.differs_from(&fixed(FILE)), ["admin.listen"]);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{CHAT, KEY, file, planned, provider, refused, served},
-    harness::{Call, Gate, Gateway, Step, Upstream, piece, verified, within},
+    harness::{Call, Gate, Gateway, Step, TOKEN, Upstream, piece, verified, within},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -374,6 +374,27 @@ async fn what_only_a_restart_changes_is_told() {
     );
     gateway.reload(&yaml).await;
     assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn another_admin_token_holds_at_once() {
+    let upstream = provider().await;
+    let yaml = planned(&upstream, "{}");
+    let mut gateway = Gateway::start(&yaml).await;
+    let other = "another-admin-token-of-32-bytes-or-more";
+    let admin = format!("admin: {{listen: \"127.0.0.1:0\", token: {other}}}\n");
+    gateway.reload(&(yaml.clone() + &admin)).await;
+    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    let asked = async |token: &str| {
+        let call = Call::new(gateway.admin, "GET", "/admin/v1/accounts");
+        call.bearer(token).send().await.status
+    };
+    assert_eq!(asked(TOKEN).await, 401);
+    assert_eq!(asked(other).await, 200);
+    gateway.reload(&yaml).await;
+    let back = gateway.admin("GET", "/admin/v1/accounts").send().await;
+    assert_eq!(back.status, 200);
     gateway.stop().await;
 }
 
