@@ -192,9 +192,15 @@ impl<R: Registry> Api<R> {
             }
             Resource::Usage => {
                 let asked = usage_query(&mut query)?;
+                let range = (query.limit_or_most()?, query.parsed("cursor")?);
                 query.finish()?;
                 let rows = self.registry.usage(asked).await?;
-                json!({ "data": rows, "next_cursor": null })
+                page(
+                    rows.iter(),
+                    |row| row.group.as_deref().unwrap_or_default(),
+                    |row| json!(row),
+                    range,
+                )
             }
             Resource::Credit(id) => {
                 query.finish()?;

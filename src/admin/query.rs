@@ -72,13 +72,22 @@ impl Query {
 
     /// How many items a page has.
     pub(super) fn limit(&mut self) -> Result<usize, Rejection> {
+        self.limit_or(DEFAULT_LIMIT)
+    }
+
+    /// How many items a page has, when they are small.
+    pub(super) fn limit_or_most(&mut self) -> Result<usize, Rejection> {
+        self.limit_or(MAX_LIMIT)
+    }
+
+    fn limit_or(&mut self, unsaid: usize) -> Result<usize, Rejection> {
         let limit = self.take("limit", |text| {
             let number = text.parse().ok();
             number
                 .filter(|number| (1..=MAX_LIMIT).contains(number))
                 .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
         })?;
-        Ok(limit.unwrap_or(DEFAULT_LIMIT))
+        Ok(limit.unwrap_or(unsaid))
     }
 
     /// Nothing may be left.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::{UsageFlags, read},
-    backend::{Backend, listed, path, target},
+    backend::{Backend, listed, path},
     csv, show,
     table::Table,
 };
@@ -44,15 +44,9 @@ pub(super) async fn run(
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
-    let target = target(&path(&["usage"]), &said);
-
     let backend = Backend::to_read(config, clock).await?;
-    let ask = async |backend: &Backend| backend.get(&target).await;
-    let mut answer = backend.during(ask).await?;
-    let rows = match answer["data"].take() {
-        Value::Array(rows) => rows,
-        _ => Vec::new(),
-    };
+    let ask = async |backend: &Backend| backend.all(&path(&["usage"]), &said).await;
+    let rows = backend.during(ask).await?;
     if *json {
         return show::json(terminal, &listed(&rows));
     }

@@ -368,3 +368,30 @@ async fn an_entry_that_was_posted_is_found_again_after_its_end() {
     assert_eq!(post(credit, &other).await.status, 409);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn usage_comes_in_pages_too() {
+    let gateway = gateway().await;
+    let body = json!({"account": "a", "id": "made"}).to_string();
+    let made = gateway.admin("POST", "/admin/v1/keys").json(&body);
+    let made = made.send().await.value();
+    for key in [KEY, made["key"].as_str().unwrap()] {
+        served(&gateway.chat(key, CHAT).send().await);
+    }
+    let usage = async |query: &str| {
+        let path = format!("/admin/v1/usage?by=key{query}");
+        let page = gateway.admin("GET", &path).send().await.value();
+        let groups = page["data"].as_array().unwrap().iter();
+        let groups: Vec<Value> = groups.map(|row| row["group"].clone()).collect();
+        (json!(groups), page["next_cursor"].clone())
+    };
+    assert_eq!(usage("").await, (json!(["k", "made"]), json!(null)));
+    assert_eq!(usage("&limit=1").await, (json!(["k"]), json!("k")));
+    assert_eq!(
+        usage("&limit=1&cursor=k").await,
+        (json!(["made"]), json!(null))
+    );
+    let wrong = gateway.admin("GET", "/admin/v1/usage?limit=1001");
+    assert_eq!(wrong.send().await.status, 400);
+    gateway.stop().await;
+}
