@@ -62,9 +62,20 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        let instant = text.parse().ok().or_else(|| of_the_last_days(text));
+        let instant: jiff::Timestamp = instant.ok_or(InvalidTimestamp)?;
         Ok(Self(instant.as_millisecond()))
     }
+}
+
+/// The end of the last year that RFC 3339 can write stands for never in many programs. Instants end some hours before,
+/// so that each has a date in every time zone; what comes after is their last whole second.
+fn of_the_last_days(text: &str) -> Option<jiff::Timestamp> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let is_whole = pieces.time().is_some() && pieces.offset().is_some();
+    let is_late = pieces.date() >= jiff::civil::date(9999, 12, 30);
+    let last = jiff::Timestamp::from_second(jiff::Timestamp::MAX.as_second()).ok();
+    last.filter(|_| is_whole && is_late)
 }
 
 impl fmt::Display for Timestamp {
@@ -91,3 +102,6 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;
