@@ -1,7 +1,7 @@
 //! From a file to the whole configuration.
 
 use std::{
-    fs, io,
+    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
@@ -10,7 +10,7 @@ use super::{
     Asked, Config, accounts,
     fields::{Fields, Unread},
     models, notifications, payment, plans, prices,
-    problem::{Place, Problems, Report},
+    problem::{Place, Position, Problems, Report},
     providers,
     read::Reader,
     routes,
@@ -44,13 +44,25 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Config, Proble
         }
         Ok(_) | Err(_) => {}
     }
-    match fs::read_to_string(path) {
-        Ok(text) => parse(&text, path, environment),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            fail("is not UTF-8 text".to_owned())
+    match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => parse(&text, path, environment),
+        Ok(Err(error)) => {
+            let wrong = error.utf8_error().valid_up_to();
+            not_text(&shown, &error.as_bytes()[..wrong])
         }
         Err(error) => fail(format!("cannot be read: {error}")),
     }
+}
+
+/// Says where a file stops being text: after `before`.
+fn not_text(shown: &str, before: &[u8]) -> Result<Config, Problems> {
+    let before = String::from_utf8_lossy(before);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let position = Position::of(before.matches('\n').count() + 1, line.chars().count());
+    let mut report = Report::new(shown);
+    let problem = report.problem(&Place::root(position), "is not UTF-8 text");
+    problem.hint("save the file as UTF-8");
+    report.finish(None).map(|(never, _)| never)
 }
 
 /// Compiles a text as if it had been read from `path`.

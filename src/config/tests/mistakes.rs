@@ -140,6 +140,10 @@ fn files_that_cannot_be_read_are_named() {
             .to_string()
             .replace(&folder.path().display().to_string(), "…")
     };
-    std::fs::write(folder.path().join("latin1"), b"a: \xfc").unwrap();
+    std::fs::write(
+        folder.path().join("latin1"),
+        b"plans: {}\nserver: # f\xc3\xbcr M\xfcller\n",
+    )
+    .unwrap();
     insta::assert_snapshot!([said("missing.yaml"), said("."), said("latin1")].join("\n"));
 }
