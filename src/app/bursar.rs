@@ -1,6 +1,6 @@
 //! Payment events, from what was signed to what holds: in the store first, then in memory.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use bytes::Bytes;
 
@@ -52,14 +52,12 @@ impl Bursar<'_> {
         Ok((received, standings))
     }
 
-    /// Looks at an event again that is in the store.
+    /// Looks at an event again that is in the store, by its id there or by its vendor's own.
     ///
     /// # Errors
     /// There is none of that id, its body was not kept, or the store cannot be used.
     pub async fn replay(&self, id: &str) -> Result<Booked, Rejection> {
-        let found = self.store.payment_event(id.to_owned()).await;
-        let found = found.map_err(|error| Rejection::unavailable(error.to_string()))?;
-        let Some(KeptEvent { row, payload }) = found else {
+        let Some(KeptEvent { row, payload }) = self.kept(id).await? else {
             let words = format!("There is no event {id:?}; `faregate webhooks list` shows all.");
             return Err(Rejection::new(Reason::NotFound, words));
         };
@@ -72,7 +70,7 @@ impl Bursar<'_> {
             return Err(Rejection::new(Reason::Conflict, words));
         };
         let payload = Bytes::from(payload);
-        let read = webhooks::read(&Verified::kept(vendor, id, &payload), self.settings);
+        let read = webhooks::read(&Verified::kept(vendor, &row.id, &payload), self.settings);
         let story = Story::of(vendor, read).map_err(|words| {
             Rejection::new(
                 Reason::Conflict,
@@ -86,6 +84,19 @@ impl Bursar<'_> {
         };
         let booked = self.book(arrived).await;
         booked.map_err(|error| Rejection::unavailable(error.to_string()))
+    }
+
+    /// A vendor's dashboard shows ids without the word that the store puts before them.
+    async fn kept(&self, id: &str) -> Result<Option<KeptEvent>, Rejection> {
+        let whole = Vendor::ALL.map(|vendor| format!("{}:{id}", vendor.as_str()));
+        for id in iter::once(id.to_owned()).chain(whole) {
+            let found = self.store.payment_event(id).await;
+            let found = found.map_err(|error| Rejection::unavailable(error.to_string()))?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 }
 

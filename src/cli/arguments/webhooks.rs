@@ -39,7 +39,7 @@ pub(in crate::cli) enum WebhooksCommand {
         when it still waits."
     )]
     Replay {
-        /// The event
+        /// The event, by the id that `webhooks list` or the payment provider shows
         #[arg(value_name = "EVENT")]
         id: String,
         /// Print JSON
