@@ -252,10 +252,16 @@ fn location(fields: &Fields, directory: &Path, report: &mut Report) -> Option<st
         problem.hint("write sqlite:<file>, or sqlite::memory: for a trial");
         return None;
     };
+    let path = path.strip_prefix("//").unwrap_or(path);
     if path == ":memory:" {
         return Some(store::Location::Memory);
     }
-    let path = path.strip_prefix("//").unwrap_or(path);
+    // It would be a file of that name, and keep what nobody meant to keep.
+    if path.starts_with(':') {
+        let problem = report.problem(place, "does not name a file");
+        problem.hint("write sqlite::memory: with both colons for a trial");
+        return None;
+    }
     if path.is_empty() || path.contains(['?', '\0']) || path.ends_with('/') {
         let problem = report.problem(place, "does not name a file");
         problem.hint("write sqlite:<file>; options after `?` are not taken");

@@ -100,6 +100,7 @@ fn other_shapes_are_named() {
             "server: {listen: 127.0.0.1:1}\nadmin: {listen: 0.0.0.0:1, token: 0123456789abcdef0123456789abcdef}",
             "store: {url: mysql:x}",
             "store: {url: 'sqlite:'}",
+            "store: {url: 'sqlite::memory'}",
             "server: {cors: {origins: ['*', 'https://a.example.com']}}",
             "server: {cors: {origins: ['https://a.example.com/']}}",
         ]

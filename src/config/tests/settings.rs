@@ -264,3 +264,11 @@ fn the_file_is_looked_for_in_order() {
     std::fs::write(&first, "").unwrap();
     assert_eq!(among(None, &Fixed::default(), &usual).unwrap(), first);
 }
+
+#[test]
+fn a_store_in_memory_is_meant_with_slashes_too() {
+    for url in ["sqlite::memory:", "sqlite://:memory:"] {
+        let config = compiled(&format!("store: {{url: '{url}'}}")).unwrap();
+        assert_eq!(config.store.location, Location::Memory, "{url}");
+    }
+}
