@@ -343,7 +343,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) const PAGES: i64 = 16_384;
 
 /// A reader goes through the file once: what it keeps of it is seldom met again.
-const READ_PAGES: i64 = 512;
+const READ_PAGES: i64 = 128;
 
 /// Says how many kibibytes of the file SQLite may keep in memory.
 pub(super) fn keep_pages(connection: &Connection, kibibytes: i64) -> rusqlite::Result<()> {
