@@ -216,7 +216,7 @@ impl Sight {
 
     /// Takes an event; returns whether it is the chunk that `include_usage` adds.
     fn take(&mut self, event: &Event<'_>) -> bool {
-        if event.data == b"[DONE]" {
+        if event.data.trim_ascii() == b"[DONE]" {
             self.ended = true;
             return false;
         }
@@ -226,6 +226,9 @@ impl Sight {
             return false;
         }
         let Some(seen) = answer::read(event.data, &mut self.tally) else {
+            // What cannot be read counts in full here too, but for no number of tokens at least: it was not all text.
+            let bytes = &mut self.observed.output_bytes;
+            *bytes = bytes.saturating_add(event.data.len() as u64);
             return false;
         };
         // Figures that come again may contradict what came meanwhile.

@@ -105,9 +105,11 @@ impl Observed {
         let spoken = self.output_sound.div_ceil(SOUND_TOKEN).min(most);
         let counted = estimate_tokens(self.output_bytes);
         let counted = counted.saturating_add(spoken).min(most);
-        match self.usage {
-            Some(usage) if !self.suspect && !self.partial => (usage, false),
-            Some(usage) if !self.suspect => {
+        // Text is not written with no tokens, nor on none: zero is how some imitators say that they do not count.
+        let uncounted = |usage: &Usage| usage.output == 0 && self.output_bytes > 0;
+        match self.usage.filter(|_| !self.suspect) {
+            Some(usage) if !self.partial && !uncounted(&usage) => (usage, false),
+            Some(usage) if usage.input > 0 || !uncounted(&usage) => {
                 let usage = Usage {
                     output: usage.output.max(counted),
                     audio_output: usage.audio_output.max(spoken),

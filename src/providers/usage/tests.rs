@@ -307,6 +307,29 @@ fn settlement_trusts_only_whole_and_sound_figures() {
     }
 }
 
+#[test]
+fn no_figures_are_zero_where_text_was_written() {
+    let seen = |input, output, output_bytes| {
+        let usage = Usage {
+            input,
+            output,
+            ..Usage::default()
+        };
+        let observed = Observed {
+            usage: Some(usage),
+            output_bytes,
+            ..Observed::default()
+        };
+        let (usage, estimated) = observed.settle(7, None);
+        (usage.input, usage.output, estimated)
+    };
+    assert_eq!(seen(0, 0, 400), (7, 100, true));
+    assert_eq!(seen(25, 0, 400), (25, 100, true));
+    // Nothing was written, and so nothing was counted.
+    assert_eq!(seen(25, 0, 0), (25, 0, false));
+    assert_eq!(seen(0, 0, 0), (0, 0, false));
+}
+
 fn figure() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<u64>().prop_map(|n| n.to_string()),

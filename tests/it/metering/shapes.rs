@@ -74,3 +74,46 @@ async fn an_answer_may_begin_with_a_byte_order_mark() {
     assert_eq!(call["tokens"]["output"], 3, "{call}");
     assert_eq!(call["estimated"], false, "{call}");
 }
+
+/// As Python writes what is no number, for one: a client reads it, or reads the text and steps over it.
+#[tokio::test]
+async fn what_cannot_be_read_of_a_stream_counts_in_full() {
+    let text = "a".repeat(400);
+    let body = r#"{"model":"m","stream":true,"messages":[]}"#;
+    for event in [
+        format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"logprobs":NaN}}]}}"#),
+        format!("{{\"choices\":[{{\"delta\":{{\"content\":\"{text}\0\"}}}}]}}"),
+        text.clone(),
+    ] {
+        let steps = sse(&[&format!("data: {event}\n\n"), "data:  [DONE]\n\n"]);
+        let call = recorded("/v1/chat/completions", body, steps).await;
+        let counted = event.len().div_ceil(4);
+        assert_eq!(call["tokens"]["output"], counted, "{event}: {call}");
+        assert_eq!(call["estimated"], true, "{call}");
+    }
+}
+
+/// Zeros are what some imitators of OpenAI say instead of nothing.
+#[tokio::test]
+async fn an_answer_with_text_did_not_use_nothing() {
+    let nothing = r#""usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#;
+    let text = "a".repeat(400);
+    let stream = sse(&[
+        &format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"),
+        &format!("data: {{\"choices\":[],{nothing}}}\n\n"),
+        "data: [DONE]\n\n",
+    ]);
+    let whole = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}}}}],{nothing}}}"#);
+    for (body, steps) in [
+        (r#"{"model":"m","stream":true,"messages":[]}"#, stream),
+        (
+            r#"{"model":"m","messages":[]}"#,
+            crate::harness::json("200 OK", &whole),
+        ),
+    ] {
+        let call = recorded("/v1/chat/completions", body, steps).await;
+        assert_eq!(call["tokens"]["output"], 100, "{call}");
+        assert!(call["tokens"]["input"].as_u64() > Some(0), "{call}");
+        assert_eq!(call["estimated"], true, "{call}");
+    }
+}
