@@ -1,4 +1,5 @@
-//! D-20: HTTP/2 providers that turn a call down before they look at it. It is sent once more, and charged once.
+//! HTTP/2 providers: calls that are turned down before they are looked at (D-20: sent once more, and charged once), and
+//! where an answer ends.
 
 use std::sync::{
     Arc,
@@ -30,8 +31,11 @@ enum No {
     Cancelled,
 }
 
-/// A provider behind TLS that turns the first `times` calls down, each on a connection of its own, and answers then.
-async fn provider(authority: &Authority, no: No, times: usize) -> (String, Arc<AtomicUsize>) {
+/// A provider behind TLS that says these bytes to each call, by how many came before and by its stream.
+async fn provider<F>(authority: &Authority, says: F) -> (String, Arc<AtomicUsize>)
+where
+    F: Fn(usize, u32) -> Vec<u8> + Clone + Send + Sync + 'static,
+{
     let acceptor = authority.acceptor("127.0.0.1", &["h2"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -41,8 +45,8 @@ async fn provider(authority: &Authority, no: No, times: usize) -> (String, Arc<A
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             let mut wire = Wire::new(acceptor.accept(stream).await.unwrap());
-            let counted = Arc::clone(&counted);
-            tokio::spawn(async move { serve(&mut wire, no, times, &counted).await });
+            let (counted, says) = (Arc::clone(&counted), says.clone());
+            tokio::spawn(async move { serve(&mut wire, says, &counted).await });
         }
     });
     (format!("https://{address}"), attempts)
@@ -50,8 +54,7 @@ async fn provider(authority: &Authority, no: No, times: usize) -> (String, Arc<A
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
-    no: No,
-    times: usize,
+    says: impl Fn(usize, u32) -> Vec<u8>,
     attempts: &AtomicUsize,
 ) {
     wire.preface().await;
@@ -61,27 +64,37 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             wire.send(&self::frame(kind::SETTINGS, flag::ACK, 0, b""))
                 .await;
         }
-        if frame.kind != kind::DATA || !frame.has(flag::END_STREAM) {
-            continue;
+        if frame.kind == kind::DATA && frame.has(flag::END_STREAM) {
+            let before = attempts.fetch_add(1, Ordering::SeqCst);
+            wire.send(&says(before, frame.stream)).await;
         }
-        let stream = frame.stream;
-        if attempts.fetch_add(1, Ordering::SeqCst) >= times {
-            let head = block(&[(":status", "200"), ("content-type", "application/json")]);
-            let body = br#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
-            let answer = [
-                headers(flag::END_HEADERS, stream, &head),
-                data(flag::END_STREAM, stream, body),
-            ];
-            wire.send(&answer.concat()).await;
-            continue;
-        }
-        let turned_down = match no {
-            No::Refused => reset(stream, code::REFUSED_STREAM),
-            No::Gone => self::frame(kind::GOAWAY, 0, 0, &[0; 8]),
-            No::Cancelled => reset(stream, code::CANCEL),
-        };
-        wire.send(&turned_down).await;
     }
+}
+
+/// The head of an answer.
+fn head(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
+    let fields = [&[(":status", "200")], fields].concat();
+    headers(flag::END_HEADERS, stream, &block(&fields))
+}
+
+/// A provider that turns the first `times` calls down and answers then.
+async fn reluctant(authority: &Authority, no: No, times: usize) -> (String, Arc<AtomicUsize>) {
+    let says = move |before, stream| {
+        if before >= times {
+            let body = br#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
+            return [
+                head(stream, &[("content-type", "application/json")]),
+                data(flag::END_STREAM, stream, body),
+            ]
+            .concat();
+        }
+        match no {
+            No::Refused => reset(stream, code::REFUSED_STREAM),
+            No::Gone => frame(kind::GOAWAY, 0, 0, &[0; 8]),
+            No::Cancelled => reset(stream, code::CANCEL),
+        }
+    };
+    provider(authority, says).await
 }
 
 #[tokio::test]
@@ -96,7 +109,7 @@ async fn a_call_that_was_not_looked_at_is_sent_once_more_and_charged_once() {
             (No::Gone, 9, 2, false),
             (No::Cancelled, 1, 1, false),
         ] {
-            let (url, counted) = provider(&authority, no, times).await;
+            let (url, counted) = reluctant(&authority, no, times).await;
             let gateway = start(&url, &ca).await;
             let answer = gateway.chat(LIMITED, body).send().await;
             let told = told(gateway, answer).await;
@@ -113,4 +126,60 @@ async fn a_call_that_was_not_looked_at_is_sent_once_more_and_charged_once() {
             assert_eq!(counted.load(Ordering::SeqCst), attempts, "{no:?} {times}");
         }
     }
+}
+
+/// D-05, D-06, D-09: only the flag that says so ends an answer. A reset without an error is none, though a stream may be
+/// reset so behind its end.
+#[tokio::test]
+async fn a_reset_without_an_error_is_no_end() {
+    const NO_ERROR: u32 = 0;
+    let authority = Authority::new();
+    let ca = format!(", ca: {}", authority.file("ca.pem").display());
+    let half: &[u8] = br#"{"choices":[{"message":{"content":""#;
+    let event: &[u8] = b"data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
+    for (body, media, said) in [
+        (WHOLE, "application/json", half),
+        (STREAM, "text/event-stream", event),
+    ] {
+        let says = move |_, stream| {
+            [
+                head(stream, &[("content-type", media)]),
+                data(0, stream, said),
+                reset(stream, NO_ERROR),
+            ]
+            .concat()
+        };
+        let (url, _) = provider(&authority, says).await;
+        let gateway = start(&url, &ca).await;
+        let answer = gateway.chat(LIMITED, body).send().await;
+        let told = told(gateway, answer).await;
+        told.recorded(200, "upstream_failed");
+        assert_eq!(told.record["code"], "upstream_disconnected");
+        let text = told.answer.text();
+        let says_so = text.contains("upstream_disconnected");
+        assert!(says_so || told.answer.broken, "{media}: {text}");
+    }
+}
+
+/// Most servers end a stream in a frame of its own, later than the bytes that make up its length.
+#[tokio::test]
+async fn an_answer_is_whole_with_its_last_byte() {
+    let authority = Authority::new();
+    let ca = format!(", ca: {}", authority.file("ca.pem").display());
+    let body: &[u8] = br#"{"usage":{"prompt_tokens":3,"completion_tokens":1}}"#;
+    let says = move |_, stream| {
+        let length = body.len().to_string();
+        let fields = [
+            ("content-type", "application/json"),
+            ("content-length", &length),
+        ];
+        [head(stream, &fields), data(0, stream, body)].concat()
+    };
+    let (url, _) = provider(&authority, says).await;
+    let gateway = start(&url, &ca).await;
+    let answer = gateway.chat(LIMITED, WHOLE).send().await;
+    let told = told(gateway, answer).await;
+    assert_eq!(told.answer.body, body);
+    told.recorded(200, "completed");
+    assert_eq!(told.used, (1, 4));
 }
