@@ -238,8 +238,12 @@ impl Upstream {
         end: Instant,
         progress: Option<Arc<Progress>>,
     ) -> Result<Response<UpstreamBody>, Failure> {
-        // Nobody has asked for another protocol: `Upgrade` is never sent.
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || head.headers.len() > head::MAX_FIELDS {
+        // Nobody has asked for another protocol: `Upgrade` is never sent. And there is no status above 599 (RFC 9110 §15),
+        // so that nobody can say whether the call was served.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS
+            || head.status.as_u16() > 599
+            || head.headers.len() > head::MAX_FIELDS
+        {
             return Err(Failure::new(FailureKind::InvalidResponse));
         }
         // HTTP/1.0 between us and the provider is none between us and the client.

@@ -104,6 +104,10 @@ fn invalid() -> Vec<Fault> {
             "HTTP/1.1 099 Low\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
         ),
         (
+            "D-13 the status 600",
+            "HTTP/1.1 600 High\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+        ),
+        (
             "D-13 the status 9999",
             "HTTP/1.1 9999 High\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
         ),
