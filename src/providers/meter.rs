@@ -105,6 +105,7 @@ impl StreamMeter {
             let (sight, scanner) = (&mut self.sight, &mut self.scanner);
             inflate.finish(|plain| sight.scan(scanner, plain));
         }
+        self.sight.unread(self.scanner.too_large());
         let hidden = match self.scanner.last() {
             Some(event) => self.sight.take(&event) && self.hide_usage && !self.let_go,
             None => false,
@@ -200,18 +201,29 @@ impl Sight {
     /// Takes what there is of an event that was too large: pictures are, and what comes with them.
     fn take_ends(&mut self, large: &Large<'_>) {
         let has = |word: &[u8]| memmem::find(large.beginning, word).is_some();
+        let mut read = true;
         if has(b"\"image_generation_call\"") && has(b"\"response.output_item.done\"") {
             self.tally.drew(1);
         } else if has(b"\"response.image_generation_call.partial_image\"") {
             self.tally.draws();
         } else if has(b"\"images\":[") {
             self.tally.made_images(1);
+        } else {
+            read = false;
         }
         if answer::read_end(large.end, &mut self.tally) {
             self.mould.forget();
             self.final_usage = true;
             self.ended |= has(b"\"response.completed\"") || has(b"\"response.incomplete\"");
+        } else if !read {
+            self.unread(large.length);
         }
+    }
+
+    /// Counts what cannot be read, which cuts no stream: it may not all be text, and figures may come.
+    const fn unread(&mut self, bytes: usize) {
+        let unread = &mut self.observed.unread_bytes;
+        *unread = unread.saturating_add(bytes as u64);
     }
 
     /// Takes an event; returns whether it is the chunk that `include_usage` adds.
@@ -226,9 +238,7 @@ impl Sight {
             return false;
         }
         let Some(seen) = answer::read(event.data, &mut self.tally) else {
-            // What cannot be read counts in full here too, but for no number of tokens at least: it was not all text.
-            let bytes = &mut self.observed.output_bytes;
-            *bytes = bytes.saturating_add(event.data.len() as u64);
+            self.unread(event.data.len());
             return false;
         };
         // Figures that come again may contradict what came meanwhile.

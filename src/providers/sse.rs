@@ -26,6 +26,8 @@ pub(super) struct Event<'a> {
 /// An event that is too large to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Large<'a> {
+    /// Bytes of the whole, with its line ends.
+    pub(super) length: usize,
     pub(super) beginning: &'a [u8],
     pub(super) end: &'a [u8],
 }
@@ -65,6 +67,8 @@ pub(super) struct Scanner {
     joined: Vec<u8>,
     /// Bytes of the unfinished event, whether they are carried or not.
     unfinished: usize,
+    /// Bytes of the last event that has ended.
+    length: usize,
     /// Whether nothing has been seen of the current line.
     line_empty: bool,
     /// Whether the last frame ended with a carriage return, whose line feed may follow.
@@ -80,6 +84,7 @@ impl Scanner {
             beginning: Vec::new(),
             joined: Vec::new(),
             unfinished: 0,
+            length: 0,
             line_empty: true,
             after_return: false,
             first: true,
@@ -126,7 +131,7 @@ impl Scanner {
             self.carry.extend_from_slice(piece);
         }
         let end = end?;
-        self.unfinished = 0;
+        self.length = std::mem::take(&mut self.unfinished);
         let first = std::mem::replace(&mut self.first, false);
         let text = if whole { piece } else { &self.carry };
         let event = if fits {
@@ -141,9 +146,18 @@ impl Scanner {
     pub(super) fn large(&self) -> Option<Large<'_>> {
         let ended = self.unfinished == 0 && !self.beginning.is_empty();
         ended.then_some(Large {
+            length: self.length,
             beginning: &self.beginning,
             end: &self.carry,
         })
+    }
+
+    /// Bytes of an event that the end of the stream leaves without a blank line, if it is too large.
+    pub(super) const fn too_large(&self) -> usize {
+        if self.unfinished > LARGEST {
+            return self.unfinished;
+        }
+        0
     }
 
     /// Goes on with an event that is too large.

@@ -24,6 +24,8 @@ pub struct Observed {
     pub partial: bool,
     /// Bytes of text, reasoning and tool calls in the answer, without escapes.
     pub output_bytes: u64,
+    /// Bytes of the answer that could not be read, and may be text of it.
+    pub unread_bytes: u64,
     /// Bytes of sound in the answer, as base64.
     pub output_sound: u64,
     /// Events of a stream that carried such text.
@@ -103,7 +105,7 @@ impl Observed {
     pub fn settle(&self, input_tokens: u64, most: Option<u64>) -> (Usage, bool) {
         let most = most.unwrap_or(u64::MAX);
         let spoken = self.output_sound.div_ceil(SOUND_TOKEN).min(most);
-        let counted = estimate_tokens(self.output_bytes);
+        let counted = estimate_tokens(self.output_bytes.saturating_add(self.unread_bytes));
         let counted = counted.saturating_add(spoken).min(most);
         // Text is not written with no tokens, nor on none: zero is how some imitators say that they do not count.
         let uncounted = |usage: &Usage| usage.output == 0 && self.output_bytes > 0;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, KEY, Step, Upstream, house, sse};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, sse};
 
 /// The record of a call to `path` that a provider answers with `steps`.
 async fn recorded(path: &str, body: &str, steps: Vec<Step>) -> Value {
@@ -91,6 +91,37 @@ async fn what_cannot_be_read_of_a_stream_counts_in_full() {
         assert_eq!(call["tokens"]["output"], counted, "{event}: {call}");
         assert_eq!(call["estimated"], true, "{call}");
     }
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_read_of_a_stream_counts_in_full() {
+    let text = "a".repeat(5 << 20);
+    let event = format!(r#"data: {{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
+    let body = r#"{"model":"m","stream":true,"messages":[]}"#;
+    for end in ["\n\ndata: [DONE]\n\n", "\n", ""] {
+        let steps = sse(&[&event, end]);
+        let call = recorded("/v1/chat/completions", body, steps).await;
+        let output = call["tokens"]["output"].as_u64();
+        assert!(output >= Some((5 << 20) / 4), "{end:?}: {call}");
+        assert_eq!(call["estimated"], true, "{call}");
+    }
+}
+
+/// It may be anything, and figures may come: what cannot be read is no proof that there is more than was held.
+#[tokio::test]
+async fn what_is_too_large_to_be_read_of_a_stream_cuts_it_not() {
+    let event = format!(r#"data: {{"choices":[],"logs":"{}"}}"#, "a".repeat(5 << 20));
+    let figures = r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
+    let steps = sse(&[&event, "\n\n", figures, "\n\ndata: [DONE]\n\n"]);
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let body = r#"{"model":"m","stream":true,"messages":[]}"#;
+    let answer = gateway.chat(LIMITED, body).send().await;
+    assert!(answer.text().ends_with("\n\ndata: [DONE]\n\n"));
+    let call = gateway.calls(1).await.remove(0);
+    assert_eq!(call["outcome"], "completed", "{call}");
+    assert_eq!(call["tokens"]["output"], 4, "{call}");
+    gateway.stop().await;
 }
 
 /// Zeros are what some imitators of OpenAI say instead of nothing.
