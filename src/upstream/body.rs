@@ -52,8 +52,8 @@ pub(super) struct Open {
 pub(super) enum Content {
     /// The connection that the lease holds.
     H1(h1::Answer),
-    /// A stream of a connection that many share.
-    H2(Incoming),
+    /// A stream of a connection that many share; `None` where an answer has no body, whenever its stream ends.
+    H2(Option<Incoming>),
 }
 
 impl UpstreamBody {
@@ -118,9 +118,9 @@ impl Open {
         match &self.content {
             Content::H1(answer) => answer.is_over(),
             // The end may come in a frame of its own, which nobody asks for who has as many bytes as were to come.
-            Content::H2(incoming) => {
+            Content::H2(incoming) => incoming.as_ref().is_none_or(|incoming| {
                 incoming.is_end_stream() || incoming.size_hint().exact() == Some(0)
-            }
+            }),
         }
     }
 
@@ -150,7 +150,9 @@ impl Open {
             Content::H1(answer) => answer
                 .len()
                 .map_or_else(SizeHint::new, SizeHint::with_exact),
-            Content::H2(incoming) => incoming.size_hint(),
+            Content::H2(incoming) => incoming
+                .as_ref()
+                .map_or_else(|| SizeHint::with_exact(0), Body::size_hint),
         }
     }
 
@@ -207,7 +209,8 @@ impl Open {
             (Content::H1(answer), Held::H1(wire)) => answer
                 .poll_data(cx, wire)
                 .map(|next| next.map(|data| data.map_err(Failure::of_connection))),
-            (Content::H2(incoming), _) => loop {
+            (Content::H2(None), _) => Poll::Ready(None),
+            (Content::H2(Some(incoming)), _) => loop {
                 return Poll::Ready(match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(data) => Some(Ok(data)),

@@ -253,10 +253,7 @@ impl Upstream {
         }
         // RFC 9110 §8.6 forbids a length with the one, and lets the other go without: neither has a body, and a client that
         // believed the length would wait for the next answer's bytes.
-        if matches!(
-            head.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        ) {
+        if is_empty(head.status) {
             head.headers.remove(CONTENT_LENGTH);
         }
         let clock = BodyClock::new(self.settings.timeouts.idle, end);
@@ -285,10 +282,12 @@ async fn dispatch(
             let Some(message) = request.take() else {
                 return Err(Failure::unsent(FailureKind::Unsendable));
             };
+            let asks_for_a_head = message.method() == Method::HEAD;
             match stream.sender().try_send_request(message).await {
                 Ok(answer) => {
                     let (head, incoming) = answer.into_parts();
-                    return Ok((head, Content::H2(incoming)));
+                    let has_body = !asks_for_a_head && !is_empty(head.status);
+                    return Ok((head, Content::H2(has_body.then_some(incoming))));
                 }
                 Err(mut error) => {
                     *request = error.take_message();
@@ -310,6 +309,11 @@ impl Unsent {
             again: None,
         }
     }
+}
+
+/// RFC 9110 §6.4.1: answers with these statuses have no body.
+fn is_empty(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// RFC 9110 §8.6: a method that anticipates content says that there is none.

@@ -64,7 +64,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             wire.send(&self::frame(kind::SETTINGS, flag::ACK, 0, b""))
                 .await;
         }
-        if frame.kind == kind::DATA && frame.has(flag::END_STREAM) {
+        if matches!(frame.kind, kind::DATA | kind::HEADERS) && frame.has(flag::END_STREAM) {
             let before = attempts.fetch_add(1, Ordering::SeqCst);
             wire.send(&says(before, frame.stream)).await;
         }
@@ -158,6 +158,29 @@ async fn a_reset_without_an_error_is_no_end() {
         let text = told.answer.text();
         let says_so = text.contains("upstream_disconnected");
         assert!(says_so || told.answer.broken, "{media}: {text}");
+    }
+}
+
+/// Most servers end a stream in a frame of its own, and HEAD, 204 and 304 have nothing before it.
+#[tokio::test]
+async fn an_answer_without_a_body_is_whole_with_its_head() {
+    let authority = Authority::new();
+    let ca = format!(", ca: {}", authority.file("ca.pem").display());
+    for (method, status) in [("HEAD", "200"), ("GET", "204"), ("GET", "304")] {
+        let says = move |_, stream| {
+            let fields = [(":status", status), ("content-length", "4")];
+            headers(flag::END_HEADERS, stream, &block(&fields))
+        };
+        let (url, _) = provider(&authority, says).await;
+        let gateway = start(&url, &ca).await;
+        let call = gateway.call(method, "/raw/v1/x").bearer(LIMITED);
+        let answer = call.send().await;
+        assert_eq!(answer.status.as_str(), status, "{method}");
+        assert!(answer.body.is_empty() && !answer.broken, "{method}");
+        let call = &gateway.calls(1).await[0];
+        assert_eq!(call["outcome"], "completed", "{method} {status}");
+        gateway.nothing_held(LIMITED).await;
+        gateway.stop().await;
     }
 }
 
