@@ -174,6 +174,7 @@ impl Upstream {
         self.address(&mut request, path, lease.is_h2())
             .map_err(Unsent::of)?;
         let progress = request.body().progress();
+        let asks_for_a_head = *request.method() == Method::HEAD;
         // hyper gives back only what it has not begun with; a refused stream needs a second copy.
         let copy = if lease.is_h2() {
             copy_of(&request)
@@ -187,7 +188,12 @@ impl Upstream {
             deadline::head(sending, first_byte, end, progress.as_deref()).await
         };
         let failure = match answer.map_err(Unsent::of)? {
-            Ok((head, content)) => {
+            Ok((head, mut content)) => {
+                if let Content::H2(body) = &mut content
+                    && (asks_for_a_head || is_empty(head.status))
+                {
+                    *body = None;
+                }
                 return self
                     .answered(head, content, lease, end, progress)
                     .map_err(Unsent::of);
@@ -282,12 +288,10 @@ async fn dispatch(
             let Some(message) = request.take() else {
                 return Err(Failure::unsent(FailureKind::Unsendable));
             };
-            let asks_for_a_head = message.method() == Method::HEAD;
             match stream.sender().try_send_request(message).await {
                 Ok(answer) => {
                     let (head, incoming) = answer.into_parts();
-                    let has_body = !asks_for_a_head && !is_empty(head.status);
-                    return Ok((head, Content::H2(has_body.then_some(incoming))));
+                    return Ok((head, Content::H2(Some(incoming))));
                 }
                 Err(mut error) => {
                     *request = error.take_message();
