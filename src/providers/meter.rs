@@ -105,7 +105,9 @@ impl StreamMeter {
             let (sight, scanner) = (&mut self.sight, &mut self.scanner);
             inflate.finish(|plain| sight.scan(scanner, plain));
         }
-        self.sight.unread(self.scanner.too_large());
+        if let Some(large) = self.scanner.left_open() {
+            self.sight.unread(large.length, large.beginning);
+        }
         let hidden = match self.scanner.last() {
             Some(event) => self.sight.take(&event) && self.hide_usage && !self.let_go,
             None => false,
@@ -216,12 +218,17 @@ impl Sight {
             self.final_usage = true;
             self.ended |= has(b"\"response.completed\"") || has(b"\"response.incomplete\"");
         } else if !read {
-            self.unread(large.length);
+            self.unread(large.length, large.beginning);
         }
     }
 
-    /// Counts what cannot be read, which cuts no stream: it may not all be text, and figures may come.
-    const fn unread(&mut self, bytes: usize) {
+    /// Counts what cannot be read, which cuts no stream: it may not all be text, and figures may come. What has a whole
+    /// response says again what was asked and what came in events before it.
+    fn unread(&mut self, bytes: usize, beginning: &[u8]) {
+        let came = self.observed.output_bytes > 0 || self.tally.images() > 0;
+        if came && memmem::find(beginning, b"\"response\":").is_some() {
+            return;
+        }
         let unread = &mut self.observed.unread_bytes;
         *unread = unread.saturating_add(bytes as u64);
     }
@@ -238,7 +245,7 @@ impl Sight {
             return false;
         }
         let Some(seen) = answer::read(event.data, &mut self.tally) else {
-            self.unread(event.data.len());
+            self.unread(event.data.len(), event.data);
             return false;
         };
         // Figures that come again may contradict what came meanwhile.

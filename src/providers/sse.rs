@@ -152,12 +152,13 @@ impl Scanner {
         })
     }
 
-    /// Bytes of an event that the end of the stream leaves without a blank line, if it is too large.
-    pub(super) const fn too_large(&self) -> usize {
-        if self.unfinished > LARGEST {
-            return self.unfinished;
-        }
-        0
+    /// The event that the end of the stream leaves without a blank line, if it is too large.
+    pub(super) fn left_open(&self) -> Option<Large<'_>> {
+        (self.unfinished > LARGEST).then_some(Large {
+            length: self.unfinished,
+            beginning: &self.beginning,
+            end: &self.carry,
+        })
     }
 
     /// Goes on with an event that is too large.

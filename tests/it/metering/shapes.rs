@@ -124,6 +124,34 @@ async fn what_is_too_large_to_be_read_of_a_stream_cuts_it_not() {
     gateway.stop().await;
 }
 
+/// The last event of a response has its instructions, its tools and all that came before it.
+#[tokio::test]
+async fn what_a_response_says_again_is_charged_once_though_it_cannot_be_read() {
+    let body = r#"{"model":"m","stream":true,"input":"x"}"#;
+    let text = "a".repeat(400);
+    let delta =
+        format!(r#"data: {{"type":"response.output_text.delta","delta":"{text}"}}"#) + "\n\n";
+    let large = 5 << 20;
+    for (asked, end) in [
+        (40_000, ""),
+        (40_000, "\",\"temperature\":NaN}}\n\n"),
+        (large, ""),
+        (large, "\"}}\n\n"),
+    ] {
+        let asked = "b".repeat(asked);
+        let last = format!(
+            r#"data: {{"type":"response.completed","response":{{"instructions":"{asked}{end}"#
+        );
+        let call = recorded("/v1/responses", body, sse(&[&delta, &last])).await;
+        assert_eq!(call["tokens"]["output"], 100, "{end:?}: {call}");
+        assert_eq!(call["estimated"], true, "{call}");
+        // Where nothing came before, it may be all that there is.
+        let call = recorded("/v1/responses", body, sse(&[&last])).await;
+        let output = call["tokens"]["output"].as_u64();
+        assert!(output >= Some(asked.len() as u64 / 4), "{end:?}: {call}");
+    }
+}
+
 /// Zeros are what some imitators of OpenAI say instead of nothing.
 #[tokio::test]
 async fn an_answer_with_text_did_not_use_nothing() {
