@@ -203,7 +203,9 @@ fn choice(reader: &mut Reader<'_>, made: &mut Made, finishes: &mut bool) -> Resu
             written(reader, 0, made)
         } else {
             let value = reader.skip()?;
-            *finishes |= name.is("finish_reason") && value.kind != Kind::Null;
+            // An empty one is none: some imitators of OpenAI have it in every chunk.
+            let reason = value.text().filter(|_| name.is("finish_reason"));
+            *finishes |= reason.is_some_and(|reason| !reason.is(""));
             Ok(())
         }
     })

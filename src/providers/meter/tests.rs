@@ -329,3 +329,14 @@ fn what_is_too_large_to_be_kept_is_read_at_its_ends() {
         }
     }
 }
+
+#[test]
+fn figures_are_awaited_when_a_choice_has_said_why_it_ended() {
+    for (reason, ended) in [("null", false), ("\"\"", false), ("\"stop\"", true)] {
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions, false);
+        let choice = format!(r#"{{"delta":{{"content":"a"}},"finish_reason":{reason}}}"#);
+        let event = format!("data: {{\"choices\":[{choice}]}}\n\n");
+        pass(&mut meter, &[event.as_bytes()]);
+        assert_eq!(meter.awaits_figures(), ended, "{reason}");
+    }
+}
