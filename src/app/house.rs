@@ -58,8 +58,9 @@ struct Parts {
 /// What payment events say, by account.
 pub type Standings = HashMap<AccountId, PaymentStanding>;
 
-/// One roster of what the file and the store say. Where both name the same id or secret the file wins. An account of the file that `first_seen` does not have keeps its dates as they are. What payment
-/// events say holds in place of what was declared when they said it.
+/// One roster of what the file and the store say. Where both name the same id or secret the file wins. An account of the
+/// file that `first_seen` does not have keeps its dates as they are. What payment events say holds in place of what was
+/// declared when they said it.
 pub fn merged(
     file: &Roster,
     accounts: &[Arc<AccountSpec>],

@@ -6,7 +6,6 @@ use faregate::domain::Clock;
 use serde_json::{Value, json};
 
 use super::{credit, priced};
-
 use crate::{fixture::provider, harness::Gateway};
 
 /// Its entry comes within about a second; a busy machine may take longer.
