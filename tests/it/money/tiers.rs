@@ -11,10 +11,11 @@ use crate::{
 const CHAT: &str = "/v1/chat/completions";
 const RESPONSES: &str = "/v1/responses";
 
-/// Answers with nine tokens in and two out, served in the way that the call names as its end user.
+/// Answers with two tokens out on nine or as many as the call names, served in the way that it names.
 fn served_as(body: &Value, path: &str) -> Vec<Step> {
     let tier = body["metadata"]["tier"].clone();
-    let usage = json!({"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11});
+    let input = body["metadata"]["input"].as_u64().unwrap_or(9);
+    let usage = json!({"prompt_tokens": input, "completion_tokens": 2, "total_tokens": input + 2});
     let counts = json!({"input_tokens": 9, "output_tokens": 2, "service_tier": tier});
     match (path, body["stream"] == true) {
         (CHAT, false) => {
@@ -112,7 +113,8 @@ async fn a_call_costs_what_the_way_costs_in_which_it_was_served() {
     }
     // Nobody pays more than was held, because a provider says so.
     let body = json!({
-        "model": "m", "max_tokens": 1, "messages": [], "service_tier": "flex", "metadata": {"tier": "priority"},
+        "model": "m", "max_tokens": 1, "messages": [], "service_tier": "flex",
+        "metadata": {"tier": "priority", "input": 80},
     });
     let call = gateway
         .call("POST", CHAT)
@@ -123,11 +125,12 @@ async fn a_call_costs_what_the_way_costs_in_which_it_was_served() {
     calls += 1;
     gateway.pass(std::time::Duration::from_millis(1));
     let found = &gateway.calls(calls).await[0];
-    let cost = found["cost_nano_usd"].as_i64().unwrap();
+    let (as_asked, as_served) = (88_000 / 2, 88_000 * 2);
     assert!(
-        cost <= found["held_nano_usd"].as_i64().unwrap(),
+        found["held_nano_usd"].as_i64() < Some(as_served),
         "{found:#}"
     );
+    assert_eq!(found["cost_nano_usd"], as_asked, "{found:#}");
     gateway.stop().await;
     adds_up(&folder, calls as u64);
 }
