@@ -149,16 +149,18 @@ fn void(
     object: &str,
     account: &AccountId,
 ) -> Result<Verdict, RowError> {
-    let lots: Draws = {
+    let lots: Vec<(Draw, u8)> = {
         let mut select = desk.transaction.prepare_cached(
-            "SELECT number, remaining_nano_usd FROM credit_entries JOIN credit_lots ON entry = number
+            "SELECT number, remaining_nano_usd, priority FROM credit_entries JOIN credit_lots ON entry = number
              WHERE related = ?1 AND author LIKE 'webhook:%' AND remaining_nano_usd > 0
                 AND (expires_at IS NULL OR expires_at > ?2) ORDER BY number",
         )?;
-        let lots = select.query_map((object, instant(desk.now)), lot)?;
+        let lots = select.query_map((object, instant(desk.now)), |row| {
+            Ok((lot(row)?, row.get(2)?))
+        })?;
         lots.collect::<Result<_, _>>()?
     };
-    let entries: Vec<i64> = lots.iter().map(|lot| lot.entry).collect();
+    let entries: Vec<i64> = lots.iter().map(|(lot, _)| lot.entry).collect();
     let draws = desk.around.empty(account, &entries);
     let left = sum(&draws);
     let mut verdict = Verdict::applied(Some("nothing is left of the grant".to_owned()));
@@ -173,7 +175,7 @@ fn void(
     }
     let held: Draws = lots
         .iter()
-        .map(|lot| {
+        .map(|(lot, _)| {
             let mut drawn = draws.iter().filter(|draw| draw.entry == lot.entry);
             let amount = drawn.next().map_or(NanoUsd::ZERO, |draw| draw.amount);
             Draw {
@@ -184,7 +186,14 @@ fn void(
         .filter(|lot| lot.amount > NanoUsd::ZERO)
         .collect();
     if verdict.status == EventStatus::Applied && !held.is_empty() {
-        end(desk, &held, blank(event, object, account))?;
+        // It is spent as early as it was to be: what others have given is not spent in its place.
+        let priority = lots.iter().map(|(_, priority)| *priority).min();
+        let entry = blank(event, object, account);
+        let entry = NewEntry {
+            priority: priority.unwrap_or(entry.priority),
+            ..entry
+        };
+        end(desk, &held, entry)?;
     }
     Ok(verdict)
 }

@@ -292,3 +292,33 @@ async fn what_a_call_gives_back_to_a_withdrawn_grant_is_withdrawn_too() {
     std::fs::write(folder.path().join("faregate.yaml"), yaml).unwrap();
     verified(folder.path());
 }
+
+#[tokio::test]
+async fn what_calls_hold_of_a_withdrawn_grant_is_spent_in_its_turn() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    // Six dollars are held, of which the call takes one and a fifth.
+    let yaml = house(&upstream, "")
+        .replace("free: {}", "free: {}, paid: {credit: required}")
+        .replace("plan: basic, stripe", "plan: paid, stripe")
+        + "prices: {m: {input: 0, output: 12000}, big: {input: 0, output: 0}, c: {input: 0, output: 0}}\n";
+    let gateway = Gateway::start(&yaml).await;
+    let granted = grant("evt_1", 0, "billing.credit_grant.created", false);
+    assert_eq!(send(&gateway, &granted).await, "applied");
+    let later = r#"{"amount": "5", "priority": 20}"#;
+    let path = "/admin/v1/accounts/a/credit";
+    let added = gateway.admin("POST", path).json(later).send().await;
+    assert_eq!(added.status, 201, "{}", added.text());
+    let body = r#"{"model":"m","stream":true,"max_tokens":500,"messages":[]}"#;
+    let mut stream = gateway.chat(KEY, body).open().await.into_body();
+    within("a frame", stream.frame()).await.unwrap().unwrap();
+    let withdrawn = grant("evt_2", 5, "billing.credit_grant.updated", true);
+    assert_eq!(send(&gateway, &withdrawn).await, "applied");
+    assert_eq!(balance(&gateway, "a").await, "6.00");
+    gate.open();
+    within("the stream ended", stream.collect()).await.unwrap();
+    gateway.nothing_held(KEY).await;
+    // The dollar of the grant goes first, as it would have without the withdrawal.
+    assert_eq!(balance(&gateway, "a").await, "4.80");
+    gateway.stop().await;
+}
