@@ -163,7 +163,11 @@ fn void(
     let entries: Vec<i64> = lots.iter().map(|(lot, _)| lot.entry).collect();
     let draws = desk.around.empty(account, &entries);
     let left = sum(&draws);
-    let mut verdict = Verdict::applied(Some("nothing is left of the grant".to_owned()));
+    let words = match lots.is_empty() {
+        true => "nothing is left of the grant",
+        false => "calls under way hold what is left of the grant",
+    };
+    let mut verdict = Verdict::applied(Some(words.to_owned()));
     if left > NanoUsd::ZERO {
         let entry = NewEntry {
             kind: EntryKind::Adjustment,
