@@ -71,26 +71,29 @@ impl Book {
         clock: &Clock,
         anchor: Anchor,
     ) -> Result<Taken, Binding> {
-        let (taken, onward) = {
+        let mut onward = Vec::new();
+        let taken = {
             let pages = &mut *self.pages();
             let weighed = pages.weigh(levels, wanted, clock, anchor)?;
             let taken = pages.take(levels, wanted, &weighed);
-            let onward = pages.taken_onward(&taken);
-            (taken, onward)
+            pages.pass_on(&taken, &mut onward);
+            taken
         };
-        onward
-            .into_iter()
-            .for_each(|onward| onward.pass(clock.now()));
+        for onward in onward {
+            onward.pass(clock.now());
+        }
         Ok(taken)
     }
 
     /// Replaces what was taken by what was used, and says what moves in the store. A hold of a window that has passed
     /// since moves only the stored counter of that window.
     pub(crate) fn settle(&self, taken: Taken, settled: Settled, clock: &Clock) -> Moved {
-        let (moved, onward) = self.pages().settle(taken, settled, clock.elapsed());
-        onward
-            .into_iter()
-            .for_each(|onward| onward.pass(clock.now()));
+        let elapsed = clock.elapsed();
+        let mut onward = Vec::new();
+        let moved = self.pages().settle(taken, settled, elapsed, &mut onward);
+        for onward in onward {
+            onward.pass(clock.now());
+        }
         moved
     }
 }
@@ -101,7 +104,8 @@ impl Pages {
         taken: Taken,
         settled: Settled,
         elapsed: Duration,
-    ) -> (Moved, Vec<Onward>) {
+        onward: &mut Vec<Onward>,
+    ) -> Moved {
         let pages = self;
         let (used, cost) = match settled {
             Settled::Used { tokens, cost } => (tokens, cost),
@@ -115,7 +119,8 @@ impl Pages {
         let counts = matches!(settled, Settled::Used { .. });
         let was = taken.asked();
         let mut counters = Vec::with_capacity(taken.holds.len());
-        let mut onward = Vec::new();
+        // No key of most accounts has ever moved.
+        let keys_moved = !pages.moved.is_empty();
         for hold in &taken.holds {
             let (exact, bound) = was.of_unit(hold.counted.unit);
             let add = match hold.counted.unit {
@@ -123,7 +128,9 @@ impl Pages {
                 Unit::Tokens => used,
                 Unit::Usd => whole(cost),
             };
-            onward.extend(pages.onward(hold, (exact, bound), (add, 0)));
+            if keys_moved {
+                onward.extend(pages.onward(hold, (exact, bound), (add, 0)));
+            }
             let counter = &mut pages.counters[hold.slot];
             if counter.generation == hold.generation {
                 counter.held = counter.held.saturating_sub(bound);
@@ -150,16 +157,18 @@ impl Pages {
             pages.purse.release(taken.held);
             counts.then_some(draws)
         });
-        (Moved { counters, credit }, onward)
+        Moved { counters, credit }
     }
 
-    /// What a call has taken of counters that are another book's now.
-    fn taken_onward(&self, taken: &Taken) -> Vec<Onward> {
+    /// Adds what a call has taken of counters that are another book's now.
+    fn pass_on(&self, taken: &Taken, onward: &mut Vec<Onward>) {
+        if self.moved.is_empty() {
+            return;
+        }
         let was = taken.asked();
-        let holds = taken.holds.iter();
-        let onward =
-            holds.filter_map(|hold| self.onward(hold, (0, 0), was.of_unit(hold.counted.unit)));
-        onward.collect()
+        for hold in &taken.holds {
+            onward.extend(self.onward(hold, (0, 0), was.of_unit(hold.counted.unit)));
+        }
     }
 
     /// Takes what was weighed under the same lock.

@@ -44,10 +44,6 @@ impl Book {
 impl Pages {
     /// What a call has moved of a counter, where that is another book's now.
     pub(super) fn onward(&self, hold: &Hold, was: (u64, u64), is: (u64, u64)) -> Option<Onward> {
-        // No key of most accounts has ever moved.
-        if self.moved.is_empty() {
-            return None;
-        }
         let name = &self.counters[hold.slot].name;
         let Owner::Key(key) = &name.owner else {
             return None;
