@@ -29,6 +29,7 @@ struct Choice {
 struct Head {
     id: String,
     model: String,
+    service_tier: String,
     /// Whether chunks have a `usage` member: `null` until the last.
     usage: bool,
 }
@@ -65,6 +66,7 @@ pub(super) fn answer(fields: &Fields, chance: &mut Chance) -> Result<Reply, Reje
         let head = Head {
             id,
             model,
+            service_tier: fields.service_tier().to_owned(),
             usage: include_usage,
         };
         return Ok(Reply::Stream(frames(head, choices, usage)));
@@ -77,7 +79,7 @@ pub(super) fn answer(fields: &Fields, chance: &mut Chance) -> Result<Reply, Reje
         "model": model,
         "choices": choices.iter().map(whole).collect::<Vec<_>>(),
         "usage": usage,
-        "service_tier": "default",
+        "service_tier": fields.service_tier(),
         "system_fingerprint": "fp_simulated",
     });
     Ok(Reply::json(&completion, tokens))
@@ -233,7 +235,7 @@ impl Head {
             "object": "chat.completion.chunk",
             "created": CREATED,
             "model": self.model,
-            "service_tier": "default",
+            "service_tier": self.service_tier,
             "system_fingerprint": "fp_simulated",
             "choices": choices,
         });

@@ -34,6 +34,12 @@ impl Fields {
         }
     }
 
+    /// How OpenAI says that the call was served: as it asks, which `auto` leaves open.
+    pub(super) fn service_tier(&self) -> &str {
+        let asked = self.value("service_tier").and_then(Value::as_str);
+        asked.filter(|tier| *tier != "auto").unwrap_or("default")
+    }
+
     /// A switch; absent is off.
     pub(super) fn switch(&self, param: &'static str) -> Result<bool, Rejection> {
         match self.value(param) {

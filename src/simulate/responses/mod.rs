@@ -128,7 +128,7 @@ fn constant(fields: &Fields, model: &str, id: String) -> Map<String, Value> {
     members.insert("object".to_owned(), "response".into());
     members.insert("created_at".to_owned(), CREATED.into());
     members.insert("model".to_owned(), model.into());
-    members.insert("service_tier".to_owned(), "default".into());
+    members.insert("service_tier".to_owned(), fields.service_tier().into());
     members.insert("error".to_owned(), Value::Null);
     members
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time;
 
 use super::{against, get, post, send, settings};
@@ -158,4 +158,32 @@ async fn latency_and_pace_add_up() {
     .await;
     // The first token is there at once, four more take ten milliseconds each. A slow machine can only add to it.
     assert!(started.elapsed() >= Duration::from_millis(20 + 40));
+}
+
+#[tokio::test]
+async fn a_call_is_served_in_the_tier_that_it_asks_for() {
+    against(settings(), async |address| {
+        for (asked, served) in [("flex", "flex"), ("auto", "default")] {
+            for (path, input) in [
+                ("/v1/chat/completions", "messages"),
+                ("/v1/responses", "input"),
+            ] {
+                for stream in [false, true] {
+                    let body = json!({
+                        "model": "m", "stream": stream, "service_tier": asked,
+                        input: [{"role": "user", "content": "hi"}],
+                    });
+                    let got = send(address, "POST", path, "", &body.to_string()).await;
+                    assert_eq!(got.status, 200, "{}", got.body);
+                    let said = format!(r#""service_tier":"{served}""#);
+                    let (tiers, right) = (
+                        got.body.matches(r#""service_tier":"#).count(),
+                        got.body.matches(&said).count(),
+                    );
+                    assert!(tiers > 0 && tiers == right, "{asked}: {}", got.body);
+                }
+            }
+        }
+    })
+    .await;
 }
