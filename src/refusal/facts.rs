@@ -85,7 +85,7 @@ pub struct CreditFacts {
     pub held: NanoUsd,
     /// What this call would take at most; zero where it is not known.
     pub asked: NanoUsd,
-    /// The output limit, in tokens, with which this call can be paid. 0: not even its input can. `None`: not known, or
+    /// The output limit, in tokens, with which this call can be paid. 0: no limit makes it so. `None`: not known, or
     /// the output limit is not what decides.
     pub max_affordable_tokens: Option<u64>,
 }

@@ -88,7 +88,7 @@ fn compose(
         started: false,
     };
     match (bound, refusal.affordable_tokens()) {
-        (true, Some(0)) => clauses.add(format_args!("not even its input fits"))?,
+        (true, Some(0)) => clauses.add(format_args!("no output limit makes it fit"))?,
         (true, Some(1)) => clauses.add(format_args!("with at most 1 output token it fits"))?,
         (true, Some(most)) => {
             clauses.add(format_args!("with at most {most} output tokens it fits"))?;

@@ -73,7 +73,7 @@ fn a_call_that_costs_too_much_is_told_what_fits() {
     );
     message(
         &unaffordable(credit("0.000001", "0", "0.420000435", Some(0))),
-        "This request may cost up to 0.420000435 USD, but 0.000001 USD of credit is left for account bob. Not even its input fits; top up at PAY:bob",
+        "This request may cost up to 0.420000435 USD, but 0.000001 USD of credit is left for account bob. No output limit makes it fit; top up at PAY:bob",
     );
     message(
         &unaffordable(credit("0.1", "0", "0.42", None)),
