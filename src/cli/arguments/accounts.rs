@@ -42,7 +42,7 @@ pub(in crate::cli) enum AccountsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// State an account's subscription, whole: what is not said does not hold any more
+    /// Set an account's subscription; it replaces the one before as a whole
     #[command(after_help = "Examples:\n  \
         faregate accounts set-subscription acme --status active \\\n      \
             --current-period-start 2026-11-20 --current-period-end 2026-12-20\n  \
@@ -63,7 +63,7 @@ pub(in crate::cli) struct CreateAccount {
     /// The status of its subscription [default: none]
     #[arg(long, value_name = "STATUS", value_parser = statuses())]
     pub(in crate::cli) subscription: Option<String>,
-    /// Where its people are told what happens
+    /// Where e-mail about the account is sent
     #[arg(long, value_name = "ADDRESS")]
     pub(in crate::cli) email: Option<String>,
     #[command(flatten)]
@@ -81,7 +81,7 @@ pub(in crate::cli) struct SetSubscription {
     /// Its status
     #[arg(long, value_name = "STATUS", value_parser = statuses(), required_unless_present = "none")]
     pub(in crate::cli) status: Option<String>,
-    /// Take the subscription away
+    /// Remove the subscription
     #[arg(long, conflicts_with_all = [
         "status", "current_period_start", "current_period_end", "past_due_since", "trial_end",
         "cancel_at", "cancel_at_period_end", "ends_at",
@@ -93,7 +93,7 @@ pub(in crate::cli) struct SetSubscription {
     /// When the billing period ends
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) current_period_end: Option<Timestamp>,
-    /// Since when a payment is due
+    /// Since when a payment has been due
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) past_due_since: Option<Timestamp>,
     /// When the trial ends

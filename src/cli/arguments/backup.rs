@@ -7,11 +7,11 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  faregate backup /var/backups/faregate-2026-11-21.db\n\n\
-    Reads the store's file, while a daemon runs as well as when it is down, as it is at one instant. The copy is a \
-    store like it: to restore, stop the daemon and put the copy in the store's place."
+    Works while a daemon runs and while it is stopped, and copies the store as it is at one instant. The copy is a \
+    complete store: to restore it, stop the daemon and put the copy in the store's place."
 )]
 pub(in crate::cli) struct BackupFlags {
-    /// Where the copy goes; a file that is there already is never replaced
+    /// Where the copy goes; an existing file is never replaced
     #[arg(value_name = "FILE")]
     pub(in crate::cli) file: PathBuf,
     /// Print JSON

@@ -11,12 +11,12 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CreditCommand {
-    /// Add credit to an account, or take some; the next request sees it
+    /// Add credit to an account, or take some away; it is in force for the next request
     #[command(after_help = "Examples:\n  \
         faregate credit add acme 25.00 --reason \"invoice 2026-117\" --id invoice-2026-117\n  \
         faregate credit add acme 5 --kind grant --expires 2027-01-01 --priority 10\n  \
         faregate credit add acme -3.50 --kind adjustment --reason \"counted twice\"\n\n\
-        Entries are never changed. With an --id, the same command can be typed again without \
+        Entries are never changed. With an --id, the same command can be repeated without \
         adding twice.")]
     Add(AddCredit),
     /// Show the credit of an account: its balance, its lots and its latest entries
@@ -43,10 +43,10 @@ pub(in crate::cli) struct AddCredit {
     /// The account
     #[arg(value_name = "ACCOUNT")]
     pub(in crate::cli) account: String,
-    /// US dollars, exactly; below zero takes credit that is there and no call holds
+    /// US dollars, exactly; a negative amount takes credit that no call holds
     #[arg(value_name = "AMOUNT", allow_negative_numbers = true, value_parser = read::amount)]
     pub(in crate::cli) amount: NanoUsd,
-    /// What it is
+    /// The kind of entry
     #[arg(long, value_name = "KIND", default_value = "top_up",
         value_parser = PossibleValuesParser::new(POSTABLE.map(EntryKind::as_str)))]
     pub(in crate::cli) kind: String,
@@ -71,16 +71,16 @@ pub(in crate::cli) struct TransferCredit {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EntryFlags {
-    /// Why, for people
+    /// The reason, in words
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: Option<String>,
-    /// An id of your own: with the same one, nothing is posted twice
+    /// An id of your own; nothing is posted twice with the same one
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) id: Option<String>,
-    /// From when on what is left of it is lost [default: never]
+    /// When what is left of it expires [default: never]
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) expires: Option<Timestamp>,
-    /// 0 to 100: credit of a lower number is spent first [default: 50]
+    /// 0 to 100; credit with a lower number is spent first [default: 50]
     #[arg(long, value_name = "NUMBER")]
     pub(in crate::cli) priority: Option<u8>,
     /// Print JSON

@@ -14,10 +14,10 @@ pub(in crate::cli) struct Simulate {
     /// Where it listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub(in crate::cli) listen: SocketAddr,
-    /// From a request's last byte to the first of its answer
+    /// Delay from a request's last byte to the first byte of its answer
     #[arg(long, value_name = "TIME", default_value = "30ms", value_parser = read::delay)]
     pub(in crate::cli) latency: Duration,
-    /// Speed of an answer; 0 is as fast as possible
+    /// Speed of an answer, in tokens per second; 0 is as fast as possible
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(in crate::cli) tokens_per_second: u32,
     /// The same seed gives the same answers

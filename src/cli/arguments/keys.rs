@@ -32,7 +32,7 @@ pub(in crate::cli) enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Refuse a key from now on, for ever
+    /// Revoke a key for good
     #[command(after_help = "Example:\n  faregate keys revoke acme-ci")]
     Revoke {
         /// The key
@@ -64,13 +64,13 @@ pub(in crate::cli) struct CreateKey {
     /// The account that pays
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) account: String,
-    /// The key's name [default: one is made]
+    /// The key's name [default: a generated one]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) id: Option<String>,
-    /// From when on it is refused
+    /// When it expires
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) expires_at: Option<Timestamp>,
-    /// An address or network it may be used from; may be given again
+    /// An address or network it may be used from; may be repeated
     #[arg(long = "allowed-ip", value_name = "CIDR", value_parser = network)]
     pub(in crate::cli) allowed_ips: Vec<IpNet>,
     #[command(flatten)]
@@ -83,22 +83,22 @@ pub(in crate::cli) struct CreateKey {
 /// What an account or key may be limited to.
 #[derive(Debug, Args, Default)]
 pub(in crate::cli) struct LimitFlags {
-    /// A model it may use; may be given again [default: all of the plan's]
+    /// A model it may use; may be repeated [default: all of the plan's]
     #[arg(long = "model", value_name = "NAME")]
     pub(in crate::cli) models: Vec<String>,
-    /// Calls a minute
+    /// Requests per minute
     #[arg(long, value_name = "N")]
     pub(in crate::cli) requests_per_minute: Option<NonZeroU32>,
-    /// Tokens a minute
+    /// Tokens per minute
     #[arg(long, value_name = "N")]
     pub(in crate::cli) tokens_per_minute: Option<NonZeroU64>,
-    /// Calls at once
+    /// Requests at the same time
     #[arg(long, value_name = "N")]
     pub(in crate::cli) concurrent_requests: Option<NonZeroU32>,
-    /// Requests or tokens per window, such as tokens=100000/day; may be given again
+    /// Requests or tokens per window, such as tokens=100000/day; may be repeated
     #[arg(long = "quota", value_name = "UNIT=N/WINDOW", value_parser = read::quota)]
     pub(in crate::cli) quotas: Vec<Value>,
-    /// US dollars per window, such as 25/month; may be given again
+    /// US dollars per window, such as 25/month; may be repeated
     #[arg(long = "budget", value_name = "USD/WINDOW", value_parser = read::budget)]
     pub(in crate::cli) budgets: Vec<Value>,
 }

@@ -55,14 +55,14 @@ pub(super) enum Command {
     /// Serve the gateway until SIGTERM or SIGINT
     #[command(
         after_help = "Example:\n  faregate serve --config config/quickstart.yaml\n\n\
-                      The configuration is read again when its file changes, and on SIGHUP; a wrong one \
-                      is reported and the old one stays. RUST_LOG sets the log levels, such as RUST_LOG=info,faregate=debug."
+                      The configuration is read again when its file changes, and on SIGHUP; one with a \
+                      mistake is reported, and the old one stays in force. RUST_LOG sets the log levels, such as RUST_LOG=info,faregate=debug."
     )]
     Serve,
-    /// Check the configuration and say everything that is wrong with it
+    /// Check the configuration and report everything that is wrong with it
     #[command(
         after_help = "Examples:\n  faregate check --config faregate.yaml\n  faregate check --json\n\n\
-                      Exits with 0 when a daemon would start with it, with 78 when not.\n\n\
+                      Exits with 0 when a daemon could start with it, with 78 when not.\n\n\
                       --json prints one object to standard output in both cases: {\"valid\": true or false, \
                       \"problems\": [...], \"warnings\": [...]}. Each problem and warning has file, line, column, \
                       path, message and hint; null or an empty path where there is none. Warnings are those of a \
@@ -85,21 +85,21 @@ pub(super) enum Command {
     /// Add, list and transfer prepaid credit
     #[command(subcommand)]
     Credit(CreditCommand),
-    /// Verify and export what was posted
+    /// Verify and export calls and credit entries
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Copy the store, from under a running daemon too
+    /// Copy the store; a daemon may be running
     Backup(BackupFlags),
     /// Show what models cost, and where each figure comes from
     Prices(PricesFlags),
-    /// List and replay events of payment providers
+    /// List and replay payment providers' events
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
-    /// Show what was used, and what it cost
+    /// Show usage and its cost
     Usage(UsageFlags),
     /// Explain one call: its checks, its hold, its price and what it was charged
     Explain(ExplainFlags),
-    /// List, repeat and try messages to people
+    /// List, resend and test notifications
     #[command(subcommand)]
     Notifications(NotificationsCommand),
     /// Prove on this machine that limits hold and that nothing is lost
@@ -111,6 +111,6 @@ pub(super) enum Command {
                             answer."
     )]
     Health,
-    /// Serve a simulated provider, which speaks like OpenAI and Anthropic and costs nothing
+    /// Serve a simulated provider, which speaks OpenAI's and Anthropic's formats and costs nothing
     Simulate(Simulate),
 }

@@ -12,7 +12,7 @@ use clap::{Args, value_parser};
     simulated provider: nothing leaves this machine, and no configuration is read.\n\
     Exits with 0 when everything holds, with 1 when something does not.")]
 pub(in crate::cli) struct ProveFlags {
-    /// Calls of each burst
+    /// Calls in each burst
     #[arg(long, value_name = "N", default_value_t = 10_000,
         value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(in crate::cli) calls: u32,

@@ -20,11 +20,11 @@ pub(in crate::cli) struct UsageFlags {
     /// Only this model
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) model: Option<String>,
-    /// What a line stands for
+    /// What to sum up by
     #[arg(long, value_name = "WHAT", default_value = "day",
         value_parser = PossibleValuesParser::new(GroupBy::ALL.map(GroupBy::as_str)))]
     pub(in crate::cli) by: String,
-    /// From then on: an instant, a day, or how long ago
+    /// From then on: an instant, a day, or how long ago, such as 7d
     #[arg(long, value_name = "TIME", value_parser = read::moment)]
     pub(in crate::cli) since: Option<Moment>,
     /// Before then

@@ -10,10 +10,10 @@ pub(in crate::cli) enum WebhooksCommand {
     #[command(after_help = "Examples:\n  \
         faregate webhooks list --status parked\n  \
         faregate webhooks list --account acme --json\n\n\
-        applied: what the event says holds. ignored: it changes nothing. parked: it waits for another event \
-        or for you, and says why. failed: it could not be read or posted.")]
+        applied: what the event says is in force. ignored: it changes nothing. parked: it waits for another \
+        event or for you; WHY says for what. failed: it could not be read or posted.")]
     List {
-        /// Only events of this status
+        /// Only events with this status
         #[arg(long, value_name = "STATUS", value_parser = PossibleValuesParser::new(
             EventStatus::ALL.map(EventStatus::as_str)))]
         status: Option<String>,
@@ -32,7 +32,7 @@ pub(in crate::cli) enum WebhooksCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Look at a payment event again, after what it waited for is there
+    /// Process a payment event again that was parked or failed
     #[command(
         after_help = "Example:\n  faregate webhooks replay stripe:evt_1SqNJXHrIm3tRwvj\n\n\
         An event that was applied is not applied again. Exits with 0 when the event is applied, with 1 \
