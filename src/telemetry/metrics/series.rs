@@ -11,7 +11,7 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_refusals_total",
-        "Answers with a code of ours, by code.",
+        "Answers with one of Faregate's codes, by code.",
     ),
     (
         "faregate_in_flight_requests",
@@ -32,11 +32,11 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_upstream_failures_total",
-        "Calls that a provider failed, by provider and code.",
+        "Calls that failed at a provider, by provider and code.",
     ),
     (
         "faregate_estimated_calls_total",
-        "Calls settled with our own count of tokens.",
+        "Calls settled by Faregate's own count of tokens.",
     ),
     (
         "faregate_ledger_queue",
@@ -48,7 +48,7 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_config_last_reload_success",
-        "1 when the last configuration read was accepted.",
+        "1 when the configuration that was read last was accepted.",
     ),
     (
         "faregate_config_last_reload_timestamp_seconds",
@@ -56,7 +56,7 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_restart_pending",
-        "1 while the file says something that only a restart applies.",
+        "1 while the file has changes that only a restart applies.",
     ),
     (
         "faregate_draining",
@@ -64,15 +64,15 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_drains_refused_total",
-        "Calls that were cut when their client left, because as many as may be were being read on.",
+        "Calls cut when their client left, because as many others as allowed were already being read to their end.",
     ),
     (
         "faregate_log_lines_dropped_total",
-        "Log lines that found no room.",
+        "Log lines dropped because their reader is too slow.",
     ),
     (
         "faregate_overload_level",
-        "How full the house is: 1 keeps no connections, 2 refuses accounts with most under way, 3 refuses all.",
+        "From 0 to 3: 1 keeps no connections, 2 refuses accounts with more than their share under way, 3 refuses all calls.",
     ),
     (
         "faregate_buffered_body_bytes",
@@ -80,15 +80,15 @@ const HELP: [(&str, &str); 22] = [
     ),
     (
         "faregate_shed_calls_total",
-        "Calls refused for being too many: all were, their account had its share, or their body found no room.",
+        "Calls refused by overload: all were refused, their account had more than its share, or their body found no room.",
     ),
     (
         "faregate_notifications_total",
-        "Tries to send a message, by what came of them.",
+        "Attempts to send a notification, by result.",
     ),
     (
         "faregate_notifications_pending",
-        "Messages that wait to be sent, now or again.",
+        "Notifications that wait to be sent or sent again.",
     ),
 ];
 
