@@ -3,7 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::domain::Timestamp;
+use crate::{
+    domain::Timestamp,
+    store::{ReadError, WriteError},
+};
 
 /// The media type of RFC 9457 §3.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -123,5 +126,22 @@ impl Rejection {
             "code": self.reason.as_str(),
             "detail": self.detail,
         })
+    }
+}
+
+impl From<ReadError> for Rejection {
+    fn from(error: ReadError) -> Self {
+        Self::unavailable(error.to_string())
+    }
+}
+
+/// A secret that another key has contradicts what is there; whatever else the store refuses, it may take later.
+impl From<WriteError> for Rejection {
+    fn from(error: WriteError) -> Self {
+        let reason = match error {
+            WriteError::SecretTaken => Reason::Conflict,
+            _ => Reason::Unavailable,
+        };
+        Self::new(reason, error.to_string())
     }
 }

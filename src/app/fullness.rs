@@ -1,4 +1,4 @@
-//! What the house is measured against: the file's figures, and the machine's where the file has none.
+//! What overload is measured against: the file's figures, and the machine's where the file has none.
 
 use std::path::Path;
 
@@ -25,14 +25,14 @@ pub(super) fn limits(config: &Config) -> overload::Settings {
 }
 
 /// Tells the metrics how full it is.
-pub(super) fn tell(house: &overload::Overload, metrics: &Metrics) {
+pub(super) fn tell(overload: &overload::Overload, metrics: &Metrics) {
     let overload::Figures {
         level,
         bodies,
         shed_all,
         shed_share,
         shed_body,
-    } = house.figures();
+    } = overload.figures();
     metrics.overload(level.number(), bodies);
     metrics.shed([shed_all, shed_share, shed_body]);
 }

@@ -2,22 +2,22 @@
 //!
 //! Rank 9. The only place that sees everything. Must not know the command line.
 
-mod bursar;
+mod credit_ledger;
 mod demo;
 mod descriptors;
+mod event_applier;
+mod event_context;
 mod fullness;
-mod house;
+mod publisher;
 mod run;
 mod simulators;
 mod start;
-mod teller;
-mod till;
 mod watch;
 
-pub use bursar::{Booked, Bursar};
+pub use credit_ledger::CreditLedger;
 pub use demo::commands as demo_commands;
-pub use house::{House, Standings, merged};
+pub use event_applier::{Applied, EventApplier};
+pub use event_context::{Declared, EventContext, Withdrawals};
+pub use publisher::{Publisher, Standings, merged};
 pub use run::{ServeError, ServeOptions, serve};
 pub use start::{App, StartError};
-pub use teller::Teller;
-pub use till::{Declared, Drawer, Till};

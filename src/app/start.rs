@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use tokio::sync::oneshot;
 
-use super::{House, fullness, simulators::Simulators};
+use super::{Publisher, fullness, simulators::Simulators};
 use crate::{
     accounts::Accounts,
     admin::Admin,
@@ -48,7 +48,7 @@ const WRITER_EVERY: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct App {
     gateway: Arc<Gateway>,
-    house: Arc<House>,
+    publisher: Arc<Publisher>,
     desk: Arc<Desk>,
     store: Store,
     metrics: Arc<Metrics>,
@@ -57,7 +57,7 @@ pub struct App {
     tuning: Tuning,
     overload: Overload,
     notifier: Notifier,
-    admin: Option<(SocketAddr, Arc<Admin<Arc<House>>>)>,
+    admin: Option<(SocketAddr, Arc<Admin<Arc<Publisher>>>)>,
     fixed: Fixed,
     drain: Mutex<Duration>,
     simulators: Simulators,
@@ -150,7 +150,7 @@ impl App {
         let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses);
         let accounts = Arc::new(accounts.since(loaded.newest));
         let background = Tasks::default();
-        let house = Arc::new(House::new(
+        let publisher = Arc::new(Publisher::new(
             Arc::clone(&accounts),
             store.clone(),
             shutdown.clone(),
@@ -158,11 +158,14 @@ impl App {
             loaded.first_seen,
             loaded.standings,
         ));
-        house
+        publisher
             .set_file(roster, gateway.webhooks.clone(), || ())
             .await?;
 
-        background.spawn(record_expired(Arc::clone(&house), shutdown_admin.clone()));
+        background.spawn(record_expired(
+            Arc::clone(&publisher),
+            shutdown_admin.clone(),
+        ));
         background.spawn(watch_writer(store.clone(), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
@@ -180,7 +183,7 @@ impl App {
                 log.clone(),
                 shutdown.clone(),
             )
-            .with_payments(Arc::new(Arc::clone(&house)))
+            .with_payments(Arc::new(Arc::clone(&publisher)))
             .under(overload.clone()),
         );
 
@@ -190,12 +193,12 @@ impl App {
             &background,
             &shutdown_admin,
         );
-        house.tell_through(notifier.clone());
+        publisher.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
         let mut administered = None;
         if let Some((listener, token)) = admin {
             let admin = Arc::new(Admin::new(
-                Arc::clone(&house),
+                Arc::clone(&publisher),
                 token,
                 Arc::clone(&metrics),
                 clock.clone(),
@@ -214,7 +217,7 @@ impl App {
         ));
         Ok(Self {
             gateway,
-            house,
+            publisher,
             desk,
             store,
             metrics,
@@ -281,7 +284,7 @@ impl App {
         reachable(&mut gateway, configured, self.public);
         let webhooks = gateway.webhooks.clone();
         let beside = || self.gateway.publish(gateway);
-        self.house.set_file(roster, webhooks, beside).await?;
+        self.publisher.set_file(roster, webhooks, beside).await?;
         self.notifier.publish(notifications);
         if let (Some((_, running)), Some(admin)) = (&self.admin, admin) {
             running.change_token(admin.token);
@@ -362,9 +365,9 @@ impl App {
 }
 
 /// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
-async fn record_expired(house: Arc<House>, shutdown: Shutdown) {
+async fn record_expired(publisher: Arc<Publisher>, shutdown: Shutdown) {
     loop {
-        let pause = match house.teller().post_expired().await {
+        let pause = match publisher.credit_ledger().post_expired().await {
             true => EXPIRED_AGAIN,
             false => EXPIRED_EVERY,
         };
@@ -421,7 +424,7 @@ async fn serve_public(
     );
 }
 
-async fn serve_admin(listener: Listener, admin: Arc<Admin<Arc<House>>>, shutdown: Shutdown) {
+async fn serve_admin(listener: Listener, admin: Arc<Admin<Arc<Publisher>>>, shutdown: Shutdown) {
     let requests = Tasks::default();
     listener
         .serve(

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster, Spoken},
     admin::{CreditSheet, Registry, Rejection},
-    app::{Bursar, Declared, Teller, merged},
+    app::{CreditLedger, Declared, EventApplier, merged},
     domain::{AccountId, Clock, RequestId},
     store::{
         self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow,
@@ -129,9 +129,9 @@ impl Offline {
         }
     }
 
-    fn teller(&self) -> Result<Teller<'_>, Rejection> {
+    fn credit_ledger(&self) -> Result<CreditLedger<'_>, Rejection> {
         match &self.files {
-            Files::Owned(store, books) => Ok(Teller {
+            Files::Owned(store, books) => Ok(CreditLedger {
                 accounts: &books.accounts,
                 store,
             }),
@@ -147,10 +147,7 @@ impl Registry for Offline {
 
     async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
         let store = self.store()?;
-        store
-            .put_account(account.clone(), spoken)
-            .await
-            .map_err(|error| Rejection::unavailable(error.to_string()))?;
+        store.put_account(account.clone(), spoken).await?;
         let mut roster = locked(&self.roster);
         let accounts = &mut Arc::make_mut(&mut roster).accounts;
         accounts.retain(|known| known.id != account.id);
@@ -160,10 +157,7 @@ impl Registry for Offline {
 
     async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
         let store = self.store()?;
-        store
-            .put_key(key.clone())
-            .await
-            .map_err(|error| Rejection::unavailable(error.to_string()))?;
+        store.put_key(key.clone()).await?;
         let mut roster = locked(&self.roster);
         let keys = &mut Arc::make_mut(&mut roster).keys;
         keys.retain(|known| known.id != key.id);
@@ -172,65 +166,54 @@ impl Registry for Offline {
     }
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.calls(filter).await,
-            Files::Watched(reader) => locked(reader).calls(&filter),
-            Files::None => Ok(Page {
-                data: Vec::new(),
-                next_cursor: None,
-            }),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.calls(filter).await?,
+            Files::Watched(reader) => locked(reader).calls(&filter)?,
+            Files::None => Page::empty(),
+        })
     }
 
     async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.call(id).await,
-            Files::Watched(reader) => locked(reader).call(id),
-            Files::None => Ok(None),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.call(id).await?,
+            Files::Watched(reader) => locked(reader).call(id)?,
+            Files::None => None,
+        })
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.usage(query).await,
-            Files::Watched(reader) => locked(reader).usage(&query),
-            Files::None => Ok(Vec::new()),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.usage(query).await?,
+            Files::Watched(reader) => locked(reader).usage(&query)?,
+            Files::None => Vec::new(),
+        })
     }
 
     async fn notifications(
         &self,
         filter: NotificationFilter,
     ) -> Result<Page<NotificationRow>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.notifications(filter).await,
-            Files::Watched(reader) => locked(reader).notifications(&filter),
-            Files::None => Ok(Page {
-                data: Vec::new(),
-                next_cursor: None,
-            }),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.notifications(filter).await?,
+            Files::Watched(reader) => locked(reader).notifications(&filter)?,
+            Files::None => Page::empty(),
+        })
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
-        self.teller()?.add(entry).await
+        self.credit_ledger()?.add(entry).await
     }
 
     async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
-        self.teller()?.transfer(transfer).await
+        self.credit_ledger()?.transfer(transfer).await
     }
 
     async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
         let stored = match &self.files {
-            Files::Owned(..) => return self.teller()?.sheet(account).await,
-            Files::Watched(reader) => locked(reader).credit(&account),
-            Files::None => Ok(StoredCredit::default()),
+            Files::Owned(..) => return self.credit_ledger()?.sheet(account).await,
+            Files::Watched(reader) => locked(reader).credit(&account)?,
+            Files::None => StoredCredit::default(),
         };
-        let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
         let stored = stored.at(self.clock.now());
         Ok(CreditSheet {
             balance: stored.balance,
@@ -240,23 +223,18 @@ impl Registry for Offline {
     }
 
     async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.entries(filter).await,
-            Files::Watched(reader) => locked(reader).entries(&filter),
-            Files::None => Ok(Page {
-                data: Vec::new(),
-                next_cursor: None,
-            }),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.entries(filter).await?,
+            Files::Watched(reader) => locked(reader).entries(&filter)?,
+            Files::None => Page::empty(),
+        })
     }
 
     async fn retry_notification(
         &self,
         id: NotificationId,
     ) -> Result<Option<NotificationRow>, Rejection> {
-        let row = self.store()?.retry_notification(id).await;
-        row.map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.store()?.retry_notification(id).await?)
     }
 
     async fn test_notification(&self) -> Result<usize, Rejection> {
@@ -266,32 +244,29 @@ impl Registry for Offline {
     }
 
     async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
-        match &self.files {
-            Files::Owned(store, _) => store.payment_events(filter).await,
-            Files::Watched(reader) => locked(reader).payment_events(&filter),
-            Files::None => Ok(Page {
-                data: Vec::new(),
-                next_cursor: None,
-            }),
-        }
-        .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.payment_events(filter).await?,
+            Files::Watched(reader) => locked(reader).payment_events(&filter)?,
+            Files::None => Page::empty(),
+        })
     }
 
     async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
         let Files::Owned(store, books) = &self.files else {
             return Err(only_read());
         };
-        let bursar = Bursar {
+        let applier = EventApplier {
             accounts: &books.accounts,
             store,
             settings: &books.webhooks,
             declared: Arc::clone(&books.declared),
         };
         // The event may be older than what the file says now.
-        let overruled = store.overrule_payments(books.overruled.clone(), None).await;
-        overruled.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        store
+            .overrule_payments(books.overruled.clone(), None)
+            .await?;
         // Nobody is served from here, so there is nothing to publish.
-        bursar.replay(&id).await.map(|(received, _)| received)
+        applier.replay(&id).await.map(|(received, _)| received)
     }
 
     fn ready(&self) -> Result<(), &'static str> {

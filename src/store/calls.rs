@@ -62,6 +62,16 @@ pub struct Page<T, C = Cursor> {
     pub next_cursor: Option<C>,
 }
 
+impl<T, C> Page<T, C> {
+    /// A list of nothing.
+    pub const fn empty() -> Self {
+        Self {
+            data: Vec::new(),
+            next_cursor: None,
+        }
+    }
+}
+
 /// A place in a list that is ordered by time: after one of its items. To be passed back as it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {

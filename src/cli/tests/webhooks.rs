@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
-    app::{Bursar, Declared},
+    app::{Declared, EventApplier},
     config,
     domain::Vendor,
     store::{Arrived, Store, Story},
@@ -28,7 +28,7 @@ async fn come(file: &Path, events: &[Value]) {
     let config = config::load(file, &super::Variables::default()).unwrap();
     let settings = config.gateway.webhooks;
     let (store, loaded) = Store::open(&config.store, clock()).unwrap();
-    let bursar = Bursar {
+    let applier = EventApplier {
         accounts: &Arc::new(Accounts::new(clock(), Vec::new()).with_credit(&loaded.purses)),
         store: &store,
         settings: &settings,
@@ -42,7 +42,7 @@ async fn come(file: &Path, events: &[Value]) {
             payload,
             replayed: false,
         };
-        bursar.book(arrived).await.unwrap();
+        applier.apply(arrived).await.unwrap();
     }
     store.close().await;
 }

@@ -21,7 +21,7 @@ const EVIDENCE: [(&str, &str); 5] = [
     ("ledger.reserve(", "src/admission/weigh.rs"),
     ("Reservation::open(", "src/admission/reserve.rs"),
     // What came from outside is verified by its signature; only what was kept needs none.
-    ("Verified::kept(", "src/app/bursar.rs"),
+    ("Verified::kept(", "src/app/event_applier.rs"),
 ];
 
 /// Modules that money goes through: what is counted there is whole numbers, and no number is read through a float.

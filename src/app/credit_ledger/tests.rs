@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Teller;
+use super::CreditLedger;
 use crate::{
     accounts::Accounts,
     admin::Reason,
@@ -56,10 +56,15 @@ fn opened() -> (Store, Accounts, Clock) {
 }
 
 /// What memory and the store have of an account, which has to be the same.
-async fn balance(teller: Teller<'_>, id: &str) -> i64 {
+async fn balance(credit_ledger: CreditLedger<'_>, id: &str) -> i64 {
     let (memory, stored) = (
-        teller.accounts.credit(&account(id)).balance,
-        teller.store.credit(account(id)).await.unwrap().balance,
+        credit_ledger.accounts.credit(&account(id)).balance,
+        credit_ledger
+            .store
+            .credit(account(id))
+            .await
+            .unwrap()
+            .balance,
     );
     assert_eq!(memory, stored);
     memory.nanos()
@@ -68,24 +73,36 @@ async fn balance(teller: Teller<'_>, id: &str) -> i64 {
 #[tokio::test]
 async fn memory_and_store_move_together_and_once() {
     let (store, accounts, _) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
     for _ in 0..2 {
-        teller.add(entry(100, Some("more"))).await.unwrap();
-        teller.add(entry(-30, Some("less"))).await.unwrap();
-        teller.transfer(transfer(20, Some("move"))).await.unwrap();
+        credit_ledger.add(entry(100, Some("more"))).await.unwrap();
+        credit_ledger.add(entry(-30, Some("less"))).await.unwrap();
+        credit_ledger
+            .transfer(transfer(20, Some("move")))
+            .await
+            .unwrap();
     }
     assert_eq!(
-        (balance(teller, "a").await, balance(teller, "b").await),
+        (
+            balance(credit_ledger, "a").await,
+            balance(credit_ledger, "b").await
+        ),
         (50, 20)
     );
     // The same ids with other words move nothing, in memory either.
     for refused in [
-        teller.add(entry(101, Some("more"))).await.unwrap_err(),
-        teller.add(entry(-31, Some("less"))).await.unwrap_err(),
-        teller
+        credit_ledger
+            .add(entry(101, Some("more")))
+            .await
+            .unwrap_err(),
+        credit_ledger
+            .add(entry(-31, Some("less")))
+            .await
+            .unwrap_err(),
+        credit_ledger
             .transfer(transfer(21, Some("move")))
             .await
             .unwrap_err(),
@@ -93,7 +110,10 @@ async fn memory_and_store_move_together_and_once() {
         assert_eq!(refused.reason, Reason::Conflict);
     }
     assert_eq!(
-        (balance(teller, "a").await, balance(teller, "b").await),
+        (
+            balance(credit_ledger, "a").await,
+            balance(credit_ledger, "b").await
+        ),
         (50, 20)
     );
     store.close().await;
@@ -102,19 +122,25 @@ async fn memory_and_store_move_together_and_once() {
 #[tokio::test]
 async fn a_transfer_leaves_what_calls_hold() {
     let (store, accounts, _) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
-    teller.add(entry(100, None)).await.unwrap();
-    let refused = teller.transfer(transfer(101, None)).await.unwrap_err();
+    credit_ledger.add(entry(100, None)).await.unwrap();
+    let refused = credit_ledger
+        .transfer(transfer(101, None))
+        .await
+        .unwrap_err();
     assert_eq!(refused.reason, Reason::Conflict);
     assert!(refused.detail.contains("0.0000001"), "{refused}");
-    assert_eq!(balance(teller, "a").await, 100);
-    teller.add(entry(-100, None)).await.unwrap();
-    teller.transfer(transfer(1, None)).await.unwrap_err();
+    assert_eq!(balance(credit_ledger, "a").await, 100);
+    credit_ledger.add(entry(-100, None)).await.unwrap();
+    credit_ledger.transfer(transfer(1, None)).await.unwrap_err();
     assert_eq!(
-        (balance(teller, "a").await, balance(teller, "b").await),
+        (
+            balance(credit_ledger, "a").await,
+            balance(credit_ledger, "b").await
+        ),
         (0, 0)
     );
     store.close().await;
@@ -123,28 +149,28 @@ async fn a_transfer_leaves_what_calls_hold() {
 #[tokio::test]
 async fn a_correction_makes_no_debt() {
     let (store, accounts, _) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
-    teller.add(entry(100, None)).await.unwrap();
+    credit_ledger.add(entry(100, None)).await.unwrap();
     for kind in [EntryKind::Adjustment, EntryKind::Refund] {
         let more = NewEntry {
             kind,
             ..entry(-101, None)
         };
-        let refused = teller.add(more).await.unwrap_err();
+        let refused = credit_ledger.add(more).await.unwrap_err();
         assert_eq!(refused.reason, Reason::Conflict);
         assert_eq!(
             refused.detail,
             "Account \"a\" has 0.0000001 USD to take away, and 0.000000101 is more. Its balance is 0.0000001, of which \
              calls under way hold 0.00."
         );
-        assert_eq!(balance(teller, "a").await, 100);
+        assert_eq!(balance(credit_ledger, "a").await, 100);
     }
     // All of it may go, and asked for again it is the same entry.
     for _ in 0..2 {
-        let all = teller.add(entry(-100, Some("all"))).await.unwrap();
+        let all = credit_ledger.add(entry(-100, Some("all"))).await.unwrap();
         assert_eq!(all.balance, NanoUsd::ZERO);
     }
     store.close().await;
@@ -153,27 +179,27 @@ async fn a_correction_makes_no_debt() {
 #[tokio::test]
 async fn what_the_store_does_not_take_moves_nothing() {
     let (store, accounts, clock) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
-    teller.add(entry(100, None)).await.unwrap();
+    credit_ledger.add(entry(100, None)).await.unwrap();
     let mut short = entry(40, None);
     short.expires_at = Some(clock.now().plus(Duration::from_secs(60)));
-    teller.add(short).await.unwrap();
+    credit_ledger.add(short).await.unwrap();
     store.close().await;
     let before = accounts.credit(&account("a"));
     for refused in [
-        teller.add(entry(7, None)).await.unwrap_err(),
-        teller.add(entry(-7, None)).await.unwrap_err(),
-        teller.transfer(transfer(7, None)).await.unwrap_err(),
+        credit_ledger.add(entry(7, None)).await.unwrap_err(),
+        credit_ledger.add(entry(-7, None)).await.unwrap_err(),
+        credit_ledger.transfer(transfer(7, None)).await.unwrap_err(),
     ] {
         assert_eq!(refused.reason, Reason::Unavailable);
     }
     assert_eq!(accounts.credit(&account("a")), before);
     // What has expired is lost at its instant, and waits to be recorded.
     clock.advance(Duration::from_secs(60));
-    teller.post_expired().await;
+    credit_ledger.post_expired().await;
     assert_eq!(accounts.credit(&account("a")).balance.nanos(), 100);
     let waiting = accounts.take_expired();
     assert_eq!(waiting.len(), 1);
@@ -183,20 +209,20 @@ async fn what_the_store_does_not_take_moves_nothing() {
 #[tokio::test]
 async fn expired_credit_is_recorded_once() {
     let (store, accounts, clock) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
     let mut short = entry(40, None);
     short.expires_at = Some(clock.now().plus(Duration::from_secs(60)));
-    teller.add(short).await.unwrap();
-    teller.add(entry(100, None)).await.unwrap();
-    teller.add(entry(-15, None)).await.unwrap();
+    credit_ledger.add(short).await.unwrap();
+    credit_ledger.add(entry(100, None)).await.unwrap();
+    credit_ledger.add(entry(-15, None)).await.unwrap();
     clock.advance(Duration::from_secs(60));
     for _ in 0..2 {
-        teller.post_expired().await;
+        credit_ledger.post_expired().await;
     }
-    assert_eq!(balance(teller, "a").await, 100);
+    assert_eq!(balance(credit_ledger, "a").await, 100);
     let kind = Some(EntryKind::Expiry);
     let filter = EntryFilter {
         kind,
@@ -215,32 +241,32 @@ async fn expired_credit_is_recorded_once() {
 #[tokio::test]
 async fn what_has_expired_is_in_no_balance_that_is_told() {
     let minute = Duration::from_secs(60);
-    let short_lived = async |teller: Teller<'_>, clock: &Clock| {
+    let short_lived = async |credit_ledger: CreditLedger<'_>, clock: &Clock| {
         let mut short = entry(100, None);
         short.expires_at = Some(clock.now().plus(minute));
-        teller.add(short).await.unwrap();
+        credit_ledger.add(short).await.unwrap();
         clock.advance(minute);
     };
     let (store, accounts, clock) = opened();
-    let teller = Teller {
+    let credit_ledger = CreditLedger {
         accounts: &accounts,
         store: &store,
     };
-    short_lived(teller, &clock).await;
-    let posted = teller.add(entry(25, Some("more"))).await.unwrap();
+    short_lived(credit_ledger, &clock).await;
+    let posted = credit_ledger.add(entry(25, Some("more"))).await.unwrap();
     assert_eq!(posted.balance.nanos(), 25);
-    short_lived(teller, &clock).await;
-    let [from, to] = teller.transfer(transfer(10, None)).await.unwrap();
+    short_lived(credit_ledger, &clock).await;
+    let [from, to] = credit_ledger.transfer(transfer(10, None)).await.unwrap();
     assert_eq!((from.balance.nanos(), to.balance.nanos()), (15, 10));
-    short_lived(teller, &clock).await;
+    short_lived(credit_ledger, &clock).await;
     // What was posted before is told with the balance of now.
-    let again = teller.add(entry(25, Some("more"))).await.unwrap();
+    let again = credit_ledger.add(entry(25, Some("more"))).await.unwrap();
     assert_eq!((again.existed, again.balance.nanos()), (true, 15));
-    short_lived(teller, &clock).await;
-    let sheet = teller.sheet(account("a")).await.unwrap();
+    short_lived(credit_ledger, &clock).await;
+    let sheet = credit_ledger.sheet(account("a")).await.unwrap();
     let left: Vec<_> = sheet.lots.iter().map(|lot| lot.remaining.nanos()).collect();
     assert_eq!((sheet.balance.nanos(), left), (15, vec![15]));
     assert!(accounts.take_expired().is_empty(), "all is recorded");
-    assert_eq!(balance(teller, "a").await, 15);
+    assert_eq!(balance(credit_ledger, "a").await, 15);
     store.close().await;
 }

@@ -10,16 +10,16 @@ use crate::{
     store::{NewEntry, NewTransfer, Posted, Store, WriteError},
 };
 
-/// Who moves credit. Changes of one id must come one at a time.
+/// The credit of all accounts, on the disk and in memory. Changes of one id must come one at a time.
 #[derive(Debug, Clone, Copy)]
-pub struct Teller<'a> {
+pub struct CreditLedger<'a> {
     /// What is in memory.
     pub accounts: &'a Accounts,
     /// What is on the disk.
     pub store: &'a Store,
 }
 
-impl Teller<'_> {
+impl CreditLedger<'_> {
     /// Posts an entry; what it says holds for the next request. One that takes credit takes what is there and no call
     /// holds: nothing but a call that costs more than it held makes debt.
     ///
@@ -156,8 +156,7 @@ impl Teller<'_> {
     pub async fn sheet(self, account: AccountId) -> Result<CreditSheet, Rejection> {
         self.post_expired_of(&account).await;
         let credit = self.accounts.credit(&account);
-        let stored = self.store.credit(account).await;
-        let stored = stored.map_err(|error| Rejection::unavailable(error.to_string()))?;
+        let stored = self.store.credit(account).await?;
         Ok(CreditSheet {
             balance: credit.balance,
             held: Some(credit.held),
@@ -205,8 +204,7 @@ impl Teller<'_> {
     }
 
     async fn is_posted(self, id: &str) -> Result<bool, Rejection> {
-        let posted = self.store.has_entry(id.to_owned()).await;
-        posted.map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.store.has_entry(id.to_owned()).await?)
     }
 }
 
@@ -223,7 +221,7 @@ fn unposted(error: WriteError, id: Option<&str>) -> Rejection {
         (error @ (WriteError::IdConflict | WriteError::TooLarge), _) => {
             Rejection::new(Reason::Conflict, format!("{error}."))
         }
-        (error, _) => Rejection::unavailable(error.to_string()),
+        (error, _) => error.into(),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster, Spoken},
-    admin::{CreditSheet, OPENING, Reason, Registry, Rejection, misfits},
+    admin::{CreditSheet, OPENING, Registry, Rejection, misfits},
     domain::{AccountId, NanoUsd, RequestId, SubscriptionStatus, Timestamp},
     gateway,
     listener::Shutdown,
@@ -22,11 +22,11 @@ use crate::{
     webhooks,
 };
 
-use super::{Bursar, Declared, Teller};
+use super::{CreditLedger, Declared};
 
-/// Everything that may be published.
+/// Merges what the file and the store say, and publishes it. Every change of accounts, keys and credit goes through it.
 #[derive(Debug)]
-pub struct House {
+pub struct Publisher {
     accounts: Arc<Accounts>,
     store: Store,
     shutdown: Shutdown,
@@ -146,8 +146,8 @@ fn date(account: &mut Arc<AccountSpec>) {
     }
 }
 
-impl House {
-    /// A house of what the store has; the file comes with [`Self::set_file`].
+impl Publisher {
+    /// Publishes what the store has; the file comes with [`Self::set_file`].
     pub fn new(
         accounts: Arc<Accounts>,
         store: Store,
@@ -252,9 +252,9 @@ impl House {
         Ok(())
     }
 
-    /// Who moves credit.
-    pub fn teller(&self) -> Teller<'_> {
-        Teller {
+    /// Credit in the store and in memory.
+    pub fn credit_ledger(&self) -> CreditLedger<'_> {
+        CreditLedger {
             accounts: &self.accounts,
             store: &self.store,
         }
@@ -317,15 +317,14 @@ fn opening(account: &AccountSpec, amount: NanoUsd) -> NewEntry {
     }
 }
 
-impl Registry for Arc<House> {
+impl Registry for Arc<Publisher> {
     fn roster(&self) -> Arc<Roster> {
         self.accounts.roster()
     }
 
     async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
         let _one_at_a_time = self.paying.acquire().await;
-        let standing = self.store.put_account(account.clone(), spoken).await;
-        let standing = standing.map_err(unwritten)?;
+        let standing = self.store.put_account(account.clone(), spoken).await?;
         let mut parts = self.parts();
         parts.stand(standing);
         let account = Arc::new(account);
@@ -342,7 +341,7 @@ impl Registry for Arc<House> {
     }
 
     async fn put_key(&self, key: KeySpec) -> Result<(), Rejection> {
-        self.store.put_key(key.clone()).await.map_err(unwritten)?;
+        self.store.put_key(key.clone()).await?;
         let mut parts = self.parts();
         let key = Arc::new(key);
         match parts.keys.iter_mut().find(|other| other.id == key.id) {
@@ -354,39 +353,29 @@ impl Registry for Arc<House> {
     }
 
     async fn calls(&self, filter: CallFilter) -> Result<Page<CallRow>, Rejection> {
-        self.store
-            .calls(filter)
-            .await
-            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+        Ok(self.store.calls(filter).await?)
     }
 
     async fn call(&self, id: RequestId) -> Result<Option<CallDetails>, Rejection> {
-        self.store
-            .call(id)
-            .await
-            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+        Ok(self.store.call(id).await?)
     }
 
     async fn usage(&self, query: UsageQuery) -> Result<Vec<UsageRow>, Rejection> {
-        self.store
-            .usage(query)
-            .await
-            .map_err(|error| Rejection::new(Reason::Unavailable, error.to_string()))
+        Ok(self.store.usage(query).await?)
     }
 
     async fn notifications(
         &self,
         filter: NotificationFilter,
     ) -> Result<Page<NotificationRow>, Rejection> {
-        let page = self.store.notifications(filter).await;
-        page.map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.store.notifications(filter).await?)
     }
 
     async fn retry_notification(
         &self,
         id: NotificationId,
     ) -> Result<Option<NotificationRow>, Rejection> {
-        let row = self.store.retry_notification(id).await.map_err(unwritten)?;
+        let row = self.store.retry_notification(id).await?;
         if let Some(notifier) = self.notifier.get() {
             notifier.look();
         }
@@ -395,35 +384,29 @@ impl Registry for Arc<House> {
 
     async fn test_notification(&self) -> Result<usize, Rejection> {
         match self.notifier.get() {
-            Some(notifier) => notifier.test().await.map_err(unwritten),
+            Some(notifier) => Ok(notifier.test().await?),
             None => Ok(0),
         }
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {
-        self.teller().add(entry).await
+        self.credit_ledger().add(entry).await
     }
 
     async fn credit_transfer(&self, transfer: NewTransfer) -> Result<[Posted; 2], Rejection> {
-        self.teller().transfer(transfer).await
+        self.credit_ledger().transfer(transfer).await
     }
 
     async fn credit(&self, account: AccountId) -> Result<CreditSheet, Rejection> {
-        self.teller().sheet(account).await
+        self.credit_ledger().sheet(account).await
     }
 
     async fn entries(&self, filter: EntryFilter) -> Result<Page<EntryRow, i64>, Rejection> {
-        self.store
-            .entries(filter)
-            .await
-            .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.store.entries(filter).await?)
     }
 
     async fn payment_events(&self, filter: EventFilter) -> Result<Page<EventRow, i64>, Rejection> {
-        self.store
-            .payment_events(filter)
-            .await
-            .map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.store.payment_events(filter).await?)
     }
 
     async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
@@ -433,15 +416,6 @@ impl Registry for Arc<House> {
     fn ready(&self) -> Result<(), &'static str> {
         gateway::ready(&self.shutdown, &self.store)
     }
-}
-
-fn unwritten(error: WriteError) -> Rejection {
-    let reason = if error == WriteError::SecretTaken {
-        Reason::Conflict
-    } else {
-        Reason::Unavailable
-    };
-    Rejection::new(reason, error.to_string())
 }
 
 mod payments;

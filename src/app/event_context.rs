@@ -22,16 +22,16 @@ pub struct Declared {
 
 /// Credit that is taken for entries that are on their way to the store. What is taken goes back unless it is kept.
 #[derive(Debug)]
-pub struct Till<'a> {
+pub struct Withdrawals<'a> {
     accounts: &'a Accounts,
     taken: TakenDraws,
 }
 
 type TakenDraws = Arc<Mutex<Vec<(AccountId, NanoUsd, Draws)>>>;
 
-/// The end of a till that the store has.
+/// What the store is given to apply an event with.
 #[derive(Debug)]
-pub struct Drawer {
+pub struct EventContext {
     accounts: Arc<Accounts>,
     declared: Arc<Declared>,
     taken: TakenDraws,
@@ -78,16 +78,16 @@ impl Declared {
     }
 }
 
-impl<'a> Till<'a> {
-    /// A till over `accounts`, and what the store is given of it.
-    pub fn open(accounts: &'a Arc<Accounts>, declared: Arc<Declared>) -> (Self, Box<Drawer>) {
+impl<'a> Withdrawals<'a> {
+    /// Nothing taken of `accounts` yet, and what the store is given to take it with.
+    pub fn open(accounts: &'a Arc<Accounts>, declared: Arc<Declared>) -> (Self, Box<EventContext>) {
         let taken = TakenDraws::default();
-        let drawer = Drawer {
+        let context = EventContext {
             accounts: Arc::clone(accounts),
             declared,
             taken: Arc::clone(&taken),
         };
-        (Self { accounts, taken }, Box::new(drawer))
+        (Self { accounts, taken }, Box::new(context))
     }
 
     /// The store has the entries.
@@ -102,7 +102,7 @@ impl<'a> Till<'a> {
     }
 }
 
-impl Drop for Till<'_> {
+impl Drop for Withdrawals<'_> {
     fn drop(&mut self) {
         for (account, amount, draws) in self.taken().drain(..) {
             self.accounts.give_back(&account, amount, &draws);
@@ -110,14 +110,14 @@ impl Drop for Till<'_> {
     }
 }
 
-impl Drawer {
+impl EventContext {
     fn note(&self, account: &AccountId, amount: NanoUsd, draws: &Draws) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.push((account.clone(), amount, draws.clone()));
     }
 }
 
-impl Around for Drawer {
+impl Around for EventContext {
     fn declared(&self, account: &AccountId) -> Option<Declaration> {
         self.declared.declaration(account)
     }

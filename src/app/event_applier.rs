@@ -4,7 +4,7 @@ use std::{iter, sync::Arc};
 
 use bytes::Bytes;
 
-use super::till::{Declared, Till};
+use super::event_context::{Declared, Withdrawals};
 use crate::{
     accounts::{Accounts, PaymentStanding},
     admin::{Reason, Rejection},
@@ -13,9 +13,9 @@ use crate::{
     webhooks::{self, Verified},
 };
 
-/// Who applies payment events. They come to it one at a time: what is published must be what was written last.
+/// Applies payment events. They come to it one at a time: what is published must be what was written last.
 #[derive(Debug, Clone)]
-pub struct Bursar<'a> {
+pub struct EventApplier<'a> {
     /// Credit in memory.
     pub accounts: &'a Arc<Accounts>,
     /// What is on the disk.
@@ -27,17 +27,17 @@ pub struct Bursar<'a> {
 }
 
 /// An event that was applied, and the standings that whoever asked has to publish.
-pub type Booked = (Received, Vec<PaymentStanding>);
+pub type Applied = (Received, Vec<PaymentStanding>);
 
-impl Bursar<'_> {
+impl EventApplier<'_> {
     /// Applies an event. It is durable, and its credit can be spent, when this returns.
     ///
     /// # Errors
     /// The store cannot be written; nothing has moved.
-    pub async fn book(&self, arrived: Arrived) -> Result<Booked, WriteError> {
-        let (till, drawer) = Till::open(self.accounts, Arc::clone(&self.declared));
-        let mut received = self.store.receive_payment(arrived, drawer).await?;
-        till.keep();
+    pub async fn apply(&self, arrived: Arrived) -> Result<Applied, WriteError> {
+        let (withdrawals, context) = Withdrawals::open(self.accounts, Arc::clone(&self.declared));
+        let mut received = self.store.receive_payment(arrived, context).await?;
+        withdrawals.keep();
         let mut standings = Vec::new();
         for effect in received.effects.drain(..) {
             match effect {
@@ -56,7 +56,7 @@ impl Bursar<'_> {
     ///
     /// # Errors
     /// There is none of that id, its body was not kept, or the store cannot be used.
-    pub async fn replay(&self, id: &str) -> Result<Booked, Rejection> {
+    pub async fn replay(&self, id: &str) -> Result<Applied, Rejection> {
         let Some(KeptEvent { row, payload }) = self.kept(id).await? else {
             let words = format!("There is no event {id:?}; `faregate webhooks list` shows all.");
             return Err(Rejection::new(Reason::NotFound, words));
@@ -82,16 +82,14 @@ impl Bursar<'_> {
             payload,
             replayed: true,
         };
-        let booked = self.book(arrived).await;
-        booked.map_err(|error| Rejection::unavailable(error.to_string()))
+        Ok(self.apply(arrived).await?)
     }
 
     /// A vendor's dashboard shows ids without the word that the store puts before them.
     async fn kept(&self, id: &str) -> Result<Option<KeptEvent>, Rejection> {
         let whole = Vendor::ALL.map(|vendor| format!("{}:{id}", vendor.as_str()));
         for id in iter::once(id.to_owned()).chain(whole) {
-            let found = self.store.payment_event(id).await;
-            let found = found.map_err(|error| Rejection::unavailable(error.to_string()))?;
+            let found = self.store.payment_event(id).await?;
             if found.is_some() {
                 return Ok(found);
             }

@@ -1,28 +1,29 @@
-//! The house hears of payments.
+//! Payment events: applied to the store, then put in force.
 
 use std::sync::Arc;
 
-use super::{Bursar, Declared, House, Parts};
+use super::{Declared, Parts, Publisher};
 use crate::{
     accounts::{PaymentStanding, Roster},
     admin::Rejection,
-    app::Booked,
+    app::{Applied, EventApplier},
     gateway::{Boxed, Payments, Signed, Taken, Untaken},
     store::{Arrived, Received, Story},
+    webhooks,
 };
 
-impl Payments for Arc<House> {
+impl Payments for Arc<Publisher> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a future behind a trait object has to be boxed, and a payment event is no call"
     )]
     fn take(&self, signed: Signed) -> Boxed<'_, Result<Taken, Untaken>> {
-        Box::pin(self.book(signed))
+        Box::pin(self.receive(signed))
     }
 }
 
-impl House {
-    async fn book(&self, signed: Signed) -> Result<Taken, Untaken> {
+impl Publisher {
+    async fn receive(&self, signed: Signed) -> Result<Taken, Untaken> {
         let Signed {
             vendor,
             event,
@@ -36,33 +37,21 @@ impl House {
         };
         let _one_at_a_time = self.paying.acquire().await;
         let (declared, settings) = self.ground();
-        let bursar = Bursar {
-            accounts: &self.accounts,
-            store: &self.store,
-            settings: &settings,
-            declared,
-        };
-        let booked = bursar.book(arrived).await.map_err(|error| {
+        let applied = self.applier(declared, &settings).apply(arrived).await.map_err(|error| {
             tracing::error!(%error, "a payment event could not be written; its vendor sends it again");
             Untaken::Unavailable
         })?;
         let Received {
             status, duplicate, ..
-        } = self.put_in_force(booked);
+        } = self.put_in_force(applied);
         Ok(Taken { status, duplicate })
     }
 
     pub(super) async fn replay(&self, id: &str) -> Result<Received, Rejection> {
         let _one_at_a_time = self.paying.acquire().await;
         let (declared, settings) = self.ground();
-        let bursar = Bursar {
-            accounts: &self.accounts,
-            store: &self.store,
-            settings: &settings,
-            declared,
-        };
-        let booked = bursar.replay(id).await?;
-        Ok(self.put_in_force(booked))
+        let applied = self.applier(declared, &settings).replay(id).await?;
+        Ok(self.put_in_force(applied))
     }
 
     /// Ends what payment events said of accounts of which `file` says something else, before it is put in force: whoever
@@ -106,12 +95,26 @@ impl House {
         }
     }
 
-    fn ground(&self) -> (Arc<Declared>, Arc<crate::webhooks::Settings>) {
+    fn applier<'a>(
+        &'a self,
+        declared: Arc<Declared>,
+        settings: &'a webhooks::Settings,
+    ) -> EventApplier<'a> {
+        EventApplier {
+            accounts: &self.accounts,
+            store: &self.store,
+            settings,
+            declared,
+        }
+    }
+
+    /// What is declared now, and how events are read.
+    fn ground(&self) -> (Arc<Declared>, Arc<webhooks::Settings>) {
         let parts = self.parts();
         (Arc::clone(&parts.declared), Arc::clone(&parts.webhooks))
     }
 
-    fn put_in_force(&self, (received, standings): Booked) -> Received {
+    fn put_in_force(&self, (received, standings): Applied) -> Received {
         if !standings.is_empty() {
             let mut parts = self.parts();
             parts.stand(standings);
