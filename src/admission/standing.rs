@@ -3,7 +3,7 @@
 use super::{Caller, binding};
 use crate::{
     call::Toll,
-    domain::{Clock, Standing, SubscriptionPolicy, Timestamp},
+    domain::{Clock, Closure, Standing, SubscriptionPolicy, Timestamp},
     refusal::{Code, Refusal},
 };
 
@@ -14,7 +14,7 @@ pub struct Subscriber {
     notice: Option<Notice>,
 }
 
-/// What a caller in good standing should know before it hurts.
+/// What a caller in good standing is warned of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// A payment is due; calls are served until this instant.
@@ -59,8 +59,8 @@ pub fn standing(
         match standing {
             Some(Standing::Open) => {}
             Some(Standing::Grace(until)) => notice = Some(Notice::PastDue(until)),
-            Some(Standing::Closed(word)) => {
-                return Err(Refusal::new(closed(word)).about(caller.subject()));
+            Some(Standing::Closed(closure)) => {
+                return Err(Refusal::new(code(closure)).about(caller.subject()));
             }
             None => return Err(Refusal::new(Code::SubscriptionRequired).about(caller.subject())),
         }
@@ -76,14 +76,14 @@ pub fn standing(
 }
 
 /// The code of a closed subscription.
-fn closed(word: &str) -> Code {
-    match word {
-        "incomplete" => Code::SubscriptionIncomplete,
-        "incomplete_expired" => Code::SubscriptionIncompleteExpired,
-        "unpaid" => Code::SubscriptionUnpaid,
-        "canceled" => Code::SubscriptionCanceled,
-        "paused" => Code::SubscriptionPaused,
-        "past_due" => Code::SubscriptionPastDue,
-        _ => Code::SubscriptionExpired,
+const fn code(closure: Closure) -> Code {
+    match closure {
+        Closure::Expired => Code::SubscriptionExpired,
+        Closure::PastDue => Code::SubscriptionPastDue,
+        Closure::Incomplete => Code::SubscriptionIncomplete,
+        Closure::IncompleteExpired => Code::SubscriptionIncompleteExpired,
+        Closure::Unpaid => Code::SubscriptionUnpaid,
+        Closure::Canceled => Code::SubscriptionCanceled,
+        Closure::Paused => Code::SubscriptionPaused,
     }
 }

@@ -26,7 +26,7 @@ pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
 pub use money::{CURRENCY, InvalidAmount, NanoUsd, decimal};
 pub use request_id::RequestId;
 pub use secret::Secret;
-pub use subscription::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
+pub use subscription::{Closure, Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::Usage;
 pub use vendor::Vendor;

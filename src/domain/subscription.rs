@@ -82,7 +82,7 @@ pub struct Subscription {
     pub ends_at: Option<Timestamp>,
 }
 
-/// How patient the house is.
+/// How long subscriptions that are overdue or ended still work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubscriptionPolicy {
     /// How long `past_due` still works.
@@ -98,8 +98,27 @@ pub enum Standing {
     Open,
     /// Calls are served until the instant; a payment is due.
     Grace(Timestamp),
-    /// Calls are refused with `subscription_<word>`.
-    Closed(&'static str),
+    /// Calls are refused.
+    Closed(Closure),
+}
+
+/// Why a subscription is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closure {
+    /// It has ended, whatever its status says.
+    Expired,
+    /// A payment is due, and the grace period is over.
+    PastDue,
+    /// The first payment has not succeeded.
+    Incomplete,
+    /// The first payment never succeeded.
+    IncompleteExpired,
+    /// All tries to collect the payment failed.
+    Unpaid,
+    /// It was canceled.
+    Canceled,
+    /// It is paused.
+    Paused,
 }
 
 impl Subscription {
@@ -131,19 +150,26 @@ impl Subscription {
             .into_iter()
             .flatten()
             .any(|end| end.plus(policy.renewal_leeway) <= now);
-        match self.status {
-            SubscriptionStatus::Trialing | SubscriptionStatus::Active if expired => {
-                Standing::Closed("expired")
+        let closure = match self.status {
+            SubscriptionStatus::Trialing
+            | SubscriptionStatus::Active
+            | SubscriptionStatus::PastDue
+                if expired =>
+            {
+                Closure::Expired
             }
-            SubscriptionStatus::Trialing | SubscriptionStatus::Active => Standing::Open,
-            SubscriptionStatus::PastDue if expired => Standing::Closed("expired"),
+            SubscriptionStatus::Trialing | SubscriptionStatus::Active => return Standing::Open,
             SubscriptionStatus::PastDue => match self.grace_until(policy) {
-                Some(until) if until <= now => Standing::Closed("past_due"),
-                Some(until) => Standing::Grace(until),
-                None => Standing::Closed("past_due"),
+                Some(until) if now < until => return Standing::Grace(until),
+                _ => Closure::PastDue,
             },
-            closed => Standing::Closed(closed.as_str()),
-        }
+            SubscriptionStatus::Incomplete => Closure::Incomplete,
+            SubscriptionStatus::IncompleteExpired => Closure::IncompleteExpired,
+            SubscriptionStatus::Unpaid => Closure::Unpaid,
+            SubscriptionStatus::Canceled => Closure::Canceled,
+            SubscriptionStatus::Paused => Closure::Paused,
+        };
+        Standing::Closed(closure)
     }
 
     /// When the billing period ends, whether or not it is known when it began.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
+use super::{Closure, Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 use crate::domain::{Anchor, Per, Timestamp, Window};
 
 const POLICY: SubscriptionPolicy = SubscriptionPolicy {
@@ -37,12 +37,15 @@ fn a_status_without_dates_stands_for_ever() {
             (Trialing, Standing::Open),
             (Active, Standing::Open),
             // Nothing says since when, so nothing says until when.
-            (PastDue, Standing::Closed("past_due")),
-            (Incomplete, Standing::Closed("incomplete")),
-            (IncompleteExpired, Standing::Closed("incomplete_expired")),
-            (Unpaid, Standing::Closed("unpaid")),
-            (Canceled, Standing::Closed("canceled")),
-            (Paused, Standing::Closed("paused")),
+            (PastDue, Standing::Closed(Closure::PastDue)),
+            (Incomplete, Standing::Closed(Closure::Incomplete)),
+            (
+                IncompleteExpired,
+                Standing::Closed(Closure::IncompleteExpired),
+            ),
+            (Unpaid, Standing::Closed(Closure::Unpaid)),
+            (Canceled, Standing::Closed(Closure::Canceled)),
+            (Paused, Standing::Closed(Closure::Paused)),
         ];
         assert_eq!(cases.map(|(status, _)| status), SubscriptionStatus::ALL);
         for (status, standing) in cases {
@@ -70,7 +73,10 @@ fn past_due_is_served_until_the_grace_ends() {
         due.standing(at("2026-11-26T23:59:59.999Z"), POLICY),
         Standing::Grace(until)
     );
-    assert_eq!(due.standing(until, POLICY), Standing::Closed("past_due"));
+    assert_eq!(
+        due.standing(until, POLICY),
+        Standing::Closed(Closure::PastDue)
+    );
     // Without a date, it is due since the period began.
     let due = Subscription {
         past_due_since: None,
@@ -121,7 +127,11 @@ fn each_date_closes_an_open_one_after_the_leeway() {
         let last = subscription.standing(at("2026-12-01T23:59:59.999Z"), POLICY);
         assert!(!matches!(last, Standing::Closed(_)), "{subscription:?}");
         let closed = subscription.standing(at("2026-12-02T00:00:00Z"), POLICY);
-        assert_eq!(closed, Standing::Closed("expired"), "{subscription:?}");
+        assert_eq!(
+            closed,
+            Standing::Closed(Closure::Expired),
+            "{subscription:?}"
+        );
     }
     // A trial that became a paid subscription is not ended by the trial's end.
     let paid = Subscription {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Look, about, action};
 use crate::{
     accounts::{AccountSpec, PlanSpec},
-    domain::{Anchor, Per, Standing, Subscription, SubscriptionStatus, Timestamp},
+    domain::{Anchor, Closure, Per, Standing, Subscription, SubscriptionStatus, Timestamp},
     notify::event::{Event, Notice},
     refusal::Links,
 };
@@ -50,14 +50,14 @@ impl Look<'_> {
         };
         match subscription.standing(self.now, self.settings.subscriptions) {
             Standing::Open | Standing::Grace(_) => None,
-            Standing::Closed("expired") => Some("subscription_expired"),
-            Standing::Closed(_) => Some(match subscription.status {
-                SubscriptionStatus::PastDue => "subscription_past_due",
-                SubscriptionStatus::Incomplete => "subscription_incomplete",
-                SubscriptionStatus::IncompleteExpired => "subscription_incomplete_expired",
-                SubscriptionStatus::Unpaid => "subscription_unpaid",
-                SubscriptionStatus::Paused => "subscription_paused",
-                _ => "subscription_canceled",
+            Standing::Closed(closure) => Some(match closure {
+                Closure::Expired => "subscription_expired",
+                Closure::PastDue => "subscription_past_due",
+                Closure::Incomplete => "subscription_incomplete",
+                Closure::IncompleteExpired => "subscription_incomplete_expired",
+                Closure::Unpaid => "subscription_unpaid",
+                Closure::Canceled => "subscription_canceled",
+                Closure::Paused => "subscription_paused",
             }),
         }
     }
