@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, header, request, response};
 
-use super::{Snapshot, judge::judge, relay::Relayed, veil};
+use super::{Snapshot, judge::judge, mask, relay::Relayed};
 use crate::{
     accounts::Key,
     admission::{Held, Notice, subject},
@@ -203,7 +203,7 @@ impl Forward {
         if let Some(credential) = &upstream.settings().credential
             && !parts.status.is_success()
         {
-            veil::hide_in_fields(credential, &mut parts.headers);
+            mask::hide_in_fields(credential, &mut parts.headers);
         }
         let delimited = body.is_delimited();
         let (reservation, body) =

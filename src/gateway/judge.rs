@@ -61,7 +61,7 @@ async fn relayed(
         let body = Relayed::whole(body);
         // A stream's status was sent before anything went wrong with it.
         return Ok(if is_events(&parts.headers) {
-            body.veiled_in_errors(credential)
+            body.masked_in_errors(credential)
         } else {
             body
         });
@@ -94,7 +94,7 @@ async fn relayed(
     }
     // What a provider says is wrong may quote what it was sent, and our credential is nobody's to read.
     if !is_packed || read.is_empty() {
-        return Ok(Relayed::after(read, body).veiled(credential));
+        return Ok(Relayed::after(read, body).masked(credential));
     }
     // Compressed it could be neither found nor hidden.
     let plain = plain.filter(|_| body.is_end_stream());
@@ -110,7 +110,7 @@ async fn relayed(
     };
     parts.headers.remove(CONTENT_ENCODING);
     parts.headers.insert(CONTENT_LENGTH, plain.len().into());
-    Ok(Relayed::after(plain, body).veiled(credential))
+    Ok(Relayed::after(plain, body).masked(credential))
 }
 
 /// Refuses what is the operator's affair, by what the provider says.

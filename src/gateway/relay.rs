@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::veil::{self, Veil};
+use super::mask::{self, Mask};
 use crate::{
-    providers::EventVeil,
+    providers::EventMask,
     upstream::{Credential, Failure, UpstreamBody},
 };
 
@@ -19,39 +19,39 @@ use crate::{
 pub(super) struct Relayed {
     read: Option<Bytes>,
     rest: UpstreamBody,
-    veil: Over,
+    mask: Masked,
 }
 
 /// Where our credential is hidden.
 #[derive(Debug)]
-enum Over {
+enum Masked {
     Nothing,
-    All(Veil),
-    Errors(EventVeil),
+    All(Mask),
+    Errors(EventMask),
 }
 
-impl Over {
-    fn draw(&mut self, piece: Bytes) -> Bytes {
+impl Masked {
+    fn hide(&mut self, piece: Bytes) -> Bytes {
         match self {
             Self::Nothing => piece,
-            Self::All(veil) => veil.draw(piece),
-            Self::Errors(veil) => veil.draw(piece),
+            Self::All(mask) => mask.hide(piece),
+            Self::Errors(mask) => mask.hide(piece),
         }
     }
 
     fn rest(&mut self) -> Option<Bytes> {
         match self {
             Self::Nothing => None,
-            Self::All(veil) => veil.rest(),
-            Self::Errors(veil) => veil.rest(),
+            Self::All(mask) => mask.rest(),
+            Self::Errors(mask) => mask.rest(),
         }
     }
 
     fn kept(&self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::All(veil) => veil.kept(),
-            Self::Errors(veil) => veil.held(),
+            Self::All(mask) => mask.kept(),
+            Self::Errors(mask) => mask.kept(),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Relayed {
         Self {
             read: None,
             rest,
-            veil: Over::Nothing,
+            mask: Masked::Nothing,
         }
     }
 
@@ -71,24 +71,24 @@ impl Relayed {
         Self {
             read: Some(read).filter(|read| !read.is_empty()),
             rest,
-            veil: Over::Nothing,
+            mask: Masked::Nothing,
         }
     }
 
     /// The same without this credential in it.
-    pub(super) fn veiled(self, credential: Option<&Credential>) -> Self {
-        let veil = credential.and_then(Veil::over);
+    pub(super) fn masked(self, credential: Option<&Credential>) -> Self {
+        let mask = credential.and_then(Mask::of);
         Self {
-            veil: veil.map_or(Over::Nothing, Over::All),
+            mask: mask.map_or(Masked::Nothing, Masked::All),
             ..self
         }
     }
 
     /// The same, a stream of events, without this credential in those that tell of an error.
-    pub(super) fn veiled_in_errors(self, credential: Option<&Credential>) -> Self {
-        let veil = credential.and_then(veil::over_events);
+    pub(super) fn masked_in_errors(self, credential: Option<&Credential>) -> Self {
+        let mask = credential.and_then(mask::of_events);
         Self {
-            veil: veil.map_or(Over::Nothing, Over::Errors),
+            mask: mask.map_or(Masked::Nothing, Masked::Errors),
             ..self
         }
     }
@@ -114,15 +114,15 @@ impl Body for Relayed {
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         loop {
             let frame = ready!(self.as_mut().poll_plain(cx));
-            if matches!(self.veil, Over::Nothing) {
+            if matches!(self.mask, Masked::Nothing) {
                 return Poll::Ready(frame);
             }
             let data = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.veil.draw(data),
+                    Ok(data) => self.mask.hide(data),
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
-                None => match self.veil.rest() {
+                None => match self.mask.rest() {
                     Some(rest) => rest,
                     None => return Poll::Ready(None),
                 },
@@ -135,11 +135,11 @@ impl Body for Relayed {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_none() && self.veil.kept() == 0 && self.rest.is_end_stream()
+        self.read.is_none() && self.mask.kept() == 0 && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.read.as_ref().map_or(0, |read| read.len() as u64) + self.veil.kept() as u64;
+        let read = self.read.as_ref().map_or(0, |read| read.len() as u64) + self.mask.kept() as u64;
         let mut hint = self.rest.size_hint();
         let (lower, upper) = (hint.lower(), hint.upper());
         if let Some(upper) = upper {

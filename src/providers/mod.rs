@@ -8,6 +8,7 @@ mod count;
 mod dialect;
 mod edit;
 mod endpoint;
+mod event_mask;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod json;
@@ -15,15 +16,14 @@ mod listing;
 mod meter;
 mod sse;
 mod usage;
-mod veil;
 
 pub use ask::{Ask, AskError};
 pub use count::{count_input, estimate_tokens};
 pub use dialect::{Dialect, ProviderKind};
 pub use edit::Edits;
 pub use endpoint::{Endpoint, model_in_path};
+pub use event_mask::EventMask;
 pub use listing::{model, models};
 pub use meter::{AnswerMeter, Encoding, StreamMeter};
 pub use sse::end_of_event;
 pub use usage::Observed;
-pub use veil::EventVeil;

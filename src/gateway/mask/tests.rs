@@ -5,7 +5,7 @@ use proptest::{
     prelude::{Just, prop_assert_eq, prop_oneof, proptest},
 };
 
-use super::{Veil, hide_in_fields};
+use super::{Mask, hide_in_fields};
 use crate::upstream::Credential;
 
 const SECRET: &str = "sk-ab-sk-ab-c";
@@ -19,20 +19,20 @@ fn credential(value: &'static str) -> Credential {
 
 /// What comes out of the pieces, together.
 fn drawn<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
-    let mut veil = Veil::over(&credential("Bearer sk-ab-sk-ab-c")).unwrap();
+    let mut mask = Mask::of(&credential("Bearer sk-ab-sk-ab-c")).unwrap();
     let mut out = Vec::new();
     for piece in pieces {
-        out.extend_from_slice(&veil.draw(Bytes::copy_from_slice(piece.as_bytes())));
+        out.extend_from_slice(&mask.hide(Bytes::copy_from_slice(piece.as_bytes())));
     }
-    out.extend_from_slice(&veil.rest().unwrap_or_default());
+    out.extend_from_slice(&mask.rest().unwrap_or_default());
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn what_is_no_secret_is_not_hidden() {
-    assert!(Veil::over(&credential("Bearer none")).is_none());
-    assert!(Veil::over(&credential("1234567")).is_none());
-    assert!(Veil::over(&credential("12345678")).is_some());
+    assert!(Mask::of(&credential("Bearer none")).is_none());
+    assert!(Mask::of(&credential("1234567")).is_none());
+    assert!(Mask::of(&credential("12345678")).is_some());
     let mut headers = HeaderMap::new();
     headers.insert("x-said", HeaderValue::from_static("you sent sk-ab-sk-ab-c"));
     headers.insert("x-else", HeaderValue::from_static("sk-ab-sk"));
@@ -43,11 +43,11 @@ fn what_is_no_secret_is_not_hidden() {
 
 #[test]
 fn a_text_without_it_passes_at_once_and_is_not_copied() {
-    let mut veil = Veil::over(&credential("Bearer sk-ab-sk-ab-c")).unwrap();
+    let mut mask = Mask::of(&credential("Bearer sk-ab-sk-ab-c")).unwrap();
     let text = Bytes::from_static(b"{\"error\":\"no such model\"}");
-    let out = veil.draw(text.clone());
+    let out = mask.hide(text.clone());
     assert_eq!((out.as_ptr(), out.len()), (text.as_ptr(), text.len()));
-    assert_eq!(veil.rest(), None);
+    assert_eq!(mask.rest(), None);
 }
 
 proptest! {

@@ -4,12 +4,12 @@ use proptest::{
     prelude::{Just, any, prop_assert_eq, prop_oneof, proptest},
 };
 
-use super::{EventVeil, HELD};
+use super::{EventMask, HELD};
 
 const SECRET: &str = "sk-ab-sk-ab-c";
 
-fn veil() -> EventVeil {
-    EventVeil::over(SECRET.as_bytes())
+fn mask() -> EventMask {
+    EventMask::of(SECRET.as_bytes())
 }
 
 fn masked(text: &str) -> String {
@@ -18,13 +18,13 @@ fn masked(text: &str) -> String {
 
 /// What comes out of the pieces, together.
 fn drawn<'a>(pieces: impl IntoIterator<Item = &'a str>) -> String {
-    let mut veil = veil();
+    let mut mask = mask();
     let mut out = Vec::new();
     for piece in pieces {
-        out.extend_from_slice(&veil.draw(Bytes::copy_from_slice(piece.as_bytes())));
+        out.extend_from_slice(&mask.hide(Bytes::copy_from_slice(piece.as_bytes())));
     }
-    let held = veil.held();
-    let rest = veil.rest().unwrap_or_default();
+    let held = mask.kept();
+    let rest = mask.rest().unwrap_or_default();
     assert_eq!(rest.len(), held);
     out.extend_from_slice(&rest);
     String::from_utf8(out).unwrap()
@@ -57,7 +57,7 @@ fn only_errors_hide_it() {
 
 #[test]
 fn whole_events_without_it_pass_at_once_and_are_not_copied() {
-    let mut veil = veil();
+    let mut mask = mask();
     let texts = [
         "data: {\"error\":\"no\"}\n\n",
         "data: a\r\n\r\n",
@@ -66,10 +66,10 @@ fn whole_events_without_it_pass_at_once_and_are_not_copied() {
         "\n\n",
     ];
     for text in texts.map(|text| Bytes::from_static(text.as_bytes())) {
-        let out = veil.draw(text.clone());
+        let out = mask.hide(text.clone());
         assert_eq!(out.as_ptr(), text.as_ptr());
     }
-    assert_eq!(veil.rest(), None);
+    assert_eq!(mask.rest(), None);
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn an_event_too_long_to_be_waited_for_hides_it() {
     );
     let (first, rest) = text.split_at(40 + HELD);
     let (own, next) = text.split_once("\n\n").unwrap();
-    let mut veil = veil();
-    let out = veil.draw(Bytes::copy_from_slice(first.as_bytes()));
-    assert!(out.len() > HELD && veil.held() < SECRET.len());
-    let out = [out, veil.draw(Bytes::copy_from_slice(rest.as_bytes()))].concat();
+    let mut mask = mask();
+    let out = mask.hide(Bytes::copy_from_slice(first.as_bytes()));
+    assert!(out.len() > HELD && mask.kept() < SECRET.len());
+    let out = [out, mask.hide(Bytes::copy_from_slice(rest.as_bytes()))].concat();
     assert_eq!(out, format!("{}\n\n{next}", masked(own)).as_bytes());
 }
 

@@ -22,7 +22,7 @@ const HELD: usize = 64 << 10;
 const STAR: u8 = b'*';
 
 /// A stream of events without a secret in its errors, however it is cut into frames.
-pub struct EventVeil {
+pub struct EventMask {
     secret: Finder<'static>,
     scanner: Scanner,
     /// The unfinished event's bytes from where the secret may begin.
@@ -31,9 +31,9 @@ pub struct EventVeil {
     hides: bool,
 }
 
-impl EventVeil {
+impl EventMask {
     /// Hides `secret`, which has no line end in it.
-    pub fn over(secret: &[u8]) -> Self {
+    pub fn of(secret: &[u8]) -> Self {
         Self {
             secret: Finder::new(secret).into_owned(),
             scanner: Scanner::new(),
@@ -43,7 +43,7 @@ impl EventVeil {
     }
 
     /// The next frame, of which the end may be held back until more is known: the same handle wherever nothing is hidden.
-    pub fn draw(&mut self, frame: Bytes) -> Bytes {
+    pub fn hide(&mut self, frame: Bytes) -> Bytes {
         // Nearly every frame is whole events without the secret, and looked at once.
         let whole = frame.ends_with(b"\n\n") || frame.ends_with(b"\r\n\r\n");
         if whole
@@ -108,7 +108,7 @@ impl EventVeil {
     }
 
     /// Bytes that are held back.
-    pub const fn held(&self) -> usize {
+    pub const fn kept(&self) -> usize {
         self.held.len()
     }
 }
@@ -180,9 +180,9 @@ impl Text {
     }
 }
 
-impl fmt::Debug for EventVeil {
+impl fmt::Debug for EventMask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventVeil").finish_non_exhaustive()
+        f.debug_struct("EventMask").finish_non_exhaustive()
     }
 }
 

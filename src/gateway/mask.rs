@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem::{self, Finder};
 
-use crate::{providers::EventVeil, upstream::Credential};
+use crate::{providers::EventMask, upstream::Credential};
 
 /// What is shorter could be a word of any text, and is no secret.
 const SHORTEST: usize = 8;
@@ -15,15 +15,15 @@ const SHORTEST: usize = 8;
 const STAR: u8 = b'*';
 
 /// A text without our credential, however it is cut into pieces.
-pub(super) struct Veil {
+pub(super) struct Mask {
     secret: Finder<'static>,
     /// What may be the credential's beginning, until the rest has arrived.
     kept: Bytes,
 }
 
-impl Veil {
+impl Mask {
     /// Hides `credential`, if it is a secret at all.
-    pub(super) fn over(credential: &Credential) -> Option<Self> {
+    pub(super) fn of(credential: &Credential) -> Option<Self> {
         let secret = secret(credential)?;
         Some(Self {
             secret: Finder::new(secret).into_owned(),
@@ -32,7 +32,7 @@ impl Veil {
     }
 
     /// The next piece, of which the end may be kept until more is known.
-    pub(super) fn draw(&mut self, piece: Bytes) -> Bytes {
+    pub(super) fn hide(&mut self, piece: Bytes) -> Bytes {
         let mut text = if self.kept.is_empty() {
             piece
         } else {
@@ -70,8 +70,8 @@ impl Veil {
 }
 
 /// What hides our credential in the errors of a stream of events, if it is a secret at all.
-pub(super) fn over_events(credential: &Credential) -> Option<EventVeil> {
-    secret(credential).map(EventVeil::over)
+pub(super) fn of_events(credential: &Credential) -> Option<EventMask> {
+    secret(credential).map(EventMask::of)
 }
 
 /// Empties the fields that have `credential` in them.
@@ -96,9 +96,9 @@ fn secret(credential: &Credential) -> Option<&[u8]> {
     (secret.len() >= SHORTEST).then_some(secret)
 }
 
-impl fmt::Debug for Veil {
+impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Veil").finish_non_exhaustive()
+        f.debug_struct("Mask").finish_non_exhaustive()
     }
 }
 
