@@ -11,24 +11,29 @@ use crate::{
 /// How long a caller waits for calls in flight to return what they hold: they usually end within seconds.
 const HOLD_WAIT: Duration = Duration::from_secs(5);
 
+/// What kind of limit a level is, by why it binds and what it counts.
+pub const fn limit_kind(reason: Reason, unit: Unit) -> LimitKind {
+    match (reason, unit) {
+        (Reason::Rate, _) => LimitKind::RateLimit,
+        (Reason::Concurrency, _) => LimitKind::Concurrency,
+        (Reason::Spent | Reason::TooLarge | Reason::OnHold, Unit::Usd) => LimitKind::Budget,
+        (Reason::Spent | Reason::TooLarge | Reason::OnHold, _) => LimitKind::Quota,
+    }
+}
+
 /// The refusal that names `binding`.
 pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Refusal {
     if let Some(credit) = binding.credit {
         return indebted(binding, credit).about(subject);
     }
-    let budget = binding.unit == Unit::Usd;
-    let kind = if budget {
-        LimitKind::Budget
-    } else {
-        LimitKind::Quota
-    };
-    let (code, kind) = match binding.reason {
-        Reason::Spent if budget => (Code::BudgetExceeded, kind),
-        Reason::Spent => (Code::QuotaExhausted, kind),
-        Reason::TooLarge => (Code::RequestExceedsLimit, kind),
-        Reason::OnHold => (Code::LimitOnHold, kind),
-        Reason::Rate => (Code::RateLimitExceeded, LimitKind::RateLimit),
-        Reason::Concurrency => (Code::ConcurrencyLimitExceeded, LimitKind::Concurrency),
+    let kind = limit_kind(binding.reason, binding.unit);
+    let code = match binding.reason {
+        Reason::Spent if kind == LimitKind::Budget => Code::BudgetExceeded,
+        Reason::Spent => Code::QuotaExhausted,
+        Reason::TooLarge => Code::RequestExceedsLimit,
+        Reason::OnHold => Code::LimitOnHold,
+        Reason::Rate => Code::RateLimitExceeded,
+        Reason::Concurrency => Code::ConcurrencyLimitExceeded,
     };
     let minute = (kind == LimitKind::RateLimit).then_some("minute");
     let facts = LimitFacts {

@@ -3,7 +3,7 @@
 //! | check | takes | gives | refuses with |
 //! |---|---|---|---|
 //! | [`authenticate`] | a credential | [`Caller`] | 400, 401, 403, 429 |
-//! | [`door`] | [`Caller`], by reference | nothing | 403 |
+//! | [`meterable`] | [`Caller`], by reference | nothing | 403 |
 //! | [`standing`] | [`Caller`] | [`Subscriber`] | 402 |
 //! | [`rate`] | [`Subscriber`] | [`Admitted`] | 429 |
 //! | [`peek`] | a body | its bytes | 400, 408, 413 |
@@ -33,10 +33,11 @@ mod standing;
 mod weigh;
 
 pub use authenticate::{Caller, authenticate, subject};
+pub use binding::limit_kind;
 pub use guesses::{Guesses, WrongKeys};
 pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};
-pub use policy::{Permitted, door, policy};
+pub use policy::{Permitted, meterable, policy};
 pub use preflight::{Foretold, preflight};
 pub use rate::{Admitted, rate};
 pub use reserve::{Held, reserve};

@@ -198,7 +198,7 @@ fn find(
         }
         (Some(_), None) => {
             // It has been asked before anybody was sent to pay; here no permit is made without it.
-            door(caller, destination)?;
+            meterable(caller, destination)?;
             Ok(None)
         }
         (None, Some(name)) => {
@@ -219,12 +219,12 @@ fn find(
     }
 }
 
-/// Whether what happens here can be metered, as far as the request's head tells. Asked before anybody is sent to pay: no
-/// payment opens a door that is closed to all who are metered.
+/// Whether what happens here can be metered, as far as the request's head tells. Asked before the subscription is looked
+/// at: no payment would open a path that is closed to everybody who is metered.
 ///
 /// # Errors
 /// 403 where nothing would count, and tokens or money are limited.
-pub fn door(caller: &Caller, destination: &Destination) -> Result<(), Refusal> {
+pub fn meterable(caller: &Caller, destination: &Destination) -> Result<(), Refusal> {
     let route = &destination.route;
     let metered = names_model(destination.endpoint)
         || destination.toll() != Toll::Full
@@ -233,10 +233,10 @@ pub fn door(caller: &Caller, destination: &Destination) -> Result<(), Refusal> {
     if route.provider.is_none() || metered || !is_limited(caller) {
         return Ok(());
     }
-    let door = "This path cannot be metered, and this account's tokens or money are limited; use a known endpoint, or ask \
+    let denied = "This path cannot be metered, and this account's tokens or money are limited; use a known endpoint, or ask \
                 whoever runs this gateway to set `price_per_request` or `meter: requests` on the route.";
     Err(Refusal::new(Code::PermissionDenied)
-        .with(Detail::Say(door))
+        .with(Detail::Say(denied))
         .about(caller.subject()))
 }
 

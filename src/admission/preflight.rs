@@ -3,7 +3,7 @@
 use super::{
     Admitted, Request,
     authenticate::open_to,
-    binding, door, policy, standing,
+    binding, meterable, policy, standing,
     weigh::{Weighed, output_limit, weigh},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub async fn preflight(
     let (destination, clock) = (request.destination, &desk.clock);
     let toll = destination.toll();
     open_to(admitted.caller(), &destination.route)?;
-    door(admitted.caller(), destination)?;
+    meterable(admitted.caller(), destination)?;
     let admitted = admitted.standing(|caller| standing(caller, toll, subscriptions, clock))?;
     let caller = admitted.caller();
     let (book, levels) = (&caller.account().book, &caller.key().levels);

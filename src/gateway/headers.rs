@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::Cors;
 use crate::{
     accounts::{Key, Reading, Reason},
-    admission::Notice,
+    admission::{Notice, limit_kind},
     domain::{Clock, Mode, RequestId, Unit},
     providers::Dialect,
     refusal::{
@@ -25,7 +25,7 @@ use crate::{
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Anthropic's name for it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-/// What a caller should know before it hurts.
+/// Warns before calls are refused: a payment is due, or most of a quota or budget is used.
 const FAREGATE_NOTICE: HeaderName = HeaderName::from_static("faregate-notice");
 /// The output limit that the provider got.
 const MAX_OUTPUT_TOKENS: HeaderName = HeaderName::from_static("faregate-max-output-tokens");
@@ -51,7 +51,7 @@ pub(super) fn name(id: RequestId, dialect: Dialect, headers: &mut HeaderMap) {
     headers.insert(X_REQUEST_ID, value);
 }
 
-/// Tells how much of every limit is left, and what a caller should know before it hurts. What the call itself holds,
+/// Tells how much of every limit is left, and warns before calls are refused. What the call itself holds,
 /// `own` tokens, is not counted as gone: most of it comes back when the answer has ended.
 pub(super) fn limits(
     key: &Key,
@@ -92,11 +92,7 @@ pub(super) fn limits(
             {
                 let gap = if words.is_empty() { "" } else { ", " };
                 let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
-                let kind = if figures.unit == Unit::Usd {
-                    "budget"
-                } else {
-                    "quota"
-                };
+                let kind = limit_kind(figures.reason, figures.unit).as_str();
                 let _ = write!(words, "{gap}{kind}; scope={scope}; unit={unit}; per={per}");
                 if !redact {
                     let (used, limit) =

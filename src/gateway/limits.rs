@@ -4,8 +4,10 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    accounts::{Account, Figure, Key, Reading, Reason},
-    domain::{CURRENCY, Clock, Mode, NanoUsd, SubscriptionPolicy, Timestamp, Unit},
+    accounts::{Account, Figure, Key, Reading},
+    admission::limit_kind,
+    domain::{CURRENCY, Clock, Mode, NanoUsd, Per, SubscriptionPolicy, Timestamp, Unit},
+    refusal::LimitKind,
 };
 
 #[derive(Serialize)]
@@ -94,15 +96,14 @@ fn credit(account: &Account, now: Timestamp) -> Credit {
 
 fn limit(reading: &Reading, now: Timestamp) -> Limit {
     let Reading { figures, mode, .. } = reading;
-    let (kind, per) = match figures.reason {
-        Reason::Concurrency => ("concurrency", None),
-        Reason::Rate => ("rate_limit", Some("minute")),
-        _ if figures.unit == Unit::Usd => ("budget", figures.per.map(crate::domain::Per::as_str)),
-        _ => ("quota", figures.per.map(crate::domain::Per::as_str)),
+    let kind = limit_kind(figures.reason, figures.unit);
+    let per = match kind {
+        LimitKind::RateLimit => Some("minute"),
+        _ => figures.per.map(Per::as_str),
     };
     let wait = figures.wait.filter(|wait| !wait.is_zero());
     Limit {
-        kind,
+        kind: kind.as_str(),
         scope: figures.scope.as_str(),
         unit: figures.unit.as_str(),
         per,

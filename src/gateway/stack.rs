@@ -283,7 +283,7 @@ impl Gateway {
             seen.at,
         )?;
         seen.calls_from(caller.key()).map_err(|_| over_share())?;
-        admission::door(&caller, destination)?;
+        admission::meterable(&caller, destination)?;
         let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
         rate(subscriber, destination.toll(), clock)
     }

@@ -94,12 +94,7 @@ pub(super) fn bound(view: &View<'_>) -> Option<Bound> {
 
 fn limit_member(limit: &LimitFacts, redact: bool) -> Bound {
     Bound {
-        kind: match limit.kind {
-            LimitKind::Quota => "quota",
-            LimitKind::Budget => "budget",
-            LimitKind::RateLimit => "rate_limit",
-            LimitKind::Concurrency => "concurrency",
-        },
+        kind: limit.kind.as_str(),
         scope: limit.scope.as_str(),
         unit: limit.unit,
         per: limit.per,

@@ -51,6 +51,18 @@ pub enum LimitKind {
     Concurrency,
 }
 
+impl LimitKind {
+    /// The word in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::Budget => "budget",
+            Self::RateLimit => "rate_limit",
+            Self::Concurrency => "concurrency",
+        }
+    }
+}
+
 /// A limit and how much of it is used. The figures of a budget are billionths of a US dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitFacts {
