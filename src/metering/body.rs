@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Answer, Charge, DrainPlace, Ending, Receipt};
+use super::{Answer, Charge, DrainPlace, Ending, Observer, Receipt};
 use crate::{
     domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
@@ -55,7 +55,8 @@ pub struct Cut {
 }
 
 impl Cut {
-    fn event(&self, code: Code, now: Timestamp) -> Bytes {
+    /// The event itself, behind an empty line where what `observer` has seen ends within another.
+    fn event(&self, code: Code, now: Timestamp, observer: &Observer) -> Bytes {
         let scene = Scene {
             dialect: self.dialect,
             representation: Representation::Dialect,
@@ -63,7 +64,12 @@ impl Cut {
             links: &self.links,
             now,
         };
-        stream_event(&Refusal::new(code).about(self.subject.clone()), &scene)
+        let event = stream_event(&Refusal::new(code).about(self.subject.clone()), &scene);
+        if observer.at_boundary() {
+            event
+        } else {
+            [b"\n\n", &event[..]].concat().into()
+        }
     }
 }
 
@@ -204,11 +210,10 @@ where
     ) -> Option<Result<Frame<Bytes>, Aborted>> {
         let this = self.project();
         let mut answer = this.answer.take()?;
-        let (events, boundary) = (
-            answer.observer.takes_events(),
-            answer.observer.at_boundary(),
-        );
+        // Made before the answer is settled, which ends what its observer knows.
         let now = answer.desk.clock.now();
+        let takes_events = answer.observer.takes_events();
+        let event = takes_events.then(|| this.cut.event(code, now, &answer.observer));
         *this.interrupted = Some(code);
         let provider = answer
             .reservation
@@ -217,15 +222,7 @@ where
         tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
         let ending = answer.settle(outcome);
         *this.receipt = ending.map(|ending| ending.receipt);
-        if !events {
-            return Some(Err(Aborted));
-        }
-        let event = this.cut.event(code, now);
-        Some(Ok(Frame::data(if boundary {
-            event
-        } else {
-            [b"\n\n", &event[..]].concat().into()
-        })))
+        Some(event.map(Frame::data).ok_or(Aborted))
     }
 
     /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
@@ -241,12 +238,8 @@ where
             "an answer was longer than the output limit that the provider got"
         );
         if answer.observer.takes_events() {
-            let event = this.cut.event(code, answer.desk.clock.now());
-            *this.next = Some(if answer.observer.at_boundary() {
-                event
-            } else {
-                [b"\n\n", &event[..]].concat().into()
-            });
+            let now = answer.desk.clock.now();
+            *this.next = Some(this.cut.event(code, now, &answer.observer));
         } else {
             *this.half = true;
         }

@@ -98,6 +98,26 @@ impl Charge {
         }
     }
 
+    /// What is charged, and whether that is our own count. `most` is the output limit that the provider got.
+    fn usage(self, draft: &Draft, most: Option<u64>) -> (Usage, bool) {
+        match self {
+            Self::Void => (Usage::default(), false),
+            Self::Reported(Observed {
+                suspect: false,
+                usage: Some(usage),
+                ..
+            }) => (usage, false),
+            Self::Reported(_) => (Usage::default(), false),
+            Self::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
+            Self::Metered(observed) => observed.settle(draft.input_estimate, most),
+            Self::Overrun(observed) => {
+                let (usage, _) = observed.settle(draft.input_estimate, None);
+                let output = usage.output.max(observed.output_at_least());
+                (Usage { output, ..usage }, true)
+            }
+        }
+    }
+
     /// What an answer with this status costs, of which so much was observed. A provider that failed by its own word is
     /// paid nothing; one that refused the call, what it reports.
     pub fn by(status: StatusCode, observed: Observed) -> Self {
@@ -350,30 +370,11 @@ impl Open {
             attempts,
             _seat,
         } = *self;
-        let (usage, estimated) = match charge {
-            Charge::Void => (Usage::default(), false),
-            Charge::Reported(Observed {
-                suspect: false,
-                usage: Some(usage),
-                ..
-            }) => (usage, false),
-            Charge::Reported(_) => (Usage::default(), false),
-            Charge::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
-            Charge::Metered(observed) => observed.settle(draft.input_estimate, most),
-            Charge::Overrun(observed) => {
-                let (usage, _) = observed.settle(draft.input_estimate, None);
-                let output = usage.output.max(observed.output_at_least());
-                (Usage { output, ..usage }, true)
-            }
-        };
+        let (usage, estimated) = charge.usage(&draft, most);
         let terms = draft.terms.as_ref();
         let held = terms.map(|_| taken.money());
-        let served = terms.and_then(|terms| {
-            let served = terms.served_as(charge.service_tier()?)?;
-            // It was asked for in another way, and that was held for: it costs no more because it was served in this one.
-            let most = terms.cost(&usage).max(taken.money());
-            (served.cost(&usage) <= most).then_some(served)
-        });
+        let served = terms.zip(charge.service_tier());
+        let served = served.and_then(|(terms, tier)| served_as(terms, tier, &usage, taken.money()));
         let terms = served.as_ref().or(terms);
         let (cost, settled) = match charge {
             Charge::Void => (terms.map(|_| NanoUsd::ZERO), Settled::Void),
@@ -453,6 +454,14 @@ impl Open {
         };
         Ending { receipt, on_disk }
     }
+}
+
+/// The terms of a call that was served in `tier`, where that is another one than it asked for. What was asked for is what
+/// was held for: being served in another tier never makes the call cost more.
+fn served_as(terms: &Terms, tier: ServiceTier, usage: &Usage, held: NanoUsd) -> Option<Terms> {
+    let served = terms.served_as(tier)?;
+    let most = terms.cost(usage).max(held);
+    (served.cost(usage) <= most).then_some(served)
 }
 
 /// What was agreed besides the version of the price.
