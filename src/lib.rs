@@ -22,7 +22,7 @@
 //! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
-//! | 3 | [`overload`] | how full the house is, and who has to wait when it is nearly so |
+//! | 3 | [`overload`] | how near the gateway is to its limits, and who has to wait then |
 //! | 4 | [`metering`] | reservations, and bodies that settle them |
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |

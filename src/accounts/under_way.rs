@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Calls under way and bytes of their bodies. Counters alone: nothing is decided by them but who waits when the house is
-/// nearly full.
+/// Calls under way and bytes of their bodies. Counters alone: nothing is decided by them but who waits when the gateway
+/// is near its limits.
 #[derive(Debug, Default)]
 pub struct UnderWay {
     calls: AtomicU64,

@@ -1,4 +1,4 @@
-//! `payment`: where people pay, and how patient the house is.
+//! `payment`: where people pay, and how long overdue payments are tolerated.
 
 use super::fields::Fields;
 use crate::{domain::SubscriptionPolicy, refusal::Links};

@@ -254,7 +254,7 @@ pub(crate) static ROOT: Section = Section {
         key(
             "payment",
             Kind::Section(&PAYMENT),
-            "Where people pay, and how patient the house is.",
+            "Where people pay, and how long overdue payments are tolerated.",
         )
         .or(IMPLIED),
         key(

@@ -103,7 +103,7 @@ impl ServiceTier {
     /// Whether calls are served in this way when they ask for nothing: `auto` and `default` (OpenAI), `standard`,
     /// `standard_only` and, for where it is computed, `global` (Anthropic), `on_demand` (Groq).
     ///
-    /// `auto` leaves the choice to a setting at the provider, which is the house's own and part of its price.
+    /// `auto` leaves the choice to a setting at the provider, which is the operator's own, and part of the price.
     pub fn is_usual(&self) -> bool {
         let usual = [
             "auto",

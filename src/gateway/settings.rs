@@ -26,7 +26,7 @@ pub struct Settings {
     pub limits: BodyLimits,
     /// Where people pay and read.
     pub links: Links,
-    /// How patient the house is with subscriptions.
+    /// How long subscriptions that are overdue or ended still work.
     pub subscriptions: SubscriptionPolicy,
     /// Who may set `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,

@@ -24,7 +24,7 @@ pub struct Settings {
     pub low_credit: LowAt,
     /// How long before a renewal it is told; `None` tells none.
     pub renewal_notice: Option<Duration>,
-    /// How patient the house is.
+    /// How long subscriptions that are overdue or ended still work.
     pub subscriptions: SubscriptionPolicy,
     /// Where people pay.
     pub links: Links,

@@ -1,4 +1,4 @@
-//! How full the house is, and who has to wait when it is nearly so.
+//! Overload: how near the gateway is to its limits, and who has to wait then.
 //!
 //! What can run short is measured against its limit, and the worst of all is the level:
 //!
@@ -29,22 +29,22 @@
 //!
 //! Rank 3. Must not know requests, answers or the store.
 
+mod buffers;
 mod gauge;
-mod house;
 mod level;
 mod memory;
 mod room;
 mod sample;
-mod shelf;
+mod state;
 
 #[cfg(test)]
 mod tests;
 
-pub use house::{Figures, Guest, NoRoom, Overload, Shed};
 pub use level::Level;
 pub use memory::{available, limit as memory_limit};
 pub use room::Room;
 pub use sample::EVERY;
+pub use state::{Figures, NoRoom, OpenConnection, Overload, Shed};
 
 use std::time::Duration;
 

@@ -15,23 +15,23 @@ pub(super) const SMALL: usize = 16 << 10;
 /// Room that one body or answer takes, given back when this is dropped.
 #[derive(Debug)]
 pub struct Room {
-    house: Overload,
+    overload: Overload,
     account: Option<Arc<Book>>,
     bytes: u64,
 }
 
 /// A body and its room.
 #[derive(Debug)]
-struct Housed {
+struct HeldBody {
     body: Bytes,
     room: Room,
 }
 
 impl Overload {
-    /// No room yet, for a body of this account, or of nobody's.
+    /// No room yet, for a body of this account, or of one that belongs to no account.
     pub fn room(&self, account: Option<&Arc<Book>>) -> Room {
         Room {
-            house: self.clone(),
+            overload: self.clone(),
             account: account.cloned(),
             bytes: 0,
         }
@@ -45,7 +45,7 @@ impl Room {
     /// There is none for them, or not for this account.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Shed> {
         let bytes = bytes as u64;
-        self.house.hold(self.under_way(), bytes)?;
+        self.overload.hold(self.under_way(), bytes)?;
         self.bytes += bytes;
         Ok(())
     }
@@ -57,9 +57,9 @@ impl Room {
     pub fn grow_answer(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let bytes = bytes as u64;
         if self.bytes + bytes <= SMALL as u64 {
-            self.house.take(self.under_way(), bytes);
+            self.overload.take(self.under_way(), bytes);
         } else {
-            self.house.try_hold(self.under_way(), bytes)?;
+            self.overload.try_hold(self.under_way(), bytes)?;
         }
         self.bytes += bytes;
         Ok(())
@@ -68,20 +68,20 @@ impl Room {
     /// No room yet, for something else of the same account.
     #[must_use]
     pub fn another(&self) -> Self {
-        self.house.room(self.account.as_ref())
+        self.overload.room(self.account.as_ref())
     }
 
     /// Gives all of it back.
     pub fn clear(&mut self) {
         let bytes = mem::take(&mut self.bytes);
         if bytes > 0 {
-            self.house.release(self.under_way(), bytes);
+            self.overload.release(self.under_way(), bytes);
         }
     }
 
     /// Empty memory for a body of so many bytes. It takes no room before the bytes are there.
     pub fn memory(&self, bytes: usize) -> BytesMut {
-        self.house.shelf().take(bytes)
+        self.overload.buffers().take(bytes)
     }
 
     fn under_way(&self) -> Option<&UnderWay> {
@@ -94,23 +94,23 @@ impl Room {
         if body.len() <= SMALL {
             return (body, Some(self));
         }
-        let housed = Housed { body, room: self };
-        (Bytes::from_owner(housed), None)
+        let held = HeldBody { body, room: self };
+        (Bytes::from_owner(held), None)
     }
 }
 
-impl AsRef<[u8]> for Housed {
+impl AsRef<[u8]> for HeldBody {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }
 }
 
-impl Drop for Housed {
+impl Drop for HeldBody {
     fn drop(&mut self) {
-        let house = &self.room.house;
+        let overload = &self.room.overload;
         // What is short is given back.
-        if house.level() == Level::Calm {
-            house.shelf().put(mem::take(&mut self.body));
+        if overload.level() == Level::Calm {
+            overload.buffers().put(mem::take(&mut self.body));
         }
     }
 }

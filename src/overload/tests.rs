@@ -17,7 +17,7 @@ fn settings() -> Settings {
     }
 }
 
-fn house() -> (Overload, Pressure) {
+fn overload() -> (Overload, Pressure) {
     let pressure = Pressure::default();
     (Overload::new(&settings(), pressure.clone()), pressure)
 }
@@ -35,13 +35,15 @@ impl Drop for Visit {
     }
 }
 
-fn visit(house: &Overload, account: &Arc<Book>) -> Result<Visit, Shed> {
-    house.let_in(account)?;
-    Ok(Visit(house.clone(), Arc::clone(account)))
+fn visit(overload: &Overload, account: &Arc<Book>) -> Result<Visit, Shed> {
+    overload.let_in(account)?;
+    Ok(Visit(overload.clone(), Arc::clone(account)))
 }
 
-fn visits(house: &Overload, account: &Arc<Book>, count: usize) -> Vec<Visit> {
-    (0..count).map(|_| visit(house, account).unwrap()).collect()
+fn visits(overload: &Overload, account: &Arc<Book>, count: usize) -> Vec<Visit> {
+    (0..count)
+        .map(|_| visit(overload, account).unwrap())
+        .collect()
 }
 
 const CALM: Duration = Duration::ZERO;
@@ -60,25 +62,25 @@ fn levels_begin_at_their_percent() {
 
 #[test]
 fn one_account_alone_leaves_room_for_those_who_come() {
-    let (house, pressure) = house();
+    let (overload, pressure) = overload();
     let (greedy, modest) = (account(), account());
-    let mut held = visits(&house, &greedy, 84);
-    assert_eq!((house.level(), house.closes()), (Level::Calm, false));
-    held.extend(visits(&house, &greedy, 1));
-    assert_eq!((house.level(), house.closes()), (Level::Busy, true));
+    let mut held = visits(&overload, &greedy, 84);
+    assert_eq!((overload.level(), overload.closes()), (Level::Calm, false));
+    held.extend(visits(&overload, &greedy, 1));
+    assert_eq!((overload.level(), overload.closes()), (Level::Busy, true));
     assert!(pressure.is_on());
-    held.extend(visits(&house, &greedy, 7));
-    assert_eq!(house.level(), Level::Scarce);
-    assert_eq!(house.let_in(&greedy), Err(Shed::Share));
+    held.extend(visits(&overload, &greedy, 7));
+    assert_eq!(overload.level(), Level::Scarce);
+    assert_eq!(overload.let_in(&greedy), Err(Shed::Share));
     // There is room for somebody else, though not for nearly as many.
-    held.extend(visits(&house, &modest, 3));
-    assert_eq!(house.level(), Level::Full);
-    assert_eq!(house.opens(), Err(Shed::All));
+    held.extend(visits(&overload, &modest, 3));
+    assert_eq!(overload.level(), Level::Full);
+    assert_eq!(overload.opens(), Err(Shed::All));
     held.clear();
-    assert_eq!((house.level(), house.closes()), (Level::Calm, false));
+    assert_eq!((overload.level(), overload.closes()), (Level::Calm, false));
     assert!(!pressure.is_on());
-    assert_eq!(house.opens(), Ok(()));
-    let figures = house.figures();
+    assert_eq!(overload.opens(), Ok(()));
+    let figures = overload.figures();
     let shed = (figures.shed_all, figures.shed_share, figures.shed_body);
     assert_eq!(shed, (1, 1, 0));
     assert_eq!(
@@ -89,22 +91,22 @@ fn one_account_alone_leaves_room_for_those_who_come() {
 
 #[test]
 fn accounts_with_equal_parts_leave_room_for_one_more() {
-    let (house, _) = house();
+    let (overload, _) = overload();
     let accounts: Vec<_> = (0..4).map(|_| account()).collect();
     let mut held: Vec<_> = accounts
         .iter()
-        .flat_map(|one| visits(&house, one, 23))
+        .flat_map(|one| visits(&overload, one, 23))
         .collect();
-    assert_eq!(house.level(), Level::Scarce);
+    assert_eq!(overload.level(), Level::Scarce);
     for account in &accounts {
-        assert_eq!(house.let_in(account), Err(Shed::Share));
+        assert_eq!(overload.let_in(account), Err(Shed::Share));
     }
-    held.push(visit(&house, &account()).unwrap());
+    held.push(visit(&overload, &account()).unwrap());
 }
 
 #[test]
 fn the_beginning_of_an_answer_is_always_kept_and_the_rest_where_there_is_room() {
-    let house = Overload::new(
+    let overload = Overload::new(
         &Settings {
             bodies: 20_000,
             ..settings()
@@ -112,168 +114,175 @@ fn the_beginning_of_an_answer_is_always_kept_and_the_rest_where_there_is_room() 
         Pressure::default(),
     );
     let (one, other) = (account(), account());
-    let _calls = (visits(&house, &one, 1), visits(&house, &other, 1));
-    let mut kept = house.room(Some(&one));
+    let _calls = (visits(&overload, &one, 1), visits(&overload, &other, 1));
+    let mut kept = overload.room(Some(&one));
     kept.grow_answer(16 << 10).unwrap();
     kept.grow_answer(1000).unwrap();
     let mut second = kept.another();
     second.grow_answer(10_000).unwrap();
-    assert_eq!(house.figures().bodies, (16 << 10) + 11_000);
-    assert_eq!(house.opens(), Err(Shed::All));
+    assert_eq!(overload.figures().bodies, (16 << 10) + 11_000);
+    assert_eq!(overload.opens(), Err(Shed::All));
     assert_eq!(second.grow_answer(6385), Err(NoRoom));
     second.grow_answer(6384).unwrap();
     second.clear();
-    assert_eq!(house.figures().bodies, (16 << 10) + 1000);
+    assert_eq!(overload.figures().bodies, (16 << 10) + 1000);
     drop((kept, second));
-    let figures = house.figures();
+    let figures = overload.figures();
     assert_eq!((figures.bodies, figures.shed_body), (0, 0));
     assert_eq!(one.under_way().bytes(), 0);
 }
 
 #[test]
 fn bodies_find_room_up_to_the_limit_and_give_it_back() {
-    let (house, _) = house();
+    let (overload, _) = overload();
     let (large, small) = (account(), account());
-    let _calls = (visits(&house, &large, 1), visits(&house, &small, 1));
-    let mut body = house.room(Some(&large));
+    let _calls = (visits(&overload, &large, 1), visits(&overload, &small, 1));
+    let mut body = overload.room(Some(&large));
     body.grow(919).unwrap();
     assert_eq!(
         body.grow(2),
         Err(Shed::Body),
         "more than a share of what is scarce"
     );
-    let mut other = house.room(Some(&small));
+    let mut other = overload.room(Some(&small));
     other.grow(30).unwrap();
     other.grow(51).unwrap();
     let third = account();
-    let _call = visits(&house, &third, 1);
-    let mut last = house.room(Some(&third));
+    let _call = visits(&overload, &third, 1);
+    let mut last = overload.room(Some(&third));
     assert_eq!(last.grow(1), Err(Shed::Body), "nothing is left");
-    assert_eq!(house.figures().bodies, 1000);
-    assert_eq!(house.opens(), Err(Shed::All));
+    assert_eq!(overload.figures().bodies, 1000);
+    assert_eq!(overload.opens(), Err(Shed::All));
     drop(body);
-    assert_eq!(house.figures().bodies, 81);
-    assert_eq!(house.opens(), Ok(()));
+    assert_eq!(overload.figures().bodies, 81);
+    assert_eq!(overload.opens(), Ok(()));
     drop((other, last));
-    assert_eq!(house.figures().bodies, 0);
+    assert_eq!(overload.figures().bodies, 0);
     assert_eq!(large.under_way().bytes(), 0);
 }
 
 #[test]
 fn bodies_of_nobodys_take_nothing_from_those_of_accounts() {
-    let (house, _) = house();
-    let mut events = house.room(None);
+    let (overload, _) = overload();
+    let mut events = overload.room(None);
     events.grow(125).unwrap();
-    assert_eq!(house.room(None).grow(1), Err(Shed::Body));
-    assert_eq!((house.level(), house.opens()), (Level::Calm, Ok(())));
-    assert_eq!(house.figures().bodies, 125);
+    assert_eq!(overload.room(None).grow(1), Err(Shed::Body));
+    assert_eq!((overload.level(), overload.opens()), (Level::Calm, Ok(())));
+    assert_eq!(overload.figures().bodies, 125);
     let account = account();
-    let _call = visits(&house, &account, 1);
-    house.room(Some(&account)).grow(800).unwrap();
+    let _call = visits(&overload, &account, 1);
+    overload.room(Some(&account)).grow(800).unwrap();
     drop(events);
-    assert_eq!(house.figures().bodies, 0);
-    house.room(None).grow(1).unwrap();
+    assert_eq!(overload.figures().bodies, 0);
+    overload.room(None).grow(1).unwrap();
 }
 
 #[test]
 fn a_large_bodys_room_is_its_bytes_own() {
-    let house = Overload::unlimited();
-    let mut room = house.room(None);
+    let overload = Overload::unlimited();
+    let mut room = overload.room(None);
     room.grow(20_000).unwrap();
     let (body, none) = room.keep(Bytes::from(vec![7; 20_000]));
     assert!(none.is_none());
     let part = body.slice(19_999..);
     drop(body);
-    assert_eq!(house.figures().bodies, 20_000, "somebody has a part of it");
+    assert_eq!(
+        overload.figures().bodies,
+        20_000,
+        "somebody has a part of it"
+    );
     assert_eq!(part[0], 7);
     drop(part);
-    assert_eq!(house.figures().bodies, 0);
+    assert_eq!(overload.figures().bodies, 0);
 
-    let mut room = house.room(None);
+    let mut room = overload.room(None);
     room.grow(20).unwrap();
     let (body, room) = room.keep(Bytes::from(vec![7; 20]));
     drop(body);
-    assert_eq!(house.figures().bodies, 20);
+    assert_eq!(overload.figures().bodies, 20);
     drop(room);
-    assert_eq!(house.figures().bodies, 0);
+    assert_eq!(overload.figures().bodies, 0);
 }
 
 #[test]
 fn connections_alone_refuse_nobody() {
-    let (house, pressure) = house();
-    let guests: Vec<_> = (0..100).map(|_| house.connected()).collect();
-    assert_eq!((house.level(), house.closes()), (Level::Busy, true));
+    let (overload, pressure) = overload();
+    let guests: Vec<_> = (0..100).map(|_| overload.connected()).collect();
+    assert_eq!((overload.level(), overload.closes()), (Level::Busy, true));
     assert!(pressure.is_on());
-    assert_eq!(house.opens(), Ok(()));
+    assert_eq!(overload.opens(), Ok(()));
     drop(guests);
-    assert_eq!(house.level(), Level::Calm);
+    assert_eq!(overload.level(), Level::Calm);
 }
 
 #[test]
 fn memory_refuses_calls_only_while_some_are_under_way() {
-    let (house, _) = house();
-    house.sampled(855, CALM);
-    assert_eq!((house.level(), house.closes()), (Level::Full, true));
+    let (overload, _) = overload();
+    overload.sampled(855, CALM);
+    assert_eq!((overload.level(), overload.closes()), (Level::Full, true));
     let account = account();
-    let mut held = visits(&house, &account, 16);
-    assert_eq!(house.opens(), Err(Shed::All));
-    assert_eq!(house.let_in(&account), Err(Shed::Share));
+    let mut held = visits(&overload, &account, 16);
+    assert_eq!(overload.opens(), Err(Shed::All));
+    assert_eq!(overload.let_in(&account), Err(Shed::Share));
     held.pop();
-    assert_eq!(house.opens(), Ok(()));
-    held.push(visit(&house, &account).unwrap());
-    house.sampled(100, CALM);
-    assert_eq!(house.opens(), Ok(()));
+    assert_eq!(overload.opens(), Ok(()));
+    held.push(visit(&overload, &account).unwrap());
+    overload.sampled(100, CALM);
+    assert_eq!(overload.opens(), Ok(()));
 }
 
 #[test]
 fn bodies_do_not_grow_while_memory_is_short() {
-    let (house, _) = house();
+    let (overload, _) = overload();
     let wide = Settings {
         bodies: 1 << 30,
         ..settings()
     };
-    house.change(&wide);
+    overload.change(&wide);
     let (large, small) = (account(), account());
-    let _calls = (visits(&house, &large, 1), visits(&house, &small, 1));
-    let mut room = house.room(Some(&large));
+    let _calls = (visits(&overload, &large, 1), visits(&overload, &small, 1));
+    let mut room = overload.room(Some(&large));
     room.grow(100_000).unwrap();
     // Nine tenths of the limit, and 85 % of them.
-    house.sampled(764, CALM);
+    overload.sampled(764, CALM);
     room.grow(100_000).unwrap();
-    house.sampled(765, CALM);
+    overload.sampled(765, CALM);
     assert_eq!(room.grow(1), Err(Shed::Body));
-    let mut other = house.room(Some(&small));
+    let mut other = overload.room(Some(&small));
     other.grow(50_000).unwrap();
-    house.sampled(828, CALM);
+    overload.sampled(828, CALM);
     assert_eq!(other.grow(1), Err(Shed::Body));
     drop(other);
-    let mut other = house.room(Some(&small));
+    let mut other = overload.room(Some(&small));
     other.grow(16 << 10).unwrap();
-    house.sampled(100, CALM);
+    overload.sampled(100, CALM);
     room.grow(100_000).unwrap();
 }
 
 #[test]
 fn lateness_keeps_connections_and_memory_does_not() {
-    let (house, pressure) = house();
-    house.sampled(0, Duration::from_millis(499));
-    assert_eq!(house.level(), Level::Calm);
-    house.sampled(0, Duration::from_millis(500));
-    assert_eq!((house.level(), house.closes()), (Level::Scarce, false));
-    house.sampled(0, Duration::from_secs(1));
-    assert_eq!((house.level(), house.closes()), (Level::Full, false));
-    assert_eq!(house.opens(), Err(Shed::All));
+    let (overload, pressure) = overload();
+    overload.sampled(0, Duration::from_millis(499));
+    assert_eq!(overload.level(), Level::Calm);
+    overload.sampled(0, Duration::from_millis(500));
+    assert_eq!(
+        (overload.level(), overload.closes()),
+        (Level::Scarce, false)
+    );
+    overload.sampled(0, Duration::from_secs(1));
+    assert_eq!((overload.level(), overload.closes()), (Level::Full, false));
+    assert_eq!(overload.opens(), Err(Shed::All));
     assert!(!pressure.is_on());
-    house.sampled(855, CALM);
-    assert_eq!((house.level(), house.closes()), (Level::Full, true));
+    overload.sampled(855, CALM);
+    assert_eq!((overload.level(), overload.closes()), (Level::Full, true));
     assert!(pressure.is_on());
 }
 
 #[test]
 fn other_limits_are_in_force_at_once() {
-    let (house, _) = house();
+    let (overload, _) = overload();
     let account = account();
-    let mut room = house.room(Some(&account));
+    let mut room = overload.room(Some(&account));
     room.grow(500).unwrap();
     let less = Settings {
         bodies: 500,
@@ -281,14 +290,14 @@ fn other_limits_are_in_force_at_once() {
         memory: None,
         ..settings()
     };
-    house.change(&less);
-    assert_eq!(house.opens(), Err(Shed::All));
-    house.change(&settings());
-    assert_eq!(house.opens(), Ok(()));
-    house.change(&less);
+    overload.change(&less);
+    assert_eq!(overload.opens(), Err(Shed::All));
+    overload.change(&settings());
+    assert_eq!(overload.opens(), Ok(()));
+    overload.change(&less);
     drop(room);
-    house.sampled(u64::MAX / 1000, Duration::from_secs(3600));
-    assert_eq!(house.level(), Level::Calm);
+    overload.sampled(u64::MAX / 1000, Duration::from_secs(3600));
+    assert_eq!(overload.level(), Level::Calm);
 }
 
 #[test]
@@ -309,17 +318,17 @@ fn one_late_look_is_no_lateness() {
 #[test]
 fn levels_follow_the_counts_whoever_counts_at_once() {
     const THREADS: usize = 8;
-    let (house, pressure) = house();
+    let (overload, pressure) = overload();
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
-            let house = house.clone();
+            let overload = overload.clone();
             scope.spawn(move || {
                 let account = account();
                 for round in 0..2000 {
                     let held: Vec<_> = (0..round % 14)
-                        .filter_map(|_| visit(&house, &account).ok())
+                        .filter_map(|_| visit(&overload, &account).ok())
                         .collect();
-                    let mut room = house.room(Some(&account));
+                    let mut room = overload.room(Some(&account));
                     // Whether there is room does not matter; what was taken goes back.
                     let _ = room.grow(round % 200);
                     drop(held);
@@ -327,11 +336,11 @@ fn levels_follow_the_counts_whoever_counts_at_once() {
             });
         }
     });
-    assert_eq!((house.level(), house.closes()), (Level::Calm, false));
+    assert_eq!((overload.level(), overload.closes()), (Level::Calm, false));
     assert!(!pressure.is_on());
-    assert_eq!(house.figures().bodies, 0);
+    assert_eq!(overload.figures().bodies, 0);
     let account = account();
-    let held = visits(&house, &account, 92);
-    assert_eq!(house.level(), Level::Scarce);
+    let held = visits(&overload, &account, 92);
+    assert_eq!(overload.level(), Level::Scarce);
     drop(held);
 }

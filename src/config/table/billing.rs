@@ -367,7 +367,7 @@ static CUSTOMERS: Section = Section {
 
 pub(crate) static PAYMENT: Section = Section {
     name: "payment",
-    doc: "Where people pay, and how patient the house is.",
+    doc: "Where people pay, and how long overdue payments are tolerated.",
     keys: &[
         key(
             "pay_url",

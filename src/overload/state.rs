@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Settings, gauge::Gauge, level::Level, room::SMALL, shelf::Shelf};
+use super::{Settings, buffers::SpareBuffers, gauge::Gauge, level::Level, room::SMALL};
 use crate::{
     accounts::{Book, UnderWay},
     listener::Pressure,
@@ -20,9 +20,9 @@ const FEW: u64 = 16;
 /// The part of the memory that is kept for what grows between two looks.
 const SPARE: u64 = 10;
 
-/// The part of the room for bodies that there is besides for those of nobody's: whoever sends one has shown no key yet,
+/// The part of the room for bodies that there is besides for those that belong to no account: whoever sends one has shown no key,
 /// and takes nothing from those who have.
-const NOBODYS: u64 = 8;
+const UNOWNED_SHARE: u64 = 8;
 
 /// The bit beside the level that says that connections are not kept.
 const CLOSES: u8 = 4;
@@ -37,8 +37,8 @@ struct State {
     standing: AtomicU8,
     calls: Gauge,
     bodies: Gauge,
-    /// Bytes of bodies of nobody's.
-    nobodys: Gauge,
+    /// Bytes of bodies that belong to no account.
+    unowned: Gauge,
     connections: Gauge,
     /// Bytes and microseconds; what is not measured has the largest.
     most_memory: AtomicU64,
@@ -52,7 +52,7 @@ struct State {
     turn: Mutex<()>,
     pressure: Pressure,
     shed: [AtomicU64; 3],
-    shelf: Shelf,
+    buffers: SpareBuffers,
 }
 
 /// Why a call is not taken.
@@ -72,8 +72,8 @@ pub struct NoRoom;
 
 /// An open connection; closed when dropped.
 #[derive(Debug)]
-#[must_use = "a guest that is dropped has left"]
-pub struct Guest(Overload);
+#[must_use = "a connection that is dropped is counted as closed"]
+pub struct OpenConnection(Overload);
 
 /// What is to be told of all this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +93,13 @@ pub struct Figures {
 // === impl Overload ===
 
 impl Overload {
-    /// An empty house. `pressure` is set while connections are not kept.
+    /// Nothing is under way. `pressure` is set while connections are not kept.
     pub fn new(settings: &Settings, pressure: Pressure) -> Self {
-        let house = Self(Arc::new(State {
+        let overload = Self(Arc::new(State {
             standing: AtomicU8::new(0),
             calls: Gauge::new(settings.calls),
             bodies: Gauge::new(settings.bodies),
-            nobodys: Gauge::new(settings.bodies / NOBODYS),
+            unowned: Gauge::new(settings.bodies / UNOWNED_SHARE),
             connections: Gauge::new(settings.connections),
             most_memory: AtomicU64::new(u64::MAX),
             most_late: AtomicU64::new(u64::MAX),
@@ -109,13 +109,13 @@ impl Overload {
             turn: Mutex::new(()),
             pressure,
             shed: Default::default(),
-            shelf: Shelf::default(),
+            buffers: SpareBuffers::default(),
         }));
-        house.change(settings);
-        house
+        overload.change(settings);
+        overload
     }
 
-    /// A house that nothing fills.
+    /// One without limits, which never refuses anything.
     pub fn unlimited() -> Self {
         let settings = Settings {
             calls: u64::MAX,
@@ -132,7 +132,7 @@ impl Overload {
     pub fn change(&self, settings: &Settings) {
         let state = &*self.0;
         state.bodies.change(settings.bodies);
-        state.nobodys.change(settings.bodies / NOBODYS);
+        state.unowned.change(settings.bodies / UNOWNED_SHARE);
         let memory = settings.memory.unwrap_or(u64::MAX);
         state.most_memory.store(memory, Relaxed);
         let late = settings.lateness.map(|most| most.as_micros());
@@ -205,11 +205,11 @@ impl Overload {
     }
 
     /// Counts a connection.
-    pub fn connected(&self) -> Guest {
+    pub fn connected(&self) -> OpenConnection {
         if self.0.connections.add(1) {
             self.settle();
         }
-        Guest(self.clone())
+        OpenConnection(self.clone())
     }
 
     /// What is to be told.
@@ -217,7 +217,7 @@ impl Overload {
         let shed = |why: Shed| self.0.shed[why as usize].load(Relaxed);
         Figures {
             level: self.level(),
-            bodies: self.0.bodies.used() + self.0.nobodys.used(),
+            bodies: self.0.bodies.used() + self.0.unowned.used(),
             shed_all: shed(Shed::All),
             shed_share: shed(Shed::Share),
             shed_body: shed(Shed::Body),
@@ -225,11 +225,11 @@ impl Overload {
     }
 
     /// Memory of bodies that are gone.
-    pub(super) fn shelf(&self) -> &Shelf {
-        &self.0.shelf
+    pub(super) fn buffers(&self) -> &SpareBuffers {
+        &self.0.buffers
     }
 
-    /// Takes room for so many bytes more of an account's body, or of nobody's.
+    /// Takes room for so many bytes more of an account's body, or of one that belongs to no account.
     pub(super) fn hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), Shed> {
         let held = self.try_hold(account, bytes);
         held.map_err(|NoRoom| self.shed(Shed::Body))
@@ -238,12 +238,12 @@ impl Overload {
     /// The same for what sheds no call where there is no room.
     pub(super) fn try_hold(&self, account: Option<&UnderWay>, bytes: u64) -> Result<(), NoRoom> {
         let Some(of) = account else {
-            let nobodys = &self.0.nobodys;
-            nobodys.add(bytes);
-            if nobodys.used() <= nobodys.limit() {
+            let unowned = &self.0.unowned;
+            unowned.add(bytes);
+            if unowned.used() <= unowned.limit() {
                 return Ok(());
             }
-            nobodys.sub(bytes);
+            unowned.sub(bytes);
             return Err(NoRoom);
         };
         let bodies = &self.0.bodies;
@@ -267,7 +267,7 @@ impl Overload {
     /// Takes room whether there is any or not.
     pub(super) fn take(&self, account: Option<&UnderWay>, bytes: u64) {
         let Some(account) = account else {
-            self.0.nobodys.add(bytes);
+            self.0.unowned.add(bytes);
             return;
         };
         account.hold(bytes);
@@ -279,7 +279,7 @@ impl Overload {
     /// Gives room back.
     pub(super) fn release(&self, account: Option<&UnderWay>, bytes: u64) {
         let Some(account) = account else {
-            self.0.nobodys.sub(bytes);
+            self.0.unowned.sub(bytes);
             return;
         };
         account.release(bytes);
@@ -295,7 +295,7 @@ impl Overload {
         // What is freed is not given back at once, and what is under way still grows.
         let memory = Level::of(memory, most - most / SPARE);
         if memory != Level::Calm {
-            state.shelf.clear();
+            state.buffers.clear();
         }
         let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         let lateness = lateness(late, state.most_late.load(Relaxed));
@@ -362,9 +362,9 @@ fn lateness(late: u64, most: u64) -> Level {
     }
 }
 
-// === impl Guest ===
+// === impl OpenConnection ===
 
-impl Drop for Guest {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         if self.0.0.connections.sub(1) {
             self.0.settle();

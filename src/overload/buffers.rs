@@ -14,9 +14,9 @@ const PIECES: usize = 64;
 
 /// What is kept.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Vec<BytesMut>>);
+pub(super) struct SpareBuffers(Mutex<Vec<BytesMut>>);
 
-impl Shelf {
+impl SpareBuffers {
     /// Empty memory for a body of so many bytes, which may have to grow.
     pub(super) fn take(&self, bytes: usize) -> BytesMut {
         if bytes < LARGE {
@@ -58,44 +58,44 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, KEPT, LARGE, Shelf};
+    use super::{Bytes, KEPT, LARGE, SpareBuffers};
 
     #[test]
     fn a_body_gets_the_memory_of_one_that_is_gone() {
-        let shelf = Shelf::default();
-        shelf.put(Bytes::from(vec![7; LARGE]));
-        assert_eq!(shelf.take(LARGE - 1).capacity(), 0);
-        let memory = shelf.take(LARGE);
+        let buffers = SpareBuffers::default();
+        buffers.put(Bytes::from(vec![7; LARGE]));
+        assert_eq!(buffers.take(LARGE - 1).capacity(), 0);
+        let memory = buffers.take(LARGE);
         assert!(memory.is_empty() && memory.capacity() >= LARGE);
-        assert_eq!(shelf.take(LARGE).capacity(), 0);
+        assert_eq!(buffers.take(LARGE).capacity(), 0);
     }
 
     #[test]
     fn what_somebody_has_or_is_small_or_too_much_is_not_kept() {
-        let shelf = Shelf::default();
+        let buffers = SpareBuffers::default();
         let body = Bytes::from(vec![7; LARGE]);
-        shelf.put(body.clone());
-        shelf.put(Bytes::from(vec![7; LARGE - 1]));
-        shelf.put(Bytes::from(vec![7; KEPT + 1]));
-        assert_eq!(shelf.take(LARGE).capacity(), 0);
+        buffers.put(body.clone());
+        buffers.put(Bytes::from(vec![7; LARGE - 1]));
+        buffers.put(Bytes::from(vec![7; KEPT + 1]));
+        assert_eq!(buffers.take(LARGE).capacity(), 0);
         assert!(body.iter().all(|byte| *byte == 7));
         for _ in 0..3 {
-            shelf.put(Bytes::from(vec![7; KEPT / 2]));
+            buffers.put(Bytes::from(vec![7; KEPT / 2]));
         }
-        let kept = [(); 3].map(|()| shelf.take(LARGE).capacity() > 0);
+        let kept = [(); 3].map(|()| buffers.take(LARGE).capacity() > 0);
         assert_eq!(kept, [true, true, false]);
     }
 
     #[test]
     fn the_smallest_that_fits_is_taken() {
-        let shelf = Shelf::default();
+        let buffers = SpareBuffers::default();
         for size in [4, 2, 8] {
-            shelf.put(Bytes::from(vec![7; size * LARGE]));
+            buffers.put(Bytes::from(vec![7; size * LARGE]));
         }
-        let take = |size: usize| shelf.take(size * LARGE).capacity() / LARGE;
+        let take = |size: usize| buffers.take(size * LARGE).capacity() / LARGE;
         assert_eq!([take(3), take(3), take(3), take(1)], [4, 8, 0, 2]);
-        shelf.put(Bytes::from(vec![7; LARGE]));
-        shelf.clear();
+        buffers.put(Bytes::from(vec![7; LARGE]));
+        buffers.clear();
         assert_eq!(take(1), 0);
     }
 }
