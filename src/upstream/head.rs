@@ -7,9 +7,9 @@ use http::{
 
 use super::Credential;
 
-/// A head of an answer with more fields is refused,
+/// Fields of an answer's head; one with more is refused.
 pub(super) const MAX_FIELDS: usize = 100;
-/// and one of more bytes.
+/// Bytes of an answer's head; a longer one is refused.
 pub(super) const MAX_BYTES: usize = 32 * 1024;
 
 /// What the provider called the request; ours has the plain name.
