@@ -8,7 +8,7 @@ use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
     client::{Answer, Call, Line},
-    house::{self, Account, BURSTS, PRICE},
+    configs::{self, Account, BURSTS, PRICE},
     scratch::Scratch,
     tokens::{balance, recorded, rows, verify},
 };
@@ -25,7 +25,7 @@ pub(super) async fn prove(
     tell: Tell<'_>,
 ) -> Result<Vec<Proof>, Obstacle> {
     let home = Home::of(&scratch.folder("bursts")?);
-    Scratch::write(&home.file, &house::bursts())?;
+    Scratch::write(&home.file, &configs::bursts())?;
     let daemon = Daemon::start(&settings.program, &home.file).await?;
     let calls = settings.calls as usize;
     let most = usize::try_from((files / 2).saturating_sub(KEPT)).unwrap_or(usize::MAX);

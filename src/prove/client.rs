@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Obstacle, house};
+use super::{Obstacle, configs};
 use crate::domain::RequestId;
 
 /// How long an answer may take. What takes longer hangs.
@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 1 << 20;
 pub(super) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     address: SocketAddr,
-    /// Whether the last answer said that the connection is not kept, as those of a full house do.
+    /// Whether the last answer said that the connection is not kept, as those of an overloaded daemon do.
     closes: bool,
 }
 
@@ -95,7 +95,7 @@ impl Line {
             .header(header::HOST, self.address.to_string())
             .header(
                 header::AUTHORIZATION,
-                format!("Bearer {}", house::key(call.account)),
+                format!("Bearer {}", configs::key(call.account)),
             )
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body.to_string())))

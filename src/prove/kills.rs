@@ -14,7 +14,7 @@ use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
     client::{Call, Line},
-    house,
+    configs,
     scratch::Scratch,
     tokens::{by_hand, rows, verify},
 };
@@ -54,7 +54,7 @@ pub(super) async fn prove(
             of: settings.kills.into(),
         });
         let durability = if number % 2 == 0 { "grouped" } else { "strict" };
-        Scratch::write(&home.file, &house::load(durability))?;
+        Scratch::write(&home.file, &configs::load(durability))?;
         let daemon = Daemon::start(&settings.program, &home.file).await?;
         if number > 0 {
             after_restart(&mut proof, &home, number, &whole)?;

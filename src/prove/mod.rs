@@ -7,7 +7,7 @@
 mod burst;
 mod child;
 mod client;
-mod house;
+mod configs;
 mod kills;
 mod machine;
 mod report;

@@ -9,7 +9,7 @@ use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
     client::{Answer, Call, Line},
-    house::{self, INPUT, OUTPUT},
+    configs::{self, INPUT, OUTPUT},
     scratch::Scratch,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) async fn prove(
     tell: Tell<'_>,
 ) -> Result<Proof, Obstacle> {
     let home = Home::of(&scratch.folder("tokens")?);
-    Scratch::write(&home.file, &house::tokens(CREDIT.0))?;
+    Scratch::write(&home.file, &configs::tokens(CREDIT.0))?;
     let daemon = Daemon::start(&settings.program, &home.file).await?;
     let calls = settings.calls as usize;
     let lines = LINES.min(calls);
