@@ -50,7 +50,8 @@ impl ApiKey {
     }
 
     /// Whether a text has the form and checksum of a key of ours. It says nothing about whether the key exists.
-    pub fn looks_valid(text: &str) -> bool {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn looks_valid(text: &str) -> bool {
         let Some(rest) = text.strip_prefix(PREFIX) else {
             return false;
         };

@@ -1,10 +1,10 @@
 //! What a call asks of its limits, and what they answer.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use super::{Credit, Draws, QuotaLevel, counter::Counter, levels::RateLevel};
 use crate::{
-    domain::{LimitStatus, Mode, NanoUsd, Per, Scope, Timestamp, Unit},
+    domain::{Amount, LimitStatus, Mode, NanoUsd, Per, Scope, Timestamp, Unit},
     prices::Quote,
 };
 
@@ -54,44 +54,10 @@ pub struct Binding {
     pub affordable: Option<u64>,
 }
 
-/// A figure of a limit: a count, or an amount of money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
-    /// Requests or tokens.
-    Count(u64),
-    /// Dollars.
-    Money(NanoUsd),
-}
-
 impl Binding {
     /// One of its figures, with what it counts.
-    pub fn figure(&self, figure: u64) -> Figure {
-        match self.unit {
-            Unit::Usd => {
-                let nanos = i64::try_from(figure).unwrap_or(i64::MAX);
-                Figure::Money(NanoUsd::from_nanos(nanos))
-            }
-            Unit::Requests | Unit::Tokens => Figure::Count(figure),
-        }
-    }
-}
-
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(count) => count.fmt(f),
-            Self::Money(amount) => amount.fmt(f),
-        }
-    }
-}
-
-/// A count is a number, money a decimal string.
-impl serde::Serialize for Figure {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Count(count) => serializer.serialize_u64(*count),
-            Self::Money(amount) => amount.serialize(serializer),
-        }
+    pub fn amount(&self, figure: u64) -> Amount {
+        Amount::of(self.unit, figure)
     }
 }
 

@@ -24,7 +24,7 @@ mod roster;
 mod under_way;
 
 pub use apikey::ApiKey;
-pub use binding::{Binding, Figure, Moved, Output, Reading, Reason, Settled, Wanted};
+pub use binding::{Binding, Moved, Output, Reading, Reason, Settled, Wanted};
 pub use book::{Book, Counted, Seat, Taken, Weighed};
 pub use compact::{Digests, Label, Opener, Own};
 pub use counter::{CounterChange, CounterName, CounterRow, Owner};

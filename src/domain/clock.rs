@@ -162,3 +162,8 @@ impl Clock {
         }
     }
 }
+
+/// Whole milliseconds of a duration, as records and fields have them; more than fit are as many as fit.
+pub fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

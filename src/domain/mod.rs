@@ -1,7 +1,8 @@
-//! The words of the trade as values: ids, instants, windows, limits, money, secrets.
+//! The vocabulary of the gateway as values: ids, instants, windows, limits, money, secrets.
 //!
 //! Rank 0. Owns what has no behaviour beyond itself. Must not know async, HTTP, files or who uses it.
 
+mod amount;
 mod clock;
 mod digest;
 mod email;
@@ -17,7 +18,8 @@ mod tokens;
 mod vendor;
 mod window;
 
-pub use clock::{Clock, Course, Steady};
+pub use amount::Amount;
+pub use clock::{Clock, Course, Steady, whole_millis};
 pub use digest::{InvalidDigest, KeyDigest};
 pub use email::{EmailAddress, InvalidEmailAddress};
 pub use extras::{Extras, Feature, Features, ServiceTier};

@@ -47,6 +47,12 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// This instant moved back by `by`; stops at the beginning of time.
+    pub fn minus(self, by: Duration) -> Self {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// The same instant for calendar arithmetic; out-of-range instants stop at the calendar's ends.
     pub(super) fn to_jiff(self) -> jiff::Timestamp {
         let end = if self.0 < 0 {

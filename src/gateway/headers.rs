@@ -96,7 +96,7 @@ pub(super) fn limits(
                 let _ = write!(words, "{gap}{kind}; scope={scope}; unit={unit}; per={per}");
                 if !redact {
                     let (used, limit) =
-                        (figures.figure(figures.used), figures.figure(figures.limit));
+                        (figures.amount(figures.used), figures.amount(figures.limit));
                     let _ = write!(words, "; used={used}; limit={limit}");
                 }
             }

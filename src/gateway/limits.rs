@@ -4,9 +4,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    accounts::{Account, Figure, Key, Reading},
+    accounts::{Account, Key, Reading},
     admission::limit_kind,
-    domain::{CURRENCY, Clock, Mode, NanoUsd, Per, SubscriptionPolicy, Timestamp, Unit},
+    domain::{Amount, CURRENCY, Clock, Mode, NanoUsd, Per, SubscriptionPolicy, Timestamp, Unit},
     refusal::LimitKind,
 };
 
@@ -42,10 +42,10 @@ struct Limit {
     scope: &'static str,
     unit: &'static str,
     per: Option<&'static str>,
-    limit: Figure,
-    used: Figure,
-    held: Figure,
-    remaining: Figure,
+    limit: Amount,
+    used: Amount,
+    held: Amount,
+    remaining: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'static str>,
     resets_at: Option<Timestamp>,
@@ -107,10 +107,10 @@ fn limit(reading: &Reading, now: Timestamp) -> Limit {
         scope: figures.scope.as_str(),
         unit: figures.unit.as_str(),
         per,
-        limit: figures.figure(figures.limit),
-        used: figures.figure(figures.used),
-        held: figures.figure(figures.held),
-        remaining: figures.figure(
+        limit: figures.amount(figures.limit),
+        used: figures.amount(figures.used),
+        held: figures.amount(figures.held),
+        remaining: figures.amount(
             figures
                 .limit
                 .saturating_sub(figures.used)

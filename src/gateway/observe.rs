@@ -18,7 +18,7 @@ use super::words::{Word, Words};
 use crate::{
     accounts::Key,
     call::Destination,
-    domain::{Clock, ModelName, ProviderId, RequestId, Timestamp},
+    domain::{Clock, ModelName, ProviderId, RequestId, Timestamp, whole_millis},
     listener::{InFlight, Shutdown},
     metering::Receipt,
     overload::{Overload, Shed},
@@ -272,9 +272,11 @@ impl Observation {
             output_tokens: receipt.map(|receipt| receipt.usage.output),
             estimated: receipt.is_some_and(|receipt| receipt.estimated),
             cost: receipt.and_then(|receipt| receipt.cost),
-            queue_ms: receipt.map(|receipt| millis(receipt.queue)),
-            first_byte_ms: receipt.and_then(|receipt| receipt.first_byte).map(millis),
-            total_ms: millis(total),
+            queue_ms: receipt.map(|receipt| whole_millis(receipt.queue)),
+            first_byte_ms: receipt
+                .and_then(|receipt| receipt.first_byte)
+                .map(whole_millis),
+            total_ms: whole_millis(total),
             bytes_in: self
                 .uploaded
                 .as_ref()
@@ -303,10 +305,6 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     traceparent.split('-').nth(1).filter(|id| {
         id.len() == 32 && id.bytes().all(is_hex) && id.bytes().any(|byte| byte != b'0')
     })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An address as text, without a heap call.

@@ -8,7 +8,9 @@ use tokio::sync::oneshot;
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
-    domain::{Features, NanoUsd, ProviderId, RequestId, ServiceTier, Timestamp, Usage},
+    domain::{
+        Features, NanoUsd, ProviderId, RequestId, ServiceTier, Timestamp, Usage, whole_millis,
+    },
     metering::{Desk, body::CUT_OFF},
     prices::{Factor, Pico, Terms},
     providers::{Endpoint, Observed},
@@ -338,7 +340,7 @@ impl Open {
             upstream_model: model.map(|model| model.upstream_name.clone()),
             endpoint: draft.endpoint,
             stream: draft.stream,
-            queue_ms: millis(now.saturating_sub(draft.arrived)),
+            queue_ms: whole_millis(now.saturating_sub(draft.arrived)),
             held_tokens: self.taken.tokens(),
             input_estimate: least.input,
             held: terms.map(|_| self.taken.money()),
@@ -428,9 +430,9 @@ impl Open {
             end_user: draft.end_user,
             idempotency_key: draft.idempotency_key,
             attempt: attempts,
-            queue_ms: millis(queue),
-            first_byte_ms: first_byte.map(millis),
-            total_ms: millis(total),
+            queue_ms: whole_millis(queue),
+            first_byte_ms: first_byte.map(whole_millis),
+            total_ms: whole_millis(total),
         };
         let posting = Posting {
             call,
@@ -477,8 +479,4 @@ fn agreed(draft: &Draft, terms: Option<&Terms>, taken: &Taken) -> Agreed {
         features: extras.map_or(Features::NONE, |extras| extras.features),
         plan_version: Some(draft.key.account.plan.version()),
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{CreditFacts, LimitFacts, LimitKind, actions::Actions, amount::Amount, render::View};
-use crate::domain::{CURRENCY, NanoUsd, Scope, Timestamp};
+use super::{CreditFacts, LimitFacts, LimitKind, actions::Actions, render::View};
+use crate::domain::{Amount, CURRENCY, NanoUsd, Scope, Timestamp};
 
 /// What the account stands at, and what lifts the refusal.
 #[derive(Serialize)]

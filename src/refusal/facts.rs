@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Code, amount::Amount};
+use super::Code;
 use crate::domain::{
-    AccountId, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope, SubscriptionStatus,
-    Timestamp,
+    AccountId, Amount, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope,
+    SubscriptionStatus, Timestamp, Unit,
 };
 
 /// A decision not to forward, or a provider's failure, with all that its answer says.
@@ -143,7 +143,7 @@ impl LimitFacts {
     /// A figure of this limit, as answers write it.
     pub(super) fn amount(&self, figure: u64) -> Amount {
         match self.kind {
-            LimitKind::Budget => Amount::usd(figure),
+            LimitKind::Budget => Amount::of(Unit::Usd, figure),
             LimitKind::Quota | LimitKind::RateLimit | LimitKind::Concurrency => {
                 Amount::Count(figure)
             }

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Write as _};
 
 use bytes::Bytes;
 
-use super::{amount::Amount, binds::LimitName, render::View};
-use crate::domain::{CURRENCY, NanoUsd};
+use super::{binds::LimitName, render::View};
+use crate::domain::{Amount, CURRENCY, NanoUsd};
 
 /// Works from 320 pixels up, in light and dark.
 const STYLE: &str = "\

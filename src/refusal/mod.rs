@@ -3,7 +3,6 @@
 //! Rank 2. The only place that chooses a 4xx or 5xx status. Must not know who refused.
 
 mod actions;
-mod amount;
 mod billing;
 mod binds;
 mod causes;

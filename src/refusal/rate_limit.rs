@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::{LimitFacts, LimitKind, ink, verdict::whole_second};
 use crate::{
-    domain::{Anchor, Per, Scope, Timestamp},
+    domain::{Anchor, Per, Scope, Timestamp, whole_millis},
     providers::Dialect,
 };
 
@@ -162,10 +162,6 @@ fn vendor(dialect: Dialect, unit: &str) -> Option<Vendor> {
 
 fn number(out: &mut String, number: u64) {
     out.push_str(itoa::Buffer::new().format(number));
-}
-
-fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Writes the two lists, and says where each ends. A name stands once in a list (draft-11 §3.1: it identifies its policy):

@@ -78,10 +78,7 @@ impl Tidy {
             return Ok(0);
         }
         let now = clock.now();
-        let before = |age: Duration| {
-            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-            now.millis().saturating_sub(age)
-        };
+        let before = |age: Duration| now.minus(age).millis();
         let mut deleted = 0;
         if let Some(keep) = self.keep_calls {
             // Whole days: what carries the cost of deleted calls is then one entry for an account and day, not one

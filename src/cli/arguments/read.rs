@@ -26,10 +26,7 @@ impl Moment {
     pub(in crate::cli) fn from(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(instant) => instant,
-            Self::Ago(ago) => {
-                let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-                Timestamp::from_millis(now.millis().saturating_sub(millis))
-            }
+            Self::Ago(ago) => now.minus(ago),
         }
     }
 }

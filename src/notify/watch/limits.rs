@@ -100,11 +100,10 @@ impl High {
         } else {
             return None;
         };
-        let window = i64::try_from(reading.window.as_millis()).unwrap_or(i64::MAX);
         Some(Self {
             figures,
             per,
-            start: resets_at.millis().saturating_sub(window),
+            start: resets_at.minus(reading.window).millis(),
             resets_at,
             level,
         })
@@ -123,8 +122,8 @@ impl High {
             "scope": self.figures.scope.as_str(),
             "unit": self.figures.unit.as_str(),
             "per": self.per.as_str(),
-            "limit": self.figures.figure(self.figures.limit),
-            "used": self.figures.figure(self.figures.used),
+            "limit": self.figures.amount(self.figures.limit),
+            "used": self.figures.amount(self.figures.used),
             "resets_at": self.resets_at,
         })
     }

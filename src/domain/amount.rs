@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::NanoUsd;
+use super::{NanoUsd, Unit};
 
-/// Money is a decimal string in JSON, because a number would be read through floating point.
+/// A figure of a limit, with what it counts. A count is a number in JSON; money is a decimal string, because a number
+/// would be read through floating point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amount {
+pub enum Amount {
     /// Requests or tokens.
     Count(u64),
     /// US dollars.
@@ -16,11 +17,16 @@ pub(super) enum Amount {
 }
 
 impl Amount {
-    /// So many billionths of a dollar; more than can be kept is written as the most that can.
-    pub(super) fn usd(nanos: u64) -> Self {
-        Self::Usd(NanoUsd::from_nanos(
-            i64::try_from(nanos).unwrap_or(i64::MAX),
-        ))
+    /// A figure that counts `unit`: requests, tokens, or billionths of a dollar. Money beyond what can be kept is the most
+    /// that can.
+    pub fn of(unit: Unit, figure: u64) -> Self {
+        match unit {
+            Unit::Requests | Unit::Tokens => Self::Count(figure),
+            Unit::Usd => {
+                let nanos = i64::try_from(figure).unwrap_or(i64::MAX);
+                Self::Usd(NanoUsd::from_nanos(nanos))
+            }
+        }
     }
 }
 
