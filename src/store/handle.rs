@@ -135,7 +135,7 @@ impl Store {
         let Opened {
             mut connection,
             lock,
-            seat,
+            identity,
             name,
         } = open::open(location)?;
         let inflight = match location {
@@ -155,7 +155,7 @@ impl Store {
             connection,
             counters: Counters::default(),
             lock,
-            seat,
+            identity,
             inflight,
             lull: Arc::clone(&lull),
             name: name.clone(),

@@ -11,10 +11,10 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::{
     columns::RowError,
+    file_identity::FileIdentity,
     health::Fault,
     inflight::{FileError, beside},
     schema::{self, APPLICATION_ID, Stamp, VERSION},
-    seat::Seat,
     settings::Location,
 };
 
@@ -119,7 +119,7 @@ pub(super) struct Opened {
     /// The lock is held until this is dropped; a store in memory needs none.
     pub(super) lock: Option<File>,
     /// Which file it is; a store in memory is none.
-    pub(super) seat: Option<Seat>,
+    pub(super) identity: Option<FileIdentity>,
     /// The file as messages name it, and as readers open it.
     pub(super) name: PathBuf,
 }
@@ -159,11 +159,11 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
     }
     prepare(&connection).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
-    let seat = Seat::of(&file).map_err(|error| unusable(&file, error))?;
+    let identity = FileIdentity::of(&file).map_err(|error| unusable(&file, error))?;
     Ok(Opened {
         connection,
         lock: Some(lock),
-        seat: Some(seat),
+        identity: Some(identity),
         name: file,
     })
 }
@@ -207,7 +207,7 @@ fn open_memory() -> Result<Opened, OpenError> {
     Ok(Opened {
         connection,
         lock: None,
-        seat: None,
+        identity: None,
         name,
     })
 }

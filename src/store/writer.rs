@@ -14,12 +14,12 @@ use crate::domain::Clock;
 use super::{
     columns::RowError,
     counters::Counters,
+    file_identity::FileIdentity,
     health::{Fault, Monitor},
     inflight::Inflight,
     ledger::Queued,
     lull::Lull,
     open, posting,
-    seat::Seat,
     tidy::{self, Tidy},
 };
 
@@ -66,7 +66,7 @@ pub(super) struct Writer {
     /// Held for as long as this daemon may write.
     pub(super) lock: Option<File>,
     /// Which file it is.
-    pub(super) seat: Option<Seat>,
+    pub(super) identity: Option<FileIdentity>,
     /// The slots of calls under way, whose file must not go missing either.
     pub(super) inflight: Inflight,
     /// Who reads.
@@ -229,8 +229,8 @@ impl Writer {
 
     /// What is wrong where one of the files is not in its place any more.
     fn moved(&self) -> Option<Fault> {
-        let seat = self.seat.as_ref().and_then(Seat::fault);
-        seat.or_else(|| self.inflight.moved())
+        let identity = self.identity.as_ref().and_then(FileIdentity::fault);
+        identity.or_else(|| self.inflight.moved())
     }
 
     fn change(&mut self, change: Change) {

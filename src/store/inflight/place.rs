@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     domain::RequestId,
-    store::{record::Posting, seat::Seat},
+    store::{file_identity::FileIdentity, record::Posting},
 };
 
 use super::{
@@ -61,7 +61,7 @@ struct Free {
 struct Medium {
     file: File,
     path: PathBuf,
-    seat: Option<Seat>,
+    identity: Option<FileIdentity>,
     /// Where holds are waited for.
     syncer: Option<Syncer>,
 }
@@ -105,11 +105,11 @@ impl Inflight {
         } else {
             None
         };
-        let seat = Seat::of(&path)?;
+        let identity = FileIdentity::of(&path)?;
         let medium = Medium {
             file,
             path,
-            seat: Some(seat),
+            identity: Some(identity),
             syncer,
         };
         Ok(Self::new(slots, Some(medium)))
@@ -165,7 +165,7 @@ impl Inflight {
 
     /// Where the file was, when it has been moved away or deleted meanwhile.
     pub(in crate::store) fn moved(&self) -> Option<crate::store::health::Fault> {
-        self.0.medium.as_ref()?.seat.as_ref()?.fault()
+        self.0.medium.as_ref()?.identity.as_ref()?.fault()
     }
 
     #[cfg(test)]

@@ -11,14 +11,14 @@ use super::health::Fault;
 /// A file and where the system keeps it. SQLite writes on into a file that was deleted or moved away, and into one that
 /// another has taken the name of; everything written then would be gone at the next start.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct FileIdentity {
     file: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl Seat {
-    /// The seat of a file that is open now.
+impl FileIdentity {
+    /// The identity of a file that is open now.
     pub(super) fn of(file: &Path) -> io::Result<Self> {
         let about = fs::metadata(file)?;
         Ok(Self {
