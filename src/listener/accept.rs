@@ -21,9 +21,9 @@ use tokio::{
 
 use super::{
     bind::Listener,
+    boxes::FutureBoxes,
     clocks::Clocks,
     connection::{Connection, Peer},
-    rooms::Rooms,
     session::{self, Shared},
     shutdown::Shutdown,
     tasks::Tasks,
@@ -90,7 +90,7 @@ impl Listener {
             shared.settings.connections.min(Semaphore::MAX_PERMITS),
         ));
 
-        let rooms = Arc::<Rooms<S::Future>>::default();
+        let boxes = Arc::<FutureBoxes<S::Future>>::default();
         let mut start = |tcp: TcpStream, addr, permit: OwnedSemaphorePermit| {
             let settings = tuning.current();
             if !Arc::ptr_eq(&settings, &shared.settings) {
@@ -101,7 +101,7 @@ impl Listener {
                 tls: shared.settings.tls.is_some(),
             };
             let clocks = Arc::new(Clocks::start(&shared.settings));
-            let service = (make(peer, Connection::new(&clocks)), Arc::clone(&rooms));
+            let service = (make(peer, Connection::new(&clocks)), Arc::clone(&boxes));
             let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
             tasks.spawn(async move {
                 // Given back when the connection is over, by panic too.

@@ -13,70 +13,70 @@ use std::{
 /// How many empty boxes are kept: calls that are at their heads at the same time, and not all that are open.
 const SPARE: usize = 64;
 
-type Room<F> = Pin<Box<Option<F>>>;
+type Slot<F> = Pin<Box<Option<F>>>;
 
 /// The empty boxes.
 #[derive(Debug)]
-pub(super) struct Rooms<F>(Mutex<Vec<Room<F>>>);
+pub(super) struct FutureBoxes<F>(Mutex<Vec<Slot<F>>>);
 
 /// A future in a box, which it leaves when it is over or dropped.
 #[derive(Debug)]
-pub(super) struct Lodged<F> {
-    room: Option<Room<F>>,
-    rooms: Arc<Rooms<F>>,
+pub(super) struct Boxed<F> {
+    slot: Option<Slot<F>>,
+    boxes: Arc<FutureBoxes<F>>,
 }
 
-impl<F> Default for Rooms<F> {
+impl<F> Default for FutureBoxes<F> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<F> Rooms<F> {
+impl<F> FutureBoxes<F> {
     /// Puts a future into a box.
-    pub(super) fn lodge(self: &Arc<Self>, future: F) -> Lodged<F> {
+    pub(super) fn put(self: &Arc<Self>, future: F) -> Boxed<F> {
         let spare = self.spare().pop();
         #[expect(
             clippy::disallowed_methods,
             reason = "once for as many calls as are at their heads at the same time"
         )]
-        let mut room = spare.unwrap_or_else(|| Box::pin(None));
-        room.set(Some(future));
-        Lodged {
-            room: Some(room),
-            rooms: Arc::clone(self),
+        let mut slot = spare.unwrap_or_else(|| Box::pin(None));
+        slot.set(Some(future));
+        Boxed {
+            slot: Some(slot),
+            boxes: Arc::clone(self),
         }
     }
 
     /// A list of empty boxes is whole whatever panicked.
-    fn spare(&self) -> MutexGuard<'_, Vec<Room<F>>> {
+    fn spare(&self) -> MutexGuard<'_, Vec<Slot<F>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<F> Lodged<F> {
+impl<F> Boxed<F> {
     fn leave(&mut self) {
-        let Some(mut room) = self.room.take() else {
+        let Some(mut slot) = self.slot.take() else {
             return;
         };
         // Before the lock: what is dropped here may be a whole call.
-        room.set(None);
-        let mut spare = self.rooms.spare();
+        slot.set(None);
+        let mut spare = self.boxes.spare();
         if spare.len() < SPARE {
-            spare.push(room);
+            spare.push(slot);
         }
     }
 }
 
-impl<F: Future> Future for Lodged<F> {
+impl<F: Future> Future for Boxed<F> {
     type Output = F::Output;
 
     /// Pending for ever once it is over, as hyper never asks then.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self
-            .room
+            .slot
             .as_mut()
-            .and_then(|room| room.as_mut().as_pin_mut());
+            .and_then(|slot| slot.as_mut().as_pin_mut());
         let Some(future) = future else {
             return Poll::Pending;
         };
@@ -86,7 +86,7 @@ impl<F: Future> Future for Lodged<F> {
     }
 }
 
-impl<F> Drop for Lodged<F> {
+impl<F> Drop for Boxed<F> {
     fn drop(&mut self) {
         self.leave();
     }
@@ -101,19 +101,19 @@ mod tests {
 
     use futures_util::FutureExt;
 
-    use super::{Rooms, SPARE};
+    use super::{FutureBoxes, SPARE};
 
     #[test]
     fn a_box_is_used_again_and_keeps_nothing() {
-        let rooms = Arc::new(Rooms::default());
-        let count = || rooms.spare().len();
+        let boxes = Arc::new(FutureBoxes::default());
+        let count = || boxes.spare().len();
         let held = Arc::new(());
-        let mut first = rooms.lodge(ready(Arc::clone(&held)));
+        let mut first = boxes.put(ready(Arc::clone(&held)));
         assert_eq!((count(), Arc::strong_count(&held)), (0, 2));
         drop((&mut first).now_or_never().unwrap());
         // It has left at its end, though there is still a handle.
         assert_eq!((count(), Arc::strong_count(&held)), (1, 1));
-        let second = rooms.lodge(ready(Arc::clone(&held)));
+        let second = boxes.put(ready(Arc::clone(&held)));
         assert_eq!(count(), 0);
         drop(second);
         assert_eq!((count(), Arc::strong_count(&held)), (1, 1));
@@ -123,11 +123,9 @@ mod tests {
 
     #[test]
     fn after_a_flood_few_are_kept() {
-        let rooms = Arc::new(Rooms::default());
-        let many: Vec<_> = (0..SPARE * 2)
-            .map(|_| rooms.lodge(pending::<()>()))
-            .collect();
+        let boxes = Arc::new(FutureBoxes::default());
+        let many: Vec<_> = (0..SPARE * 2).map(|_| boxes.put(pending::<()>())).collect();
         drop(many);
-        assert_eq!(rooms.spare().len(), SPARE);
+        assert_eq!(boxes.spare().len(), SPARE);
     }
 }

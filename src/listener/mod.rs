@@ -4,20 +4,20 @@
 //!
 //! The way of a connection: [`Listener::bind`] takes the address, the accept loop takes a permit and then a connection,
 //! `session` does the handshake and learns the protocol, hyper parses and writes, `frames` reads along with HTTP/2,
-//! `drive` polls hyper together with the clocks that hyper lacks, and `farewell` closes so that the last answer arrives.
+//! `drive` polls hyper together with the clocks that hyper lacks, and `lingering_close` closes so that the last answer arrives.
 
 mod accept;
 mod bind;
+mod boxes;
 mod clocks;
 mod connection;
 mod descriptors;
 mod drive;
-mod farewell;
 mod frames;
 mod io;
+mod lingering_close;
 mod pressure;
 mod protocol;
-mod rooms;
 mod session;
 mod settings;
 mod shutdown;

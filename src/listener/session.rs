@@ -18,15 +18,15 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
+    boxes::FutureBoxes,
     clocks::Clocks,
     connection::Peer,
     drive::{End, Limits, drive},
-    farewell,
     frames::Frames,
     io::{Io, Watch},
+    lingering_close,
     pressure::Pressure,
     protocol::{self, Version, negotiated, sniff},
-    rooms::Rooms,
     settings::Settings,
     shutdown::Shutdown,
     stream::Stream,
@@ -67,7 +67,7 @@ pub(super) async fn run<S, B>(
     tcp: TcpStream,
     peer: Peer,
     clocks: Arc<Clocks>,
-    (service, rooms): (S, Arc<Rooms<S::Future>>),
+    (service, boxes): (S, Arc<FutureBoxes<S::Future>>),
     shared: Arc<Shared>,
 ) -> bool
 where
@@ -99,7 +99,7 @@ where
     } = &*shared;
     let service = Watched::new(
         service,
-        rooms,
+        boxes,
         Arc::clone(&clocks),
         version == Version::Http2,
     );
@@ -166,7 +166,7 @@ where
         && version == Version::Http1
         && clocks.is_client_sending()
     {
-        farewell::linger(stream, settings.closing).await;
+        lingering_close::linger(stream, settings.closing).await;
     }
     matches!(end, End::Forced)
 }

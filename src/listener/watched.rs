@@ -15,13 +15,13 @@ use hyper::{
 };
 
 use super::{
+    boxes::{Boxed, FutureBoxes},
     clocks::Clocks,
-    rooms::{Lodged, Rooms},
 };
 
 pub(super) struct Watched<S: Service<Request<Incoming>>> {
     service: S,
-    rooms: Arc<Rooms<S::Future>>,
+    boxes: Arc<FutureBoxes<S::Future>>,
     clocks: Arc<Clocks>,
     /// Whether every request runs in a task of its own, as HTTP/2's do.
     streams: bool,
@@ -30,20 +30,20 @@ pub(super) struct Watched<S: Service<Request<Incoming>>> {
 /// An answer on its way. The `last` one says that the connection is not kept, and hyper follows.
 #[derive(Debug)]
 pub(super) struct Answer<F> {
-    answer: Lodged<F>,
+    answer: Boxed<F>,
     last: bool,
 }
 
 impl<S: Service<Request<Incoming>>> Watched<S> {
     pub(super) fn new(
         service: S,
-        rooms: Arc<Rooms<S::Future>>,
+        boxes: Arc<FutureBoxes<S::Future>>,
         clocks: Arc<Clocks>,
         streams: bool,
     ) -> Self {
         Self {
             service,
-            rooms,
+            boxes,
             clocks,
             streams,
         }
@@ -61,7 +61,7 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.clocks.head_arrived(!request.body().is_end_stream());
         self.clocks.calling(self.streams);
-        let answer = self.rooms.lodge(self.service.call(request));
+        let answer = self.boxes.put(self.service.call(request));
         self.clocks.calling(false);
         Answer {
             answer,
