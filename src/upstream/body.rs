@@ -11,8 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{
-    apart::Apart,
     deadline::BodyClock,
+    early_answer::EarlyAnswer,
     failure::{Failure, FailureKind},
     h1,
     outgoing::{Outgoing, Progress},
@@ -31,7 +31,7 @@ enum State {
     /// Read by whoever asks for it.
     Open(Open),
     /// Read by a task of its own, while the rest of the request is sent.
-    Apart(Apart),
+    Early(EarlyAnswer),
     /// Broken, which is told at the next look.
     Broken(Failure),
     Over,
@@ -74,7 +74,7 @@ impl UpstreamBody {
             return Self(State::Over);
         }
         Self(match open.waits_for_the_client() {
-            true => State::Apart(Apart::begin(open)),
+            true => State::Early(EarlyAnswer::begin(open)),
             false => State::Open(open),
         })
     }
@@ -89,7 +89,7 @@ impl UpstreamBody {
     pub fn is_delimited(&self) -> bool {
         match &self.0 {
             State::Open(open) => open.is_delimited(),
-            State::Apart(apart) => apart.delimited,
+            State::Early(early) => early.delimited,
             State::Broken(_) | State::Over => true,
         }
     }
@@ -244,7 +244,7 @@ impl Body for UpstreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let next = match &mut self.0 {
             State::Open(open) => ready!(open.poll_next(cx)),
-            State::Apart(apart) => ready!(apart.poll_next(cx)),
+            State::Early(early) => ready!(early.poll_next(cx)),
             State::Broken(_) | State::Over => {
                 let broken = match std::mem::replace(&mut self.0, State::Over) {
                     State::Broken(failure) => Some(Err(failure)),
@@ -258,7 +258,7 @@ impl Body for UpstreamBody {
                 // The reader may take the last frame and never ask again.
                 let over = match &self.0 {
                     State::Open(open) => open.is_over(),
-                    State::Apart(apart) => apart.is_over(),
+                    State::Early(early) => early.is_over(),
                     State::Broken(_) | State::Over => true,
                 };
                 if over {
@@ -281,7 +281,7 @@ impl Body for UpstreamBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             State::Open(open) => open.left(),
-            State::Apart(apart) => apart.left(),
+            State::Early(early) => early.left(),
             State::Broken(_) | State::Over => SizeHint::with_exact(0),
         }
     }

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// The reader's end. Dropping it before the answer's end cuts the exchange.
 #[derive(Debug)]
-pub(super) struct Apart {
+pub(super) struct EarlyAnswer {
     frames: mpsc::Receiver<Result<Bytes, Failure>>,
     task: AbortHandle,
     /// How much of the answer is to come, where its head says so.
@@ -36,7 +36,7 @@ pub(super) struct Apart {
     pub(super) delimited: bool,
 }
 
-impl Apart {
+impl EarlyAnswer {
     pub(super) fn begin(open: Open) -> Self {
         let (left, delimited) = (open.left().exact(), open.is_delimited());
         let (tell, frames) = mpsc::channel(AHEAD);
@@ -77,7 +77,7 @@ impl Apart {
     }
 }
 
-impl Drop for Apart {
+impl Drop for EarlyAnswer {
     fn drop(&mut self) {
         if !self.is_over() {
             self.task.abort();

@@ -2,11 +2,11 @@
 //!
 //! Rank 5. Only a reservation opens it. Must not know how a request was admitted.
 
-mod apart;
 mod body;
 mod classify;
 mod connect;
 mod deadline;
+mod early_answer;
 mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
