@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    Code, Detail, LimitFacts, LimitKind, Representation, ink,
+    Code, Detail, LimitFacts, LimitKind, Representation, buffer,
     rate_limit::{self, PolicyState},
     render::View,
 };
@@ -37,7 +37,7 @@ pub(super) fn write(view: &View<'_>, headers: &mut HeaderMap) {
         headers,
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(id) = ink::id(view.scene.request_id) {
+    if let Some(id) = buffer::id(view.scene.request_id) {
         if view.scene.dialect == Dialect::Anthropic {
             headers.insert(REQUEST_ID, id.clone());
         }
@@ -96,7 +96,7 @@ fn retry_after(view: &View<'_>, headers: &mut HeaderMap) {
     let (Some(wait), Some(seconds)) = (view.verdict.wait, view.verdict.seconds()) else {
         return;
     };
-    put(RETRY_AFTER, ink::value(seconds), headers);
+    put(RETRY_AFTER, buffer::value(seconds), headers);
     let rate = matches!(
         view.refusal.code,
         Code::RateLimitExceeded | Code::ConcurrencyLimitExceeded
@@ -104,7 +104,7 @@ fn retry_after(view: &View<'_>, headers: &mut HeaderMap) {
     if rate {
         let millis = wait.as_nanos().div_ceil(1_000_000).max(1);
         let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-        put(RETRY_AFTER_MS, ink::value(millis), headers);
+        put(RETRY_AFTER_MS, buffer::value(millis), headers);
     }
 }
 
@@ -115,7 +115,7 @@ fn payment_link(view: &View<'_>, headers: &mut HeaderMap) {
     let Some(page) = view.scene.links.pay(account) else {
         return;
     };
-    let link = ink::value(format_args!("<{page}>; rel=\"payment\""));
+    let link = buffer::value(format_args!("<{page}>; rel=\"payment\""));
     put(LINK, link, headers);
 }
 

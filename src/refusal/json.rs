@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{
     Code, Detail, Refusal,
     billing::{Billing, billing},
-    ink,
+    buffer,
     links::{Address, ProblemUri},
     render::View,
     taxonomy,
@@ -240,7 +240,7 @@ pub(super) fn problem(view: &View<'_>) -> Bytes {
 
 /// One server-sent event in the caller's dialect.
 pub(super) fn stream_event(view: &View<'_>) -> Bytes {
-    ink::document(|out| {
+    buffer::document(|out| {
         match view.scene.dialect {
             Dialect::OpenAi => {
                 out.extend_from_slice(b"data: ");
@@ -267,7 +267,7 @@ pub(super) fn stream_event(view: &View<'_>) -> Bytes {
 
 /// Writes any of our JSON documents.
 pub(super) fn encode(value: &impl Serialize) -> Bytes {
-    ink::document(|out| append(out, value))
+    buffer::document(|out| append(out, value))
 }
 
 fn append(out: &mut Vec<u8>, value: &impl Serialize) {

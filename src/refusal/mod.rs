@@ -5,6 +5,7 @@
 mod actions;
 mod billing;
 mod binds;
+mod buffer;
 mod causes;
 mod code;
 mod facts;
@@ -12,7 +13,6 @@ mod foreseen;
 mod guide;
 mod headers;
 mod html;
-mod ink;
 mod json;
 mod links;
 mod pages;
@@ -23,10 +23,10 @@ mod taxonomy;
 mod verdict;
 mod words;
 
+pub use buffer::{id as id_value, value as field_value};
 pub use code::Code;
 pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
 pub use foreseen::Foreseen;
-pub use ink::{id as id_value, value as field_value};
 pub use links::{Address, Links};
 pub use pages::{page_headers, problem_page};
 pub use render::{Rendered, Scene, render, stream_event};

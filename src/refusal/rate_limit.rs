@@ -10,7 +10,7 @@ use std::{convert::Infallible, fmt::Write as _, ops::Range, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::{LimitFacts, LimitKind, ink, verdict::whole_second};
+use super::{LimitFacts, LimitKind, buffer, verdict::whole_second};
 use crate::{
     domain::{Anchor, Per, Scope, Timestamp, whole_millis},
     providers::Dialect,
@@ -107,7 +107,7 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
     }
     let mut fields: SmallVec<[(HeaderName, usize); 8]> = SmallVec::new();
     // The values stand one behind the other.
-    let Ok(mut values) = ink::text(|out| {
+    let Ok(mut values) = buffer::text(|out| {
         lists(out, policies, now, |name, end| fields.push((name, end)));
         for unit in ["requests", "tokens"] {
             let (Some([limit, left, reset]), Some(state)) =

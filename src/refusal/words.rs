@@ -8,22 +8,22 @@ use super::{
     Code, Detail, LimitFacts, LimitKind, Refusal, Subject,
     actions::Actions,
     binds::{Holder, LimitName, binds},
+    buffer,
     causes::cause,
-    ink,
     verdict::Verdict,
 };
 
 /// Writes the message of `refusal`.
 pub(super) fn message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_>) -> Bytes {
     // A string takes everything, and our own Display implementations fail only when their writer does.
-    ink::text(|out| compose(out, refusal, verdict, actions)).unwrap_or_default()
+    buffer::text(|out| compose(out, refusal, verdict, actions)).unwrap_or_default()
 }
 
 /// Writes the message of the event that ends a stream whose answer had begun.
 pub(super) fn last_message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_>) -> Bytes {
     match refusal.code {
         Code::InsufficientCreditForRequest | Code::BudgetExceeded | Code::RequestExceedsLimit => {
-            ink::text(|out| compose_cut(out, refusal, actions)).unwrap_or_default()
+            buffer::text(|out| compose_cut(out, refusal, actions)).unwrap_or_default()
         }
         _ => message(refusal, verdict, actions),
     }
