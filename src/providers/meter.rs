@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 pub(super) mod fixtures;
-mod mould;
+mod template;
 mod whole;
 
 use std::ops::Range;
@@ -20,7 +20,7 @@ use super::{
     sse::{Event, Large, Scanner},
     usage::{Observed, Tally},
 };
-use mould::Mould;
+use template::Template;
 use whole::Inflate;
 
 /// Most bytes that are held back.
@@ -54,7 +54,7 @@ struct Sight {
     /// Tokens of output that the provider had said before its last figures.
     said: u64,
     observed: Observed,
-    mould: Mould,
+    template: Template,
 }
 
 impl StreamMeter {
@@ -214,7 +214,7 @@ impl Sight {
             read = false;
         }
         if answer::read_end(large.end, &mut self.tally) {
-            self.mould.forget();
+            self.template.forget();
             self.final_usage = true;
             self.ended |= has(b"\"response.completed\"") || has(b"\"response.incomplete\"");
         } else if !read {
@@ -240,7 +240,7 @@ impl Sight {
             return false;
         }
         self.observed.error_event |= event.name == b"error";
-        if let Some(text) = self.mould.text_of(event.data) {
+        if let Some(text) = self.template.text_of(event.data) {
             self.wrote(text);
             return false;
         }
@@ -250,9 +250,9 @@ impl Sight {
         };
         // Figures that come again may contradict what came meanwhile.
         if self.tally.has_figures() {
-            self.mould.forget();
+            self.template.forget();
         } else {
-            self.mould.keep(event.data, &seen);
+            self.template.keep(event.data, &seen);
         }
         self.ended |= seen.ends;
         self.finished |= seen.finishes;

@@ -8,13 +8,13 @@ const LARGEST: usize = 2 << 10;
 /// The last document that was read, but for the one text in it. A document that is the same but for that text says the
 /// same, but for how long it is: a parser would take every byte of it as it took the last one's.
 #[derive(Debug, Default)]
-pub(super) struct Mould {
+pub(super) struct Template {
     /// What stands before the text, and behind it.
     around: Vec<u8>,
     before: usize,
 }
 
-impl Mould {
+impl Template {
     /// Bytes of text in a document that is like the last one.
     pub(super) fn text_of(&self, document: &[u8]) -> Option<u64> {
         if self.around.is_empty() {

@@ -50,7 +50,7 @@ proptest! {
             last = shape;
             let data = SHAPES[shape].replace('@', &text);
             let event = Event { name: b"", data: data.as_bytes() };
-            read.mould.forget();
+            read.template.forget();
             prop_assert_eq!(compared.take(&event), read.take(&event));
             for endpoint in [Endpoint::ChatCompletions, Endpoint::Responses, Endpoint::Messages] {
                 prop_assert_eq!(compared.observed(endpoint), read.observed(endpoint));
@@ -69,7 +69,7 @@ fn only_the_first_of_many_is_read() {
             name: b"",
             data: data.as_bytes(),
         };
-        assert_eq!(sight.mould.text_of(event.data).is_some(), text != "one");
+        assert_eq!(sight.template.text_of(event.data).is_some(), text != "one");
         sight.take(&event);
     }
     assert_eq!(sight.observed.output_bytes, 13);
