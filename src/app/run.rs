@@ -50,7 +50,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
-    watch.these_too(&config.files);
+    watch.watch_also(&config.files);
     let guard = telemetry::init(config.log, options.log_levels.as_deref(), options.color);
     warn(&config);
     let files = descriptors::raise();
@@ -128,7 +128,7 @@ impl Reloads<'_> {
                 return;
             }
         };
-        self.watch.these_too(&config.files);
+        self.watch.watch_also(&config.files);
         warn(&config);
         descriptors::fit(&mut config, self.files);
         match app.reload(config).await {

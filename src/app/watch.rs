@@ -51,8 +51,8 @@ impl Watch {
         self.seen = None;
     }
 
-    /// Watches these beside the first, instead of those before.
-    pub(super) fn these_too(&mut self, others: &[PathBuf]) {
+    /// Watches these files too, beside the configuration file, and no others any more.
+    pub(super) fn watch_also(&mut self, others: &[PathBuf]) {
         let known = |path: &PathBuf| {
             let index = self.files.iter().position(|known| known == path)?;
             self.read.get(index).copied()
@@ -174,14 +174,14 @@ mod tests {
         let (folder, file, mut watch) = watched();
         let secret = folder.path().join("secret");
         fs::write(&secret, "one").unwrap();
-        watch.these_too(std::slice::from_ref(&secret));
+        watch.watch_also(std::slice::from_ref(&secret));
         assert_eq!(told(&mut watch, 2), 0);
         fs::write(&secret, "other").unwrap();
         assert_eq!(told(&mut watch, 2), 1);
         // A change of the first between the two calls is not lost.
         watch.settled();
         fs::write(&file, "another").unwrap();
-        watch.these_too(&[]);
+        watch.watch_also(&[]);
         assert_eq!(told(&mut watch, 2), 1);
         watch.settled();
         fs::write(&secret, "the third").unwrap();

@@ -1,4 +1,4 @@
-//! Telling people before it hurts: webhooks and e-mail about limits, credit, subscriptions and access.
+//! Notifications: webhooks and e-mail about limits, credit, subscriptions and access, before calls are refused.
 //!
 //! Rank 5. Owns what is told, to whom, when, and how it is signed and sent. Two tasks of its own do the work: one looks
 //! at all accounts every few seconds and queues what is new (`watch`), one sends what is queued (`queue`). The queue is
