@@ -34,7 +34,7 @@ pub enum Event {
     AccessSuspended,
     /// Calls are served again.
     AccessRestored,
-    /// Somebody tries whether messages arrive.
+    /// Somebody wants to know whether messages arrive.
     Test,
 }
 

@@ -73,7 +73,7 @@ fn told(event: &str, data: &Value) -> (String, String) {
             dated("Calls are served until", &subscription["grace_until"]),
         ),
         "subscription.grace_ending" => (
-            "a payment is due, and calls are served for a short time only".to_owned(),
+            "a payment is due, and calls are served only for a short time".to_owned(),
             dated("They are refused from", &subscription["grace_until"]),
         ),
         "access.suspended" => (
@@ -83,7 +83,7 @@ fn told(event: &str, data: &Value) -> (String, String) {
         "access.restored" => ("calls are served again".to_owned(), String::new()),
         "notification.test" => (
             "a test message".to_owned(),
-            "Somebody tries whether messages arrive. This one did.".to_owned(),
+            "Somebody wants to know whether messages arrive. This one did.".to_owned(),
         ),
         other => (other.to_owned(), String::new()),
     }
@@ -113,9 +113,11 @@ fn limit(data: &Value) -> String {
 
 fn used(data: &Value) -> String {
     let limit = &data["limit"];
-    let resets = dated("It starts again at", &limit["resets_at"]);
-    let unit = word(&limit["unit"]).to_uppercase();
-    let unit = if unit == "USD" { " USD" } else { "" };
+    let resets = dated("It resets at", &limit["resets_at"]);
+    let unit = match word(&limit["unit"]) {
+        "usd" => " USD",
+        _ => "",
+    };
     let figures = format!(
         "Used: {} of {}{unit}.",
         plain(&limit["used"]),

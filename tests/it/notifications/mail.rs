@@ -152,7 +152,7 @@ async fn operators_and_the_people_of_the_account_are_written_to() {
         "{text}"
     );
     assert!(
-        text.contains("\r\nUsed: 1 of 1. It starts again at 2026-11-21T00:00:00Z.\r\n"),
+        text.contains("\r\nUsed: 1 of 1. It resets at 2026-11-21T00:00:00Z.\r\n"),
         "{text}"
     );
     let ids: Vec<&str> = messages
