@@ -6,7 +6,7 @@
 //!
 //! # Where to start
 //!
-//! Read [`gateway`]'s `stack.rs`: one function is the way of a request. Then [`admission`], whose checks it calls in
+//! Read [`gateway`]'s `stack.rs`: one function is the whole path of a request. Then [`admission`], whose checks it calls in
 //! order, and [`metering`], whose reservation a forwarded call carries until its answer has ended.
 //!
 //! | rank | module | what it owns |
@@ -19,7 +19,7 @@
 //! | 2 | [`accounts`] | keys, accounts, plans, and the state of their limits |
 //! | 2 | [`listener`] | sockets, TLS, HTTP, deadlines, drain |
 //! | 2 | [`simulate`] | a provider that needs no account |
-//! | 2 | [`webhooks`] | what payment providers tell: signatures, and events as facts |
+//! | 2 | [`webhooks`] | payment providers' webhooks: signatures, and events as facts |
 //! | 3 | [`call`] | models, routes, destinations |
 //! | 3 | [`store`] | one SQLite file, one writer |
 //! | 3 | [`overload`] | how near the gateway is to its limits, and who has to wait then |
@@ -27,24 +27,25 @@
 //! | 5 | [`admission`] | the checks, each a value that the next one needs |
 //! | 5 | [`upstream`] | connections to providers |
 //! | 5 | [`admin`] | the administrative API |
-//! | 5 | [`notify`] | telling people: webhooks, e-mail, their queue |
-//! | 6 | [`gateway`] | the way of a request |
+//! | 5 | [`notify`] | notifications: webhooks, e-mail, their queue |
+//! | 6 | [`gateway`] | the path of a request |
 //! | 7 | [`config`] | one YAML file, compiled into every module's settings |
 //! | 8 | [`reload`] | what a changed file may change |
-//! | 8 | [`fuzzing`] | what must hold of whatever reads bytes, for `fuzz/` alone |
-//! | 9 | [`app`] | all of it, started and stopped |
-//! | 9 | [`prove`] | what is promised about money, tried out |
+//! | 8 | [`fuzzing`] | the fuzz targets, for `fuzz/` alone |
+//! | 9 | [`app`] | the composition root: everything started, reloaded and stopped |
+//! | 9 | [`prove`] | the proofs of `faregate prove` |
 //! | 10 | [`cli`] | the command line |
 //!
-//! A module imports lower ranks only; a test keeps it so.
+//! A module imports lower ranks only; a test enforces it.
 //!
 //! # What holds everywhere
 //!
 //! * Admission performs no I/O except reading a request's body.
 //! * No module below rank 7 reads configuration, from a file or the environment.
 //! * No module below rank 6 knows both how a request was admitted and where it goes.
-//! * The store is never awaited on the way of a request.
-//! * Nothing but [`refusal`] chooses a 4xx or 5xx status of ours.
+//! * No call waits for the store, except with `store.durability: strict`: there it waits, within bounds, until its hold and
+//!   its record are on the disk.
+//! * On the public listener nothing but [`refusal`] chooses a 4xx or 5xx status of ours, apart from `/readyz`.
 //! * Whoever takes from a limit gives back by dropping what was taken: seats, reservations and bodies are guards.
 
 pub mod accounts;

@@ -1,4 +1,4 @@
-//! The way of a request, from its head to its record. Start with `stack`.
+//! The path of a request, from its head to its record. Start with `stack`.
 //!
 //! Rank 6. Must not know configuration, files or the environment.
 

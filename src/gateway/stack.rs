@@ -146,7 +146,7 @@ impl Gateway {
         })
     }
 
-    /// The way of a request. What goes on to a provider takes the head along.
+    /// The path of a request. What goes on to a provider takes the head along.
     async fn pass(
         &self,
         snapshot: &Arc<Snapshot>,

@@ -43,7 +43,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// What the writer knows of the store's health, for everybody who asks.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    /// The one question that is asked on the way of a request.
+    /// The one question that is asked on the path of a request.
     broken: AtomicBool,
     health: watch::Sender<Health>,
     /// What [`Self::now`] counts from. A disk takes its time whatever clock the calls are counted by.

@@ -1,8 +1,9 @@
 //! What must survive: accounts, keys, counters and the record of every call, in one SQLite file.
 //!
-//! Rank 3. Must not know HTTP. Never awaited on the way of a request: a call takes a place in the writer's queue
-//! before it is forwarded (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). One
-//! thread writes, group by group; reads go through connections of their own.
+//! Rank 3. Must not know HTTP. No call waits for it: a call takes a place in the writer's queue before it is forwarded
+//! (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). Only where the store is strict it
+//! waits for the disk, with its hold and with its posting. One thread writes, group by group; reads go through connections
+//! of their own.
 
 mod backup;
 mod call;

@@ -21,7 +21,7 @@ pub const IN_FLIGHT: u32 = 16_384;
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// The last group of calls. Nothing on the way of a request waits for the disk.
+    /// The last group of calls. No call waits for the disk.
     #[default]
     Grouped,
     /// Nothing: a call waits until its hold is on the disk, and the end of its answer until its posting is.

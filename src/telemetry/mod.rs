@@ -1,6 +1,6 @@
 //! What the gateway says about itself: log lines, the access record of each request, metrics.
 //!
-//! Rank 1. Owns the way of a line to standard error and every metric's name. Must not know request types: it takes
+//! Rank 1. Owns the path of a line to standard error and every metric's name. Must not know request types: it takes
 //! plain texts and integers, and it is never handed a secret or a prompt.
 
 mod access;

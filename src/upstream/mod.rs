@@ -1,6 +1,7 @@
 //! Forwarding: connections to providers, heads rewritten in place, deadlines, failures.
 //!
-//! Rank 5. Only a reservation opens it. Must not know how a request was admitted.
+//! Rank 5. Must not know how a request was admitted: what has to be written down before it is sent is the caller's, who is
+//! asked each time that a connection stands.
 
 mod body;
 mod classify;

@@ -1,4 +1,4 @@
-//! The state of an account's limits of one kind: found by place on the way of a call, by name when limits are compiled.
+//! The state of an account's limits of one kind: found by place while a call is admitted, by name when limits are compiled.
 
 use std::{
     collections::HashMap,
