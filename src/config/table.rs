@@ -260,7 +260,7 @@ pub(crate) static ROOT: Section = Section {
         key(
             "notifications",
             Kind::Section(&NOTIFICATIONS),
-            "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+            "Who is notified before a limit, a trial or a payment stops calls. Without this section nobody is.",
         ),
         key(
             "streaming",
@@ -268,6 +268,6 @@ pub(crate) static ROOT: Section = Section {
             "How streamed answers behave.",
         )
         .or(IMPLIED),
-        key("log", Kind::Section(&LOG), "How the log looks.").or(IMPLIED),
+        key("log", Kind::Section(&LOG), "The format of the log.").or(IMPLIED),
     ],
 };

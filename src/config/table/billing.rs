@@ -122,7 +122,7 @@ static RATE_LIMITS: Section = Section {
 
 static QUOTA: Section = Section {
     name: "quota",
-    doc: "So many requests or tokens per calendar window, in UTC.",
+    doc: "A number of requests or tokens per calendar window, in UTC.",
     keys: &[
         key(
             "tokens",
@@ -174,7 +174,7 @@ static QUOTA: Section = Section {
 
 static BUDGET: Section = Section {
     name: "budget",
-    doc: "So much money per calendar window, in UTC.",
+    doc: "An amount of money per calendar window, in UTC.",
     keys: &[
         key(
             "usd",
@@ -255,7 +255,7 @@ pub(crate) static ACCOUNT: Section = Section {
         key(
             "email",
             Kind::Text,
-            "Where its people are told what happens; needs notifications.email.accounts.",
+            "Where e-mail about it is sent; needs notifications.email.accounts.",
         ),
         key("disabled", Kind::Flag, "Whether all its keys are refused.").or("false"),
     ],
@@ -326,7 +326,7 @@ static KEY: Section = Section {
             Kind::Secret,
             "SHA-256 of the secret: `sha256:` and 64 lower-case hexadecimal digits.",
         ),
-        key("expires_at", DATE, "From when on it is refused."),
+        key("expires_at", DATE, "When it expires."),
         key(
             "allowed_ips",
             Kind::List(&Kind::Network),
@@ -400,7 +400,7 @@ pub(crate) static PAYMENT: Section = Section {
         key(
             "webhooks",
             Kind::Section(&WEBHOOKS),
-            "Where payment providers tell of payments: POST /faregate/webhooks/<provider>.",
+            "Where payment providers send their events: POST /faregate/webhooks/<provider>.",
         ),
     ],
 };

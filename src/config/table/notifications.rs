@@ -4,14 +4,14 @@ use super::{Kind, Section, key};
 
 pub(crate) static NOTIFICATIONS: Section = Section {
     name: "notifications",
-    doc: "Who is told before a limit, a trial or a payment stops calls. Without this section nobody is.",
+    doc: "Who is notified before a limit, a trial or a payment stops calls. Without this section nobody is.",
     keys: &[
         key(
             "webhooks",
             Kind::List(&Kind::Section(&WEBHOOK)),
-            "Programs that are told, by signed messages (Standard Webhooks).",
+            "Programs that are notified, by signed messages (Standard Webhooks).",
         ),
-        key("email", Kind::Section(&EMAIL), "People who are told by e-mail."),
+        key("email", Kind::Section(&EMAIL), "People who are notified by e-mail."),
         key(
             "low_credit",
             Kind::MoneyOrShare,
@@ -24,20 +24,20 @@ pub(crate) static NOTIFICATIONS: Section = Section {
                 zero: true,
                 never: Some("off"),
             },
-            "How long before its renewal a subscription is spoken of.",
+            "How long before its renewal a subscription is announced.",
         )
         .or("3d"),
         key(
             "allow_private_targets",
             Kind::List(&Kind::Network),
-            "Networks that are not the public internet and that webhooks may lead to all the same, http:// included. Default: none.",
+            "Private networks that webhooks may be sent to all the same, also over http://. Default: none.",
         ),
     ],
 };
 
 static WEBHOOK: Section = Section {
     name: "webhook",
-    doc: "A program that is told.",
+    doc: "A program that is notified.",
     keys: &[
         key(
             "url",
@@ -54,14 +54,14 @@ static WEBHOOK: Section = Section {
         key(
             "events",
             Kind::List(&Kind::Text),
-            "What it wants to know, such as credit.low or budget.*. Default: everything.",
+            "The events that it is sent, such as credit.low or budget.*. Default: everything.",
         ),
     ],
 };
 
 static EMAIL: Section = Section {
     name: "email",
-    doc: "People who are told by e-mail.",
+    doc: "People who are notified by e-mail.",
     keys: &[
         key(
             "smtp",
@@ -78,12 +78,12 @@ static EMAIL: Section = Section {
         key(
             "to",
             Kind::List(&Kind::Text),
-            "Addresses that are told about every account.",
+            "Addresses that are notified about every account.",
         ),
         key(
             "accounts",
             Kind::Flag,
-            "Whether each account's own address is told about that account.",
+            "Whether each account's own address is notified about that account.",
         )
         .or("false"),
     ],

@@ -18,12 +18,12 @@ macro_rules! prices {
                 key("cached_input", TOKEN, "Per million tokens read from a cache. Default: as input."),
                 key("cache_write", TOKEN, "Per million tokens written to a cache. Default: as input."),
                 key("cache_write_1h", TOKEN, "Per million tokens written to a cache that keeps them for an hour; beside cache_write, calls that ask for it are refused without it where money is counted."),
-                key("audio_input", TOKEN, "Per million tokens of sound in the input; without it such calls are refused where money is counted."),
+                key("audio_input", TOKEN, "Per million tokens of audio in the input; without it such calls are refused where money is counted."),
                 key("output", TOKEN, "Per million tokens of output; 0 for a model that only reads."),
                 key("reasoning", TOKEN, "Per million tokens of reasoning. Default: as output."),
-                key("audio_output", TOKEN, "Per million tokens of sound in the output; without it such calls are refused where money is counted."),
-                key("image", EACH, "For each picture that is made."),
-                key("second", EACH, "For each second of sound that is read."),
+                key("audio_output", TOKEN, "Per million tokens of audio in the output; without it such calls are refused where money is counted."),
+                key("image", EACH, "For each image that is generated."),
+                key("second", EACH, "For each second of audio that is read."),
                 key("page", EACH, "For each page of a document that is read."),
                 $($more),*
             ],
@@ -46,12 +46,12 @@ pub(crate) static PRICE: Section = prices!(
         key(
             "tiers",
             Kind::List(&Kind::Section(&TIER)),
-            "Other prices for long inputs; the whole call has those of the last tier that its input is above.",
+            "Other prices for long inputs; the whole call is charged by the last tier that its input is above.",
         ),
         key(
             "service_tiers",
             Kind::Section(&SERVICE_TIERS),
-            "Factors for other ways of being served (`service_tier`); one that is not named is refused where money is counted.",
+            "Factors for other service tiers (`service_tier`); one that is not named is refused where money is counted.",
         )
         .or(IMPLIED),
         key(
@@ -75,7 +75,7 @@ pub(crate) static VERSION: Section = prices!(
         key(
             "effective",
             Kind::Instant,
-            "From when on it holds. Default: always."
+            "From when on it is in force. Default: always."
         ),
         key("request", EACH, "For each request, whatever it uses."),
         key(
@@ -86,7 +86,7 @@ pub(crate) static VERSION: Section = prices!(
         key(
             "service_tiers",
             Kind::Section(&SERVICE_TIERS),
-            "Factors for other ways of being served."
+            "Factors for other service tiers."
         )
         .or(IMPLIED),
         key(
@@ -107,7 +107,7 @@ static TIER: Section = prices!(
             least: 1,
             most: 1 << 40,
         },
-        "From how many tokens of input on, that number not included.",
+        "For inputs of more tokens than this.",
     )
     .required()]
 );
@@ -130,7 +130,7 @@ static SERVICE_TIERS: Section = Section {
 
 static FEATURES: Section = Section {
     name: "features",
-    doc: "US dollars for each call that asks for it, whatever it uses of it.",
+    doc: "US dollars for each call that asks for it, however much it is used.",
     keys: &[
         key(
             "background",
@@ -153,7 +153,7 @@ static FEATURES: Section = Section {
         key(
             "image_generation",
             EACH,
-            "The provider makes pictures with another model.",
+            "The provider generates images with another model.",
         ),
         key(
             "tool_search",

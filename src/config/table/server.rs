@@ -36,7 +36,7 @@ pub(crate) static SERVER: Section = Section {
         key(
             "timeouts",
             Kind::Section(&TIMEOUTS),
-            "Deadlines towards clients.",
+            "Deadlines for clients.",
         )
         .or(IMPLIED),
         key("http2", Kind::Section(&HTTP2), "HTTP/2's own bounds.").or(IMPLIED),
@@ -62,7 +62,7 @@ static TLS: Section = Section {
         key(
             "certificate",
             Kind::Path,
-            "PEM file with the certificate and the chain that vouches for it, the own certificate first.",
+            "PEM file with the certificate and its chain, the server's own certificate first.",
         )
         .required(),
         key(
@@ -71,10 +71,7 @@ static TLS: Section = Section {
             "PEM file with the certificate's private key.",
         )
         .required(),
-        deferred(
-            "client_ca",
-            "client certificates come with a later version",
-        ),
+        deferred("client_ca", "client certificates come with a later version"),
     ],
 };
 
@@ -160,7 +157,7 @@ static LIMITS: Section = Section {
 
 static TIMEOUTS: Section = Section {
     name: "server_timeouts",
-    doc: "Deadlines towards clients.",
+    doc: "Deadlines for clients.",
     keys: &[
         key("tls", SPAN, "The TLS handshake.").or("10s"),
         key("head", SPAN, "A whole request head.").or("10s"),
@@ -169,7 +166,7 @@ static TIMEOUTS: Section = Section {
         key(
             "write_stall",
             SPAN,
-            "How long a client may take nothing of an answer.",
+            "How long a client may read nothing of an answer.",
         )
         .or("60s"),
         key("keep_alive", SPAN, "How long an idle connection is kept.").or("75s"),
@@ -198,19 +195,14 @@ static HTTP2: Section = Section {
     name: "http2",
     doc: "HTTP/2's own bounds.",
     keys: &[
-        key("streams", COUNT, "Requests at once on one connection.").or("100"),
+        key("streams", COUNT, "Concurrent requests on one connection.").or("100"),
         key(
             "idle",
             SPAN,
             "How long a connection without requests is kept.",
         )
         .or("300s"),
-        key(
-            "ping",
-            SPAN,
-            "How often a silent connection is asked whether it lives.",
-        )
-        .or("30s"),
+        key("ping", SPAN, "How often a silent connection is pinged.").or("30s"),
     ],
 };
 
@@ -220,7 +212,7 @@ static CORS: Section = Section {
     keys: &[key(
         "origins",
         Kind::List(&Kind::Text),
-        "Origins such as https://app.example.com, or \"*\" alone for every page. Empty answers no cross-origin request.",
+        "Origins such as https://app.example.com, or \"*\" alone for every page. Empty: no page may.",
     )],
 };
 
@@ -237,7 +229,7 @@ pub(crate) static ADMIN: Section = Section {
         key(
             "token",
             Kind::Secret,
-            "What opens the admin API, at least 32 bytes.",
+            "The bearer token of the admin API, at least 32 bytes.",
         )
         .required(),
     ],
@@ -265,7 +257,7 @@ pub(crate) static STORE: Section = Section {
         key(
             "retention",
             Kind::Section(&RETENTION),
-            "How long what is kept.",
+            "How long records are kept.",
         )
         .or(IMPLIED),
         key(
@@ -282,7 +274,7 @@ pub(crate) static STORE: Section = Section {
 
 static RETENTION: Section = Section {
     name: "retention",
-    doc: "How long what is kept.",
+    doc: "How long records are kept.",
     keys: &[key(
         "calls",
         Kind::Duration {
@@ -310,7 +302,7 @@ pub(crate) static STREAMING: Section = Section {
 
 pub(crate) static LOG: Section = Section {
     name: "log",
-    doc: "How the log looks.",
+    doc: "The format of the log.",
     keys: &[key(
         "format",
         Kind::Choice(&Choice {

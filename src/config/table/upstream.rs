@@ -94,7 +94,7 @@ pub(crate) static PROVIDER: Section = Section {
 
 static CREDENTIAL: Section = Section {
     name: "credential",
-    doc: "A header field that opens a provider.",
+    doc: "A header field with the credential of a provider.",
     keys: &[
         key("header", Kind::Text, "The field's name, such as x-token.").required(),
         key("value", Kind::Secret, "The field's whole value.").required(),
@@ -167,7 +167,7 @@ pub(crate) static ROUTE: Section = Section {
                 words: &["requests"],
                 deferred: &[],
             }),
-            "requests lets accounts with token quotas make calls here whose tokens nobody can count.",
+            "requests lets accounts with token quotas make calls here whose tokens cannot be counted.",
         ),
         key(
             "accounts",
@@ -177,7 +177,7 @@ pub(crate) static ROUTE: Section = Section {
         key(
             "price_per_request",
             Kind::Price { per_million: false },
-            "US dollars for each call here, beside what its model costs; also lets accounts whose tokens or money are limited make calls that nobody can meter.",
+            "US dollars for each call here, beside what its model costs; also lets accounts whose tokens or money are limited make calls that cannot be metered.",
         ),
     ],
 };

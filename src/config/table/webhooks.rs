@@ -36,7 +36,7 @@ const TOP_UP: Key = key(
 
 pub(super) static WEBHOOKS: Section = Section {
     name: "webhooks",
-    doc: "Where payment providers tell of payments: POST /faregate/webhooks/<provider>.",
+    doc: "Where payment providers send their events: POST /faregate/webhooks/<provider>.",
     keys: &[
         key(
             "stripe",
