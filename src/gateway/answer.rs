@@ -46,10 +46,12 @@ impl Manner {
     }
 }
 
-/// Gives an answer its fields and its observation. Where it `closes`, its connection is not kept.
+/// Gives an answer its fields and its observation. Where `closes` is set, an HTTP/1 client is told that its connection is
+/// not kept.
 pub(super) fn respond(
     reply: Reply,
-    (manner, closes): (Manner, bool),
+    manner: Manner,
+    closes: bool,
     mut seen: Observation,
     clock: &Clock,
 ) -> Response<ReplyBody> {

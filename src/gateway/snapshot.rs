@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{RouteDialect, RouteMeter, Settings, settings::Cors};
+use super::{ModelSettings, RouteDialect, RouteMeter, RouteSettings, Settings, settings::Cors};
 use crate::{
     admission::Guesses,
     call::{Catalogue, Model, Route},
@@ -50,6 +50,9 @@ impl Prefix {
     }
 }
 
+/// Providers in the order of the file, and what each speaks.
+type Kinds = Vec<(ProviderId, ProviderKind)>;
+
 impl Snapshot {
     /// Compiles `settings`. Providers that did not change keep their connections; a limit that did starts fresh.
     pub fn compile(settings: Settings, previous: Option<&Self>, clock: &Clock) -> Self {
@@ -66,65 +69,16 @@ impl Snapshot {
             cors,
             webhooks,
         } = settings;
-        let kinds: HashMap<ProviderId, ProviderKind> = providers
+        let kinds: Kinds = providers
             .iter()
             .map(|provider| (provider.id.clone(), provider.kind))
             .collect();
-        let kind =
-            |provider: &ProviderId| kinds.get(provider).copied().unwrap_or(ProviderKind::Http);
-        let catalogue = match models {
-            None => Catalogue::open(
-                providers
-                    .iter()
-                    .map(|provider| (provider.id.clone(), provider.kind))
-                    .collect(),
-            ),
-            Some(models) => Catalogue::of(
-                models
-                    .into_iter()
-                    .map(|model| Model {
-                        kind: kind(&model.provider),
-                        name: model.name,
-                        provider: model.provider,
-                        upstream_name: model.upstream_name,
-                        context_window: model.context_window,
-                        max_output_tokens: model.max_output_tokens,
-                        prices: model.prices,
-                    })
-                    .collect(),
-            ),
-        };
-        let open = catalogue.is_open();
-        let listers = || {
-            let all = providers
-                .iter()
-                .map(|provider| (&provider.id, provider.kind));
-            all.filter(move |_| open)
-        };
+        let catalogue = catalogue(models, &kinds);
+        // Where every model's name is taken, lists of models are the providers' own.
+        let listers: &[_] = if catalogue.is_open() { &kinds } else { &[] };
         let mut routes: Vec<Prefix> = routes
             .into_iter()
-            .map(|settings| {
-                let path: Arc<str> = settings.path.into();
-                let route = |provider| Route {
-                    path: Arc::clone(&path),
-                    provider,
-                    counts_requests: settings.meter == Some(RouteMeter::Requests),
-                    price_per_request: settings.price_per_request,
-                    accounts: settings.accounts.clone(),
-                };
-                let lists = listers().filter(|_| settings.provider.is_none());
-                Prefix {
-                    dialect: settings.dialect,
-                    strip: settings.strip_prefix,
-                    lists: lists
-                        .map(|(id, kind)| (kind, Arc::new(route(Some((id.clone(), kind))))))
-                        .collect(),
-                    route: Arc::new(route(settings.provider.as_ref().map(|provider| {
-                        let kind = kind(provider);
-                        (provider.clone(), kind)
-                    }))),
-                }
-            })
+            .map(|settings| prefix(settings, &kinds, listers))
             .collect();
         routes.sort_by_key(|prefix| std::cmp::Reverse(prefix.route.path.len()));
         let upstreams = providers.into_iter().map(|provider| {
@@ -159,6 +113,64 @@ impl Snapshot {
             webhooks,
         }
     }
+}
+
+fn catalogue(models: Option<Vec<ModelSettings>>, kinds: &Kinds) -> Catalogue {
+    let Some(models) = models else {
+        return Catalogue::open(kinds.clone());
+    };
+    let model = |model: ModelSettings| Model {
+        kind: kind(&model.provider, kinds),
+        name: model.name,
+        provider: model.provider,
+        upstream_name: model.upstream_name,
+        context_window: model.context_window,
+        max_output_tokens: model.max_output_tokens,
+        prices: model.prices,
+    };
+    Catalogue::of(models.into_iter().map(model).collect())
+}
+
+/// A route, and one to each of `listers` for its list of models, where the route itself leads to no provider.
+fn prefix(
+    settings: RouteSettings,
+    kinds: &Kinds,
+    listers: &[(ProviderId, ProviderKind)],
+) -> Prefix {
+    let RouteSettings {
+        path,
+        dialect,
+        provider,
+        strip_prefix,
+        meter,
+        price_per_request,
+        accounts,
+    } = settings;
+    let path: Arc<str> = path.into();
+    let route = |provider| {
+        Arc::new(Route {
+            path: Arc::clone(&path),
+            provider,
+            counts_requests: meter == Some(RouteMeter::Requests),
+            price_per_request,
+            accounts: accounts.clone(),
+        })
+    };
+    let listers = listers.iter().filter(|_| provider.is_none());
+    Prefix {
+        dialect,
+        strip: strip_prefix,
+        lists: listers
+            .map(|(id, kind)| (*kind, route(Some((id.clone(), *kind)))))
+            .collect(),
+        route: route(provider.as_ref().map(|id| (id.clone(), kind(id, kinds)))),
+    }
+}
+
+/// What a provider speaks; the configuration names none that is not among them.
+fn kind(provider: &ProviderId, kinds: &Kinds) -> ProviderKind {
+    let found = kinds.iter().find(|(id, _)| id == provider);
+    found.map_or(ProviderKind::Http, |(_, kind)| *kind)
 }
 
 /// Whether a provider is reached in the same way as before. Trust roots are read anew at each reload, so a provider

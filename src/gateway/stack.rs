@@ -135,7 +135,7 @@ impl Gateway {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
                 let closes = self.observer.overload.closes();
-                answer::respond(reply, (manner, closes), seen, &self.desk.clock)
+                answer::respond(reply, manner, closes, seen, &self.desk.clock)
             }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.
