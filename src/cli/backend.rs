@@ -41,10 +41,12 @@ impl Backend {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
         };
-        // Looked for before the store is made, which would stay behind.
+        // Looked for before the store is made, which would stay behind. A daemon that starts listens before it makes its
+        // own, and answers when it has.
         if !file.exists()
             && let Some(daemon) = &daemon
             && daemon.takes_us().await
+            && !file.exists()
         {
             return Err(elsewhere(daemon, &file));
         }

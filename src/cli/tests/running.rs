@@ -116,10 +116,25 @@ struct Daemon {
 
 impl Daemon {
     fn start(listener: TcpListener, file: &Path) -> Self {
+        Self::run(listener, file, false)
+    }
+
+    /// One that has bound its address and opens its store when somebody has come, as while it starts.
+    fn starting(listener: TcpListener, file: &Path) -> Self {
+        Self::run(listener, file, true)
+    }
+
+    fn run(listener: TcpListener, file: &Path, is_starting: bool) -> Self {
         let config = config::load(file, &Variables::default()).unwrap();
         let (stop, mut stopped) = oneshot::channel();
         let (started, running) = std::sync::mpsc::channel();
         let work = async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let mut first = None;
+            if is_starting {
+                started.send(()).unwrap();
+                first = Some(listener.accept().await.unwrap().0);
+            }
             let offline = Offline::own(
                 config.roster,
                 &config.store,
@@ -134,12 +149,16 @@ impl Daemon {
             }));
             let token = config.admin.unwrap().token;
             let admin = Admin::new(Serving(offline), token, metrics, clock());
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            started.send(()).unwrap();
+            if !is_starting {
+                started.send(()).unwrap();
+            }
             loop {
-                let stream = tokio::select! {
-                    accepted = listener.accept() => accepted.unwrap().0,
-                    _ = &mut stopped => return,
+                let stream = match first.take() {
+                    Some(stream) => stream,
+                    None => tokio::select! {
+                        accepted = listener.accept() => accepted.unwrap().0,
+                        _ = &mut stopped => return,
+                    },
                 };
                 let service = service_fn(async |request| {
                     Ok::<_, std::convert::Infallible>(admin.handle(request).await)
@@ -257,6 +276,16 @@ fn nothing_is_written_beside_a_daemon_with_another_store() {
     assert_eq!(said.exit, Exit::Done, "{said}");
     let moved = directory.path().join("moved.db");
     assert!(moved.exists());
+}
+
+#[test]
+fn a_daemon_that_is_starting_is_waited_for() {
+    let (listener, address) = listener();
+    let (_directory, file) = with_admin(address);
+    let daemon = Daemon::starting(listener, &file);
+    let said = type_in(&file, "accounts create bob --plan free", &clock());
+    assert_eq!(said.exit, Exit::Done, "{said}");
+    drop(daemon);
 }
 
 #[test]
