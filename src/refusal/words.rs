@@ -204,7 +204,7 @@ fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::E
     match (code, &refusal.detail) {
         (Code::InvalidApiKey, Detail::Since(at)) => {
             write!(out, "The API key expired at {at}")?;
-            return Ok("create a new key or rotate this one");
+            return Ok("create a new key");
         }
         (Code::PlanUpgradeRequired, Detail::Model(model)) => match &refusal.subject {
             Some(subject) => write!(out, "Model {model} is not in plan {}", subject.plan)?,

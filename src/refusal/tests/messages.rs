@@ -96,7 +96,7 @@ fn an_explanation_takes_the_place_of_the_plain_cause() {
 fn an_expired_key_is_told_apart_only_when_its_end_is_given() {
     check(
         &Refusal::new(Code::InvalidApiKey).with(Detail::Since(now())),
-        "The API key expired at 2026-11-20T12:00:00Z. Create a new key or rotate this one.",
+        "The API key expired at 2026-11-20T12:00:00Z. Create a new key.",
     );
 }
 
