@@ -48,7 +48,8 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
             Err(Wrong::new("is empty", "remove the key or write one"))
         }
         Kind::Text | Kind::MoneyOrShare => Ok(Value::Text(text.to_owned())),
-        Kind::Name => name(text).map(Value::Text),
+        Kind::Name => name(text, AccountId::parse(text)),
+        Kind::Model => name(text, ModelName::parse(text)),
         Kind::Secret if text.is_empty() => Err(Wrong::new(
             "is empty",
             "remove the key, or check the variable it is taken from",
@@ -92,11 +93,10 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
     }
 }
 
-/// Names of models may be longer than others; the domain checks each kind's own length.
-fn name(text: &str) -> Result<String, Wrong> {
-    match (AccountId::parse(text), ModelName::parse(text)) {
-        (Ok(_), _) | (Err(InvalidId::TooLong(_)), Ok(_)) => Ok(text.to_owned()),
-        (_, Err(error)) | (Err(error), _) => Err(Wrong {
+fn name<T>(text: &str, parsed: Result<T, InvalidId>) -> Result<Value, Wrong> {
+    match parsed {
+        Ok(_) => Ok(Value::Text(text.to_owned())),
+        Err(error) => Err(Wrong {
             text: error.to_string(),
             hint: None,
         }),

@@ -98,7 +98,8 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             json!({"type": "array", "items": item})
         }
         Kind::Text | Kind::Path | Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
-        Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,128}$"),
+        Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,64}$"),
+        Kind::Model => pattern("^[A-Za-z0-9_.:@/+#~=,-]{1,128}$"),
         Kind::Secret | Kind::MaybeSecret => json!({"anyOf": [
             {"type": "string", "minLength": u8::from(matches!(kind, Kind::Secret))},
             {"type": "object", "additionalProperties": false, "required": ["file"],

@@ -71,6 +71,8 @@ pub(crate) enum Kind {
     Text,
     /// A name of letters, digits and `-_.:@/+`.
     Name,
+    /// The name of a model, which may be longer and have more signs.
+    Model,
     /// A text that is never shown, or `{file: path}`.
     Secret,
     /// The same, and it may be empty.

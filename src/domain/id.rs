@@ -12,37 +12,43 @@ pub enum InvalidId {
     #[error("is longer than {0} characters")]
     TooLong(usize),
     /// The name has a character that could not appear in a header, a metric or a URL unescaped.
-    #[error("has {0:?}; letters, digits and - _ . : @ / + are allowed")]
-    Character(char),
+    #[error("has {0:?}; letters, digits and {1} are allowed")]
+    Character(char, &'static str),
 }
 
+/// What a name may have beside letters and digits.
+const SIGNS: &str = "- _ . : @ / +";
+
+/// The same of a model: vendors write a deployment behind `#`, and other marks of theirs.
+const MODEL_SIGNS: &str = "- _ . , : @ / + # ~ =";
+
 /// Checks a name: 1 to `longest` characters that are safe in a header, a label and a log line.
-fn check(name: &str, longest: usize) -> Result<(), InvalidId> {
+fn check(name: &str, longest: usize, signs: &'static str) -> Result<(), InvalidId> {
     if name.is_empty() {
         return Err(InvalidId::Empty);
     }
     if name.len() > longest {
         return Err(InvalidId::TooLong(longest));
     }
-    let safe = |c: &char| c.is_ascii_alphanumeric() || "-_.:@/+".contains(*c);
+    let safe = |c: &char| c.is_ascii_alphanumeric() || *c != ' ' && signs.contains(*c);
     name.chars()
         .find(|c| !safe(c))
-        .map_or(Ok(()), |c| Err(InvalidId::Character(c)))
+        .map_or(Ok(()), |c| Err(InvalidId::Character(c, signs)))
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $type:ident, $longest:literal) => {
+    ($(#[$doc:meta])* $type:ident, $longest:literal, $signs:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// Takes a name of letters, digits and `-_.:@/+`.
+            /// Takes a name of letters, digits and the signs that such a name may have.
             ///
             /// # Errors
             /// The name is empty, too long or has another character.
             pub fn parse(name: &str) -> Result<Self, InvalidId> {
-                check(name, $longest)?;
+                check(name, $longest, $signs)?;
                 Ok(Self(name.into()))
             }
 
@@ -87,21 +93,21 @@ macro_rules! name {
 
 name!(
     /// Who pays.
-    AccountId, 64
+    AccountId, 64, SIGNS
 );
 name!(
     /// A key of an account, by name; the secret is never part of it.
-    KeyId, 64
+    KeyId, 64, SIGNS
 );
 name!(
     /// A plan.
-    PlanId, 64
+    PlanId, 64, SIGNS
 );
 name!(
     /// A configured provider.
-    ProviderId, 64
+    ProviderId, 64, SIGNS
 );
 name!(
     /// A model's public name, or its name at a provider.
-    ModelName, 128
+    ModelName, 128, MODEL_SIGNS
 );

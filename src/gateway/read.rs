@@ -9,6 +9,7 @@ use super::{Snapshot, observe::Observation, request_body::Passing};
 use crate::{
     admission::{self, Bounds, peek},
     call::Destination,
+    domain::InvalidId,
     overload::Room,
     providers::{Ask, AskError},
     refusal::{Code, Detail, Refusal},
@@ -57,10 +58,12 @@ pub(super) async fn read(
 }
 
 fn misread(error: &AskError) -> Refusal {
-    let code = if matches!(error, AskError::Ambiguous { .. }) {
-        Code::AmbiguousJson
-    } else {
-        Code::InvalidJson
+    let code = match error {
+        AskError::Ambiguous { .. } => Code::AmbiguousJson,
+        AskError::ModelName(InvalidId::TooLong(_) | InvalidId::Character(..)) => {
+            Code::ModelNotFound
+        }
+        _ => Code::InvalidJson,
     };
     Refusal::new(code).with(Detail::Explain(sentence(&error.to_string()).into()))
 }

@@ -1,3 +1,4 @@
+mod names;
 mod substitutes;
 
 use serde_json::{Value, json};

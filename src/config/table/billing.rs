@@ -6,7 +6,7 @@ use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key, webhoo
 const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
 
 /// A list of public model names.
-const MODELS: Kind = Kind::List(&Kind::Name);
+const MODELS: Kind = Kind::List(&Kind::Model);
 /// A list of quotas.
 const QUOTAS: Kind = Kind::List(&Kind::Section(&QUOTA));
 /// A list of budgets.

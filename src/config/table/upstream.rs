@@ -119,7 +119,7 @@ pub(crate) static MODEL: Section = Section {
         key("provider", Kind::Name, "The provider that serves it.").required(),
         key(
             "model",
-            Kind::Name,
+            Kind::Model,
             "The provider's name for it. Default: the same name.",
         ),
         key(
