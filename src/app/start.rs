@@ -28,7 +28,7 @@ use crate::{
     providers::Dialect,
     refusal::Code,
     reload::Fixed,
-    store::{OpenError, Outcome, Store, WriteError},
+    store::{OpenError, Outcome, Store, WriteError, once_free},
     telemetry::{AccessLog, Metrics, Vocabulary},
 };
 
@@ -139,7 +139,8 @@ impl App {
             .transpose()?;
         let (public, tuning) = (listener.local_addr(), listener.tuning());
 
-        let (store, loaded) = Store::open(&store, clock.clone())?;
+        let open = || Store::open(&store, clock.clone());
+        let (store, loaded) = once_free(open).await?;
         let metrics = Arc::new(Metrics::new(Vocabulary {
             dialects: DIALECTS,
             codes: CODES,

@@ -15,7 +15,7 @@ use crate::{
     admin::{Api, Reason, Rejection},
     config::Config,
     domain::Clock,
-    store::{Location, OpenError},
+    store::{Location, OpenError, once_free},
 };
 
 /// How long a daemon may take to write what it has answered, before the store's file is read as it is.
@@ -50,7 +50,20 @@ impl Backend {
         {
             return Err(elsewhere(daemon, &file));
         }
-        match Offline::own(config.roster, &config.store, config.gateway.webhooks, clock) {
+        let (roster, store, webhooks) = (config.roster, config.store, config.gateway.webhooks);
+        let own = || Offline::own(roster.clone(), &store, webhooks.clone(), clock);
+        let mut owned = own();
+        if matches!(owned, Err(OpenError::Locked { .. })) {
+            let listens = match &daemon {
+                Some(daemon) => daemon.listens().await.is_ok(),
+                None => false,
+            };
+            // Then it may be another verb's.
+            if !listens {
+                owned = once_free(own).await;
+            }
+        }
+        match owned {
             Ok(offline) => {
                 // Nobody holds this store. A daemon that takes our token all the same has another: what is written here
                 // it would not see, and what is shown comes from there.

@@ -57,7 +57,7 @@ pub use notifications::{
     Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
     NotificationId, NotificationRow, NotificationStatus,
 };
-pub use open::OpenError;
+pub use open::{OpenError, once_free};
 pub use payments::{
     Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
 };

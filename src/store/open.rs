@@ -21,6 +21,10 @@ use super::{
 /// How long another program, such as a person's `sqlite3`, may keep the writer waiting.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// How often is looked whether a store is free, and how many times: a verb that works on it takes a fraction of a second.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS: usize = 50;
+
 /// A log that grew beyond this is cut when it starts again.
 const LARGEST_LOG: i64 = 64 << 20;
 
@@ -122,6 +126,20 @@ pub(super) struct Opened {
     pub(super) identity: Option<FileIdentity>,
     /// The file as messages name it, and as readers open it.
     pub(super) name: PathBuf,
+}
+
+/// Opens a store as `open` does, once whoever has it lets go of it: a verb does so soon.
+///
+/// # Errors
+/// It is still another process's after a second, or `open` fails otherwise.
+pub async fn once_free<T>(mut open: impl FnMut() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    for _ in 0..LOOKS {
+        match open() {
+            Err(OpenError::Locked { .. }) => tokio::time::sleep(LOOK_EVERY).await,
+            done => return done,
+        }
+    }
+    open()
 }
 
 /// Opens, or makes, the store at `location`, and brings it to our version.

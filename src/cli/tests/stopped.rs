@@ -4,8 +4,13 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use tempfile::TempDir;
 
-use super::{Exit, clock, settled, type_in};
-use crate::{accounts::ApiKey, cli::offline::Offline, domain::Clock};
+use super::{Exit, Variables, clock, settled, type_in};
+use crate::{
+    accounts::ApiKey,
+    cli::{backend::Backend, offline::Offline},
+    config,
+    domain::Clock,
+};
 
 pub(super) const CONFIG: &str = r#"
 store: {url: "sqlite:faregate.db"}
@@ -25,6 +30,21 @@ pub(super) fn house(config: &str) -> (TempDir, PathBuf) {
     let file = directory.path().join("faregate.yaml");
     fs::write(&file, config).unwrap();
     (directory, file)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verb_waits_for_another_that_writes() {
+    let (directory, file) = house(CONFIG);
+    let other = fs::File::create(directory.path().join("faregate.db.lock")).unwrap();
+    other.lock().unwrap();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        other.unlock().unwrap();
+    };
+    let config = config::load(&file, &Variables::default()).unwrap();
+    let clock = clock();
+    let (backend, ()) = tokio::join!(Backend::to_write(config, &clock), ends);
+    backend.unwrap().during(async |_| Ok(())).await.unwrap();
 }
 
 #[test]

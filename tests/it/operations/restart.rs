@@ -7,7 +7,8 @@ use faregate::store::Reader;
 
 use super::{ANSWER, stream, yaml};
 use crate::harness::{
-    Call, Daemon, Gate, LIMITED, Step, TOKEN, Upstream, json, notice, number_of, sse, within,
+    Call, Daemon, Gate, Gateway, LIMITED, Step, TOKEN, Upstream, json, notice, number_of, sse,
+    within,
 };
 
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
@@ -44,6 +45,23 @@ fn multiply(folder: &std::path::Path, rows: u64) {
         values.join(", ")
     );
     store.execute_batch(&sql).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_a_verb_that_is_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("faregate.db");
+    // A verb that works on the store of a stopped daemon holds this for a fraction of a second.
+    let verb = std::fs::File::create(folder.path().join("faregate.db.lock")).unwrap();
+    verb.lock().unwrap();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        verb.unlock().unwrap();
+    };
+    let file = format!("store: {{url: \"sqlite:{}\"}}\n", store.display());
+    let (gateway, ()) = tokio::join!(Gateway::start(&file), ends);
+    tokio::time::resume();
+    gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
