@@ -105,23 +105,20 @@ fn name<T>(text: &str, parsed: Result<T, InvalidId>) -> Result<Value, Wrong> {
 
 fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
     let digits = text.strip_prefix('+').unwrap_or(text);
-    let number: Option<u64> = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())
-        .flatten();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: Option<u64> = is_number.then(|| digits.parse().ok()).flatten();
     let below = text
         .strip_prefix('-')
         .is_some_and(|digits| digits.parse::<u64>().is_ok());
     match number {
         Some(number) if number < least => Err(below_least(least)),
         Some(number) if number <= most => Ok(number),
-        Some(_) => Err(Wrong {
+        _ if is_number => Err(Wrong {
             text: format!("must be at most {most}"),
             hint: None,
         }),
-        None if below => Err(below_least(least)),
-        None => Err(Wrong::new(
+        _ if below => Err(below_least(least)),
+        _ => Err(Wrong::new(
             "is not a whole number",
             "write digits alone, such as 100",
         )),
