@@ -29,6 +29,9 @@ const COUNTED: usize = 64 << 10;
 /// Bytes by which a body that names no output limit grows when it names one: `,"max_completion_tokens":` and its digits.
 const OWN_LIMIT: u64 = 48;
 
+/// The same in tokens, where the input is counted: a dozen at most, and a margin.
+const OWN_LIMIT_TOKENS: u64 = 16;
+
 /// What is asked, beside the permission.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -105,9 +108,11 @@ pub(super) async fn weigh<T>(
         true => count(request, model, desk).await,
         false => None,
     };
+    let mut longer = OWN_LIMIT;
     let found = match counted {
         Some(input) if input < wanted.input => {
             wanted = Wanted { input, ..wanted }.priced(terms);
+            longer = OWN_LIMIT_TOKENS;
             take(&wanted)
         }
         _ => Err(bound),
@@ -115,7 +120,7 @@ pub(super) async fn weigh<T>(
     let found = found.map_err(|bound| {
         let now = desk.clock.now();
         let affordable = bound.affordable.map(|affordable| {
-            match wanted.with_own_limit(request, model, terms) {
+            match wanted.with_own_limit(longer, request, model, terms) {
                 // A retry that says so has a longer body than this one.
                 Some(named) => account.book.affordable(levels, &named, now, account.anchor),
                 None => affordable,
@@ -219,9 +224,10 @@ impl Wanted {
         Self { quote, ..self }
     }
 
-    /// The same call once it names its output limit itself; `None` where it does.
+    /// The same call once it names its output limit itself, by which its input is `longer`; `None` where it does.
     fn with_own_limit(
         self,
+        longer: u64,
         request: &Request<'_>,
         model: Option<&Model>,
         terms: Option<&Terms>,
@@ -230,7 +236,7 @@ impl Wanted {
         let window = model.and_then(|model| model.context_window);
         let input = match ask.opaque_input {
             true => self.input,
-            false => self.input.saturating_add(OWN_LIMIT),
+            false => self.input.saturating_add(longer),
         };
         let input = input.min(window.unwrap_or(u64::MAX));
         Some(Self { input, ..self }.priced(terms))

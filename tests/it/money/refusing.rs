@@ -96,6 +96,35 @@ async fn a_retry_with_what_is_affordable_succeeds_in_both_dialects() {
 }
 
 #[tokio::test]
+async fn a_retry_that_is_counted_is_not_measured_by_its_bytes() {
+    let upstream = provider().await;
+    let chat = body(PATHS[0], None, &"the fare is paid ".repeat(20));
+    let start = async |nanos| {
+        let usd = NanoUsd::from_nanos(nanos);
+        let credit = format!("credit: {usd}");
+        Gateway::start(&priced(&upstream, "credit: required", &credit)).await
+    };
+    // What the input is counted as, from what the call may cost at most.
+    let gateway = start(1).await;
+    let refusal = post(&gateway, PATHS[0], &chat).await;
+    refused(&refusal, 402, "insufficient_credit_for_request");
+    let text = refusal.value()["message"].as_str().unwrap().to_owned();
+    let most = text.split(' ').nth(6).unwrap();
+    let input = NanoUsd::parse(most).unwrap().nanos() - 256 * 4000;
+    gateway.stop().await;
+    // Enough for the input, for twenty tokens of a member that names the limit and for one of output.
+    let gateway = start(input + 20 * 1000 + 4000).await;
+    let refusal = post(&gateway, PATHS[0], &chat).await;
+    refused(&refusal, 402, "insufficient_credit_for_request");
+    let most = affordable(&refusal);
+    assert!(most >= 1, "{}", refusal.text());
+    let mut retry: Value = serde_json::from_str(&chat).unwrap();
+    retry["max_completion_tokens"] = most.into();
+    served(&post(&gateway, PATHS[0], &retry.to_string()).await);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_clamped_limit_is_told_and_forwarded_in_both_dialects() {
     let upstream = provider().await;
     let plan = "credit: required, on_low_credit: clamp";
