@@ -125,9 +125,10 @@ where
         Poll::Ready(Some(Ok(data)))
     }
 
-    /// Whether nothing more comes.
+    /// Whether nothing more comes, and the transfer has said so. One that ends with its connection is over when its body
+    /// is asked for more, and whether it is whole then, its content tells.
     pub(super) fn is_over(&self) -> bool {
-        self.ahead.is_empty() && self.body.is_end_stream()
+        self.delimited && self.ahead.is_empty() && self.body.is_end_stream()
     }
 
     /// Whether so many bytes may be more than is held for: no token has less than one.
