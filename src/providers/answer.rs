@@ -187,7 +187,8 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
     }
     tally.has_drawn(whole.images);
     seen.usage_chunk = usage && no_choices;
-    seen.final_usage = seen.usage_chunk || (usage && is("message_delta"));
+    // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
+    seen.final_usage = seen.usage_chunk || (usage && is("message_delta") && tally.tells_output());
     seen.ends = is("message_stop")
         || is("response.completed")
         || is("response.incomplete")

@@ -66,6 +66,8 @@ pub(super) struct Tally {
     is_apart: bool,
     seen: bool,
     suspect: bool,
+    /// Whether the last usage object had a figure for the output that is more than zero.
+    tells_output: bool,
     /// How the call was served, as the provider said last.
     service_tier: Option<ServiceTier>,
     /// Whether reasoning was once counted beside the output. It stays so: no later total takes back what was said.
@@ -155,13 +157,17 @@ impl Tally {
             }
         }
         self.seen = true;
+        self.tells_output = false;
         let suspect = &mut self.suspect;
         reader.members(|reader, name| {
             let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
             let field = if is(&["prompt_tokens", "input_tokens"]) {
                 &mut self.input
             } else if is(&["completion_tokens", "output_tokens"]) {
-                &mut self.output
+                let value = reader.skip()?;
+                self.tells_output = value.unsigned() > Some(0);
+                put(&mut self.output, &value, suspect);
+                return Ok(());
             } else if is(&["total_tokens"]) {
                 &mut self.total
             } else if is(&["cache_read_input_tokens"]) {
@@ -250,6 +256,11 @@ impl Tally {
     /// Whether a usage object has come.
     pub(super) const fn has_figures(&self) -> bool {
         self.seen
+    }
+
+    /// Whether the last usage object said how long the output is: zero, or nothing, is how some say that they do not count.
+    pub(super) const fn tells_output(&self) -> bool {
+        self.tells_output
     }
 
     /// Tokens of output that a stream has said so far; 0 where its figures make no sense.

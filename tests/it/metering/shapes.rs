@@ -176,3 +176,31 @@ async fn an_answer_with_text_did_not_use_nothing() {
         assert_eq!(call["estimated"], true, "{call}");
     }
 }
+
+#[tokio::test]
+async fn a_message_whose_last_figures_leave_the_output_out_is_counted() {
+    let text = "a".repeat(400);
+    for (last, output, estimated) in [
+        (r#"{"output_tokens":0}"#, 100, true),
+        (r#"{"output_tokens":null}"#, 100, true),
+        (r#"{"input_tokens":10}"#, 100, true),
+        ("{}", 100, true),
+        (r#"{"output_tokens":90}"#, 90, false),
+    ] {
+        let stream = sse(&[
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":10,\"output_tokens\":1}}}\n\n",
+            &format!(
+                "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"delta\":{{\"text\":\"{text}\"}}}}\n\n"
+            ),
+            &format!(
+                "event: message_delta\ndata: {{\"type\":\"message_delta\",\"usage\":{last}}}\n\n"
+            ),
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        ]);
+        let body = r#"{"model":"c","max_tokens":1000,"stream":true,"messages":[]}"#;
+        let call = recorded("/v1/messages", body, stream).await;
+        assert_eq!(call["tokens"]["input"], 10, "{last}: {call}");
+        assert_eq!(call["tokens"]["output"], output, "{last}: {call}");
+        assert_eq!(call["estimated"], estimated, "{last}: {call}");
+    }
+}
