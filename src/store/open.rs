@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,6 +17,9 @@ use super::{
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     settings::Location,
 };
+
+/// What every SQLite database begins with; the size of its pages follows.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// How long another program, such as a person's `sqlite3`, may keep the writer waiting.
 const BUSY: Duration = Duration::from_secs(1);
@@ -152,6 +155,10 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
     let lock = lock(&file)?;
     match fs::metadata(&file) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
+        Ok(found) if ends_within_a_page(&file, found.len()) => {
+            let words = "it was cut short: it ends within a page".to_owned();
+            return Err(OpenError::Damaged { file, words });
+        }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&file)?,
         Err(error) => return Err(unusable(&file, error)),
@@ -254,6 +261,24 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     })?;
     let name = file.file_name().unwrap_or_default();
     Ok(folder.join(name))
+}
+
+/// Whether the store of so many bytes ends within a page, which SQLite would read as one that ends in zeros. Where there is
+/// a log, a write that was cut off there is in the log as well, and is done again.
+fn ends_within_a_page(file: &Path, length: u64) -> bool {
+    let has_log = fs::metadata(beside(file, "-wal")).is_ok_and(|log| log.len() > 0);
+    let mut head = [0; 18];
+    let read = File::open(file).and_then(|mut store| store.read_exact(&mut head));
+    let [magic @ .., high, low] = head;
+    if has_log || read.is_err() || magic != *MAGIC {
+        return false;
+    }
+    // The largest size does not fit, and is written as 1.
+    let page = match u16::from_be_bytes([high, low]) {
+        1 => 1 << 16,
+        page => u64::from(page),
+    };
+    !length.is_multiple_of(page.max(1))
 }
 
 /// The lock is on a file of its own: closing any handle of the database itself would drop SQLite's locks on it. It

@@ -3,9 +3,14 @@ use std::{fs, fs::OpenOptions};
 use rusqlite::Connection;
 
 use crate::store::{
-    CallFilter, Location, OpenError, Reader, Store, open,
+    CallFilter, Location, OpenError, Reader, Store,
+    inflight::beside,
+    open,
     tests::{Bench, flushed, in_memory, post, posting},
 };
+
+/// Bytes of a page.
+const PAGE: u64 = 4096;
 
 /// Puts `bytes` where the store is looked for; its words must leave them as they are.
 fn refusal_of(bytes: &[u8]) -> String {
@@ -91,8 +96,35 @@ async fn a_file_that_was_cut_short_is_refused() {
     post(&store, (0..500).map(posting));
     store.close().await;
     let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
-    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let pages = file.metadata().unwrap().len() / PAGE;
+    file.set_len(pages * PAGE - 1).unwrap();
+    assert!(bench.refusal().contains("it ends within a page"));
+    file.set_len(pages / 2 * PAGE).unwrap();
     insta::assert_snapshot!(bench.refusal());
+}
+
+/// As a program leaves it that is killed while it writes the log back.
+#[tokio::test]
+async fn half_a_page_that_the_log_has_whole_is_written_again() {
+    let (bench, killed) = (Bench::new(), Bench::new());
+    let (store, _) = bench.open();
+    post(&store, (0..500).map(posting));
+    flushed(&store).await;
+    for (from, to) in [bench.file(), beside(&bench.file(), "-wal")]
+        .into_iter()
+        .zip([killed.file(), beside(&killed.file(), "-wal")])
+    {
+        fs::copy(from, to).unwrap();
+    }
+    store.close().await;
+    let file = OpenOptions::new().write(true).open(killed.file()).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length + PAGE / 2).unwrap();
+    killed.open().0.close().await;
+    let (connection, _) = open::open_to_read(&killed.file()).unwrap();
+    let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let calls = connection.query_row("SELECT COUNT(*) FROM calls", [], count);
+    assert_eq!(calls.unwrap(), 500);
 }
 
 #[tokio::test]

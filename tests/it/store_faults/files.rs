@@ -71,6 +71,7 @@ async fn what_is_no_store_is_refused_with_words_and_left_as_it_is() {
         (STORE, Vec::new(), "is empty"),
         (STORE, store[..store.len() / 2].to_vec(), "is damaged"),
         (STORE, store[..100].to_vec(), "is"),
+        (STORE, store[..store.len() - 1].to_vec(), "cut short"),
         (STORE, text.clone(), "is not a Faregate store"),
         (
             STORE,
