@@ -29,6 +29,9 @@ use crate::{
 /// A comment that keeps a silent stream alive; event-stream parsers skip it (WHATWG HTML §9.2.6).
 const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
+/// How long after its last bytes a stream that falls silent is noted, so that a crash loses no more of it.
+const NOTED_AFTER: Duration = Duration::from_secs(1);
+
 /// How a call ends that our own shutdown cuts: its client was there, and nobody waited for what the provider had to say.
 pub(super) const CUT_OFF: Outcome = Outcome::Indeterminate;
 
@@ -153,6 +156,7 @@ where
     ) -> Self {
         let heartbeat = heartbeat.filter(|_| answer.observer.is_stream());
         let now = Instant::now();
+        let first = heartbeat.map(|every| now + every.min(NOTED_AFTER));
         Self {
             answer: Some(answer),
             complete: false,
@@ -165,7 +169,7 @@ where
             on_disk: None,
             last_frame: now,
             heartbeat,
-            timer: heartbeat.map(|every| sleep_until(now + every)),
+            timer: first.map(sleep_until),
             shutdown: shutdown.cut_off(),
         }
     }
@@ -319,18 +323,23 @@ where
             };
             ready!(timer.as_mut().poll(cx));
             let due = *this.last_frame + every;
+            let noted = *this.last_frame + NOTED_AFTER;
             let now = Instant::now();
             // The timer is set anew only when it fires, not with every frame.
+            if noted > now && noted < due {
+                timer.reset(noted);
+                continue;
+            }
+            let Some(answer) = this.answer.as_mut() else {
+                return Poll::Pending;
+            };
+            answer.checkpoint();
             if due > now {
                 timer.reset(due);
                 continue;
             }
             timer.reset(now + every);
-            let boundary = this
-                .answer
-                .as_ref()
-                .is_some_and(|answer| answer.observer.at_boundary());
-            if boundary {
+            if answer.observer.at_boundary() {
                 *this.last_frame = now;
                 return Poll::Ready(());
             }

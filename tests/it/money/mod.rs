@@ -10,6 +10,7 @@ mod overrun;
 mod refusing;
 mod settling;
 mod shown;
+mod silence;
 mod tiers;
 mod unpriced;
 

@@ -1,0 +1,62 @@
+//! What is known of a stream that has fallen silent when the program ends without warning.
+
+use std::{fs, time::Duration};
+
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+
+use super::{kept, priced};
+use crate::{
+    fixture::KEY,
+    harness::{Gate, Gateway, Step, Upstream, piece, within},
+};
+
+const STREAM: &str = r#"{"model":"m","max_tokens":10,"stream":true}"#;
+const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n";
+
+#[tokio::test]
+async fn what_came_before_a_silence_is_noted_within_a_second() {
+    let gate = Gate::default();
+    let script = gate.clone();
+    let upstream = Upstream::start(move |_| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        vec![
+            Step::Send(head.into()),
+            piece(EVENT),
+            Step::Wait(script.clone()),
+            Step::Send(b"0\r\n\r\n".to_vec()),
+        ]
+    })
+    .await;
+    let [folder, copy] = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let yaml = priced(&upstream, "credit: required", "credit: 1");
+    let gateway = Gateway::start(&kept(&yaml, &folder)).await;
+    let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
+    answer.frame().await.unwrap().unwrap();
+
+    let noted = || fs::read(folder.path().join("faregate.db.inflight")).unwrap();
+    let before = noted();
+    gateway.pass(Duration::from_secs(1));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
+    within("it was noted", async {
+        while noted() == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for file in ["faregate.db", "faregate.db-wal", "faregate.db.inflight"] {
+        fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let after = Gateway::start(&kept(&yaml, &copy)).await;
+    let row = after.calls(1).await.remove(0);
+    assert_eq!(row["outcome"], "indeterminate", "{row}");
+    assert_eq!(row["tokens"]["output"], 4, "{row}");
+    after.stop().await;
+    gate.open();
+    while let Some(frame) = answer.frame().await {
+        frame.unwrap();
+    }
+    gateway.stop().await;
+}
