@@ -3,6 +3,7 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Scheme,
 };
+use memchr::{memchr, memchr2};
 
 use super::{BodyLimits, path};
 use crate::refusal::{Code, Detail, Refusal};
@@ -99,15 +100,29 @@ fn host(head: &Parts) -> Result<(), Refusal> {
         (Some(_), None) => true,
         (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority),
     };
-    let plain = |name: &[u8]| {
-        let inner = |byte: &u8| OF_A_HOST[usize::from(*byte)];
-        !name.is_empty() && name.len() <= 255 && name.iter().all(inner)
-    };
-    if agree && host.or(authority).is_some_and(plain) {
+    if agree && host.or(authority).is_some_and(is_plain) {
         Ok(())
     } else {
         Err(Code::InvalidHost.into())
     }
+}
+
+/// RFC 3986 §3.2.2 and §3.2.3: a name or an address of plain characters, and perhaps a port.
+fn is_plain(host: &[u8]) -> bool {
+    let inner = |byte: &u8| OF_A_HOST[usize::from(*byte)];
+    if host.len() > 255 || !host.iter().all(inner) {
+        return false;
+    }
+    let end = match host.first() {
+        Some(b'[') => memchr(b']', host).map(|at| at + 1),
+        _ => memchr2(b':', b'[', host).or(Some(host.len())),
+    };
+    let Some((name, rest)) = end.and_then(|end| host.split_at_checked(end)) else {
+        return false;
+    };
+    let port = rest.strip_prefix(b":").unwrap_or_default();
+    let digits = port.iter().all(u8::is_ascii_digit);
+    !name.is_empty() && (rest.is_empty() || rest.starts_with(b":")) && digits
 }
 
 /// RFC 9110 §7.4: a target that names a scheme names that of its connection. Over HTTP/2 every target does (RFC 9113

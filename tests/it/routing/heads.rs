@@ -16,7 +16,7 @@ async fn there_is_one_host_and_it_is_plain() {
     let gateway = gateway(&upstream).await;
     let get = "GET /v1/models HTTP/1.1";
     let long = format!("host: {}", "a".repeat(256));
-    let bad: [(&str, &[&str]); 14] = [
+    let bad: [(&str, &[&str]); 20] = [
         (get, &["x: y"]),
         (get, &["host: "]),
         (get, &["host: user@gateway.test"]),
@@ -28,6 +28,12 @@ async fn there_is_one_host_and_it_is_plain() {
         (get, &["host: a.test", "host: b.test"]),
         (get, &["host: a.test", "host: a.test"]),
         (get, &["host: a\"b"]),
+        (get, &["host: gateway.test:http"]),
+        (get, &["host: gateway.test:80:80"]),
+        (get, &["host: :80"]),
+        (get, &["host: ::1"]),
+        (get, &["host: [::1"]),
+        (get, &["host: [::1]80"]),
         (get, &[&long]),
         ("GET http://a.test/v1/models HTTP/1.1", &["host: b.test"]),
         (
@@ -43,10 +49,11 @@ async fn there_is_one_host_and_it_is_plain() {
             "{first} {fields:?}"
         );
     }
-    let good: [(&str, &[&str]); 6] = [
+    let good: [(&str, &[&str]); 7] = [
         (get, &["host: gateway.test"]),
         (get, &["host: admin.local:99"]),
         (get, &["host: [::1]:8402"]),
+        (get, &["host: gateway.test:"]),
         (get, &["host: 127.0.0.1"]),
         ("GET http://a.test/v1/models HTTP/1.1", &["host: A.test"]),
         (
