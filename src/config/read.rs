@@ -79,11 +79,7 @@ impl Reader<'_> {
         };
         for (written, node) in pairs {
             let Some(key) = section.key(&written.name) else {
-                let at_key = inside.name(&written.name, written.at);
-                let problem = self
-                    .report
-                    .problem(&at_key, "is not a key that is known here");
-                problem.maybe_hint(suggestion(&written.name, section.names()));
+                self.unknown(section, written, &inside);
                 continue;
             };
             let at_key = inside.key(key.name, written.at);
@@ -115,6 +111,22 @@ impl Reader<'_> {
         fields.entries.shrink_to_fit();
         fields.written.shrink_to_fit();
         fields
+    }
+
+    /// Reports a key that is not known. In braces `token:abc` is a key as a whole, and its end a secret: it is not shown.
+    fn unknown(&mut self, section: &'static Section, written: &tree::Key, inside: &Inside) {
+        let end = written.name.find([':', '=', ' ']);
+        let name = &written.name[..end.unwrap_or(written.name.len())];
+        let at_key = inside.name(name, written.at);
+        if end.is_some() && section.key(name).is_some() {
+            self.report
+                .problem(&at_key, "is not parted from its value")
+                .hint(format!("write a colon and a space: `{name}: …`"));
+            return;
+        }
+        self.report
+            .problem(&at_key, "is not a key that is known here")
+            .maybe_hint(suggestion(name, section.names()));
     }
 
     /// Fills in defaults and reports what is missing.

@@ -123,6 +123,9 @@ fn no_secret_is_repeated() {
         "accounts: [{id: \"${CANARY}\", plan: \"${CANARY}\", keys: [{id: k, key_hash: canary}, {id: l, key: \"${CANARY}\"}]}]",
         "payment: {pay_url: \"${CANARY}\", grace_period: \"${CANARY}\"}",
         "log: {format: \"${CANARY}\"}",
+        "admin: {token:canary-canary-canary}",
+        "providers: {a: {kind: openai, api_key=canary}}",
+        "providers: {a: {kind: openai, api_key canary}}",
     ];
     for text in texts {
         let said = parse(text, Path::new("f.yaml"), &canaries)
