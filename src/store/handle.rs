@@ -135,7 +135,7 @@ impl Store {
         let Opened {
             mut connection,
             lock,
-            identity,
+            identities,
             name,
         } = open::open(location)?;
         let inflight = match location {
@@ -155,7 +155,7 @@ impl Store {
             connection,
             counters: Counters::default(),
             lock,
-            identity,
+            identities,
             inflight,
             lull: Arc::clone(&lull),
             name: name.clone(),

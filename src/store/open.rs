@@ -125,8 +125,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     /// The lock is held until this is dropped; a store in memory needs none.
     pub(super) lock: Option<File>,
-    /// Which file it is; a store in memory is none.
-    pub(super) identity: Option<FileIdentity>,
+    /// Which files it and its log are; a store in memory has none.
+    pub(super) identities: Vec<FileIdentity>,
     /// The file as messages name it, and as readers open it.
     pub(super) name: PathBuf,
 }
@@ -184,11 +184,15 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
     }
     prepare(&connection).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
-    let identity = FileIdentity::of(&file).map_err(|error| unusable(&file, error))?;
+    // Writing has made the log, which stays until the last connection is closed.
+    let identities = [file.clone(), beside(&file, "-wal")]
+        .iter()
+        .map(|file| FileIdentity::of(file).map_err(|error| unusable(file, error)))
+        .collect::<Result<_, _>>()?;
     Ok(Opened {
         connection,
         lock: Some(lock),
-        identity: Some(identity),
+        identities,
         name: file,
     })
 }
@@ -232,7 +236,7 @@ fn open_memory() -> Result<Opened, OpenError> {
     Ok(Opened {
         connection,
         lock: None,
-        identity: None,
+        identities: Vec::new(),
         name,
     })
 }

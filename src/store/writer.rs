@@ -65,8 +65,8 @@ pub(super) struct Writer {
     pub(super) counters: Counters,
     /// Held for as long as this daemon may write.
     pub(super) lock: Option<File>,
-    /// Which file it is.
-    pub(super) identity: Option<FileIdentity>,
+    /// Which files it and its log are.
+    pub(super) identities: Vec<FileIdentity>,
     /// The slots of calls under way, whose file must not go missing either.
     pub(super) inflight: Inflight,
     /// Who reads.
@@ -229,8 +229,8 @@ impl Writer {
 
     /// What is wrong where one of the files is not in its place any more.
     fn moved(&self) -> Option<Fault> {
-        let identity = self.identity.as_ref().and_then(FileIdentity::fault);
-        identity.or_else(|| self.inflight.moved())
+        let moved = self.identities.iter().find_map(FileIdentity::fault);
+        moved.or_else(|| self.inflight.moved())
     }
 
     fn change(&mut self, change: Change) {

@@ -4,6 +4,7 @@ use crate::{
     accounts::Draws,
     store::{
         EntryKind, Health, LedgerBusy, Store, WriteError,
+        inflight::beside,
         tests::{
             Bench, account_id,
             credit::{balance, charged, entry, usd, verified},
@@ -155,6 +156,26 @@ async fn a_file_that_was_moved_away_is_not_written_to() {
 
     std::fs::rename(&elsewhere, bench.file()).unwrap();
     health.wait_for(Health::is_writable).await.unwrap();
+    assert_eq!(calls_and_tokens(&store).await, (2, 30));
+    store.close().await;
+}
+
+/// What SQLite writes into a log that has no name any more is in the store once it is closed, and gone with a kill.
+#[tokio::test]
+async fn a_log_that_was_deleted_is_not_written_to() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    std::fs::remove_file(beside(&bench.file(), "-wal")).unwrap();
+    let refused = store.remember_accounts(vec![account_id("acme")]).await;
+    let Err(WriteError::Unavailable(words)) = refused else {
+        panic!("it could be lost: {refused:?}");
+    };
+    assert!(words.contains("-wal was moved or deleted"), "{words}");
+    post(&store, [posting(1)]);
+    store.close().await;
+    let (store, _) = bench.open();
     assert_eq!(calls_and_tokens(&store).await, (2, 30));
     store.close().await;
 }
