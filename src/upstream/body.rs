@@ -194,6 +194,7 @@ impl Open {
     ) -> Poll<Option<Result<Bytes, Failure>>> {
         let Poll::Ready(next) = self.poll_data(cx) else {
             let passed = ready!(self.clock.poll_wait(cx));
+            self.lease.make_last();
             return Poll::Ready(Some(Err(Failure::new(FailureKind::Timeout(passed)))));
         };
         Poll::Ready(match (next, self.clock.moved()) {

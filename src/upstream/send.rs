@@ -187,7 +187,12 @@ impl Upstream {
             let sending = pin!(dispatch(&mut lease, &mut request, progress.as_deref()));
             deadline::head(sending, first_byte, end, progress.as_deref()).await
         };
-        let failure = match answer.map_err(Unsent::of)? {
+        let answer = answer.map_err(|late| {
+            // What holds up one call of a shared connection may hold up all of them.
+            lease.make_last();
+            Unsent::of(late)
+        })?;
+        let failure = match answer {
             Ok((head, mut content)) => {
                 if let Content::H2(body) = &mut content
                     && (asks_for_a_head || is_empty(head.status))

@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     join,
     net::TcpStream,
+    time::{pause, resume},
 };
 use tokio_rustls::server::TlsStream;
 
@@ -232,6 +233,38 @@ async fn a_stream_reset_otherwise_is_not_sent_again_and_leaves_its_neighbours() 
         serve_out(connection).await;
     });
     provider.server.assert_no_more();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_call_waited_in_vain_gets_no_other() {
+    for begins in [false, true] {
+        let provider = Provider::bind().await;
+        let upstream = provider.upstream();
+        let calls = async {
+            let waited = match post(&upstream, "x").await {
+                Ok(answer) => read(answer.into_body()).await.unwrap_err(),
+                Err(failure) => failure,
+            };
+            resume();
+            assert!(matches!(waited.kind, FailureKind::Timeout(_)), "{waited}");
+            assert_eq!(text(post(&upstream, "x").await).await.unwrap(), "hello");
+            drop(upstream);
+        };
+        join!(calls, async {
+            let mut hung = provider.accept().await;
+            let (_, mut respond) = next(&mut hung).await;
+            let begun = begins.then(|| respond.send_response(Response::new(()), false).unwrap());
+            pause();
+            let mut fresh = tokio::select! {
+                fresh = provider.accept() => fresh,
+                Some(Ok(_)) = hung.accept() => panic!("the second call comes on a connection of its own"),
+            };
+            answer(&mut next(&mut fresh).await.1, "hello");
+            drop((respond, begun, hung));
+            serve_out(fresh).await;
+        });
+        provider.server.assert_no_more();
+    }
 }
 
 #[tokio::test]
