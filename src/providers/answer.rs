@@ -37,6 +37,18 @@ const WRITTEN: [&str; 13] = [
     "code",
 ];
 
+/// Events that end a text, a call of a tool or what holds them, behind the last word of which a client may leave (OpenAI's
+/// and Anthropic's API references).
+const FINISHES: [&str; 7] = [
+    "content_block_stop",
+    "response.output_item.done",
+    "response.content_part.done",
+    "response.output_text.done",
+    "response.refusal.done",
+    "response.function_call_arguments.done",
+    "response.custom_tool_call_input.done",
+];
+
 /// What a model wrote or drew.
 #[derive(Debug, Clone, Copy, Default)]
 struct Made {
@@ -63,7 +75,7 @@ pub(super) struct Seen {
     pub(super) final_usage: bool,
     /// Whether it is the last of its stream.
     pub(super) ends: bool,
-    /// Whether it says why a choice has ended: nothing more is written there.
+    /// Whether it says that a choice, an item or a block has ended: nothing more is written there.
     pub(super) finishes: bool,
     /// Whether it tells of an error.
     pub(super) error: bool,
@@ -186,6 +198,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         tally.draws();
     }
     tally.has_drawn(whole.images);
+    seen.finishes |= FINISHES.into_iter().any(is);
     seen.usage_chunk = usage && no_choices;
     // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
     seen.final_usage = seen.usage_chunk || (usage && is("message_delta") && tally.tells_output());

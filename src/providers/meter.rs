@@ -47,7 +47,7 @@ pub struct StreamMeter {
 struct Sight {
     tally: Tally,
     ended: bool,
-    /// Whether a choice has said why it ended.
+    /// Whether what was written last has said that it ended.
     finished: bool,
     /// Whether the last figures of the stream have come.
     final_usage: bool,
@@ -255,13 +255,13 @@ impl Sight {
             self.template.keep(event.data, &seen);
         }
         self.ended |= seen.ends;
-        self.finished |= seen.finishes;
         self.observed.error_event |= seen.error;
         self.final_usage |= seen.final_usage;
         if seen.text > 0 && !seen.final_usage {
             self.said = self.tally.output_so_far();
         }
         self.wrote(seen.text);
+        self.finished |= seen.finishes;
         let sound = &mut self.observed.output_sound;
         *sound = sound.saturating_add(seen.sound);
         seen.usage_chunk
@@ -270,7 +270,10 @@ impl Sight {
     /// Counts text that the model wrote.
     fn wrote(&mut self, bytes: u64) {
         self.observed.output_bytes = self.observed.output_bytes.saturating_add(bytes);
-        self.observed.output_events += u64::from(bytes > 0);
+        if bytes > 0 {
+            self.observed.output_events += 1;
+            self.finished = false;
+        }
     }
 
     fn observed(&self, endpoint: Endpoint) -> Observed {

@@ -4,7 +4,9 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::{io::AsyncReadExt, task::JoinSet};
 
-use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, house, piece, raw, sse, within};
+use crate::harness::{
+    Call, Gate, Gateway, LIMITED, Step, Upstream, house, piece, raw, sse, within,
+};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
@@ -401,6 +403,16 @@ async fn a_client_that_had_asked_for_more_is_found_by_the_heartbeat() {
     gateway.stop().await;
 }
 
+/// Reads an answer until these bytes have come, and leaves.
+async fn leave_after(call: Call, bytes: &[u8]) {
+    let mut answer = call.open().await.into_body();
+    let mut read = Vec::new();
+    while !read.windows(bytes.len()).any(|part| part == bytes) {
+        let frame = within("a frame", answer.frame()).await.unwrap().unwrap();
+        read.extend_from_slice(&frame.into_data().unwrap());
+    }
+}
+
 #[tokio::test]
 async fn who_leaves_with_the_whole_answer_pays_for_what_it_took_to_think() {
     let gate = Gate::default();
@@ -417,15 +429,7 @@ async fn who_leaves_with_the_whole_answer_pays_for_what_it_took_to_think() {
     })
     .await;
     let gateway = Gateway::start(&house(&upstream.url(), "")).await;
-    let leave_after = async |bytes: &[u8]| {
-        let mut answer = gateway.chat(LIMITED, STREAM).open().await.into_body();
-        let mut read = Vec::new();
-        while !read.windows(bytes.len()).any(|part| part == bytes) {
-            let frame = within("a frame", answer.frame()).await.unwrap().unwrap();
-            read.extend_from_slice(&frame.into_data().unwrap());
-        }
-    };
-    leave_after(b"\"stop\"").await;
+    leave_after(gateway.chat(LIMITED, STREAM), b"\"stop\"").await;
     assert_eq!(gateway.records(1).await[0]["outcome"], "client_closed");
     gate.open();
     let call = only_call(&gateway).await;
@@ -440,11 +444,57 @@ async fn who_leaves_with_the_whole_answer_pays_for_what_it_took_to_think() {
     );
     // Figures that do not come are not waited for as long as for an answer.
     gateway.pass(std::time::Duration::from_millis(1));
-    leave_after(b"\"stop\"").await;
+    leave_after(gateway.chat(LIMITED, STREAM), b"\"stop\"").await;
     let call = gateway.calls(2).await.remove(0);
     assert_eq!(
         (&call["tokens"]["output"], &call["estimated"]),
         (&1.into(), &true.into())
     );
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_with_the_last_word_of_a_response_or_message_pays_for_its_thoughts_too() {
+    const RESPONSES: [&str; 5] = [
+        r#"{"type":"response.output_text.delta","delta":"hi"}"#,
+        r#"{"type":"response.output_text.done","text":"hi"}"#,
+        r#"{"type":"response.content_part.done","part":{"type":"output_text","text":"hi"}}"#,
+        r#"{"type":"response.output_item.done","item":{"type":"message","content":[{"text":"hi"}]}}"#,
+        r#"{"type":"response.completed","response":{"usage":{"input_tokens":50,"output_tokens":900}}}"#,
+    ];
+    const MESSAGES: [&str; 5] = [
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":50,"output_tokens":1}}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"hi"}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        r#"{"type":"message_delta","usage":{"output_tokens":900}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    for (path, model, events, leaves) in [
+        ("/v1/responses", "m", RESPONSES, 1),
+        ("/v1/responses", "m", RESPONSES, 2),
+        ("/v1/responses", "m", RESPONSES, 3),
+        ("/v1/messages", "c", MESSAGES, 2),
+    ] {
+        let gate = Gate::default();
+        let opened = gate.clone();
+        let upstream = Upstream::start(move |_| {
+            let events = events.map(|event| format!("data: {event}\n\n"));
+            let mut steps = sse(&events.each_ref().map(String::as_str));
+            steps.insert(2 + leaves, Step::Wait(opened.clone()));
+            steps
+        })
+        .await;
+        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":1000}}"#);
+        let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
+        leave_after(call, events[leaves].as_bytes()).await;
+        assert_eq!(gateway.records(1).await[0]["outcome"], "client_closed");
+        gate.open();
+        let call = only_call(&gateway).await;
+        let tokens = &call["tokens"];
+        let told = (&tokens["input"], &tokens["output"], &call["estimated"]);
+        let said = (&50.into(), &900.into(), &false.into());
+        assert_eq!(told, said, "{path} {leaves}");
+        gateway.stop().await;
+    }
 }
