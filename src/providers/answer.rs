@@ -75,6 +75,8 @@ pub(super) struct Seen {
     pub(super) final_usage: bool,
     /// Whether it is the last of its stream.
     pub(super) ends: bool,
+    /// Whether it has a usage object of its own, the last one or not.
+    pub(super) usage: bool,
     /// Whether it says that a choice, an item or a block has ended: nothing more is written there.
     pub(super) finishes: bool,
     /// Whether it tells of an error.
@@ -137,7 +139,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             no_choices = reader.kind()? == Kind::Array;
             reader.elements(|reader| {
                 no_choices = false;
-                choice(reader, &mut made, &mut seen.finishes)
+                choice(reader, &mut made, &mut seen.finishes, tally, &mut usage)
             })?;
         } else if name.is("delta") {
             // Of responses (a string) and messages (an object); which deltas are text, the type says.
@@ -167,6 +169,15 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         } else if name.is("usage_info") {
             // Mistral's, of documents.
             tally.read(reader)?;
+        } else if name.is("x_groq") {
+            // Groq's, of a stream that was not asked for them.
+            reader.members(|reader, name| {
+                if name.is("usage") {
+                    usage |= tally.read(reader)?;
+                    return Ok(());
+                }
+                reader.skip().map(drop)
+            })?;
         } else {
             let value = reader.skip()?;
             if name.is("type") {
@@ -198,6 +209,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         tally.draws();
     }
     tally.has_drawn(whole.images);
+    seen.usage = usage;
     seen.finishes |= FINISHES.into_iter().any(is);
     seen.usage_chunk = usage && no_choices;
     // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
@@ -211,10 +223,20 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
 }
 
 /// Adds what is in one of `choices`.
-fn choice(reader: &mut Reader<'_>, made: &mut Made, finishes: &mut bool) -> Result<(), Fault> {
+fn choice(
+    reader: &mut Reader<'_>,
+    made: &mut Made,
+    finishes: &mut bool,
+    tally: &mut Tally,
+    usage: &mut bool,
+) -> Result<(), Fault> {
     reader.members(|reader, name| {
         if name.is("delta") || name.is("message") || name.is("text") {
             written(reader, 0, made)
+        } else if name.is("usage") {
+            // Moonshot's, of a stream that was not asked for them.
+            *usage |= tally.read(reader)?;
+            Ok(())
         } else {
             let value = reader.skip()?;
             // An empty one is none: some imitators of OpenAI have it in every chunk.

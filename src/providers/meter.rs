@@ -49,6 +49,10 @@ struct Sight {
     ended: bool,
     /// Whether what was written last has said that it ended.
     finished: bool,
+    /// Whether figures came with that, or behind it.
+    told: bool,
+    /// Whether nothing more comes.
+    over: bool,
     /// Whether the last figures of the stream have come.
     final_usage: bool,
     /// Tokens of output that the provider had said before its last figures.
@@ -105,6 +109,7 @@ impl StreamMeter {
             let (sight, scanner) = (&mut self.sight, &mut self.scanner);
             inflate.finish(|plain| sight.scan(scanner, plain));
         }
+        self.sight.over = true;
         if let Some(large) = self.scanner.left_open() {
             self.sight.unread(large.length, large.beginning);
         }
@@ -262,6 +267,7 @@ impl Sight {
         }
         self.wrote(seen.text);
         self.finished |= seen.finishes;
+        self.told |= self.finished && seen.usage;
         let sound = &mut self.observed.output_sound;
         *sound = sound.saturating_add(seen.sound);
         seen.usage_chunk
@@ -272,14 +278,17 @@ impl Sight {
         self.observed.output_bytes = self.observed.output_bytes.saturating_add(bytes);
         if bytes > 0 {
             self.observed.output_events += 1;
-            self.finished = false;
+            (self.finished, self.told) = (false, false);
         }
     }
 
     fn observed(&self, endpoint: Endpoint) -> Observed {
         let (usage, suspect) = self.tally.usage(endpoint);
-        // Messages begin with a figure for the output that is no more than a start.
-        let whole = self.final_usage || (self.ended && endpoint != Endpoint::Messages);
+        // Messages begin with a figure for the output that is no more than a start. Some imitators of OpenAI do not say that
+        // a stream is complete.
+        let whole = self.final_usage
+            || (self.ended && endpoint != Endpoint::Messages)
+            || (self.over && self.told);
         Observed {
             usage,
             suspect,

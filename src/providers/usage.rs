@@ -139,8 +139,8 @@ impl Tally {
     /// Reads a usage object; `null` says nothing. Returns whether it was an object.
     ///
     /// The names are OpenAI's for chat and completions (`prompt_tokens`), OpenAI's for responses
-    /// (`input_tokens`), Anthropic's (`cache_read_input_tokens`) and Mistral's (`prompt_audio_seconds`,
-    /// `pages_processed`); no two APIs use one name for two things but for whether `input_tokens` includes the cache,
+    /// (`input_tokens`), Anthropic's (`cache_read_input_tokens`), Mistral's (`prompt_audio_seconds`, `pages_processed`),
+    /// and of what was read from a cache DeepSeek's (`prompt_cache_hit_tokens`) and Moonshot's (`cached_tokens`); no two APIs use one name for two things but for whether `input_tokens` includes the cache,
     /// which [`Tally::usage`] knows.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
         match reader.kind()? {
@@ -170,7 +170,11 @@ impl Tally {
                 return Ok(());
             } else if is(&["total_tokens"]) {
                 &mut self.total
-            } else if is(&["cache_read_input_tokens"]) {
+            } else if is(&[
+                "cache_read_input_tokens",
+                "prompt_cache_hit_tokens",
+                "cached_tokens",
+            ]) {
                 &mut self.cached
             } else if is(&["cache_creation_input_tokens"]) {
                 &mut self.cache_write

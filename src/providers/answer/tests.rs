@@ -1,5 +1,5 @@
 use super::{Seen, read};
-use crate::providers::usage::Tally;
+use crate::providers::{Endpoint, usage::Tally};
 
 fn seen(document: &str) -> Option<Seen> {
     read(document.as_bytes(), &mut Tally::default())
@@ -142,7 +142,7 @@ fn documents_that_were_read_have_their_own_figures() {
     read(document, &mut tally).expect("a document");
     let tokens = br#"{"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
     read(tokens, &mut tally).expect("a document");
-    let (usage, suspect) = tally.usage(crate::providers::Endpoint::ChatCompletions);
+    let (usage, suspect) = tally.usage(Endpoint::ChatCompletions);
     assert_eq!((usage.map(|usage| usage.pages), suspect), (Some(3), false));
 }
 
@@ -151,10 +151,7 @@ fn what_is_no_document_changes_nothing() {
     let mut tally = Tally::default();
     let cut = br#"{"usage":{"prompt_tokens":5,"completion_tokens":5},"choices":["#;
     assert_eq!(read(cut, &mut tally), None);
-    assert_eq!(
-        tally.usage(crate::providers::Endpoint::ChatCompletions),
-        (None, false)
-    );
+    assert_eq!(tally.usage(Endpoint::ChatCompletions), (None, false));
     assert_eq!(seen("[DONE]"), None);
     assert_eq!(seen("[]"), Some(Seen::default()));
     assert_eq!(seen(&"[".repeat(100_000)), None);
@@ -164,4 +161,22 @@ fn what_is_no_document_changes_nothing() {
         "}".repeat(100)
     );
     assert_eq!(text(&deep), 0);
+}
+
+#[test]
+fn figures_are_found_where_imitators_put_them() {
+    let figures = r#""usage":{"prompt_tokens":9,"completion_tokens":2}"#;
+    for document in [
+        format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop",{figures}}}]}}"#),
+        format!(
+            r#"{{"choices":[{{"delta":{{}},"finish_reason":"stop"}}],"x_groq":{{"id":"r",{figures}}}}}"#
+        ),
+    ] {
+        let mut tally = Tally::default();
+        let seen = read(document.as_bytes(), &mut tally).expect("a document");
+        assert!(!seen.usage_chunk, "{document}");
+        let (usage, suspect) = tally.usage(Endpoint::ChatCompletions);
+        let usage = usage.map(|usage| (usage.input, usage.output));
+        assert_eq!((usage, suspect), (Some((9, 2)), false), "{document}");
+    }
 }

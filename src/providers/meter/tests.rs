@@ -340,3 +340,44 @@ fn figures_are_awaited_when_a_choice_has_said_why_it_ended() {
         assert_eq!(meter.awaits_figures(), ended, "{reason}");
     }
 }
+
+#[test]
+fn figures_behind_the_last_word_are_whole_though_nothing_says_that_the_stream_is() {
+    let usage = |output| format!(r#""usage":{{"prompt_tokens":9,"completion_tokens":{output}}}"#);
+    let choice = |text: &str, reason: &str, rest: &str| {
+        let choice = format!(r#"{{"delta":{{"content":"{text}"}},"finish_reason":{reason}}}"#);
+        format!("data: {{\"choices\":[{choice}]{rest}}}\n\n")
+    };
+    let with = |output| format!(",{}", usage(output));
+    let last = format!("data: {{\"choices\":[],{}}}\n\n", usage(2));
+    for (events, whole) in [
+        // In every chunk, in the one that says why it ended, or behind it.
+        (
+            vec![
+                choice("a", "null", &with(1)),
+                choice("b", "\"stop\"", &with(2)),
+            ],
+            true,
+        ),
+        (
+            vec![choice("ab", "null", ""), choice("", "\"stop\"", &with(2))],
+            true,
+        ),
+        (vec![choice("ab", "\"stop\"", ""), last], true),
+        // Before its end, they may not be the last.
+        (
+            vec![choice("a", "null", &with(1)), choice("b", "\"stop\"", "")],
+            false,
+        ),
+        (
+            vec![choice("a", "\"stop\"", &with(1)), choice("b", "null", "")],
+            false,
+        ),
+    ] {
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions, false);
+        let pieces: Vec<_> = events.iter().map(String::as_bytes).collect();
+        pass(&mut meter, &pieces);
+        meter.finish();
+        assert_eq!(!meter.observed().partial, whole, "{events:?}");
+    }
+}

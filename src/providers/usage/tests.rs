@@ -389,3 +389,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_read_from_a_cache_has_several_names() {
+    for cached in [
+        r#""prompt_tokens_details":{"cached_tokens":16}"#,
+        r#""prompt_cache_hit_tokens":16,"prompt_cache_miss_tokens":24"#,
+        r#""cached_tokens":16"#,
+        r#""cached_tokens":16,"prompt_tokens_details":{"cached_tokens":16},"prompt_cache_hit_tokens":16"#,
+    ] {
+        let object = format!(r#"{{"prompt_tokens":40,"completion_tokens":5,{cached}}}"#);
+        let (usage, suspect) = chat(&object);
+        let usage = usage.expect("usage");
+        assert_eq!(
+            (usage.input, usage.cached_input, usage.cache_write, suspect),
+            (40, 16, 0, false),
+            "{cached}"
+        );
+    }
+}
