@@ -375,6 +375,11 @@ impl Open {
         let (usage, estimated) = charge.usage(&draft, most);
         let terms = draft.terms.as_ref();
         let held = terms.map(|_| taken.money());
+        let refused = match charge {
+            Charge::Reported(_) => terms.and_then(Terms::refused),
+            _ => None,
+        };
+        let terms = refused.as_ref().or(terms);
         let served = terms.zip(charge.service_tier());
         let served = served.and_then(|(terms, tier)| served_as(terms, tier, &usage, taken.money()));
         let terms = served.as_ref().or(terms);

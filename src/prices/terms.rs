@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{Factor, Figures, Item, Pico, Price, Quote, Rates, Service, Table, quote::rounded_up};
-use crate::domain::{Extras, Feature, NanoUsd, ServiceTier, Usage};
+use crate::domain::{Extras, Feature, Features, NanoUsd, ServiceTier, Usage};
 
 /// Pictures that one answer has at most, as a bound: the most that one request of OpenAI's image API makes.
 const IMAGES: u128 = 10;
@@ -119,6 +119,19 @@ impl Terms {
             Some(self.per_request),
             &extras,
         ))
+    }
+
+    /// The same for a call that its provider refused: what it asked for beside an answer was not done. `None` where it asked
+    /// for nothing.
+    pub fn refused(&self) -> Option<Self> {
+        let extras = Extras {
+            features: Features::NONE,
+            ..self.extras
+        };
+        (extras != self.extras).then(|| Self {
+            extras,
+            ..self.clone()
+        })
     }
 
     /// What the call can cost at most.

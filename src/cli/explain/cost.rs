@@ -117,13 +117,15 @@ pub(super) fn costing(call: &Call, present: &Present<'_>) -> Costing {
     let usage = call.tokens.into();
     let otherwise = |terms: &Terms| {
         let others = ways(terms).into_iter();
-        let mut others = others.filter_map(|tier| terms.served_as(tier));
+        let others = others.filter_map(|tier| terms.served_as(tier));
+        let refused = (400..500).contains(&call.status).then(|| terms.refused());
+        let mut others = others.chain(refused.flatten());
         others.find(|other| other.cost(&usage) == recorded)
     };
     let terms = match otherwise(&terms).filter(|_| terms.cost(&usage) != recorded) {
         Some(other) => {
             // Of calls that were recorded after a crash only how they wanted to be served is kept.
-            costing.say("It was served in another way than it had asked for.");
+            costing.say("It was not served in the way that it had asked for.");
             other
         }
         None => terms,

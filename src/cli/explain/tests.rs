@@ -130,6 +130,13 @@ fn whatever_is_special_about_a_cost_is_said() {
         call(|call| call["cost_nano_usd"] = json!(19_045_201)),
     );
     say(
+        "one that was refused",
+        call(|call| {
+            call["status"] = json!(400);
+            call["cost_nano_usd"] = json!(6_582_601);
+        }),
+    );
+    say(
         "terms that were not kept",
         call(|call| {
             call["terms"] = Value::Null;

@@ -134,3 +134,39 @@ async fn a_call_costs_what_the_way_costs_in_which_it_was_served() {
     gateway.stop().await;
     adds_up(&folder, calls as u64);
 }
+
+#[tokio::test]
+async fn a_call_that_is_refused_pays_for_no_feature() {
+    for (status, code, cost) in [
+        // What the route and the model cost for each request, and what was reported.
+        ("400 Bad Request", 400, 250_000_000 + 20_000_000 + 17_000),
+        ("500 Internal Server Error", 500, 0),
+        (
+            "200 OK",
+            200,
+            250_000_000 + 20_000_000 + 10_000_000 + 17_000,
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
+        let upstream = Upstream::start(move |_| whole(status, answer)).await;
+        let routes =
+            "routes: [{path: /paid, provider: up, strip_prefix: true, price_per_request: 0.25}]\n";
+        let row = "m: {input: 1, output: 4, request: 0.02, features: {web_search: 0.01}}";
+        let yaml = priced(&upstream, "credit: required", "credit: 1")
+            .replace("m: {input: 1, output: 4}", row);
+        let gateway = Gateway::start(&kept(&format!("{routes}{yaml}"), &folder)).await;
+        let body =
+            json!({"model": "m", "max_tokens": 10, "messages": [], "web_search_options": {}});
+        let call = gateway
+            .call("POST", "/paid/v1/chat/completions")
+            .bearer(KEY);
+        let answer = call.json(&body.to_string()).send().await;
+        assert_eq!(answer.status, code, "{}", answer.text());
+        let call = gateway.calls(1).await.remove(0);
+        assert_eq!(call["cost_nano_usd"], cost, "{call}");
+        gateway.nothing_held(KEY).await;
+        gateway.stop().await;
+        adds_up(&folder, 1);
+    }
+}
