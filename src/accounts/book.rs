@@ -182,12 +182,12 @@ impl Book {
         self.pages().purse.renew(lots, lot);
     }
 
-    /// Takes credit away, for an entry that is on its way to the store.
-    pub(super) fn draw(&self, amount: NanoUsd, now: Timestamp) -> Draws {
+    /// Takes credit away, from some lots before all others, for an entry that is on its way to the store.
+    pub(super) fn draw(&self, first: &[i64], amount: NanoUsd, now: Timestamp) -> Draws {
         let pages = &mut *self.pages();
         pages.purse.roll(now);
         let mut draws = Draws::new();
-        pages.purse.draw(amount, &mut draws);
+        pages.purse.draw_first(first, amount, &mut draws);
         // It holds nothing, but a lot that is empty now has to be found again when it is given back.
         pages.purse.set_aside(NanoUsd::ZERO);
         draws

@@ -82,7 +82,7 @@ impl Purse {
         }
         let debt = purse.lots_total().saturating_sub(row.balance);
         // Debt that a later top-up has covered is taken from that lot now, as it was then.
-        let uncovered = purse.take(debt, &mut Draws::new());
+        let uncovered = purse.take(debt, &mut Draws::new(), |_| true);
         purse.debt = uncovered;
         purse
     }
@@ -180,8 +180,14 @@ impl Purse {
 
     /// Takes an amount from the lots in their order; what they do not have becomes debt.
     pub(super) fn draw(&mut self, amount: NanoUsd, draws: &mut Draws) {
-        let uncovered = self.take(amount, draws);
+        let uncovered = self.take(amount, draws, |_| true);
         self.debt = self.debt.saturating_add(uncovered);
+    }
+
+    /// The same, from some lots before all others.
+    pub(super) fn draw_first(&mut self, entries: &[i64], amount: NanoUsd, draws: &mut Draws) {
+        let left = self.take(amount, draws, |lot| entries.contains(&lot.entry));
+        self.draw(left, draws);
     }
 
     /// Takes what is left of some lots, except what calls in flight were promised.
@@ -243,9 +249,9 @@ impl Purse {
         }
     }
 
-    fn take(&mut self, amount: NanoUsd, draws: &mut Draws) -> NanoUsd {
+    fn take(&mut self, amount: NanoUsd, draws: &mut Draws, from: impl Fn(&Lot) -> bool) -> NanoUsd {
         let mut left = amount.max(NanoUsd::ZERO);
-        for lot in &mut self.lots {
+        for lot in self.lots.iter_mut().filter(|lot| from(lot)) {
             let taken = left.min(lot.remaining);
             if taken <= NanoUsd::ZERO {
                 continue;

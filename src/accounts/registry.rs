@@ -121,7 +121,13 @@ impl Accounts {
     /// [`Self::drawn`] or [`Self::give_back`].
     #[must_use = "an entry that could not be written gives it back"]
     pub fn draw(&self, account: &AccountId, amount: NanoUsd) -> Draws {
-        self.book(account).draw(amount, self.clock.now())
+        self.draw_first(account, &[], amount)
+    }
+
+    /// The same, from some lots before all others: what goes back of a payment is its own.
+    #[must_use = "an entry that could not be written gives it back"]
+    pub fn draw_first(&self, account: &AccountId, lots: &[i64], amount: NanoUsd) -> Draws {
+        self.book(account).draw(lots, amount, self.clock.now())
     }
 
     /// Takes what is left of some lots and no call holds, for an entry that is on its way to the store. It ends as

@@ -134,8 +134,8 @@ impl Around for EventContext {
             .map(|((_, customer), _)| customer.clone())
     }
 
-    fn draw(&mut self, account: &AccountId, amount: NanoUsd) -> Draws {
-        let draws = self.accounts.draw(account, amount);
+    fn draw(&mut self, account: &AccountId, first: &[i64], amount: NanoUsd) -> Draws {
+        let draws = self.accounts.draw_first(account, first, amount);
         self.note(account, amount, &draws);
         draws
     }

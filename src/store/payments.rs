@@ -174,8 +174,8 @@ pub trait Around: Send {
     /// The customer that an account is declared to be.
     fn customer_of(&self, vendor: Vendor, account: &AccountId) -> Option<String>;
 
-    /// Takes credit in memory, before the store has the entry of it.
-    fn draw(&mut self, account: &AccountId, amount: NanoUsd) -> Draws;
+    /// Takes credit in memory, from some lots before all others, before the store has the entry of it.
+    fn draw(&mut self, account: &AccountId, first: &[i64], amount: NanoUsd) -> Draws;
 
     /// Takes what is left of some lots and no call holds.
     fn empty(&mut self, account: &AccountId, lots: &[i64]) -> Draws;

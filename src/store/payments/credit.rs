@@ -79,8 +79,10 @@ pub(super) fn settle(
         entry.expires_at = None;
     }
     let draws = if difference.is_negative() {
+        // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
+        let own = given(desk.transaction, object)?;
         let taken = NanoUsd::ZERO.saturating_sub(difference);
-        desk.around.draw(account, taken)
+        desk.around.draw(account, &own, taken)
     } else {
         Draws::new()
     };
@@ -328,6 +330,17 @@ fn moved(event: &PaymentEvent) -> EntryKind {
         } => EntryKind::Refund,
         _ => EntryKind::Adjustment,
     }
+}
+
+/// The lots that an object has given.
+fn given(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<Vec<i64>> {
+    transaction
+        .prepare_cached(
+            "SELECT number FROM credit_entries JOIN credit_lots ON entry = number
+             WHERE related = ? AND author LIKE 'webhook:%'",
+        )?
+        .query_map([object], |row| row.get(0))?
+        .collect()
 }
 
 /// What was posted for an object, in all.

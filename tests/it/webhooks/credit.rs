@@ -188,6 +188,44 @@ async fn a_grant_is_spent_first_and_what_is_left_can_be_withdrawn() {
 }
 
 #[tokio::test]
+async fn what_goes_back_of_a_payment_is_not_taken_of_a_grant() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let grant = |voided: Option<i64>| {
+        json!({
+            "id": "credgr_1", "amount": {"monetary": {"currency": "usd", "value": 700}}, "priority": 10,
+            "customer": "cus_b", "voided_at": voided, "metadata": {"faregate_account": "b"},
+        })
+    };
+    send(&gateway, &bought("evt_1")).await;
+    let given = event("evt_2", 2, "billing.credit_grant.created", grant(None));
+    assert_eq!(send(&gateway, &given).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "32.00");
+    // The grant would be spent first, and it has an end: it stays as it is.
+    assert_eq!(send(&gateway, &refunded("evt_3", 5, 1000)).await, "applied");
+    let credit = gateway.admin("GET", "/admin/v1/accounts/b/credit");
+    let lots = credit.send().await.value()["lots"].clone();
+    let left: Vec<_> = lots
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lot| &lot["remaining"])
+        .collect();
+    assert_eq!(left, ["7.00", "15.00"]);
+    // When both are gone nothing is left, in whichever order they go.
+    assert_eq!(send(&gateway, &refunded("evt_4", 6, 2500)).await, "applied");
+    let voided = event(
+        "evt_5",
+        7,
+        "billing.credit_grant.updated",
+        grant(Some(NOW + 7)),
+    );
+    assert_eq!(send(&gateway, &voided).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "0.00");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_grant_ends_when_its_newest_event_says_in_any_order() {
     let upstream = provider().await;
     let lasting = |id: &str, seconds: i64, kind: &str, end: i64| {
