@@ -155,6 +155,8 @@ impl Imported {
                     .map(|price| (Feature::WebSearch, price))
                     .into_iter()
                     .collect();
+            } else if key == "tiered_pricing" {
+                unread |= !tiers(value.get(), &mut usual).map_err(wrong)?;
             } else if key == "mode" {
                 only_reads = value.get() == "\"embedding\"";
             } else if key == "input_cost_per_request" {
@@ -316,6 +318,44 @@ impl Steps {
         let base = self.0.remove(&0).unwrap_or_default();
         Table::new(base, self.0)
     }
+}
+
+/// Reads prices by length that stand in a list, `range` being from where on each of them holds; returns whether all of it
+/// was understood.
+fn tiers(text: &str, steps: &mut Steps) -> Result<bool, WrongPrice> {
+    let listed: Result<Vec<BTreeMap<String, &RawValue>>, _> = serde_json::from_str(text);
+    let Ok(listed) = listed else {
+        return Ok(false);
+    };
+    let mut understood = true;
+    for tier in listed {
+        let range: Option<Vec<&RawValue>> = tier
+            .get("range")
+            .and_then(|range| serde_json::from_str(range.get()).ok());
+        let Some(above) = range
+            .as_deref()
+            .and_then(|range| whole(range.first()?.get()))
+        else {
+            understood = false;
+            continue;
+        };
+        for (key, value) in tier.into_iter().filter(|(_, value)| value.get() != "null") {
+            match Field::named(&key) {
+                Some(field) if field.above == 0 && field.service.is_none() => {
+                    steps.set(Field { above, ..field }, amount(value.get())?);
+                }
+                _ => understood &= !key.contains("cost"),
+            }
+        }
+    }
+    Ok(understood)
+}
+
+/// A whole number, which may be written as `256000.0`.
+fn whole(text: &str) -> Option<u64> {
+    let (number, noughts) = text.split_once('.').unwrap_or((text, ""));
+    let rest_is_nothing = noughts.bytes().all(|byte| byte == b'0');
+    number.parse().ok().filter(|_| rest_is_nothing)
 }
 
 /// The dearest of some prices by name, or a price alone.

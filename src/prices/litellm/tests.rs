@@ -25,6 +25,16 @@ const FILE: &str = r#"{
     "input_cost_per_token_flex": 1.5e-06, "input_cost_per_token_above_1m_tokens_flex": 4e-06,
     "input_cost_per_token_priority": 7e-06
   },
+  "listed": {
+    "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
+    "tiered_pricing": [
+      {"range": [0, 256000.0], "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06, "cache_read_input_token_cost": 1e-7},
+      {"range": [256000.0, 1000000.0], "input_cost_per_token": 3e-06, "output_cost_per_token": 6e-06, "cache_read_input_token_cost": null}
+    ]
+  },
+  "listed alone": {"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 0}, {"range": [9, 99], "input_cost_per_token": 1e-6}]},
+  "listed by results": {"input_cost_per_token": 0, "tiered_pricing": [{"max_results_range": [0, 25], "input_cost_per_query": 0.005}]},
+  "listed wrongly": {"tiered_pricing": [{"range": [0, 9], "input_cost_per_token": "1"}]},
   "sound": {"input_cost_per_token": 0, "output_cost_per_token": 0, "input_cost_per_second": 0.0001,
     "input_cost_per_audio_token": 4e-05, "output_cost_per_audio_token": 8e-05, "output_cost_per_reasoning_token": 1e-6},
   "scanner": {"ocr_cost_per_page": 1e-3, "annotation_cost_per_page": 3e-3},
@@ -133,6 +143,27 @@ fn lengths_and_hours_are_read_from_the_key() {
     );
     // A long input is not cheaper than a short one, only because the file forgets it.
     assert!(table(&long, Some("priority"))[1].starts_with("200000: input=7 "));
+}
+
+#[test]
+fn lengths_are_read_from_a_list() {
+    assert_eq!(
+        table(&price("listed"), None),
+        [
+            "input=1 cached_input=0.1 output=2",
+            "256000: input=3 cached_input=0.1 output=6"
+        ]
+    );
+    assert_eq!(
+        table(&price("listed alone"), None),
+        ["input=0", "9: input=1"]
+    );
+    // Noughts beside what is not understood are no price.
+    assert!(file().find(&["listed by results"]).unwrap().is_none());
+    assert_eq!(
+        wrong("listed wrongly"),
+        "prices.json: listed wrongly: tiered_pricing is not a JSON number"
+    );
 }
 
 #[test]
