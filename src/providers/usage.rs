@@ -140,8 +140,8 @@ impl Tally {
     ///
     /// The names are OpenAI's for chat and completions (`prompt_tokens`), OpenAI's for responses
     /// (`input_tokens`), Anthropic's (`cache_read_input_tokens`), Mistral's (`prompt_audio_seconds`, `pages_processed`),
-    /// and of what was read from a cache DeepSeek's (`prompt_cache_hit_tokens`) and Moonshot's (`cached_tokens`); no two APIs use one name for two things but for whether `input_tokens` includes the cache,
-    /// which [`Tally::usage`] knows.
+    /// and of what was read from a cache DeepSeek's (`prompt_cache_hit_tokens`) and Moonshot's (`cached_tokens`); no two APIs
+    /// use one name for two things but for whether `input_tokens` includes the cache, which [`Tally::usage`] knows.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
         match reader.kind()? {
             Kind::Object => {}

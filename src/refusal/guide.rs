@@ -113,7 +113,7 @@ it means that the answer grew beyond what was held for it and was cut off; what 
 charged.",
             "Send it again with the `max_affordable_tokens` of the answer as its output limit (`max_tokens`, \
 `max_completion_tokens` or `max_output_tokens`), shorten the input, or top up at the address in \
-the answer. Where `max_affordable_tokens` is 0, not even the input can be paid.",
+the answer. Where `max_affordable_tokens` is 0, no output limit makes it affordable.",
             "Set an output limit that fits the task, because credit is held for the most that a request can \
 cost until its answer has ended, and top up before little is left.",
         ),

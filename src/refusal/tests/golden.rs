@@ -150,7 +150,7 @@ fn variants() {
         ),
         ("credit on hold, redacted", redacted(Code::CreditOnHold)),
         (
-            "not even the input fits",
+            "no output limit makes it fit",
             example(Code::InsufficientCreditForRequest).with_credit(credit(
                 "0.10",
                 "0.09",
