@@ -205,8 +205,8 @@ where
         }
     }
 
-    /// Ends the answer early. A stream gets one event that says why; anything else is broken off, so that nobody takes
-    /// half of it for the whole.
+    /// Ends the answer early. A stream gets one event that says why, unless its provider has told of an error itself; anything
+    /// else is broken off, so that nobody takes half of it for the whole.
     fn break_off(
         self: Pin<&mut Self>,
         code: Code,
@@ -217,6 +217,8 @@ where
         // Made before the answer is settled, which ends what its observer knows.
         let now = answer.desk.clock.now();
         let takes_events = answer.observer.takes_events();
+        let told =
+            takes_events && answer.observer.at_boundary() && answer.observer.observed().error_event;
         let event = takes_events.then(|| this.cut.event(code, now, &answer.observer));
         *this.interrupted = Some(code);
         let provider = answer
@@ -226,6 +228,9 @@ where
         tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
         let ending = answer.settle(outcome);
         *this.receipt = ending.map(|ending| ending.receipt);
+        if told {
+            return None;
+        }
         Some(event.map(Frame::data).ok_or(Aborted))
     }
 

@@ -182,7 +182,7 @@ fn a_check_is_read_by_programs_too() {
 #[test]
 fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
     let (directory, file) = house(CONFIG);
-    let config = crate::config::load(&file, &super::Variables::default()).unwrap();
+    let config = config::load(&file, &Variables::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -198,6 +198,46 @@ async fn a_cut_stream_ends_with_one_error_event() {
 }
 
 #[tokio::test]
+async fn a_stream_whose_provider_told_of_an_error_gets_no_second_one() {
+    for (path, model, event) in [
+        (
+            "/v1/chat/completions",
+            "m",
+            "data: {\"error\":{\"message\":\"no\"}}\n\n",
+        ),
+        (
+            "/v1/responses",
+            "m",
+            "event: error\ndata: {\"type\":\"error\",\"message\":\"no\"}\n\n",
+        ),
+        (
+            "/v1/messages",
+            "c",
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+        ),
+    ] {
+        for step in [Step::Reset, Step::Close] {
+            let upstream = Upstream::start(move |_| {
+                let text = format!(
+                    "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{event}\r\n",
+                    event.len()
+                );
+                vec![Step::Send(text.into_bytes()), step.clone()]
+            })
+            .await;
+            let gateway = start(&upstream.url(), "").await;
+            let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
+            let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
+            let answer = call.send().await;
+            let told = told(gateway, answer).await;
+            assert!(!told.answer.broken, "{path}");
+            assert_eq!(told.answer.text(), event, "{path}");
+            told.recorded(200, "upstream_failed");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_has_said_its_end_lost_nothing() {
     let text = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
     let upstream = saying(format!(
