@@ -90,7 +90,7 @@ pub struct AccountSpec {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
-    /// Where its people are written to.
+    /// Where e-mail about it is sent.
     pub email: Option<EmailAddress>,
     /// Credit that the configuration file gives it once, when it is first seen.
     pub opening_credit: Option<NanoUsd>,

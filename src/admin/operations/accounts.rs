@@ -34,7 +34,7 @@ pub struct NewAccount {
     pub models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
     pub limits: Limits,
-    /// Where its people are written to.
+    /// Where e-mail about it is sent.
     pub email: Option<EmailAddress>,
 }
 
@@ -45,7 +45,7 @@ pub struct AccountChange {
     pub plan: Option<PlanId>,
     /// The new standing, whole.
     pub subscription: Change<Subscription>,
-    /// Where its people are written to.
+    /// Where e-mail about it is sent.
     pub email: Change<EmailAddress>,
     /// The rest.
     pub common: CommonChange,
