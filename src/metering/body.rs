@@ -32,6 +32,9 @@ const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// How long after its last bytes a stream that falls silent is noted, so that a crash loses no more of it.
 const NOTED_AFTER: Duration = Duration::from_secs(1);
 
+/// Longer than any call: streams without a heartbeat are noted all the same.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How a call ends that our own shutdown cuts: its client was there, and nobody waited for what the provider had to say.
 pub(super) const CUT_OFF: Outcome = Outcome::Indeterminate;
 
@@ -154,7 +157,7 @@ where
         shutdown: &Shutdown,
         cut: Cut,
     ) -> Self {
-        let heartbeat = heartbeat.filter(|_| answer.observer.is_stream());
+        let heartbeat = (answer.observer.is_stream()).then(|| heartbeat.unwrap_or(NEVER));
         let now = Instant::now();
         let first = heartbeat.map(|every| now + every.min(NOTED_AFTER));
         Self {

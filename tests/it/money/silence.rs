@@ -16,6 +16,12 @@ const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abc
 
 #[tokio::test]
 async fn what_came_before_a_silence_is_noted_within_a_second() {
+    for streaming in ["", "streaming: {heartbeat: off}\n"] {
+        noted_in_the_silence(streaming).await;
+    }
+}
+
+async fn noted_in_the_silence(streaming: &str) {
     let gate = Gate::default();
     let script = gate.clone();
     let upstream = Upstream::start(move |_| {
@@ -29,7 +35,7 @@ async fn what_came_before_a_silence_is_noted_within_a_second() {
     })
     .await;
     let [folder, copy] = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-    let yaml = priced(&upstream, "credit: required", "credit: 1");
+    let yaml = priced(&upstream, "credit: required", "credit: 1") + streaming;
     let gateway = Gateway::start(&kept(&yaml, &folder)).await;
     let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
     answer.frame().await.unwrap().unwrap();
