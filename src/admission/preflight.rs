@@ -10,7 +10,7 @@ use crate::{
     accounts::{Accounts, Book},
     call::{Catalogue, Toll},
     domain::{NanoUsd, SubscriptionPolicy},
-    metering::Desk,
+    metering::MeteringContext,
     refusal::Refusal,
 };
 
@@ -35,9 +35,9 @@ pub async fn preflight(
     request: Request<'_>,
     (catalogue, accounts): (&Catalogue, &Accounts),
     subscriptions: SubscriptionPolicy,
-    desk: &Desk,
+    metering: &MeteringContext,
 ) -> Result<Foretold, Refusal> {
-    let (destination, clock) = (request.destination, &desk.clock);
+    let (destination, clock) = (request.destination, &metering.clock);
     let toll = destination.toll();
     open_to(admitted.caller(), &destination.route)?;
     meterable(admitted.caller(), destination)?;
@@ -56,7 +56,7 @@ pub async fn preflight(
         accounts,
         request.at,
     )?;
-    let Weighed { wanted, found, .. } = weigh(&permitted, &request, desk, Book::weigh).await?;
+    let Weighed { wanted, found, .. } = weigh(&permitted, &request, metering, Book::weigh).await?;
     let levels = &permitted.caller().key().levels;
     Ok(Foretold {
         tokens: found.tokens(),

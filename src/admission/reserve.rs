@@ -10,7 +10,7 @@ use crate::{
     accounts::{Book, Taken},
     call::Model,
     domain::ProviderId,
-    metering::{Desk, Draft, Reservation},
+    metering::{Draft, MeteringContext, Reservation},
     providers::estimate_tokens,
     refusal::Refusal,
 };
@@ -39,9 +39,9 @@ pub struct Held {
 pub async fn reserve(
     permitted: Permitted,
     request: Request<'_>,
-    desk: &Arc<Desk>,
+    metering: &Arc<MeteringContext>,
 ) -> Result<Held, Refusal> {
-    let weighed = weigh(&permitted, &request, desk, Book::hold).await?;
+    let weighed = weigh(&permitted, &request, metering, Book::hold).await?;
     // From here on nothing may fail: what was taken goes back only through its reservation.
     let Weighed {
         slot,
@@ -76,7 +76,7 @@ pub async fn reserve(
         // No more than is held for it: a picture has more bytes than a model reads tokens.
         input_estimate: estimate_tokens(request.body.len() as u64).min(wanted.input),
     };
-    let reservation = Reservation::open(desk, taken, seat, slot, draft);
+    let reservation = Reservation::open(metering, taken, seat, slot, draft);
     Ok(Held {
         reservation,
         output_limit,

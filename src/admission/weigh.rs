@@ -10,7 +10,7 @@ use crate::{
     accounts::{Binding, Book, Levels, LowCredit, Output, Plan, Reason, Wanted},
     call::{Destination, Model, Toll},
     domain::{Anchor, Clock, ProviderId, RequestId, Timestamp, Unit},
-    metering::Desk,
+    metering::MeteringContext,
     prices::{Bound, Quote, Terms},
     providers::{Ask, Endpoint, count_input, estimate_tokens},
     refusal::{Code, Refusal},
@@ -74,7 +74,7 @@ pub(super) struct Weighed<T> {
 pub(super) async fn weigh<T>(
     permitted: &Permitted,
     request: &Request<'_>,
-    desk: &Desk,
+    metering: &MeteringContext,
     take: impl Fn(&Book, &Levels, &Wanted, &Clock, Anchor) -> Result<T, Binding>,
 ) -> Result<Weighed<T>, Refusal> {
     let (caller, model, terms) = (permitted.caller(), permitted.model(), permitted.terms());
@@ -83,7 +83,7 @@ pub(super) async fn weigh<T>(
         (None, Some(model)) => model.provider.clone(),
         (None, None) => return Err(Code::RouteNotFound.into()),
     };
-    let slot = desk
+    let slot = metering
         .ledger
         .reserve()
         .map_err(|busy| Refusal::new(code(busy)).about(caller.subject()))?;
@@ -91,7 +91,15 @@ pub(super) async fn weigh<T>(
     let model = model.map(Arc::as_ref);
     let mut wanted = want(request, model, terms, &caller.account().plan);
     let (account, levels) = (caller.account(), &caller.key().levels);
-    let take = |wanted: &Wanted| take(&account.book, levels, wanted, &desk.clock, account.anchor);
+    let take = |wanted: &Wanted| {
+        take(
+            &account.book,
+            levels,
+            wanted,
+            &metering.clock,
+            account.anchor,
+        )
+    };
     let bound = match take(&wanted) {
         Ok(found) => {
             return Ok(Weighed {
@@ -105,7 +113,7 @@ pub(super) async fn weigh<T>(
     };
     // Only what binds is kept while the input is counted: every call's future has room for this.
     let counted = match counting_may_help(&bound) {
-        true => count(request, model, desk).await,
+        true => count(request, model, metering).await,
         false => None,
     };
     let mut longer = OWN_LIMIT;
@@ -118,7 +126,7 @@ pub(super) async fn weigh<T>(
         _ => Err(bound),
     };
     let found = found.map_err(|bound| {
-        let now = desk.clock.now();
+        let now = metering.clock.now();
         let affordable = bound.affordable.map(|affordable| {
             match wanted.with_own_limit(longer, request, model, terms) {
                 // A retry that says so has a longer body than this one.
@@ -257,7 +265,11 @@ fn counting_may_help(bound: &Binding) -> bool {
 }
 
 /// The input by a real tokenizer, for a body of plain text that is small enough to be counted.
-async fn count(request: &Request<'_>, model: Option<&Model>, desk: &Desk) -> Option<u64> {
+async fn count(
+    request: &Request<'_>,
+    model: Option<&Model>,
+    metering: &MeteringContext,
+) -> Option<u64> {
     let (ask, model) = (request.ask?, model?);
     if ask.opaque_input || request.body.len() > COUNTED {
         return None;
@@ -268,7 +280,7 @@ async fn count(request: &Request<'_>, model: Option<&Model>, desk: &Desk) -> Opt
         model.upstream_name.clone(),
     );
     let tools = if ask.tools { TOOLS } else { 0 };
-    let counted = desk
+    let counted = metering
         .count(move || count_input(kind, name.as_str(), &body))
         .await??;
     Some(

@@ -22,7 +22,7 @@ use crate::{
     domain::Clock,
     gateway::{self, Gateway},
     listener::{BindError, Listener, Pressure, Shutdown, ShutdownHandle, Tasks, Tuning},
-    metering::Desk,
+    metering::MeteringContext,
     notify::Notifier,
     overload::Overload,
     providers::Dialect,
@@ -49,7 +49,7 @@ const WRITER_EVERY: Duration = Duration::from_millis(500);
 pub struct App {
     gateway: Arc<Gateway>,
     publisher: Arc<Publisher>,
-    desk: Arc<Desk>,
+    metering: Arc<MeteringContext>,
     store: Store,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -173,13 +173,13 @@ impl App {
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
             .await?;
         reachable(&mut gateway, configured, public);
-        let desk = Desk::new(store.ledger(), clock.clone(), Arc::clone(&metrics));
-        let desk = Arc::new(desk.ended_by(shutdown.clone()));
+        let metering = MeteringContext::new(store.ledger(), clock.clone(), Arc::clone(&metrics));
+        let metering = Arc::new(metering.ended_by(shutdown.clone()));
         let gateway = Arc::new(
             Gateway::new(
                 gateway,
                 Arc::clone(&accounts),
-                Arc::clone(&desk),
+                Arc::clone(&metering),
                 store.clone(),
                 log.clone(),
                 shutdown.clone(),
@@ -219,7 +219,7 @@ impl App {
         Ok(Self {
             gateway,
             publisher,
-            desk,
+            metering,
             store,
             metrics,
             clock,
@@ -347,16 +347,16 @@ impl App {
     pub async fn close(self) {
         // Answers whose client has left are read on for their usage; at the end of the drain they are settled as they
         // stand.
-        if tokio::time::timeout(LAST_SETTLEMENTS, self.desk.tasks.wait())
+        if tokio::time::timeout(LAST_SETTLEMENTS, self.metering.tasks.wait())
             .await
             .is_err()
         {
             tracing::warn!(
-                calls = self.desk.tasks.running(),
+                calls = self.metering.tasks.running(),
                 "answers without a reader were cut off"
             );
-            self.desk.stop_drains();
-            self.desk.tasks.wait().await;
+            self.metering.stop_drains();
+            self.metering.tasks.wait().await;
         }
         self.stop_admin.force();
         self.serving_admin.wait().await;

@@ -18,7 +18,8 @@ use crate::{
     domain::RequestId,
     listener::Shutdown,
     metering::{
-        Answer, Charge, Cut, Desk, Interruption, Metered, Observer, Policy, Receipt, Reservation,
+        Answer, Charge, Cut, Interruption, Metered, MeteringContext, Observer, Policy, Receipt,
+        Reservation,
     },
     overload::Room,
     providers::{Ask, Edits, Endpoint, Observed},
@@ -46,7 +47,7 @@ pub(super) struct Forward {
     /// The body, where it is passed on as it comes.
     pub(super) body: Outgoing,
     pub(super) snapshot: Arc<Snapshot>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) metering: Arc<MeteringContext>,
     pub(super) shutdown: Shutdown,
     pub(super) id: RequestId,
 }
@@ -85,7 +86,7 @@ type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send
 /// A call under way, to be awaited. When its client leaves before the answer's head, it is cancelled or goes on without a reader.
 pub(super) struct UnderWay {
     exchange: Option<Exchange>,
-    desk: Arc<Desk>,
+    metering: Arc<MeteringContext>,
     policy: Policy,
 }
 
@@ -111,7 +112,7 @@ impl Forward {
             None if stream || !self.destination.endpoint.meters_tokens() => Policy::Cancel,
             None => Policy::Drain,
         };
-        let desk = Arc::clone(&self.desk);
+        let metering = Arc::clone(&self.metering);
         #[expect(
             clippy::disallowed_methods,
             reason = "the one box of a forwarded call: it may have to outlive its client"
@@ -119,7 +120,7 @@ impl Forward {
         let exchange: Exchange = Box::pin(self.exchange(policy));
         UnderWay {
             exchange: Some(exchange),
-            desk,
+            metering,
             policy,
         }
     }
@@ -135,7 +136,7 @@ impl Forward {
             room,
             body,
             snapshot,
-            desk,
+            metering,
             shutdown,
             id,
         } = self;
@@ -226,7 +227,7 @@ impl Forward {
             delimited,
             observer,
             reservation,
-            desk,
+            metering,
             status: parts.status,
             policy,
             allowance,
@@ -320,16 +321,16 @@ impl Future for UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         // At the end of our own drain nothing is read on: dropped here, it is settled as what we cut.
-        let reads_on = self.policy == Policy::Drain && !self.desk.cuts_off();
+        let reads_on = self.policy == Policy::Drain && !self.metering.cuts_off();
         let Some(exchange) = self.exchange.take().filter(|_| reads_on) else {
             return;
         };
         // Without a free place the exchange is dropped here, which cancels the call and charges its input.
-        let Some(place) = self.desk.drain_place() else {
+        let Some(place) = self.metering.drain_place() else {
             return;
         };
-        let stopped = self.desk.drains_stopped();
-        self.desk.tasks.spawn(async move {
+        let stopped = self.metering.drains_stopped();
+        self.metering.tasks.spawn(async move {
             let answered = tokio::select! {
                 answered = tokio::time::timeout_at(place.until, UNREAD.scope((), exchange)) => answered,
                 () = stopped => return,

@@ -18,7 +18,7 @@ use crate::{
     admission::{self, Admitted, Foretold},
     call::Destination,
     domain::{CURRENCY, NanoUsd},
-    metering::Desk,
+    metering::MeteringContext,
     overload::Overload,
     providers::Dialect,
     refusal::{Code, Detail, Foreseen, Refusal, Representation, Scene},
@@ -32,7 +32,7 @@ const USUAL: &str = "/v1/chat/completions";
 pub(super) struct Ground<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) accounts: &'a Accounts,
-    pub(super) desk: &'a Desk,
+    pub(super) metering: &'a MeteringContext,
     pub(super) overload: &'a Overload,
     /// Whether no calls are taken any more.
     pub(super) draining: bool,
@@ -132,7 +132,7 @@ async fn foretell(
         request,
         (&ground.snapshot.catalogue, ground.accounts),
         ground.snapshot.subscriptions,
-        ground.desk,
+        ground.metering,
     );
     Ok(foretold.await)
 }
@@ -182,7 +182,7 @@ fn scene<'a>(ground: &'a Ground<'_>, seen: &Observation, dialect: Dialect) -> Sc
         representation: Representation::Dialect,
         request_id: seen.id,
         links: &ground.snapshot.links,
-        now: ground.desk.clock.now(),
+        now: ground.metering.clock.now(),
     }
 }
 

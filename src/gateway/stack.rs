@@ -27,7 +27,7 @@ use crate::{
     call::{Destination, Toll},
     domain::Vendor,
     listener::{InFlight, Peer, Shutdown},
-    metering::Desk,
+    metering::MeteringContext,
     overload::Overload,
     refusal::{Code, Detail, Refusal},
     store::Store,
@@ -41,7 +41,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     accounts: Arc<Accounts>,
-    desk: Arc<Desk>,
+    metering: Arc<MeteringContext>,
     store: Store,
     observer: Arc<Observer>,
     shutdown: Shutdown,
@@ -53,16 +53,16 @@ impl Gateway {
     pub fn new(
         settings: Settings,
         accounts: Arc<Accounts>,
-        desk: Arc<Desk>,
+        metering: Arc<MeteringContext>,
         store: Store,
         log: AccessLog,
         shutdown: Shutdown,
     ) -> Self {
-        let (metrics, clock) = (Arc::clone(&desk.metrics), desk.clock.clone());
+        let (metrics, clock) = (Arc::clone(&metering.metrics), metering.clock.clone());
         Self {
             snapshot: ArcSwap::from_pointee(Snapshot::compile(settings, None, &clock)),
             accounts,
-            desk,
+            metering,
             store,
             observer: Arc::new(Observer {
                 log,
@@ -100,7 +100,7 @@ impl Gateway {
 
     /// Puts other settings in force: the next request sees them, requests under way keep theirs.
     pub fn publish(&self, settings: Settings) {
-        let next = Snapshot::compile(settings, Some(&self.snapshot.load()), &self.desk.clock);
+        let next = Snapshot::compile(settings, Some(&self.snapshot.load()), &self.metering.clock);
         self.snapshot.store(Arc::new(next));
     }
 
@@ -129,19 +129,26 @@ impl Gateway {
         let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
         if let Some(body) = unread {
             let most = snapshot.limits.json_body as u64;
-            linger::discard(body, manner.version, most, &self.desk.tasks);
+            linger::discard(body, manner.version, most, &self.metering.tasks);
         }
         Ok(match reply {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
                 let closes = self.observer.overload.closes();
-                answer::respond(reply, manner, closes, seen, &self.desk.clock)
+                answer::respond(reply, manner, closes, seen, &self.metering.clock)
             }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.
                 let mut fields = head.map(|head| head.headers).unwrap_or_default();
                 fields.clear();
-                answer::refuse(&refusal, &snapshot, manner, seen, fields, &self.desk.clock)
+                answer::refuse(
+                    &refusal,
+                    &snapshot,
+                    manner,
+                    seen,
+                    fields,
+                    &self.metering.clock,
+                )
             }
         })
     }
@@ -225,7 +232,7 @@ impl Gateway {
             body: &bytes,
             idempotency_key: idempotency_key(&head.headers),
         };
-        let held = reserve(permitted, request, &self.desk).await?;
+        let held = reserve(permitted, request, &self.metering).await?;
         seen.served_by(&held.provider);
         let upstream = snapshot
             .upstreams
@@ -242,7 +249,7 @@ impl Gateway {
             room,
             body,
             snapshot: Arc::clone(snapshot),
-            desk: Arc::clone(&self.desk),
+            metering: Arc::clone(&self.metering),
             shutdown: self.shutdown.clone(),
             id: seen.id,
         };
@@ -272,7 +279,7 @@ impl Gateway {
         head: &Parts,
         destination: &Destination,
     ) -> Result<Admitted, Refusal> {
-        let clock = &self.desk.clock;
+        let clock = &self.metering.clock;
         let directory = self.accounts.directory();
         let caller = authenticate(
             &directory,
@@ -315,11 +322,11 @@ impl Gateway {
             (vendor, snapshot, &self.observer.overload),
             head,
             unread,
-            self.desk.clock.now(),
+            self.metering.clock.now(),
         )
         .await?;
         let mut fields = HeaderMap::new();
-        let told = webhook::take(payments, signed, &self.desk.tasks).await?;
+        let told = webhook::take(payments, signed, &self.metering.tasks).await?;
         Ok(Reply::Ours(Local::json(told, &mut fields), fields))
     }
 
@@ -331,7 +338,7 @@ impl Gateway {
     ) -> Result<Reply, Refusal> {
         let admitted = self.admit_key(snapshot, seen, head)?;
         let mut fields = HeaderMap::new();
-        let (key, clock) = (admitted.caller().key(), &self.desk.clock);
+        let (key, clock) = (admitted.caller().key(), &self.metering.clock);
         let page = limits::page(key, snapshot.subscriptions, clock);
         Ok(Reply::Ours(Local::json(page, &mut fields), fields))
     }
@@ -351,7 +358,7 @@ impl Gateway {
         let ground = Ground {
             snapshot,
             accounts: &self.accounts,
-            desk: &self.desk,
+            metering: &self.metering,
             overload: &self.observer.overload,
             draining: self.shutdown.is_draining(),
         };
@@ -367,7 +374,7 @@ impl Gateway {
         seen: &mut Observation,
         head: &Parts,
     ) -> Result<Admitted, Refusal> {
-        let clock = &self.desk.clock;
+        let clock = &self.metering.clock;
         let directory = self.accounts.directory();
         let guesses = &snapshot.guesses;
         let caller = authenticate(&directory, guesses, head, None, seen.client, seen.at)?;

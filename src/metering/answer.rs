@@ -11,7 +11,7 @@ use http::StatusCode;
 use http_body::Body;
 
 use super::{
-    Charge, Desk, DrainPlace, Ending, Observer, Reservation,
+    Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation,
     body::{CUT_OFF, Policy},
     drain,
 };
@@ -29,7 +29,7 @@ pub struct Answer<B> {
     /// What it holds.
     pub reservation: Reservation,
     /// Where it is settled.
-    pub desk: Arc<Desk>,
+    pub metering: Arc<MeteringContext>,
     /// The status that the client got.
     pub status: StatusCode,
     /// What happens when the client leaves.
@@ -154,11 +154,11 @@ where
             return self.settle(Outcome::Completed);
         }
         let place = match self.policy {
-            Policy::Drain => self.desk.drain_place(),
+            Policy::Drain => self.metering.drain_place(),
             // The client has all that was written; nobody is to leave the thoughts behind it to us, which the figures tell
             // that come now.
             Policy::Cancel if self.observer.awaits_figures() => {
-                self.desk.drain_place().map(DrainPlace::for_figures)
+                self.metering.drain_place().map(DrainPlace::for_figures)
             }
             Policy::Cancel => None,
         };

@@ -218,7 +218,7 @@ where
         let this = self.project();
         let mut answer = this.answer.take()?;
         // Made before the answer is settled, which ends what its observer knows.
-        let now = answer.desk.clock.now();
+        let now = answer.metering.clock.now();
         let takes_events = answer.observer.takes_events();
         let told =
             takes_events && answer.observer.at_boundary() && answer.observer.observed().error_event;
@@ -250,7 +250,7 @@ where
             "an answer was longer than the output limit that the provider got"
         );
         if answer.observer.takes_events() {
-            let now = answer.desk.clock.now();
+            let now = answer.metering.clock.now();
             *this.next = Some(this.cut.event(code, now, &answer.observer));
         } else {
             *this.half = true;

@@ -6,21 +6,21 @@ use bytes::Bytes;
 use http_body::Body;
 use tokio::time::timeout_at;
 
-use super::{Answer, Desk, DrainPlace};
+use super::{Answer, DrainPlace, MeteringContext};
 use crate::store::Outcome;
 
-/// Reads `answer` to its end within the bounds of the desk, and settles it exactly. Beyond them the provider is cancelled
-/// and what was observed is charged.
+/// Reads `answer` to its end, within the bounds that [`MeteringContext`] sets, and settles it exactly. Beyond them the
+/// provider is cancelled and what was observed is charged.
 pub(super) fn drain<B>(answer: Answer<B>, place: DrainPlace)
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    let tasks = answer.desk.tasks.clone();
+    let tasks = answer.metering.tasks.clone();
     tasks.spawn(async move {
         let mut answer = answer;
         let mut read = 0_u64;
-        let mut stopped = answer.desk.drains_stopped();
-        while read <= Desk::DRAIN_BYTES {
+        let mut stopped = answer.metering.drains_stopped();
+        while read <= MeteringContext::DRAIN_BYTES {
             let next = poll_fn(|cx| answer.poll_data(cx));
             let next = tokio::select! {
                 next = timeout_at(place.until, next) => next,

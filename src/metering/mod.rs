@@ -4,13 +4,13 @@
 
 mod answer;
 mod body;
-mod desk;
+mod context;
 mod drain;
 mod observer;
 mod reservation;
 
 pub use answer::Answer;
 pub use body::{Aborted, Cut, Interruption, Metered, Policy};
-pub use desk::{Desk, DrainPlace};
+pub use context::{DrainPlace, MeteringContext};
 pub use observer::{Observer, is_events};
 pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Features, NanoUsd, ProviderId, RequestId, ServiceTier, Timestamp, Usage, whole_millis,
     },
-    metering::{Desk, body::CUT_OFF},
+    metering::{MeteringContext, body::CUT_OFF},
     prices::{Factor, Pico, Terms},
     providers::{Endpoint, Observed},
     refusal::Code,
@@ -62,7 +62,7 @@ pub struct Reservation(Option<Box<Open>>);
 
 #[derive(Debug)]
 struct Open {
-    desk: Arc<Desk>,
+    metering: Arc<MeteringContext>,
     provider: Arc<ProviderMetrics>,
     taken: Taken,
     slot: Slot,
@@ -162,16 +162,16 @@ pub struct Ending {
 impl Reservation {
     /// Opens a reservation over what was taken, with a place in the ledger that is kept for it.
     pub(crate) fn open(
-        desk: &Arc<Desk>,
+        metering: &Arc<MeteringContext>,
         taken: Taken,
         seat: Seat,
         slot: Slot,
         draft: Draft,
     ) -> Self {
-        let provider = desk.metrics.provider(draft.provider.as_str());
-        let desk = Arc::clone(desk);
+        let provider = metering.metrics.provider(draft.provider.as_str());
+        let metering = Arc::clone(metering);
         Self(Some(Box::new(Open {
-            desk,
+            metering,
             provider,
             taken,
             slot,
@@ -217,7 +217,7 @@ impl Reservation {
     /// It is not written, or not confirmed: the call must not be sent.
     pub async fn hold_on_disk(&mut self) -> Result<(), Unwritten> {
         let open = self.0.as_mut().ok_or(Unwritten::Ended)?;
-        if open.desk.ledger.durability() == Durability::Grouped {
+        if open.metering.ledger.durability() == Durability::Grouped {
             return Ok(());
         }
         open.write_hold()?;
@@ -234,7 +234,7 @@ impl Reservation {
         let open = self.0.as_mut().ok_or(Unwritten::Ended)?;
         if open.forwarded.is_none() {
             open.write_hold()?;
-            open.forwarded = Some(open.desk.clock.elapsed());
+            open.forwarded = Some(open.metering.clock.elapsed());
         }
         open.attempts += 1;
         Ok(())
@@ -245,7 +245,7 @@ impl Reservation {
     pub fn checkpoint(&mut self, output: u64, seen: impl FnOnce() -> Observed) {
         let Some(open) = &mut self.0 else { return };
         let most = open.most_output();
-        let (draft, now) = (&open.draft, open.desk.clock.elapsed());
+        let (draft, now) = (&open.draft, open.metering.clock.elapsed());
         open.slot.checkpoint(now, output, || {
             let (usage, _) = seen().settle(draft.input_estimate, most);
             let cost = draft.terms.as_ref().map(|terms| terms.cost(&usage));
@@ -261,7 +261,7 @@ impl Reservation {
         if let Some(open) = &mut self.0 {
             open.status = Some(status);
             let since = open.forwarded.unwrap_or(open.draft.arrived);
-            let after = open.desk.clock.elapsed().saturating_sub(since);
+            let after = open.metering.clock.elapsed().saturating_sub(since);
             open.first_byte = Some(after);
             open.provider.first_byte(after);
         }
@@ -290,12 +290,12 @@ impl Drop for Reservation {
                 .key
                 .account
                 .book
-                .settle(open.taken, Settled::Void, &open.desk.clock);
+                .settle(open.taken, Settled::Void, &open.metering.clock);
             open.slot.void();
             return;
         }
         // 499 is nginx's status for a client that closed the connection before its answer.
-        let (outcome, told) = if open.desk.cuts_off() {
+        let (outcome, told) = if open.metering.cuts_off() {
             (CUT_OFF, Code::Draining.status().as_u16())
         } else if std::thread::panicking() {
             (Outcome::Indeterminate, 499)
@@ -326,7 +326,7 @@ impl Open {
             per: counted.per,
             window_start: counted.window_start,
         });
-        let now = self.desk.clock.elapsed();
+        let now = self.metering.clock.elapsed();
         let model = draft.model.as_ref();
         self.slot.write_hold(&HoldRecord {
             id: draft.id,
@@ -361,7 +361,7 @@ impl Open {
     fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Ending {
         let most = self.most_output();
         let Self {
-            desk,
+            metering,
             provider,
             taken,
             slot,
@@ -397,12 +397,17 @@ impl Open {
         let held_tokens = taken.tokens();
         let price_version = terms.and_then(Terms::version).cloned();
         let agreed = agreed(&draft, terms, &taken);
-        let Moved { counters, credit } = draft.key.account.book.settle(taken, settled, &desk.clock);
-        let now = desk.clock.elapsed();
+        let Moved { counters, credit } =
+            draft
+                .key
+                .account
+                .book
+                .settle(taken, settled, &metering.clock);
+        let now = metering.clock.elapsed();
         let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
         provider.call_ended(outcome.as_str(), &usage, cost);
         if estimated {
-            desk.metrics.call_estimated();
+            metering.metrics.call_estimated();
         }
         let total = now.saturating_sub(draft.arrived);
         let call = CallRecord {
@@ -444,7 +449,7 @@ impl Open {
             counters,
             credit,
         };
-        let on_disk = match desk.ledger.durability() {
+        let on_disk = match metering.ledger.durability() {
             Durability::Strict => Some(slot.post_synced(posting)),
             Durability::Grouped => {
                 slot.post(posting);

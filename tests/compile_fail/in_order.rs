@@ -7,7 +7,7 @@ use faregate::{
     admission::{Guesses, Held, Request, authenticate, policy, rate, reserve, standing},
     call::Catalogue,
     domain::SubscriptionPolicy,
-    metering::Desk,
+    metering::MeteringContext,
     refusal::Refusal,
 };
 
@@ -19,16 +19,16 @@ pub async fn pass(
     accounts: &Accounts,
     catalogue: &Catalogue,
     guesses: &Guesses,
-    desk: &Arc<Desk>,
+    metering: &Arc<MeteringContext>,
 ) -> Result<Held, Refusal> {
-    let (to, clock) = (request.destination, &desk.clock);
+    let (to, clock) = (request.destination, &metering.clock);
     let directory = accounts.directory();
     let (route, now) = (Some(&*to.route), clock.now());
     let caller = authenticate(&directory, guesses, head, route, client, now)?;
     let subscriber = standing(caller, to.toll(), subscriptions, clock)?;
     let admitted = rate(subscriber, to.toll(), clock)?;
     let permitted = policy(admitted, to, None, catalogue, accounts, request.at)?;
-    reserve(permitted, request, desk).await
+    reserve(permitted, request, metering).await
 }
 
 fn main() {}

@@ -7,7 +7,7 @@ use faregate::{
     admission::{Admitted, Caller, Held, Permitted, Request, Subscriber, policy, rate, reserve},
     call::{Catalogue, Destination, Toll},
     domain::{Clock, Timestamp},
-    metering::Desk,
+    metering::MeteringContext,
     refusal::Refusal,
 };
 
@@ -28,9 +28,9 @@ fn no_rate(
 async fn no_policy(
     admitted: Admitted,
     request: Request<'_>,
-    desk: &Arc<Desk>,
+    metering: &Arc<MeteringContext>,
 ) -> Result<Held, Refusal> {
-    reserve(admitted, request, desk).await
+    reserve(admitted, request, metering).await
 }
 
 fn main() {}

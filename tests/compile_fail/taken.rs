@@ -5,7 +5,7 @@ use std::sync::Arc;
 use faregate::{
     accounts::{Book, Key, Seat, Taken, Wanted},
     domain::Clock,
-    metering::{Desk, Draft, Reservation},
+    metering::{Draft, MeteringContext, Reservation},
     store::{Ledger, Slot},
     upstream::{Encoding, Outgoing, Upstream},
 };
@@ -22,8 +22,8 @@ fn place(ledger: &Ledger) {
     let _ = ledger.reserve();
 }
 
-fn open(desk: &Arc<Desk>, taken: Taken, seat: Seat, slot: Slot, draft: Draft) {
-    let _ = Reservation::open(desk, taken, seat, slot, draft);
+fn open(metering: &Arc<MeteringContext>, taken: Taken, seat: Seat, slot: Slot, draft: Draft) {
+    let _ = Reservation::open(metering, taken, seat, slot, draft);
 }
 
 fn send(upstream: &Upstream, head: http::request::Parts) {

@@ -45,7 +45,7 @@ fn account(checks: &Checks) -> [u64; 4] {
         .unwrap();
     let mut shown = [0; 4];
     let (book, anchor) = (&key.account.book, key.account.anchor);
-    book.read(&key.levels, &checks.desk.clock, anchor, |reading| {
+    book.read(&key.levels, &checks.metering.clock, anchor, |reading| {
         let figures = reading.figures;
         match (figures.per, figures.unit) {
             (Some(_), Unit::Tokens) => (shown[0], shown[1]) = (figures.used, figures.held),
@@ -74,10 +74,10 @@ async fn a_call_that_was_never_sent_never_happened() {
     let [used, held, requests, seats] = account(&checks);
     assert_eq!((used, requests, seats), (0, 1, 1));
     assert!(held > 20, "{held}");
-    assert_eq!(checks.desk.ledger.waiting(), 1);
+    assert_eq!(checks.metering.ledger.waiting(), 1);
     drop(reservation);
     assert_eq!(account(&checks), [0; 4]);
-    assert_eq!(checks.desk.ledger.waiting(), 0);
+    assert_eq!(checks.metering.ledger.waiting(), 0);
     assert!(records(&checks).await.is_empty());
 }
 
@@ -165,5 +165,5 @@ async fn a_panic_on_the_way_settles_the_call() {
     let call = &records(&checks).await[0];
     assert_eq!(call.outcome, Outcome::Indeterminate);
     assert_eq!(call.tokens.input, used);
-    assert_eq!(checks.desk.ledger.waiting(), 0);
+    assert_eq!(checks.metering.ledger.waiting(), 0);
 }

@@ -16,7 +16,7 @@ use faregate::{
     call::{Catalogue, Destination, Model, Route, Toll},
     config::Config,
     domain::{Clock, ModelName, ProviderId, RequestId, SubscriptionPolicy},
-    metering::Desk,
+    metering::MeteringContext,
     providers::{Ask, Dialect, Endpoint, ProviderKind},
     refusal::Refusal,
     store::Store,
@@ -29,10 +29,10 @@ const SUBSCRIPTIONS: SubscriptionPolicy = SubscriptionPolicy {
     renewal_leeway: Duration::ZERO,
 };
 
-/// What the checks need: accounts, a route and a model `m` for chat completions, a desk and its store.
+/// What the checks need: accounts, a route and a model `m` for chat completions, metering and its store.
 pub(crate) struct Checks {
     pub(crate) accounts: Accounts,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) metering: Arc<MeteringContext>,
     pub(crate) store: Store,
     destination: Destination,
     catalogue: Catalogue,
@@ -75,7 +75,11 @@ impl Checks {
         );
         let target = "/v1/chat/completions".parse().unwrap();
         Self {
-            desk: Arc::new(Desk::new(store.ledger(), clock.clone(), Arc::new(metrics))),
+            metering: Arc::new(MeteringContext::new(
+                store.ledger(),
+                clock.clone(),
+                Arc::new(metrics),
+            )),
             destination: Destination::new(route, Dialect::OpenAi, endpoint, target, 0),
             guesses: Guesses::new(WrongKeys::default(), clock.clone()),
             ask: Ask::read(endpoint, &body).unwrap(),
@@ -97,7 +101,7 @@ impl Checks {
 
     /// The checks of the head.
     pub(crate) fn admit(&self, head: &Parts) -> Result<Admitted, Refusal> {
-        let clock = &self.desk.clock;
+        let clock = &self.metering.clock;
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let directory = self.accounts.directory();
         let route = Some(&*self.destination.route);
@@ -108,13 +112,17 @@ impl Checks {
 
     /// The check of the body.
     pub(crate) fn permit(&self, admitted: Admitted) -> Result<Permitted, Refusal> {
-        let (to, ask, now) = (&self.destination, Some(&self.ask), self.desk.clock.now());
+        let (to, ask, now) = (
+            &self.destination,
+            Some(&self.ask),
+            self.metering.clock.now(),
+        );
         policy(admitted, to, ask, &self.catalogue, &self.accounts, now)
     }
 
     /// The last check.
     pub(crate) async fn reserve(&self, permitted: Permitted) -> Result<Held, Refusal> {
-        let clock = &self.desk.clock;
+        let clock = &self.metering.clock;
         let asked = Asked {
             id: RequestId::new(clock.now()),
             at: clock.now(),
@@ -124,6 +132,6 @@ impl Checks {
             body: &self.body,
             idempotency_key: None,
         };
-        reserve(permitted, asked, &self.desk).await
+        reserve(permitted, asked, &self.metering).await
     }
 }

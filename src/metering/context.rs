@@ -1,4 +1,4 @@
-//! What every reservation needs to be opened and settled.
+//! What every reservation needs to be opened and settled: the ledger, the clock, and the bounds of reading on.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -22,9 +22,9 @@ use crate::{
 /// not make us hold connections without end.
 const DRAINS: usize = 64;
 
-/// The ledger, the clock, and the bounds of reading on after a client has left.
+/// The ledger, the clock, the metrics, and the bounds of reading on after a client has left. All calls share one.
 #[derive(Debug)]
-pub struct Desk {
+pub struct MeteringContext {
     /// Where calls are recorded.
     pub ledger: Ledger,
     /// The time.
@@ -65,13 +65,13 @@ impl DrainPlace {
     }
 }
 
-impl Desk {
+impl MeteringContext {
     /// Bytes read of an answer after its client has left.
     pub(super) const DRAIN_BYTES: u64 = 64 << 20;
     /// Time spent on it, counted from when the client left.
     const DRAIN_TIME: Duration = Duration::from_secs(120);
 
-    /// A desk in front of `ledger`.
+    /// Metering that is recorded in `ledger`.
     pub fn new(ledger: Ledger, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let drains = Arc::new(Semaphore::new(DRAINS));
         Self {
