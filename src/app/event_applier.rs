@@ -9,7 +9,7 @@ use crate::{
     accounts::{Accounts, PaymentStanding},
     admin::{Reason, Rejection},
     domain::Vendor,
-    store::{Arrived, Effect, EventStatus, KeptEvent, Received, Store, Story, WriteError},
+    store::{Arrived, Effect, EventStatus, KeptEvent, ParsedEvent, Received, Store, WriteError},
     webhooks::{self, Verified},
 };
 
@@ -71,14 +71,14 @@ impl EventApplier<'_> {
         };
         let payload = Bytes::from(payload);
         let read = webhooks::read(&Verified::kept(vendor, &row.id, &payload), self.settings);
-        let story = Story::of(vendor, read).map_err(|words| {
+        let event = ParsedEvent::of(vendor, read).map_err(|words| {
             Rejection::new(
                 Reason::Conflict,
                 format!("Event {id:?} cannot be read: {words}."),
             )
         })?;
         let arrived = Arrived {
-            story,
+            event,
             payload,
             replayed: true,
         };

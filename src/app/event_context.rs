@@ -8,7 +8,7 @@ use std::{
 use crate::{
     accounts::{AccountSpec, Accounts, Declaration, Draws, PaymentStanding, Spoken},
     domain::{AccountId, NanoUsd, Vendor},
-    store::Around,
+    store::LiveAccounts,
 };
 
 /// What is declared, by a file or through the API.
@@ -29,7 +29,7 @@ pub struct Withdrawals<'a> {
 
 type TakenDraws = Arc<Mutex<Vec<(AccountId, NanoUsd, Draws)>>>;
 
-/// What the store is given to apply an event with.
+/// What the store is given to apply an event with: it lists what is taken, so that it can go back.
 #[derive(Debug)]
 pub struct EventContext {
     accounts: Arc<Accounts>,
@@ -117,7 +117,7 @@ impl EventContext {
     }
 }
 
-impl Around for EventContext {
+impl LiveAccounts for EventContext {
     fn declared(&self, account: &AccountId) -> Option<Declaration> {
         self.declared.declaration(account)
     }

@@ -59,7 +59,8 @@ pub use notifications::{
 };
 pub use open::{OpenError, once_free};
 pub use payments::{
-    Around, Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, Received, Story,
+    Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, LiveAccounts, ParsedEvent,
+    Received,
 };
 pub use reader::{ReadError, Reader};
 pub use record::{

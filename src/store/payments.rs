@@ -71,20 +71,20 @@ impl Serialize for EventStatus {
 #[derive(Debug, Clone)]
 pub struct Arrived {
     /// What it says.
-    pub story: Story,
+    pub event: ParsedEvent,
     /// The body as it came.
     pub payload: Bytes,
     /// Whether somebody asks for it to be looked at again, though it was ignored before.
     pub replayed: bool,
 }
 
-/// A signed body, as far as it can be read.
+/// A signed body, as far as it can be parsed.
 #[derive(Debug, Clone)]
-pub enum Story {
+pub enum ParsedEvent {
     /// An event.
     Event(Box<PaymentEvent>),
     /// One that is kept for a person to look at.
-    Odd {
+    Unreadable {
         /// Its id, behind the vendor's word.
         id: String,
         /// Whose.
@@ -96,7 +96,7 @@ pub enum Story {
     },
 }
 
-impl Story {
+impl ParsedEvent {
     /// What was read, or what can be kept of what could not.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Story {
     pub fn of(vendor: Vendor, read: Result<PaymentEvent, Illegible>) -> Result<Self, String> {
         match read {
             Ok(event) => Ok(Self::Event(Box::new(event))),
-            Err(Illegible::Odd { id, kind, words }) => Ok(Self::Odd {
+            Err(Illegible::Odd { id, kind, words }) => Ok(Self::Unreadable {
                 id,
                 vendor,
                 kind,
@@ -118,7 +118,7 @@ impl Story {
     pub fn id(&self) -> &str {
         match self {
             Self::Event(event) => &event.id,
-            Self::Odd { id, .. } => id,
+            Self::Unreadable { id, .. } => id,
         }
     }
 }
@@ -163,8 +163,9 @@ pub enum Effect {
     },
 }
 
-/// What the store has to ask while it applies an event. It asks from the writer's thread, and must not be kept waiting.
-pub trait Around: Send {
+/// The accounts in memory, as far as the store needs them while it applies an event. It asks from the writer's thread, and
+/// must not be kept waiting.
+pub trait LiveAccounts: Send {
     /// What is declared of an account; `None` where there is no such account.
     fn declared(&self, account: &AccountId) -> Option<Declaration>;
 

@@ -8,7 +8,7 @@ use crate::{
     admin::Rejection,
     app::{Applied, EventApplier},
     gateway::{Boxed, Payments, Signed, Taken, Untaken},
-    store::{Arrived, Received, Story},
+    store::{Arrived, ParsedEvent, Received},
     webhooks,
 };
 
@@ -29,9 +29,9 @@ impl Publisher {
             event,
             payload,
         } = signed;
-        let story = Story::of(vendor, event).map_err(Untaken::Nameless)?;
+        let event = ParsedEvent::of(vendor, event).map_err(Untaken::Nameless)?;
         let arrived = Arrived {
-            story,
+            event,
             payload,
             replayed: false,
         };

@@ -15,7 +15,7 @@ use crate::{
     app::{Declared, EventApplier},
     config,
     domain::Vendor,
-    store::{Arrived, Store, Story},
+    store::{Arrived, ParsedEvent, Store},
     webhooks::{self, Verified},
 };
 
@@ -38,7 +38,7 @@ async fn come(file: &Path, events: &[Value]) {
         let payload = Bytes::from(event.to_string());
         let read = webhooks::read(&Verified::kept(Vendor::Stripe, "", &payload), &settings);
         let arrived = Arrived {
-            story: Story::of(Vendor::Stripe, read).unwrap(),
+            event: ParsedEvent::of(Vendor::Stripe, read).unwrap(),
             payload,
             replayed: false,
         };

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use super::{
     Effect, EventStatus,
-    receive::{Desk, Verdict},
+    receive::{Applier, Verdict},
 };
 use crate::{
     accounts::{Draw, Draws, Lot},
@@ -24,7 +24,7 @@ pub(super) fn is_unpaid(facts: &[Dated]) -> bool {
 
 /// Posts what an object is worth beyond what was posted for it; `None` where it is not about money.
 pub(super) fn settle(
-    desk: &mut Desk<'_>,
+    applier: &mut Applier<'_>,
     event: &PaymentEvent,
     (object, facts): (&str, &[Dated]),
     account: &AccountId,
@@ -37,7 +37,7 @@ pub(super) fn settle(
             let words = "the payment has not come yet";
             return Ok(Some(Verdict::new(EventStatus::Parked, words)));
         }
-        Worth::Void => return void(desk, event, object, account).map(Some),
+        Worth::Void => return void(applier, event, object, account).map(Some),
         Worth::Credit {
             amount,
             given,
@@ -59,12 +59,12 @@ pub(super) fn settle(
             (amount, entry)
         }
     };
-    let before = posted(desk.transaction, object)?;
+    let before = posted(applier.transaction, object)?;
     let Some(difference) = amount.checked_sub(before) else {
         return Ok(Some(too_large()));
     };
     if difference == NanoUsd::ZERO {
-        if let Some(verdict) = renew(desk, &entry)? {
+        if let Some(verdict) = renew(applier, &entry)? {
             return Ok(Some(verdict));
         }
         let words = match amount {
@@ -80,26 +80,26 @@ pub(super) fn settle(
     }
     let draws = if difference.is_negative() {
         // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
-        let own = given(desk.transaction, object)?;
+        let own = given(applier.transaction, object)?;
         let taken = NanoUsd::ZERO.saturating_sub(difference);
-        desk.around.draw(account, &own, taken)
+        applier.accounts.draw(account, &own, taken)
     } else {
         Draws::new()
     };
-    post(desk, entry, &draws).map(Some)
+    post(applier, entry, &draws).map(Some)
 }
 
 /// What is left of a grant goes into a lot that ends, and is drawn, as the vendor says now: entries are never changed.
 /// `None` where nothing is left under other terms. Of a grant that has ended nothing is left.
-fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowError> {
+fn renew(applier: &mut Applier<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowError> {
     let draws: Draws = {
-        let mut select = desk.transaction.prepare_cached(
+        let mut select = applier.transaction.prepare_cached(
             "SELECT number, remaining_nano_usd FROM credit_entries JOIN credit_lots ON entry = number
              WHERE related = ?1 AND author LIKE 'webhook:%' AND kind = 'grant' AND remaining_nano_usd > 0
                 AND (expires_at IS NOT ?2 OR priority <> ?3) AND (expires_at IS NULL OR expires_at > ?4)
              ORDER BY number",
         )?;
-        let (end, now) = (grant.expires_at.map(instant), instant(desk.now));
+        let (end, now) = (grant.expires_at.map(instant), instant(applier.now));
         let lots = select.query_map((&grant.related, end, grant.priority, now), lot)?;
         lots.collect::<Result<_, _>>()?
     };
@@ -111,7 +111,7 @@ fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowEr
         amount: left,
         ..grant.clone()
     };
-    let posted = match credit::post(desk.transaction, &gives, &[], desk.now)? {
+    let posted = match credit::post(applier.transaction, &gives, &[], applier.now)? {
         Ok(posted) if posted.existed => return Ok(None),
         Ok(posted) => posted,
         Err(NotPosted::TooLarge) => return Ok(Some(too_large())),
@@ -126,10 +126,10 @@ fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowEr
         expires_at: None,
         ..grant.clone()
     };
-    if credit::post(desk.transaction, &takes, &draws, desk.now)?.is_err() {
+    if credit::post(applier.transaction, &takes, &draws, applier.now)?.is_err() {
         return Ok(Some(too_large()));
     }
-    desk.effects.push(Effect::Renewed {
+    applier.effects.push(Effect::Renewed {
         account: grant.account.clone(),
         lots: draws.iter().map(|draw| draw.entry).collect(),
         lot: Lot {
@@ -146,24 +146,24 @@ fn renew(desk: &mut Desk<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowEr
 /// What is left of a grant goes; what was spent of it is spent. What calls under way hold of it is theirs, in a lot that ends
 /// now: as much as they give back is lost.
 fn void(
-    desk: &mut Desk<'_>,
+    applier: &mut Applier<'_>,
     event: &PaymentEvent,
     object: &str,
     account: &AccountId,
 ) -> Result<Verdict, RowError> {
     let lots: Vec<(Draw, u8)> = {
-        let mut select = desk.transaction.prepare_cached(
+        let mut select = applier.transaction.prepare_cached(
             "SELECT number, remaining_nano_usd, priority FROM credit_entries JOIN credit_lots ON entry = number
              WHERE related = ?1 AND author LIKE 'webhook:%' AND remaining_nano_usd > 0
                 AND (expires_at IS NULL OR expires_at > ?2) ORDER BY number",
         )?;
-        let lots = select.query_map((object, instant(desk.now)), |row| {
+        let lots = select.query_map((object, instant(applier.now)), |row| {
             Ok((lot(row)?, row.get(2)?))
         })?;
         lots.collect::<Result<_, _>>()?
     };
     let entries: Vec<i64> = lots.iter().map(|(lot, _)| lot.entry).collect();
-    let draws = desk.around.empty(account, &entries);
+    let draws = applier.accounts.empty(account, &entries);
     let left = sum(&draws);
     let words = match lots.is_empty() {
         true => "nothing is left of the grant",
@@ -177,7 +177,7 @@ fn void(
             reason: Some(WITHDRAWN.to_owned()),
             ..blank(event, object, account)
         };
-        verdict = post(desk, entry, &draws)?;
+        verdict = post(applier, entry, &draws)?;
     }
     let held: Draws = lots
         .iter()
@@ -199,18 +199,18 @@ fn void(
             priority: priority.unwrap_or(entry.priority),
             ..entry
         };
-        end(desk, &held, entry)?;
+        end(applier, &held, entry)?;
     }
     Ok(verdict)
 }
 
 /// Moves what calls under way hold of some lots into one that ends now.
-fn end(desk: &mut Desk<'_>, held: &Draws, entry: NewEntry) -> Result<(), RowError> {
+fn end(applier: &mut Applier<'_>, held: &Draws, entry: NewEntry) -> Result<(), RowError> {
     let amount = sum(held);
     let gives = NewEntry {
         id: None,
         amount,
-        expires_at: Some(desk.now),
+        expires_at: Some(applier.now),
         reason: Some(format!("{WITHDRAWN}; calls under way hold this")),
         ..entry
     };
@@ -220,13 +220,13 @@ fn end(desk: &mut Desk<'_>, held: &Draws, entry: NewEntry) -> Result<(), RowErro
         ..gives.clone()
     };
     // With an id of its own an entry is refused only where the balance would be too large, and the second makes it smaller.
-    let Ok(posted) = credit::post(desk.transaction, &gives, &[], desk.now)? else {
+    let Ok(posted) = credit::post(applier.transaction, &gives, &[], applier.now)? else {
         return Ok(());
     };
-    if credit::post(desk.transaction, &takes, held, desk.now)?.is_err() {
+    if credit::post(applier.transaction, &takes, held, applier.now)?.is_err() {
         return Ok(());
     }
-    desk.effects.push(Effect::Renewed {
+    applier.effects.push(Effect::Renewed {
         account: gives.account,
         lots: held.iter().map(|lot| lot.entry).collect(),
         lot: Lot {
@@ -252,13 +252,13 @@ fn sum(draws: &[Draw]) -> NanoUsd {
     amounts.fold(NanoUsd::ZERO, NanoUsd::saturating_add)
 }
 
-fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, RowError> {
-    let posted = match credit::post(desk.transaction, &entry, draws, desk.now)? {
+fn post(applier: &mut Applier<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, RowError> {
+    let posted = match credit::post(applier.transaction, &entry, draws, applier.now)? {
         Ok(posted) => posted,
         Err(refused) => {
             if entry.amount.is_negative() {
                 let taken = NanoUsd::ZERO.saturating_sub(entry.amount);
-                desk.around.give_back(&entry.account, taken, draws);
+                applier.accounts.give_back(&entry.account, taken, draws);
             }
             if refused == NotPosted::TooLarge {
                 return Ok(too_large());
@@ -267,7 +267,7 @@ fn post(desk: &mut Desk<'_>, entry: NewEntry, draws: &Draws) -> Result<Verdict, 
         }
     };
     if entry.amount > NanoUsd::ZERO && !posted.existed {
-        desk.effects.push(Effect::Lot {
+        applier.effects.push(Effect::Lot {
             account: entry.account.clone(),
             lot: Lot {
                 entry: posted.number,

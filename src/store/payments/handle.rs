@@ -1,6 +1,8 @@
 //! What the handle of the store does with payment events.
 
-use super::{Around, Arrived, EventFilter, EventRow, KeptEvent, Received, read, receive, word};
+use super::{
+    Arrived, EventFilter, EventRow, KeptEvent, LiveAccounts, Received, read, receive, word,
+};
 use crate::{
     accounts::{PaymentStanding, Spoken},
     domain::{AccountId, Timestamp},
@@ -9,18 +11,18 @@ use crate::{
 
 impl Store {
     /// Applies an event, once. It and all that follows from it are on the disk when this returns; the effects are left
-    /// to whoever asks. What `around` was asked to take has to be given back where this fails.
+    /// to whoever asks. What `accounts` was asked to take has to be given back where this fails.
     ///
     /// # Errors
     /// The store cannot be written; nothing was written then.
     pub async fn receive_payment(
         &self,
         arrived: Arrived,
-        mut around: Box<dyn Around>,
+        mut accounts: Box<dyn LiveAccounts>,
     ) -> Result<Received, WriteError> {
         let now = self.now();
         self.change(move |transaction| {
-            receive::receive(transaction, &arrived, around.as_mut(), now)
+            receive::receive(transaction, &arrived, accounts.as_mut(), now)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{EventStatus, receive::Desk};
+use super::{EventStatus, receive::Applier};
 use crate::{
     domain::{AccountId, Vendor},
     store::columns::{RowError, instant},
@@ -12,7 +12,7 @@ use crate::{
 /// The account that an event is about, or why that cannot be told. What was found for the object before, what the
 /// customer belongs to and what the event names must be the same.
 pub(super) fn of(
-    desk: &Desk<'_>,
+    applier: &Applier<'_>,
     event: &PaymentEvent,
     object: Option<&str>,
 ) -> Result<Result<AccountId, String>, RowError> {
@@ -23,13 +23,13 @@ pub(super) fn of(
         None => None,
     };
     let found = match object {
-        Some(object) => assigned(desk, object)?,
+        Some(object) => assigned(applier, object)?,
         None => None,
     };
     let belongs = match &party.customer {
-        Some(customer) => match desk.around.account_of(vendor, customer) {
+        Some(customer) => match applier.accounts.account_of(vendor, customer) {
             Some(account) => Some(account),
-            None => desk.linked(vendor, customer)?,
+            None => applier.linked(vendor, customer)?,
         },
         None => None,
     };
@@ -61,12 +61,12 @@ pub(super) fn of(
             )
         }));
     };
-    if desk.around.declared(&account).is_none() {
+    if applier.accounts.declared(&account).is_none() {
         return Ok(Err(format!(
             "there is no account {account}; create it, then replay the event"
         )));
     }
-    if let Some(other) = desk.around.customer_of(vendor, &account)
+    if let Some(other) = applier.accounts.customer_of(vendor, &account)
         && !customer.is_empty()
         && other != customer
     {
@@ -89,12 +89,12 @@ const fn key(vendor: Vendor) -> &'static str {
 
 /// Whether an account is known as another customer of a vendor.
 pub(super) fn has_another(
-    desk: &Desk<'_>,
+    applier: &Applier<'_>,
     vendor: Vendor,
     customer: &str,
     account: &AccountId,
 ) -> Result<bool, RowError> {
-    let other = desk
+    let other = applier
         .transaction
         .prepare_cached(
             "SELECT 1 FROM payment_customers WHERE account = ? AND vendor = ? AND customer <> ?",
@@ -109,7 +109,7 @@ pub(super) fn has_another(
 /// A customer is taken at the word of whoever sells (metadata). At the word of whoever pays it is taken only by an event
 /// that is about nothing else (`links`).
 pub(super) fn adopt(
-    desk: &mut Desk<'_>,
+    applier: &mut Applier<'_>,
     event: &PaymentEvent,
     account: &AccountId,
     links: bool,
@@ -118,14 +118,14 @@ pub(super) fn adopt(
         return Ok(false);
     };
     let vendor = event.vendor;
-    let declared = desk.around.account_of(vendor, customer).is_some();
+    let declared = applier.accounts.account_of(vendor, customer).is_some();
     let told = event.party.account.is_some() && (links || !event.party.claimed);
-    if !declared && desk.linked(vendor, customer)?.is_none() && !told {
+    if !declared && applier.linked(vendor, customer)?.is_none() && !told {
         return Ok(false);
     }
     let mut news = false;
     if !declared {
-        let inserted = desk
+        let inserted = applier
             .transaction
             .prepare_cached(
                 "INSERT INTO payment_customers (vendor, customer, account, since) VALUES (?, ?, ?, ?)
@@ -135,15 +135,15 @@ pub(super) fn adopt(
                 vendor.as_str(),
                 customer,
                 account.as_str(),
-                instant(desk.now)
+                instant(applier.now)
             ])?;
         news = inserted > 0;
     }
-    for object in waiting(desk, vendor, customer, account)? {
-        desk.assign(&object, account)?;
-        let verdict = desk.settle(event, &object, account)?;
+    for object in waiting(applier, vendor, customer, account)? {
+        applier.assign(&object, account)?;
+        let verdict = applier.settle(event, &object, account)?;
         if verdict.status == EventStatus::Applied {
-            desk.release(event, &object, account)?;
+            applier.release(event, &object, account)?;
         }
     }
     Ok(news)
@@ -151,12 +151,12 @@ pub(super) fn adopt(
 
 /// Objects of a customer that wait for their account. One of another account's name waits for a person.
 fn waiting(
-    desk: &Desk<'_>,
+    applier: &Applier<'_>,
     vendor: Vendor,
     customer: &str,
     account: &AccountId,
 ) -> Result<Vec<String>, RowError> {
-    let mut select = desk.transaction.prepare_cached(
+    let mut select = applier.transaction.prepare_cached(
         "SELECT DISTINCT object FROM payment_facts
          WHERE vendor = ?1 AND customer = ?2 AND account IS NULL AND object NOT IN (
             SELECT object FROM payment_facts WHERE account IS NOT NULL OR named <> ?3)
@@ -167,8 +167,8 @@ fn waiting(
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
-fn assigned(desk: &Desk<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
-    let account: Option<String> = desk
+fn assigned(applier: &Applier<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
+    let account: Option<String> = applier
         .transaction
         .prepare_cached(
             "SELECT account FROM payment_facts WHERE object = ? AND account IS NOT NULL LIMIT 1",

@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
-    Around, Arrived, Effect, EventStatus, LARGEST_KEPT, Received, Story, credit, owner, standing,
+    Arrived, Effect, EventStatus, LARGEST_KEPT, LiveAccounts, ParsedEvent, Received, credit, owner,
+    standing,
 };
 use crate::{
     domain::{AccountId, Timestamp, Vendor},
@@ -18,10 +19,10 @@ pub(super) struct Verdict {
     pub(super) words: Option<String>,
 }
 
-/// Everything that applying an event needs.
-pub(super) struct Desk<'a> {
+/// Applies one event within a transaction.
+pub(super) struct Applier<'a> {
     pub(super) transaction: &'a Transaction<'a>,
-    pub(super) around: &'a mut dyn Around,
+    pub(super) accounts: &'a mut dyn LiveAccounts,
     pub(super) now: Timestamp,
     pub(super) effects: Vec<Effect>,
 }
@@ -56,10 +57,10 @@ impl Verdict {
 pub(super) fn receive(
     transaction: &Transaction<'_>,
     arrived: &Arrived,
-    around: &mut dyn Around,
+    accounts: &mut dyn LiveAccounts,
     now: Timestamp,
 ) -> Result<Received, RowError> {
-    let id = arrived.story.id();
+    let id = arrived.event.id();
     let known = known(transaction, id)?;
     if let Some((status, account, words)) = known {
         let settled = match status {
@@ -79,15 +80,15 @@ pub(super) fn receive(
         }
     }
     note(transaction, arrived, now)?;
-    let mut desk = Desk {
+    let mut applier = Applier {
         transaction,
-        around,
+        accounts,
         now,
         effects: Vec::new(),
     };
-    let verdict = match &arrived.story {
-        Story::Event(event) => desk.apply(event)?,
-        Story::Odd { words, .. } => {
+    let verdict = match &arrived.event {
+        ParsedEvent::Event(event) => applier.apply(event)?,
+        ParsedEvent::Unreadable { words, .. } => {
             Verdict::new(EventStatus::Failed, format!("it cannot be read: {words}"))
         }
     };
@@ -112,7 +113,7 @@ pub(super) fn receive(
         duplicate: false,
         account,
         words,
-        effects: desk.effects,
+        effects: applier.effects,
     })
 }
 
@@ -135,9 +136,9 @@ fn known(transaction: &Transaction<'_>, id: &str) -> Result<Option<Known>, RowEr
 
 /// Writes the row of an event, or counts that it is looked at again.
 fn note(transaction: &Transaction<'_>, arrived: &Arrived, now: Timestamp) -> Result<(), RowError> {
-    let (id, vendor, kind, created) = match &arrived.story {
-        Story::Event(event) => (&event.id, event.vendor, &event.kind, event.created),
-        Story::Odd {
+    let (id, vendor, kind, created) = match &arrived.event {
+        ParsedEvent::Event(event) => (&event.id, event.vendor, &event.kind, event.created),
+        ParsedEvent::Unreadable {
             id, vendor, kind, ..
         } => (id, *vendor, kind, now),
     };
@@ -160,7 +161,7 @@ fn note(transaction: &Transaction<'_>, arrived: &Arrived, now: Timestamp) -> Res
     Ok(())
 }
 
-impl Desk<'_> {
+impl Applier<'_> {
     fn apply(&mut self, event: &PaymentEvent) -> Result<Verdict, RowError> {
         match &event.news {
             News::Ignored(words) => Ok(Verdict::new(EventStatus::Ignored, words.clone())),

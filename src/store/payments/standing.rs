@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::{
     Effect, EventStatus,
-    receive::{Desk, Verdict, dated},
+    receive::{Applier, Verdict, dated},
     word,
 };
 use crate::{
@@ -18,11 +18,11 @@ use crate::{
 
 /// Moves the standing of `account` to what all facts say, after one about `object` has come.
 pub(super) fn settle(
-    desk: &mut Desk<'_>,
+    applier: &mut Applier<'_>,
     account: &AccountId,
     object: &str,
 ) -> Result<Verdict, RowError> {
-    let subscriptions = subscriptions(desk, account)?;
+    let subscriptions = subscriptions(applier, account)?;
     let stood = |(object, facts): (&String, &Vec<Dated>)| Some((object.clone(), stand(facts)?));
     let mut stands: Vec<(String, Stand)> = subscriptions.iter().filter_map(stood).collect();
     if !stands.iter().any(|(known, _)| known == object) {
@@ -30,11 +30,11 @@ pub(super) fn settle(
             format!("nothing is known of {object} but this; an event about itself will tell");
         return Ok(Verdict::new(EventStatus::Parked, words));
     }
-    let Some(declared) = desk.around.declared(account) else {
+    let Some(declared) = applier.accounts.declared(account) else {
         let words = format!("there is no account {account}; create it, then replay the event");
         return Ok(Verdict::new(EventStatus::Parked, words));
     };
-    let held = super::read::standing(desk.transaction, account)?;
+    let held = super::read::standing(applier.transaction, account)?;
     // A subscription of which nothing was told since it was overruled stays so, whatever happens to others.
     let (overruled, plan_overruled) = held.as_ref().map_or((None, None), |held| {
         (held.over_subscription.since, held.over_plan.since)
@@ -62,9 +62,9 @@ pub(super) fn settle(
         let words = "it changes nothing that holds";
         return Ok(Verdict::applied(Some(words.to_owned())));
     }
-    put(desk, &standing)?;
+    put(applier, &standing)?;
     let words = told(&standing);
-    desk.effects.push(Effect::Standing(standing));
+    applier.effects.push(Effect::Standing(standing));
     Ok(Verdict::applied(Some(words)))
 }
 
@@ -91,10 +91,10 @@ fn told(standing: &PaymentStanding) -> String {
 }
 
 fn subscriptions(
-    desk: &Desk<'_>,
+    applier: &Applier<'_>,
     account: &AccountId,
 ) -> Result<BTreeMap<String, Vec<Dated>>, RowError> {
-    let mut select = desk.transaction.prepare_cached(
+    let mut select = applier.transaction.prepare_cached(
         "SELECT event, object, created_at, fact FROM payment_facts
          WHERE object IN (SELECT object FROM payment_facts WHERE account = ?)
             AND json_extract(fact, '$.fact') IN ('subscription', 'renewal_paid', 'renewal_due')",
@@ -109,7 +109,7 @@ fn subscriptions(
     Ok(subscriptions)
 }
 
-fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
+fn put(applier: &Applier<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
     let PaymentStanding {
         account,
         object,
@@ -128,7 +128,8 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
         cancel_at_period_end,
         ends_at,
     } = subscription;
-    desk.transaction
+    applier
+        .transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO payment_standings (account, object, at, subscription_status,
                 current_period_start, current_period_end, past_due_since, trial_end, cancel_at,
@@ -138,7 +139,7 @@ fn put(desk: &Desk<'_>, standing: &PaymentStanding) -> rusqlite::Result<()> {
         .execute(params![
             account.as_str(),
             object,
-            instant(desk.now),
+            instant(applier.now),
             status.as_str(),
             period.map(|period| instant(period.start)),
             subscription.current_period_end().map(instant),
