@@ -26,9 +26,9 @@ use super::{
     health::{self, Fault, Health, Monitor},
     inflight::Inflight,
     ledger::Ledger,
-    lull::Lull,
     open::{self, OpenError, Opened},
     payments,
+    read_pause::ReadPause,
     reader::{self, ReadError, Reader},
     record::CounterRow,
     recovery, roster_rows,
@@ -67,7 +67,10 @@ struct Inner {
 /// Who answers a read.
 enum Reads {
     /// A connection of its own, which waits for no writer.
-    File { readers: Workers, lull: Arc<Lull> },
+    File {
+        readers: Workers,
+        pause: Arc<ReadPause>,
+    },
     /// The writer: a database in memory has one connection.
     Writer,
 }
@@ -150,14 +153,14 @@ impl Store {
         let (ledger, postings) =
             Ledger::new(places, inflight.clone(), *durability, Arc::clone(&monitor));
         let (commands, told) = mpsc::channel(COMMANDS);
-        let lull = Arc::<Lull>::default();
+        let pause = Arc::<ReadPause>::default();
         let writer = Writer {
             connection,
             counters: Counters::default(),
             lock,
             identities,
             inflight,
-            lull: Arc::clone(&lull),
+            pause: Arc::clone(&pause),
             name: name.clone(),
             postings,
             commands: told,
@@ -181,7 +184,7 @@ impl Store {
             reads: match location {
                 Location::File(_) => Reads::File {
                     readers: readers?,
-                    lull,
+                    pause,
                 },
                 Location::Memory => Reads::Writer,
             },
@@ -350,13 +353,13 @@ impl Store {
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let name = self.inner.name.clone();
-        let Reads::File { readers, lull } = &self.inner.reads else {
+        let Reads::File { readers, pause } = &self.inner.reads else {
             let answer = self.look(ask).await.ok_or(ReadError::Closed)?;
             return answer.map_err(|error| reader::failed(&name, &error));
         };
-        let lull = Arc::clone(lull);
+        let pause = Arc::clone(pause);
         let read = readers.run(move || {
-            let _reading = lull.read();
+            let _reading = pause.read();
             let reader =
                 Reader::open(&name).map_err(|error| ReadError::Failed(error.to_string()))?;
             reader.look(ask)

@@ -18,8 +18,8 @@ use super::{
     health::{Fault, Monitor},
     inflight::Inflight,
     ledger::Queued,
-    lull::Lull,
     open, posting,
+    read_pause::ReadPause,
     tidy::{self, Tidy},
 };
 
@@ -70,7 +70,7 @@ pub(super) struct Writer {
     /// The slots of calls under way, whose file must not go missing either.
     pub(super) inflight: Inflight,
     /// Who reads.
-    pub(super) lull: Arc<Lull>,
+    pub(super) pause: Arc<ReadPause>,
     /// The file, as messages name it.
     pub(super) name: PathBuf,
     pub(super) postings: mpsc::Receiver<Queued>,
@@ -272,15 +272,15 @@ impl Writer {
 
     /// SQLite's own checkpoints keep their errors to themselves, and a failed fsync must not pass unseen.
     fn checkpoint_if_long(&mut self) {
-        let alone = self.lull.is_here();
+        let alone = self.pause.has_begun();
         if !alone && self.progress.in_log < CHECKPOINT_AFTER {
             return;
         }
         let pages = self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
         if alone {
-            self.lull.end();
+            self.pause.end();
         } else if pages.is_some_and(|pages| pages > LONG_LOG) {
-            self.lull.want();
+            self.pause.request();
         }
     }
 
