@@ -23,33 +23,35 @@ pub use weigh::Weighed;
 use list::{List, Named};
 
 use super::{
-    Binding, CounterName, CounterRow, Credit, Draw, Draws, Levels, Lot, Owner, PurseRow, Reason,
+    Binding, CounterName, CounterRow, Credit, CreditRow, Draw, Draws, Levels, Lot, Owner, Reason,
     binding::{binding, indebted},
     bucket::Bucket,
     counter::Counter,
-    credit::Purse,
+    credit::CreditState,
     rate::Rate,
     under_way::UnderWay,
 };
 use crate::domain::{Anchor, Clock, KeyId, NanoUsd, Timestamp};
 
-/// The limits' state of one account. It outlives every change of configuration.
+/// The books of one account: how much of each limit is used and held, and what is left of its credit. It outlives every
+/// change of configuration.
 #[derive(Debug, Default)]
 pub struct Book {
-    pages: Mutex<Pages>,
+    state: Mutex<State>,
     under_way: UnderWay,
 }
 
 /// Who a rate belongs to, and which of the owner's limits it is.
 type RateName = Arc<(&'static str, Owner)>;
 
+/// What the mutex guards.
 #[derive(Debug, Default)]
-struct Pages {
+struct State {
     counters: List<Counter>,
     rates: List<(RateName, Rate)>,
     buckets: List<(RateName, Bucket)>,
     seats: List<(RateName, u32)>,
-    purse: Purse,
+    credit: CreditState,
     /// Keys that others pay for now, and where what they use is counted since.
     moved: HashMap<KeyId, Arc<Book>>,
     /// The newest directory whose limits were seen.
@@ -58,19 +60,19 @@ struct Pages {
 
 impl Book {
     /// A book that continues stored credit.
-    pub(super) fn with_credit(row: &PurseRow) -> Self {
+    pub(super) fn with_credit(row: &CreditRow) -> Self {
         Self {
-            pages: Mutex::new(Pages {
-                purse: Purse::restore(row),
-                ..Pages::default()
+            state: Mutex::new(State {
+                credit: CreditState::restore(row),
+                ..State::default()
             }),
             under_way: UnderWay::default(),
         }
     }
 
     /// A panic elsewhere leaves plain integers behind; refusing everybody for ever would be worse.
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the account has under way.
@@ -81,9 +83,9 @@ impl Book {
     /// Whether limits of the directory of this number are the newest that were seen. A call may have looked into a
     /// directory that was replaced meanwhile; limits of the past must not take the place of present ones.
     pub(super) fn is_current(&self, generation: u64) -> bool {
-        let pages = &mut *self.pages();
-        let current = generation >= pages.generation;
-        pages.generation = pages.generation.max(generation);
+        let state = &mut *self.state();
+        let current = generation >= state.generation;
+        state.generation = state.generation.max(generation);
         current
     }
 
@@ -95,7 +97,7 @@ impl Book {
         now: Timestamp,
         anchor: Anchor,
     ) -> usize {
-        self.pages().counters.place(&name, || {
+        self.state().counters.place(&name, || {
             let row = stored(&name);
             Counter::restore(name.clone(), row.as_ref(), now, anchor)
         })
@@ -103,8 +105,8 @@ impl Book {
 
     /// Whether anything that the key uses is counted.
     pub(super) fn counts(&self, key: &KeyId) -> bool {
-        let pages = self.pages();
-        let mut counters = pages.counters.iter();
+        let state = self.state();
+        let mut counters = state.counters.iter();
         counters.any(|counter| matches!(&counter.name.owner, Owner::Key(id) if id == key))
     }
 
@@ -116,11 +118,11 @@ impl Book {
         clock: &Clock,
         current: bool,
     ) -> usize {
-        let pages = &mut *self.pages();
+        let state = &mut *self.state();
         let new = || Rate::new(limit, clock.clone());
-        let slot = pages.rates.place(name, || (Arc::clone(name), new()));
-        if current && pages.rates[slot].1.per_minute != limit {
-            pages.rates[slot].1 = new();
+        let slot = state.rates.place(name, || (Arc::clone(name), new()));
+        if current && state.rates[slot].1.per_minute != limit {
+            state.rates[slot].1 = new();
         }
         slot
     }
@@ -133,35 +135,35 @@ impl Book {
         clock: &Clock,
         current: bool,
     ) -> usize {
-        let pages = &mut *self.pages();
+        let state = &mut *self.state();
         let new = || Bucket::full(limit, clock.elapsed());
-        let slot = pages.buckets.place(name, || (Arc::clone(name), new()));
-        if current && pages.buckets[slot].1.capacity != limit {
-            pages.buckets[slot].1 = new();
+        let slot = state.buckets.place(name, || (Arc::clone(name), new()));
+        if current && state.buckets[slot].1.capacity != limit {
+            state.buckets[slot].1 = new();
         }
         slot
     }
 
     /// The place of a count of calls at once.
     pub(super) fn seats(&self, name: &RateName) -> usize {
-        self.pages().seats.place(name, || (Arc::clone(name), 0))
+        self.state().seats.place(name, || (Arc::clone(name), 0))
     }
 
     /// The first limit of which nothing is left, whatever the call is.
     pub fn spent(&self, levels: &Levels, now: Timestamp, anchor: Anchor) -> Option<Binding> {
-        let pages = &mut *self.pages();
+        let state = &mut *self.state();
         let spent = levels
             .quotas
             .iter()
             .filter(|level| level.is_enforced())
             .find_map(|level| {
-                let counter = &mut pages.counters[level.slot];
+                let counter = &mut state.counters[level.slot];
                 counter.roll(now, anchor);
                 (counter.used >= level.quota.limit)
                     .then(|| binding(Reason::Spent, level, counter, 1))
             });
         spent.or_else(|| {
-            let credit = levels.credit.then(|| pages.credit(now))?;
+            let credit = levels.credit.then(|| state.credit(now))?;
             let empty = credit.balance <= NanoUsd::ZERO;
             empty.then(|| indebted(Reason::Spent, credit, NanoUsd::ZERO))
         })
@@ -169,71 +171,71 @@ impl Book {
 
     /// The account's credit at `now`.
     pub fn credit(&self, now: Timestamp) -> Credit {
-        self.pages().credit(now)
+        self.state().credit(now)
     }
 
     /// Adds credit that is in the store.
     pub(super) fn add_lot(&self, lot: Lot) {
-        self.pages().purse.add(lot);
+        self.state().credit.add(lot);
     }
 
     /// Puts what is left of some lots into another, as the store has done.
     pub(super) fn renew(&self, lots: &[i64], lot: Lot) {
-        self.pages().purse.renew(lots, lot);
+        self.state().credit.renew(lots, lot);
     }
 
     /// Takes credit away, from some lots before all others, for an entry that is on its way to the store.
     pub(super) fn draw(&self, first: &[i64], amount: NanoUsd, now: Timestamp) -> Draws {
-        let pages = &mut *self.pages();
-        pages.purse.roll(now);
+        let state = &mut *self.state();
+        state.credit.roll(now);
         let mut draws = Draws::new();
-        pages.purse.draw_first(first, amount, &mut draws);
+        state.credit.draw_first(first, amount, &mut draws);
         // It holds nothing, but a lot that is empty now has to be found again when it is given back.
-        pages.purse.set_aside(NanoUsd::ZERO);
+        state.credit.set_aside(NanoUsd::ZERO);
         draws
     }
 
     /// Takes what is left of some lots and no call holds.
     pub(super) fn empty(&self, lots: &[i64], now: Timestamp) -> Draws {
-        let pages = &mut *self.pages();
-        pages.purse.roll(now);
-        pages.purse.set_aside(NanoUsd::ZERO);
+        let state = &mut *self.state();
+        state.credit.roll(now);
+        state.credit.set_aside(NanoUsd::ZERO);
         let mut draws = Draws::new();
-        pages.purse.empty(lots, &mut draws);
+        state.credit.empty(lots, &mut draws);
         draws
     }
 
     /// Gives back what [`Self::draw`] took, because the store has no entry of it.
     pub(super) fn give_back(&self, amount: NanoUsd, draws: &Draws) {
-        let pages = &mut *self.pages();
-        pages.purse.give_back(amount, draws);
-        pages.purse.release(NanoUsd::ZERO);
+        let state = &mut *self.state();
+        state.credit.give_back(amount, draws);
+        state.credit.release(NanoUsd::ZERO);
     }
 
     /// Says that the entry of what [`Self::draw`] took is in the store: it will not be given back.
     pub(super) fn drawn(&self) {
-        self.pages().purse.release(NanoUsd::ZERO);
+        self.state().credit.release(NanoUsd::ZERO);
     }
 
     /// Credit that was lost by `now` and is not in the store yet, whoever asks sees to that; and whether more of the
     /// same lots may follow.
     pub(super) fn take_expired(&self, now: Timestamp) -> (Vec<Draw>, bool) {
-        let pages = &mut *self.pages();
-        pages.purse.roll(now);
-        let expired = pages.purse.take_expired();
-        (expired, pages.purse.may_lose_more(now))
+        let state = &mut *self.state();
+        state.credit.roll(now);
+        let expired = state.credit.take_expired();
+        (expired, state.credit.may_lose_more(now))
     }
 
     /// Says that the store could not take what [`Self::take_expired`] gave.
     pub(super) fn put_back_expired(&self, draws: Vec<Draw>) {
-        self.pages().purse.put_back_expired(draws);
+        self.state().credit.put_back_expired(draws);
     }
 }
 
-impl Pages {
+impl State {
     fn credit(&mut self, now: Timestamp) -> Credit {
-        self.purse.roll(now);
-        self.purse.credit()
+        self.credit.roll(now);
+        self.credit.read()
     }
 }
 

@@ -34,7 +34,7 @@ pub type Draws = SmallVec<[Draw; 1]>;
 
 /// The credit of an account as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PurseRow {
+pub struct CreditRow {
     /// Whose.
     pub account: AccountId,
     /// All entries less all charges. Where it is less than the lots have, the rest is debt.
@@ -54,7 +54,7 @@ pub struct Credit {
 
 /// The lots of an account, its debt and what is held.
 #[derive(Debug, Default)]
-pub(super) struct Purse {
+pub(super) struct CreditState {
     /// In the order of drawing. Empty ones stay while something that was drawn may be given back to them.
     lots: Vec<Lot>,
     debt: NanoUsd,
@@ -73,22 +73,22 @@ impl Credit {
     }
 }
 
-impl Purse {
+impl CreditState {
     /// Continues what was stored.
-    pub(super) fn restore(row: &PurseRow) -> Self {
-        let mut purse = Self::default();
+    pub(super) fn restore(row: &CreditRow) -> Self {
+        let mut credit = Self::default();
         for lot in &row.lots {
-            purse.insert(*lot);
+            credit.insert(*lot);
         }
-        let debt = purse.lots_total().saturating_sub(row.balance);
+        let debt = credit.lots_total().saturating_sub(row.balance);
         // Debt that a later top-up has covered is taken from that lot now, as it was then.
-        let uncovered = purse.take(debt, &mut Draws::new(), |_| true);
-        purse.debt = uncovered;
-        purse
+        let uncovered = credit.take(debt, &mut Draws::new(), |_| true);
+        credit.debt = uncovered;
+        credit
     }
 
     /// What a reader sees.
-    pub(super) fn credit(&self) -> Credit {
+    pub(super) fn read(&self) -> Credit {
         Credit {
             balance: self.lots_total().saturating_sub(self.debt),
             held: self.held,
@@ -125,7 +125,7 @@ impl Purse {
             if !over || lot.remaining == NanoUsd::ZERO {
                 continue;
             }
-            let free = self.credit().available().max(NanoUsd::ZERO);
+            let free = self.read().available().max(NanoUsd::ZERO);
             let amount = lot.remaining.min(free);
             if amount > NanoUsd::ZERO {
                 self.lots[at].remaining = lot.remaining.saturating_sub(amount);
@@ -192,7 +192,7 @@ impl Purse {
 
     /// Takes what is left of some lots, except what calls in flight were promised.
     pub(super) fn empty(&mut self, entries: &[i64], draws: &mut Draws) {
-        let mut free = self.credit().available().max(NanoUsd::ZERO);
+        let mut free = self.read().available().max(NanoUsd::ZERO);
         for lot in &mut self.lots {
             if entries.contains(&lot.entry) {
                 let amount = lot.remaining.min(free);

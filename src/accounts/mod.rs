@@ -28,7 +28,7 @@ pub use binding::{Binding, Moved, Output, Reading, Reason, Settled, Wanted};
 pub use book::{Book, Counted, Seat, Taken, Weighed};
 pub use compact::{Digests, Label, Opener, Own};
 pub use counter::{CounterChange, CounterName, CounterRow, Owner};
-pub use credit::{Credit, Draw, Draws, Lot, PurseRow};
+pub use credit::{Credit, CreditRow, Draw, Draws, Lot};
 pub use directory::{Account, Directory, Key, Lookup};
 pub use json::{limits_from_json, limits_to_json};
 pub use levels::{Levels, QuotaLevel};

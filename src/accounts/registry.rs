@@ -9,7 +9,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::{
-    Account, Book, CounterRow, Credit, Directory, Draw, Draws, Lookup, Lot, Plan, PurseRow, Roster,
+    Account, Book, CounterRow, Credit, CreditRow, Directory, Draw, Draws, Lookup, Lot, Plan,
+    Roster,
     directory::{Ground, Stored},
 };
 use crate::domain::{
@@ -57,14 +58,14 @@ impl Accounts {
 
     /// Continues stored credit, by account; accounts may appear later.
     #[must_use]
-    pub fn with_credit(self, purses: &[PurseRow]) -> Self {
-        for purse in purses {
-            let ends = purse.lots.iter().filter_map(|lot| lot.expires_at);
-            ends.for_each(|end| self.expires(end, &purse.account));
+    pub fn with_credit(self, stored: &[CreditRow]) -> Self {
+        for row in stored {
+            let ends = row.lots.iter().filter_map(|lot| lot.expires_at);
+            ends.for_each(|end| self.expires(end, &row.account));
         }
-        let books = purses
+        let books = stored
             .iter()
-            .map(|purse| (purse.account.clone(), Arc::new(Book::with_credit(purse))));
+            .map(|row| (row.account.clone(), Arc::new(Book::with_credit(row))));
         self.memory
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -148,7 +148,7 @@ impl App {
         }));
         let (stop, shutdown) = ShutdownHandle::new();
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
-        let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.purses);
+        let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.credit);
         let accounts = Arc::new(accounts.since(loaded.newest));
         let background = Tasks::default();
         let publisher = Arc::new(Publisher::new(

@@ -78,7 +78,7 @@ impl Offline {
             overruled,
             accounts: Arc::new(
                 Accounts::new(clock.clone(), Vec::new())
-                    .with_credit(&loaded.purses)
+                    .with_credit(&loaded.credit)
                     .since(loaded.newest),
             ),
             webhooks,

@@ -15,7 +15,7 @@ use crate::domain::{AccountId, NanoUsd, Timestamp};
 
 pub(super) use draws::{Sums, cover, text, uncovered, unpack};
 pub(super) use post::{EntryWords, NotPosted, insert, post};
-pub(super) use read::{entry, purses};
+pub(super) use read::{balances, entry};
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

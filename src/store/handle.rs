@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    accounts::{AccountSpec, KeySpec, PaymentStanding, PurseRow, Spoken},
+    accounts::{AccountSpec, CreditRow, KeySpec, PaymentStanding, Spoken},
     domain::{AccountId, Clock, RequestId, Timestamp},
     listener::Workers,
 };
@@ -85,7 +85,7 @@ pub struct Loaded {
     /// The newest window of each counter that has begun.
     pub counters: Vec<CounterRow>,
     /// The credit of every account that ever had any.
-    pub purses: Vec<PurseRow>,
+    pub credit: Vec<CreditRow>,
     /// The standing of accounts as payment events tell it.
     pub standings: Vec<PaymentStanding>,
     /// When accounts, those of the configuration file included, were first seen.
@@ -390,7 +390,7 @@ fn load(connection: &Connection, now: Timestamp) -> Result<Loaded, RowError> {
         keys: roster_rows::keys_of(connection, &accounts)?,
         accounts,
         counters: counters::current(connection, now)?,
-        purses: credit::purses(connection)?,
+        credit: credit::balances(connection)?,
         standings: payments::standings(connection)?,
         first_seen: roster_rows::first_seen(connection)?,
         newest: tidy::newest(connection)?,

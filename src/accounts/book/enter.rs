@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 
-use super::{Book, Pages};
+use super::{Book, State};
 use crate::accounts::{Binding, Levels, Reason, binding::timed, levels::RateLevel};
 
 /// A seat among the calls at once; free again when dropped.
@@ -21,15 +21,15 @@ impl Book {
     /// The rate, or the number of calls at once, that is used up.
     pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Seat, Binding> {
         let concurrent: &[RateLevel] = if seated { &levels.concurrent } else { &[] };
-        let pages = &mut *self.pages();
-        pages.seat(concurrent)?;
+        let state = &mut *self.state();
+        state.seat(concurrent)?;
         let mut passed: SmallVec<[_; 4]> = SmallVec::new();
         for level in &levels.requests {
-            match pages.rates[level.slot].1.take() {
+            match state.rates[level.slot].1.take() {
                 Ok(before) => passed.push((level.slot, before)),
                 Err(wait) => {
                     for (slot, before) in passed.into_iter().rev() {
-                        pages.rates[slot].1.restore(before);
+                        state.rates[slot].1.restore(before);
                     }
                     return Err(timed(Reason::Rate, level, level.limit, wait));
                 }
@@ -37,7 +37,7 @@ impl Book {
         }
         let slots: SmallVec<[usize; 4]> = concurrent.iter().map(|level| level.slot).collect();
         for slot in &slots {
-            pages.seats[*slot].1 += 1;
+            state.seats[*slot].1 += 1;
         }
         Ok(Seat {
             book: Arc::clone(self),
@@ -50,11 +50,11 @@ impl Book {
     /// # Errors
     /// The number of calls at once that is used up.
     pub(crate) fn seat(&self, levels: &Levels) -> Result<(), Binding> {
-        self.pages().seat(&levels.concurrent)
+        self.state().seat(&levels.concurrent)
     }
 }
 
-impl Pages {
+impl State {
     fn seat(&self, concurrent: &[RateLevel]) -> Result<(), Binding> {
         let wait = Duration::from_secs(1);
         for level in concurrent {
@@ -72,9 +72,9 @@ impl Drop for Seat {
         if self.slots.is_empty() {
             return;
         }
-        let pages = &mut *self.book.pages();
+        let state = &mut *self.book.state();
         for slot in &self.slots {
-            let seats = &mut pages.seats[*slot].1;
+            let seats = &mut state.seats[*slot].1;
             *seats = seats.saturating_sub(1);
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{
-    Book, Pages,
+    Book, State,
     moved::Onward,
     weigh::{Asked, Weighed, whole},
 };
@@ -73,10 +73,10 @@ impl Book {
     ) -> Result<Taken, Binding> {
         let mut onward = Vec::new();
         let taken = {
-            let pages = &mut *self.pages();
-            let weighed = pages.weigh(levels, wanted, clock, anchor)?;
-            let taken = pages.take(levels, wanted, &weighed);
-            pages.pass_on(&taken, &mut onward);
+            let state = &mut *self.state();
+            let weighed = state.weigh(levels, wanted, clock, anchor)?;
+            let taken = state.take(levels, wanted, &weighed);
+            state.pass_on(&taken, &mut onward);
             taken
         };
         for onward in onward {
@@ -90,7 +90,7 @@ impl Book {
     pub(crate) fn settle(&self, taken: Taken, settled: Settled, clock: &Clock) -> Moved {
         let elapsed = clock.elapsed();
         let mut onward = Vec::new();
-        let moved = self.pages().settle(taken, settled, elapsed, &mut onward);
+        let moved = self.state().settle(taken, settled, elapsed, &mut onward);
         for onward in onward {
             onward.pass(clock.now());
         }
@@ -98,7 +98,7 @@ impl Book {
     }
 }
 
-impl Pages {
+impl State {
     fn settle(
         &mut self,
         taken: Taken,
@@ -106,13 +106,13 @@ impl Pages {
         elapsed: Duration,
         onward: &mut Vec<Onward>,
     ) -> Moved {
-        let pages = self;
+        let state = self;
         let (used, cost) = match settled {
             Settled::Used { tokens, cost } => (tokens, cost),
             Settled::Void => (0, NanoUsd::ZERO),
         };
         for slot in &taken.buckets {
-            pages.buckets[*slot]
+            state.buckets[*slot]
                 .1
                 .correct(taken.bucket_tokens, used, elapsed);
         }
@@ -120,7 +120,7 @@ impl Pages {
         let was = taken.asked();
         let mut counters = Vec::with_capacity(taken.holds.len());
         // No key of most accounts has ever moved.
-        let keys_moved = !pages.moved.is_empty();
+        let keys_moved = !state.moved.is_empty();
         for hold in &taken.holds {
             let (exact, bound) = was.of_unit(hold.counted.unit);
             let add = match hold.counted.unit {
@@ -129,9 +129,9 @@ impl Pages {
                 Unit::Usd => whole(cost),
             };
             if keys_moved {
-                onward.extend(pages.onward(hold, (exact, bound), (add, 0)));
+                onward.extend(state.onward(hold, (exact, bound), (add, 0)));
             }
-            let counter = &mut pages.counters[hold.slot];
+            let counter = &mut state.counters[hold.slot];
             if counter.generation == hold.generation {
                 counter.held = counter.held.saturating_sub(bound);
                 counter.used = counter.used.saturating_sub(exact).saturating_add(add);
@@ -148,13 +148,13 @@ impl Pages {
             // The exact part is paid already; what it and the hold did not need goes back before anything is taken.
             let more = cost.saturating_sub(taken.fixed);
             if more.is_negative() {
-                pages.purse.give_back(taken.fixed, &draws);
+                state.credit.give_back(taken.fixed, &draws);
                 draws.clear();
-                pages.purse.draw(cost, &mut draws);
+                state.credit.draw(cost, &mut draws);
             } else {
-                pages.purse.draw(more, &mut draws);
+                state.credit.draw(more, &mut draws);
             }
-            pages.purse.release(taken.held);
+            state.credit.release(taken.held);
             counts.then_some(draws)
         });
         Moved { counters, credit }
@@ -207,8 +207,8 @@ impl Pages {
         }
         let credit = charged.then(|| {
             let mut draws = Draws::new();
-            self.purse.set_aside(asked.held);
-            self.purse.draw(asked.fixed, &mut draws);
+            self.credit.set_aside(asked.held);
+            self.credit.draw(asked.fixed, &mut draws);
             draws
         });
         Taken {

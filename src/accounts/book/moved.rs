@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Book, Pages, hold::Hold};
+use super::{Book, State, hold::Hold};
 use crate::{
     accounts::{CounterName, Owner, counter::Counter},
     domain::{KeyId, Timestamp},
@@ -29,7 +29,7 @@ impl Book {
             return;
         }
         // Both at once, so that nothing is settled in between. Nobody else ever has two.
-        let (theirs, ours) = (&mut *other.pages(), &mut *self.pages());
+        let (theirs, ours) = (&mut *other.state(), &mut *self.state());
         let of_key =
             |counter: &&Counter| matches!(&counter.name.owner, Owner::Key(id) if id == key);
         for counter in theirs.counters.iter().filter(of_key) {
@@ -41,7 +41,7 @@ impl Book {
     }
 }
 
-impl Pages {
+impl State {
     /// What a call has moved of a counter, where that is another book's now.
     pub(super) fn onward(&self, hold: &Hold, was: (u64, u64), is: (u64, u64)) -> Option<Onward> {
         let name = &self.counters[hold.slot].name;
@@ -70,12 +70,12 @@ impl Onward {
         } = self;
         loop {
             let next = {
-                let pages = &mut *book.pages();
-                if let Some(place) = pages.counters.find(&name) {
-                    pages.counters[place].replace((window_start, now), was, is);
+                let state = &mut *book.state();
+                if let Some(place) = state.counters.find(&name) {
+                    state.counters[place].replace((window_start, now), was, is);
                 }
                 match &name.owner {
-                    Owner::Key(key) => pages.moved.get(key).cloned(),
+                    Owner::Key(key) => state.moved.get(key).cloned(),
                     Owner::Account(_) => None,
                 }
             };

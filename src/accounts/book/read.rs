@@ -21,10 +21,10 @@ impl Book {
         mut show: impl FnMut(Reading),
     ) {
         let (now, elapsed) = (clock.now(), clock.elapsed());
-        let pages = &mut *self.pages();
+        let state = &mut *self.state();
         let minute = Duration::from_secs(60);
         for level in &levels.requests {
-            let rate = &pages.rates[level.slot].1;
+            let rate = &state.rates[level.slot].1;
             let used = level.limit.saturating_sub(rate.remaining().into());
             let figures = timed(Reason::Rate, level, used, rate.until_full());
             show(Reading {
@@ -34,7 +34,7 @@ impl Book {
             });
         }
         for level in &levels.tokens {
-            let bucket = &mut pages.buckets[level.slot].1;
+            let bucket = &mut state.buckets[level.slot].1;
             let used = level.limit.saturating_sub(bucket.remaining(elapsed));
             let figures = timed(Reason::Rate, level, used, bucket.wait(level.limit, elapsed));
             let figures = Binding {
@@ -48,7 +48,7 @@ impl Book {
             });
         }
         for level in &levels.concurrent {
-            let taken = u64::from(pages.seats[level.slot].1);
+            let taken = u64::from(state.seats[level.slot].1);
             let figures = timed(Reason::Concurrency, level, taken, Duration::ZERO);
             show(Reading {
                 figures,
@@ -57,7 +57,7 @@ impl Book {
             });
         }
         for level in &levels.quotas {
-            let counter = &mut pages.counters[level.slot];
+            let counter = &mut state.counters[level.slot];
             counter.roll(now, anchor);
             let window = counter.window.start.until(counter.window.end);
             let figures = binding(Reason::Spent, level, counter, 0);

@@ -1,6 +1,6 @@
 //! Whether a call fits every quota, every budget, every bucket and the credit, and how much output it may have.
 
-use super::{Book, Pages};
+use super::{Book, State};
 use crate::{
     accounts::{
         Binding, Levels, Output, QuotaLevel, Reason, Wanted,
@@ -46,7 +46,7 @@ impl Book {
         clock: &Clock,
         anchor: Anchor,
     ) -> Result<Weighed, Binding> {
-        self.pages().weigh(levels, wanted, clock, anchor)
+        self.state().weigh(levels, wanted, clock, anchor)
     }
 
     /// The output limit, for each answer, with which a call would fit every quota, every budget and the credit now; 0 where
@@ -58,18 +58,18 @@ impl Book {
         now: Timestamp,
         anchor: Anchor,
     ) -> u64 {
-        let pages = &mut *self.pages();
+        let state = &mut *self.state();
         let quotas = wanted.quotas_of(levels);
         for level in quotas {
-            pages.counters[level.slot].roll(now, anchor);
+            state.counters[level.slot].roll(now, anchor);
         }
-        pages.purse.roll(now);
-        let room = pages.room(quotas, levels.credit && wanted.quotas, wanted);
+        state.credit.roll(now);
+        let room = state.room(quotas, levels.credit && wanted.quotas, wanted);
         room.unwrap_or(0).min(wanted.output.most())
     }
 }
 
-impl Pages {
+impl State {
     pub(super) fn weigh(
         &mut self,
         levels: &Levels,
@@ -84,7 +84,7 @@ impl Pages {
             self.counters[level.slot].roll(now, anchor);
         }
         if charged {
-            self.purse.roll(now);
+            self.credit.roll(now);
         }
         let output = self.output(quotas, charged, wanted);
         let asked = Asked::of(wanted, output);
@@ -172,7 +172,7 @@ impl Pages {
             least = least.min(room);
         }
         if charged {
-            let available = self.purse.credit().available();
+            let available = self.credit.read().available();
             least = least.min(wanted.quote.affordable(available)?);
         }
         Some(least)
@@ -199,7 +199,7 @@ impl Pages {
 
     /// Whether the credit binds a call, and why.
     fn credit_binds(&self, asked: &Asked) -> Option<Binding> {
-        let credit = self.purse.credit();
+        let credit = self.credit.read();
         let asked = asked.fixed.saturating_add(asked.held);
         let reason = if credit.balance <= NanoUsd::ZERO {
             Reason::Spent

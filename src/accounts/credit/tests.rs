@@ -1,6 +1,6 @@
 use proptest::prelude::{ProptestConfig, Strategy, prop_oneof, proptest};
 
-use super::{Draws, Lot, Purse, PurseRow};
+use super::{CreditRow, CreditState, Draws, Lot};
 use crate::domain::{AccountId, NanoUsd, Timestamp};
 
 const fn usd(nanos: i64) -> NanoUsd {
@@ -20,9 +20,9 @@ fn lot(entry: i64, remaining: i64, priority: u8, expires_at: Option<i64>) -> Lot
     }
 }
 
-fn drawn(purse: &mut Purse, amount: i64) -> Vec<(i64, i64)> {
+fn drawn(credit: &mut CreditState, amount: i64) -> Vec<(i64, i64)> {
     let mut draws = Draws::new();
-    purse.draw(usd(amount), &mut draws);
+    credit.draw(usd(amount), &mut draws);
     draws
         .iter()
         .map(|draw| (draw.entry, draw.amount.nanos()))
@@ -31,85 +31,85 @@ fn drawn(purse: &mut Purse, amount: i64) -> Vec<(i64, i64)> {
 
 #[test]
 fn what_would_be_lost_first_is_spent_first() {
-    let mut purse = Purse::default();
-    purse.add(lot(1, 100, 50, None));
-    purse.add(lot(2, 100, 50, Some(9_000)));
-    purse.add(lot(3, 100, 0, None));
-    assert_eq!(drawn(&mut purse, 150), [(3, 100), (2, 50)]);
-    assert_eq!(drawn(&mut purse, 100), [(2, 50), (1, 50)]);
-    assert_eq!(purse.credit().balance, usd(50));
+    let mut credit = CreditState::default();
+    credit.add(lot(1, 100, 50, None));
+    credit.add(lot(2, 100, 50, Some(9_000)));
+    credit.add(lot(3, 100, 0, None));
+    assert_eq!(drawn(&mut credit, 150), [(3, 100), (2, 50)]);
+    assert_eq!(drawn(&mut credit, 100), [(2, 50), (1, 50)]);
+    assert_eq!(credit.read().balance, usd(50));
 }
 
 #[test]
 fn what_no_lot_covers_is_debt_and_the_next_lot_pays_it() {
-    let mut purse = Purse::default();
-    purse.add(lot(1, 10, 50, None));
-    assert_eq!(drawn(&mut purse, 25), [(1, 10)]);
-    assert_eq!(purse.credit().balance, usd(-15));
-    purse.add(lot(2, 100, 50, None));
-    assert_eq!(purse.credit().balance, usd(85));
-    assert_eq!(drawn(&mut purse, 85), [(2, 85)]);
+    let mut credit = CreditState::default();
+    credit.add(lot(1, 10, 50, None));
+    assert_eq!(drawn(&mut credit, 25), [(1, 10)]);
+    assert_eq!(credit.read().balance, usd(-15));
+    credit.add(lot(2, 100, 50, None));
+    assert_eq!(credit.read().balance, usd(85));
+    assert_eq!(drawn(&mut credit, 85), [(2, 85)]);
 }
 
 #[test]
 fn an_expired_lot_is_lost_except_what_calls_in_flight_hold() {
-    let mut purse = Purse::default();
-    purse.add(lot(1, 100, 50, Some(1_000)));
-    purse.set_aside(usd(30));
-    purse.roll(at(1_000));
-    let lost = purse.take_expired();
+    let mut credit = CreditState::default();
+    credit.add(lot(1, 100, 50, Some(1_000)));
+    credit.set_aside(usd(30));
+    credit.roll(at(1_000));
+    let lost = credit.take_expired();
     assert_eq!(lost.len(), 1);
     assert_eq!((lost[0].entry, lost[0].amount), (1, usd(70)));
-    assert_eq!(purse.credit().available(), NanoUsd::ZERO);
+    assert_eq!(credit.read().available(), NanoUsd::ZERO);
     // The call ends and takes less than it held; the rest is lost the next time.
-    purse.release(usd(30));
-    assert_eq!(drawn(&mut purse, 10), [(1, 10)]);
-    purse.roll(at(1_001));
-    assert_eq!(purse.take_expired()[0].amount, usd(20));
-    assert_eq!(purse.credit().balance, NanoUsd::ZERO);
+    credit.release(usd(30));
+    assert_eq!(drawn(&mut credit, 10), [(1, 10)]);
+    credit.roll(at(1_001));
+    assert_eq!(credit.take_expired()[0].amount, usd(20));
+    assert_eq!(credit.read().balance, NanoUsd::ZERO);
 }
 
 #[test]
 fn what_is_left_of_a_lot_goes_under_other_terms_whatever_is_held() {
-    let mut purse = Purse::default();
-    purse.add(lot(1, 100, 50, Some(1_000)));
-    purse.set_aside(usd(30));
+    let mut credit = CreditState::default();
+    credit.add(lot(1, 100, 50, Some(1_000)));
+    credit.set_aside(usd(30));
     // The store looks at the lot before it has the charge.
-    assert_eq!(drawn(&mut purse, 5), [(1, 5)]);
-    purse.renew(&[1], lot(2, 100, 50, Some(2_000)));
-    assert_eq!(purse.credit().balance, usd(95));
-    assert_eq!(purse.credit().available(), usd(65));
-    purse.roll(at(1_999));
-    assert_eq!(purse.take_expired(), []);
-    purse.release(usd(30));
-    assert_eq!(drawn(&mut purse, 90), [(2, 90)]);
-    purse.roll(at(2_000));
-    assert_eq!(purse.take_expired().len(), 1);
-    assert_eq!(purse.credit().balance, usd(0));
+    assert_eq!(drawn(&mut credit, 5), [(1, 5)]);
+    credit.renew(&[1], lot(2, 100, 50, Some(2_000)));
+    assert_eq!(credit.read().balance, usd(95));
+    assert_eq!(credit.read().available(), usd(65));
+    credit.roll(at(1_999));
+    assert_eq!(credit.take_expired(), []);
+    credit.release(usd(30));
+    assert_eq!(drawn(&mut credit, 90), [(2, 90)]);
+    credit.roll(at(2_000));
+    assert_eq!(credit.take_expired().len(), 1);
+    assert_eq!(credit.read().balance, usd(0));
 }
 
 #[test]
 fn a_charge_that_is_given_back_never_happened() {
-    let mut purse = Purse::default();
-    purse.add(lot(1, 10, 0, None));
-    purse.add(lot(2, 10, 50, None));
+    let mut credit = CreditState::default();
+    credit.add(lot(1, 10, 0, None));
+    credit.add(lot(2, 10, 50, None));
     let mut draws = Draws::new();
-    purse.draw(usd(25), &mut draws);
-    purse.add(lot(3, 100, 50, None));
-    purse.give_back(usd(25), &draws);
-    assert_eq!(purse.credit().balance, usd(120));
+    credit.draw(usd(25), &mut draws);
+    credit.add(lot(3, 100, 50, None));
+    credit.give_back(usd(25), &draws);
+    assert_eq!(credit.read().balance, usd(120));
 }
 
 #[test]
 fn stored_credit_continues_where_it_stood() {
-    let row = PurseRow {
+    let row = CreditRow {
         account: AccountId::parse("a").unwrap(),
         balance: usd(70),
         lots: vec![lot(1, 50, 0, None), lot(2, 50, 50, None)],
     };
-    let mut purse = Purse::restore(&row);
-    assert_eq!(purse.credit().balance, usd(70));
-    assert_eq!(drawn(&mut purse, 70), [(1, 20), (2, 50)]);
+    let mut credit = CreditState::restore(&row);
+    assert_eq!(credit.read().balance, usd(70));
+    assert_eq!(drawn(&mut credit, 70), [(1, 20), (2, 50)]);
 }
 
 #[derive(Debug, Clone)]
@@ -141,44 +141,44 @@ proptest! {
 
     #[test]
     fn the_balance_is_what_came_less_what_went(steps in steps()) {
-        let mut purse = Purse::default();
+        let mut credit = CreditState::default();
         let (mut expected, mut entry, mut holds, mut charges) = (0, 0, Vec::new(), Vec::new());
         for step in steps {
             match step {
                 Step::Add(lot) => {
                     entry += 1;
                     expected += lot.remaining.nanos();
-                    purse.add(Lot { entry, ..lot });
+                    credit.add(Lot { entry, ..lot });
                 }
                 Step::Draw(amount) => {
                     let mut draws = Draws::new();
-                    purse.draw(usd(amount), &mut draws);
+                    credit.draw(usd(amount), &mut draws);
                     expected -= amount;
                     charges.push((amount, draws));
                 }
                 Step::Undo => if let Some((amount, draws)) = charges.pop() {
-                    purse.give_back(usd(amount), &draws);
+                    credit.give_back(usd(amount), &draws);
                     expected += amount;
                 },
-                Step::Hold(amount) => if usd(amount) <= purse.credit().available() {
-                    purse.set_aside(usd(amount));
+                Step::Hold(amount) => if usd(amount) <= credit.read().available() {
+                    credit.set_aside(usd(amount));
                     holds.push(amount);
                 },
                 Step::Release => if let Some(amount) = holds.pop() {
-                    purse.release(usd(amount));
+                    credit.release(usd(amount));
                 },
                 Step::Roll(now) => {
-                    let held = purse.credit().available();
-                    purse.roll(at(now));
-                    for lost in purse.take_expired() {
+                    let held = credit.read().available();
+                    credit.roll(at(now));
+                    for lost in credit.take_expired() {
                         expected -= lost.amount.nanos();
                     }
                     // Expiry never takes what a call in flight holds.
-                    proptest::prop_assert!(!purse.credit().available().is_negative() || held.is_negative());
+                    proptest::prop_assert!(!credit.read().available().is_negative() || held.is_negative());
                 }
             }
-            proptest::prop_assert_eq!(purse.credit().balance.nanos(), expected);
-            proptest::prop_assert_eq!(purse.credit().held.nanos(), holds.iter().sum::<i64>());
+            proptest::prop_assert_eq!(credit.read().balance.nanos(), expected);
+            proptest::prop_assert_eq!(credit.read().held.nanos(), holds.iter().sum::<i64>());
         }
     }
 }

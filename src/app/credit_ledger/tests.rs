@@ -51,7 +51,7 @@ fn opened() -> (Store, Accounts, Clock) {
     };
     let clock = Clock::manual(Timestamp::from_millis(1_795_162_530_000));
     let (store, loaded) = Store::open(&settings, clock.clone()).unwrap();
-    let accounts = Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.purses);
+    let accounts = Accounts::new(clock.clone(), Vec::new()).with_credit(&loaded.credit);
     (store, accounts, clock)
 }
 

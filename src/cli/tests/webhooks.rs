@@ -29,7 +29,7 @@ async fn come(file: &Path, events: &[Value]) {
     let settings = config.gateway.webhooks;
     let (store, loaded) = Store::open(&config.store, clock()).unwrap();
     let applier = EventApplier {
-        accounts: &Arc::new(Accounts::new(clock(), Vec::new()).with_credit(&loaded.purses)),
+        accounts: &Arc::new(Accounts::new(clock(), Vec::new()).with_credit(&loaded.credit)),
         store: &store,
         settings: &settings,
         declared: Arc::new(Declared::default()),

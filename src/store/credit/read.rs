@@ -4,7 +4,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::{EntryFilter, EntryKind, EntryRow, LotRow, StoredCredit};
 use crate::{
-    accounts::{Lot, PurseRow},
+    accounts::{CreditRow, Lot},
     domain::{AccountId, NanoUsd},
     store::{
         calls::{Conditions, LONGEST_PAGE, Page},
@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// The credit of every account that ever had any, by id.
-pub(in crate::store) fn purses(connection: &Connection) -> Result<Vec<PurseRow>, RowError> {
-    let mut purses: Vec<PurseRow> = Vec::new();
+pub(in crate::store) fn balances(connection: &Connection) -> Result<Vec<CreditRow>, RowError> {
+    let mut balances: Vec<CreditRow> = Vec::new();
     let mut select = connection.prepare("SELECT * FROM credit_balances ORDER BY account")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "credit_balances", "account");
-        purses.push(PurseRow {
+        balances.push(CreditRow {
             account: columns.word("account", |id| AccountId::parse(id).ok())?,
             balance: columns.money("balance_nano_usd")?,
             lots: Vec::new(),
@@ -33,19 +33,19 @@ pub(in crate::store) fn purses(connection: &Connection) -> Result<Vec<PurseRow>,
     while let Some(row) = rows.next()? {
         let columns = Columns::new(row, "credit_entries", "number");
         let account: String = columns.plain("account")?;
-        let found = purses.binary_search_by(|purse| purse.account.as_str().cmp(&account));
+        let found = balances.binary_search_by(|row| row.account.as_str().cmp(&account));
         let Ok(at) = found else {
             let words = "has a lot without a row in credit_balances".to_owned();
             return Err(columns.damaged("account", words));
         };
-        purses[at].lots.push(Lot {
+        balances[at].lots.push(Lot {
             entry: columns.plain("number")?,
             remaining: columns.money("remaining_nano_usd")?,
             priority: columns.plain("priority")?,
             expires_at: columns.optional_instant("expires_at")?,
         });
     }
-    Ok(purses)
+    Ok(balances)
 }
 
 /// The credit of one account; nothing at all for one that never had any.

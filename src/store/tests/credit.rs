@@ -73,7 +73,7 @@ pub(super) async fn lots(store: &Store) -> Vec<(i64, i64)> {
 async fn a_top_up_makes_a_lot_and_calls_draw_from_it() {
     let bench = Bench::new();
     let (store, loaded) = bench.open();
-    assert!(loaded.purses.is_empty());
+    assert!(loaded.credit.is_empty());
     let top_up = entry(EntryKind::TopUp, 1_000);
     let posted = store.post_entry(top_up, Draws::new()).await.unwrap();
     assert_eq!(
@@ -99,19 +99,19 @@ async fn a_top_up_makes_a_lot_and_calls_draw_from_it() {
     assert_eq!((verified.calls, verified.entries), (3, 1));
     store.close().await;
 
-    let (store, Loaded { purses, .. }) = bench.open();
+    let (store, Loaded { credit, .. }) = bench.open();
     let lot = Lot {
         entry: 1,
         remaining: usd(650),
         priority: USUAL_PRIORITY,
         expires_at: None,
     };
-    assert_eq!(purses.len(), 1);
+    assert_eq!(credit.len(), 1);
     assert_eq!(
-        (purses[0].account.as_str(), purses[0].balance),
+        (credit[0].account.as_str(), credit[0].balance),
         ("acme", usd(650))
     );
-    assert_eq!(purses[0].lots, [lot]);
+    assert_eq!(credit[0].lots, [lot]);
     store.close().await;
 }
 

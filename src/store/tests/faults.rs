@@ -209,7 +209,7 @@ async fn an_entry_on_a_full_disk_is_refused_whole_and_taken_later() {
     store.close().await;
     // It was on the disk when it was told.
     let (store, loaded) = bench.open();
-    assert_eq!(loaded.purses[0].balance, usd(1_500));
+    assert_eq!(loaded.credit[0].balance, usd(1_500));
     assert!(store.post_entry(long, Draws::new()).await.unwrap().existed);
     store.close().await;
 }

@@ -26,9 +26,9 @@ fn amounts(loaded: &Loaded) -> String {
         .map(|row| format!("{row:?}"))
         .collect();
     counters.sort();
-    let mut purses: Vec<String> = loaded.purses.iter().map(|row| format!("{row:?}")).collect();
-    purses.sort();
-    format!("{counters:#?}\n{purses:#?}")
+    let mut credit: Vec<String> = loaded.credit.iter().map(|row| format!("{row:?}")).collect();
+    credit.sort();
+    format!("{counters:#?}\n{credit:#?}")
 }
 
 /// Two accounts with credit, and calls that took of it.
@@ -139,7 +139,7 @@ async fn a_bit_that_changes_in_the_log_ends_it_there_and_leaves_a_state_that_was
         fs::write(flipped.file(), &database).unwrap();
         fs::write(flipped.folder.path().join("faregate.db-wal"), log).unwrap();
         let (store, loaded) = Store::open(&settings(&flipped), flipped.clock.clone()).unwrap();
-        let balance: i64 = loaded.purses.iter().map(|row| row.balance.nanos()).sum();
+        let balance: i64 = loaded.credit.iter().map(|row| row.balance.nanos()).sum();
         assert!(
             states.contains(&balance),
             "bit {bit} of byte {at}: {balance}"

@@ -92,7 +92,7 @@ impl Town {
     fn open(bench: &Bench) -> (Store, Accounts) {
         let (store, loaded) = bench.open();
         let accounts = Accounts::new(bench.clock.clone(), Vec::new());
-        (store, accounts.with_credit(&loaded.purses))
+        (store, accounts.with_credit(&loaded.credit))
     }
 
     fn account(number: usize) -> AccountId {

@@ -96,7 +96,7 @@ async fn outlived(disk: &Disk) -> (i64, i64) {
             .await
             .unwrap()
             .unwrap();
-    let balance: i64 = loaded.purses.iter().map(|row| row.balance.nanos()).sum();
+    let balance: i64 = loaded.credit.iter().map(|row| row.balance.nanos()).sum();
     assert_eq!(balance, entries * 1_000 - spent);
     store.close().await;
     let verified = Reader::open(&bench.file()).unwrap().verify(|_| {}).unwrap();

@@ -106,12 +106,12 @@ fn the_tightest_budget_or_credit_decides_a_hundred_times() {
     ] {
         for _ in 0..17 {
             let clock = clock();
-            let [plan, per_key, own, narrow, purse] = paid.map(|calls| calls * PRICE);
+            let [plan, per_key, own, narrow, balance] = paid.map(|calls| calls * PRICE);
             let limits = [plan, per_key, own, narrow].map(budget);
             let [plan, per_key, own, narrow] = limits;
             let accounts = credited(
                 roster(plan, per_key, own, narrow),
-                purse.cast_signed(),
+                balance.cast_signed(),
                 &clock,
             );
             let last = std::sync::Mutex::new(None);
@@ -127,7 +127,7 @@ fn the_tightest_budget_or_credit_decides_a_hundred_times() {
             let (first, second) = (counts(&first, &clock), counts(&second, &clock));
             assert_eq!(first[0].0 + second[0].0, 50 * PRICE);
             assert_eq!((first[2], first[3]), ((50 * PRICE, 0), (50 * PRICE, 0)));
-            assert_eq!(credit(&accounts), ((purse - 50 * PRICE).cast_signed(), 0));
+            assert_eq!(credit(&accounts), ((balance - 50 * PRICE).cast_signed(), 0));
         }
     }
 }

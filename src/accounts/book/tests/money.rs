@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{
-        Credit, Lot, PurseRow, Roster,
+        Credit, CreditRow, Lot, Roster,
         fixtures::{account, cost, lot, priced, terms},
     },
     domain::NanoUsd,
@@ -251,7 +251,7 @@ fn what_a_call_gives_back_pays_the_debt_of_another() {
     let paid = book.settle(exact, cost(33), &clock).credit.unwrap();
     assert_eq!((paid[0].amount, credit(&accounts)), (usd(33), (6, 0)));
     // The rows name 93 of the lot and charge 94: what continues from them has the same 6.
-    let stored = PurseRow {
+    let stored = CreditRow {
         account: account(),
         balance: usd(100 - 61 - 33),
         lots: vec![lot(1, 100 - 60 - 33)],
