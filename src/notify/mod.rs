@@ -27,7 +27,7 @@ pub use settings::{Email, LowAt, Sender, Settings, TRY_TIME, Webhook};
 use self::{
     event::{Found, Notice},
     queue::Queue,
-    watch::{Marks, Purses},
+    watch::{Balances, Marks},
 };
 use crate::{
     accounts::Accounts,
@@ -132,7 +132,7 @@ impl Notifier {
     /// Looks at all accounts, again and again.
     async fn watch(&self, accounts: &Accounts) {
         let mut told: Option<Marks> = None;
-        let mut purses = Purses::default();
+        let mut balances = Balances::default();
         loop {
             if let Some(settings) = self.settings() {
                 if told.is_none() {
@@ -143,9 +143,9 @@ impl Notifier {
                     told = marks.ok().map(Marks::of);
                 }
                 if let Some(told) = &mut told {
-                    self.ask(accounts, &mut purses).await;
+                    self.ask(accounts, &mut balances).await;
                     let clock = &self.inner.clock;
-                    let found = watch::look(accounts, &settings, clock, (told, &purses)).await;
+                    let found = watch::look(accounts, &settings, clock, (told, &balances)).await;
                     self.queue(&settings, &found, told).await;
                 }
             }
@@ -157,13 +157,13 @@ impl Notifier {
     }
 
     /// Asks the store for top-ups that are not known. What it does not say now is asked again.
-    async fn ask(&self, accounts: &Accounts, purses: &mut Purses) {
-        let asking = purses.asking(accounts);
+    async fn ask(&self, accounts: &Accounts, balances: &mut Balances) {
+        let asking = balances.asking(accounts);
         if asking.is_empty() {
             return;
         }
         match self.inner.store.last_top_ups(asking.clone()).await {
-            Ok(last) => purses.learn(&asking, &last),
+            Ok(last) => balances.learn(&asking, &last),
             Err(error) => tracing::warn!(%error, "the last top-ups could not be read"),
         }
     }

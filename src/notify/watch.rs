@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-pub(crate) use credit::Purses;
+pub(crate) use credit::Balances;
 
 use super::{
     Settings,
@@ -34,7 +34,7 @@ pub(crate) struct Marks(HashMap<String, (i64, i64)>);
 /// One look around.
 struct Look<'a> {
     accounts: &'a Accounts,
-    purses: &'a Purses,
+    balances: &'a Balances,
     settings: &'a Settings,
     clock: &'a Clock,
     now: Timestamp,
@@ -49,11 +49,11 @@ pub(crate) async fn look(
     accounts: &Accounts,
     settings: &Settings,
     clock: &Clock,
-    (told, purses): (&Marks, &Purses),
+    (told, balances): (&Marks, &Balances),
 ) -> Vec<Found> {
     let mut look = Look {
         accounts,
-        purses,
+        balances,
         settings,
         clock,
         now: clock.now(),

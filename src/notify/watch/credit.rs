@@ -21,16 +21,16 @@ const EMPTY: i64 = 2;
 
 /// What is known of every account's credit, from one look to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Purses(HashMap<AccountId, Purse>);
+pub(crate) struct Balances(HashMap<AccountId, Known>);
 
 #[derive(Debug)]
-struct Purse {
+struct Known {
     balance: NanoUsd,
     /// The last top-up. `None`: to be asked for; the store knows.
-    last: Option<Option<NanoUsd>>,
+    last_top_up: Option<Option<NanoUsd>>,
 }
 
-impl Purses {
+impl Balances {
     /// Notes every balance, and says of which accounts the last top-up has to be asked for: of those that are new, and
     /// of those whose balance has grown.
     pub(crate) fn asking(&mut self, accounts: &Accounts) -> Vec<AccountId> {
@@ -46,15 +46,15 @@ impl Purses {
                 continue;
             }
             let balance = accounts.credit(&account.id).balance;
-            let purse = self.0.entry(account.id.clone()).or_insert(Purse {
+            let known = self.0.entry(account.id.clone()).or_insert(Known {
                 balance,
-                last: None,
+                last_top_up: None,
             });
-            if balance > purse.balance {
-                purse.last = None;
+            if balance > known.balance {
+                known.last_top_up = None;
             }
-            purse.balance = balance;
-            if purse.last.is_none() {
+            known.balance = balance;
+            if known.last_top_up.is_none() {
                 asking.push(account.id.clone());
             }
         }
@@ -64,8 +64,8 @@ impl Purses {
     /// Notes what the store says of those that were asked for.
     pub(crate) fn learn(&mut self, asked: &[AccountId], last: &HashMap<AccountId, NanoUsd>) {
         for account in asked {
-            if let Some(purse) = self.0.get_mut(account) {
-                purse.last = Some(last.get(account).copied());
+            if let Some(known) = self.0.get_mut(account) {
+                known.last_top_up = Some(last.get(account).copied());
             }
         }
     }
@@ -75,7 +75,11 @@ impl Look<'_> {
     /// Looks at an account's credit, where its plan takes it.
     pub(super) fn credit(&mut self, account: &AccountSpec, plan: &PlanSpec) {
         // Until the store has said what the last top-up was, nothing is known to be low.
-        let last = self.purses.0.get(&account.id).and_then(|purse| purse.last);
+        let last = self
+            .balances
+            .0
+            .get(&account.id)
+            .and_then(|known| known.last_top_up);
         let (true, Some(last)) = (plan.credit_required, last) else {
             return;
         };

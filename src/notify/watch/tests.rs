@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{Found, Marks, Purses, look};
+use super::{Balances, Found, Marks, look};
 use crate::{
     accounts::{
         AccountSpec, Accounts, Digests, KeySpec, Label, Lot, LowCredit, Output, Own, PlanSpec,
@@ -30,7 +30,7 @@ struct House {
     roster: Roster,
     settings: Settings,
     told: Marks,
-    purses: Purses,
+    balances: Balances,
     last: HashMap<AccountId, NanoUsd>,
 }
 
@@ -79,7 +79,7 @@ impl House {
             roster,
             settings: settings(),
             told: Marks::default(),
-            purses: Purses::default(),
+            balances: Balances::default(),
             last: HashMap::new(),
             clock,
         }
@@ -95,9 +95,9 @@ impl House {
     }
 
     async fn found(&mut self) -> Vec<Found> {
-        let asking = self.purses.asking(&self.accounts);
-        self.purses.learn(&asking, &self.last);
-        let known = (&self.told, &self.purses);
+        let asking = self.balances.asking(&self.accounts);
+        self.balances.learn(&asking, &self.last);
+        let known = (&self.told, &self.balances);
         look(&self.accounts, &self.settings, &self.clock, known).await
     }
 
