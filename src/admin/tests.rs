@@ -38,14 +38,14 @@ const NOW: &str = "2026-11-20T12:00:00Z";
 
 /// What is there, in memory, and what was asked of it.
 #[derive(Clone)]
-struct House {
+struct TestRegistry {
     roster: Arc<Mutex<Arc<Roster>>>,
     asked: Arc<Mutex<Vec<String>>>,
     ready: Result<(), &'static str>,
     broken: bool,
 }
 
-impl Registry for House {
+impl Registry for TestRegistry {
     fn roster(&self) -> Arc<Roster> {
         Arc::clone(&self.roster.lock().unwrap())
     }
@@ -216,7 +216,7 @@ impl Registry for House {
     }
 }
 
-impl House {
+impl TestRegistry {
     fn posted(&self, id: Option<String>, by: &str, balance: NanoUsd) -> Result<Posted, Rejection> {
         if self.broken {
             return Err(Rejection::unavailable("The store is full."));
@@ -283,7 +283,7 @@ fn plan(id: &str) -> PlanSpec {
 }
 
 /// Plans free and pro; account `acme` with key `acme-ci` in the file, account `bob` with none through the API.
-fn house() -> House {
+fn registry() -> TestRegistry {
     let account = |id: &str, source| {
         Arc::new(AccountSpec {
             id: AccountId::parse(id).unwrap(),
@@ -324,7 +324,7 @@ fn house() -> House {
         models: Some(models.into()),
         customers: std::collections::BTreeMap::new(),
     };
-    House {
+    TestRegistry {
         roster: Arc::new(Mutex::new(Arc::new(roster))),
         asked: Arc::default(),
         ready: Ok(()),
@@ -344,9 +344,9 @@ fn metrics() -> Arc<Metrics> {
     }))
 }
 
-fn admin(house: &House) -> Admin<House> {
+fn admin(registry: &TestRegistry) -> Admin<TestRegistry> {
     let token = Secret::new(TOKEN.into());
-    Admin::new(house.clone(), token, metrics(), Clock::manual(now()))
+    Admin::new(registry.clone(), token, metrics(), Clock::manual(now()))
 }
 
 fn request(method: Method, path: &str, body: &str) -> Request<Full<Bytes>> {
@@ -365,26 +365,31 @@ async fn read(response: Response<Full<Bytes>>) -> String {
 }
 
 /// Asks and reads the answer as JSON.
-async fn ask(house: &House, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+async fn ask(
+    registry: &TestRegistry,
+    method: Method,
+    path: &str,
+    body: Value,
+) -> (StatusCode, Value) {
     let body = match body {
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    let response = admin(house).handle(request(method, path, &body)).await;
+    let response = admin(registry).handle(request(method, path, &body)).await;
     let status = response.status();
     let text = read(response).await;
     (status, serde_json::from_str(&text).unwrap())
 }
 
-async fn get(house: &House, path: &str) -> (StatusCode, Value) {
-    ask(house, Method::GET, path, json!(null)).await
+async fn get(registry: &TestRegistry, path: &str) -> (StatusCode, Value) {
+    ask(registry, Method::GET, path, json!(null)).await
 }
 
 /// The words of each rejection, for a snapshot.
-async fn rejections(house: &House, cases: &[(Method, &str, Value)]) -> String {
+async fn rejections(registry: &TestRegistry, cases: &[(Method, &str, Value)]) -> String {
     let mut lines = String::new();
     for (method, path, body) in cases {
-        let (status, answer) = ask(house, method.clone(), path, body.clone()).await;
+        let (status, answer) = ask(registry, method.clone(), path, body.clone()).await;
         assert!(status.is_client_error(), "{method} {path}: {status}");
         assert_eq!(answer["status"], status.as_u16());
         let (code, detail) = (&answer["code"], &answer["detail"]);

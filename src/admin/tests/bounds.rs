@@ -5,13 +5,13 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{House, ask, house, model, rejections};
+use super::{TestRegistry, ask, model, registry, rejections};
 use crate::{accounts::Extent, admin::misfits};
 
-/// The same house, whose file has a model without a `context_window` too.
-fn house_with_a_boundless_model() -> House {
-    let house = house();
-    house
+/// The same, whose file has a model without a `context_window` too.
+fn with_a_boundless_model() -> TestRegistry {
+    let registry = registry();
+    registry
         .change(|roster| {
             let models = roster.models.as_mut().unwrap();
             models.insert(
@@ -23,11 +23,11 @@ fn house_with_a_boundless_model() -> House {
             );
         })
         .unwrap();
-    house
+    registry
 }
 
-async fn create(house: &House, path: &str, body: Value) {
-    let (status, answer) = ask(house, Method::POST, path, body).await;
+async fn create(registry: &TestRegistry, path: &str, body: Value) {
+    let (status, answer) = ask(registry, Method::POST, path, body).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
 }
 
@@ -40,14 +40,14 @@ fn a_day() -> Value {
 
 #[tokio::test]
 async fn a_token_quota_needs_a_bound_of_every_model_it_allows() {
-    let house = house_with_a_boundless_model();
+    let registry = with_a_boundless_model();
     let narrow =
         json!({"id": "narrow", "plan": "free", "models": ["gpt-4o-mini"], "quotas": a_day()});
-    create(&house, ACCOUNTS, narrow).await;
+    create(&registry, ACCOUNTS, narrow).await;
     let wide = json!({"id": "wide", "plan": "free", "quotas": [{"requests": 5, "per": "day"}]});
-    create(&house, ACCOUNTS, wide).await;
+    create(&registry, ACCOUNTS, wide).await;
     let key = json!({"id": "k", "account": "wide", "models": ["gpt-4o-mini"], "quotas": a_day()});
-    create(&house, KEYS, key).await;
+    create(&registry, KEYS, key).await;
 
     let refused = [
         (
@@ -82,24 +82,24 @@ async fn a_token_quota_needs_a_bound_of_every_model_it_allows() {
             json!({"account": "wide", "models": ["gpt-4o-mini", "gpt-5"]}),
         ),
     ];
-    insta::assert_snapshot!("unbounded", rejections(&house, &refused).await);
+    insta::assert_snapshot!("unbounded", rejections(&registry, &refused).await);
 }
 
 #[tokio::test]
 async fn a_plan_that_allows_more_is_looked_at_with_the_keys_of_the_account() {
-    let house = house_with_a_boundless_model();
-    house
+    let registry = with_a_boundless_model();
+    registry
         .change(|roster| roster.plans[0].models = Some([model("gpt-4o-mini")].into()))
         .unwrap();
-    create(&house, ACCOUNTS, json!({"id": "a", "plan": "free"})).await;
+    create(&registry, ACCOUNTS, json!({"id": "a", "plan": "free"})).await;
     create(
-        &house,
+        &registry,
         KEYS,
         json!({"id": "k", "account": "a", "quotas": a_day()}),
     )
     .await;
     let path = "/admin/v1/accounts/a";
-    let (status, answer) = ask(&house, Method::PATCH, path, json!({"plan": "pro"})).await;
+    let (status, answer) = ask(&registry, Method::PATCH, path, json!({"plan": "pro"})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let detail = answer["detail"].as_str().unwrap();
     assert!(
@@ -108,20 +108,20 @@ async fn a_plan_that_allows_more_is_looked_at_with_the_keys_of_the_account() {
     );
 
     // A key that opens nothing any more holds nobody back.
-    let (status, _) = ask(&house, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
+    let (status, _) = ask(&registry, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
     assert_eq!(status, StatusCode::OK);
-    let (status, _) = ask(&house, Method::PATCH, path, json!({"plan": "pro"})).await;
+    let (status, _) = ask(&registry, Method::PATCH, path, json!({"plan": "pro"})).await;
     assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn what_fitted_an_earlier_file_can_still_be_disabled_and_is_told() {
-    let house = house();
+    let registry = registry();
     let limited = json!({"id": "a", "plan": "free", "quotas": a_day()});
-    create(&house, ACCOUNTS, limited).await;
-    create(&house, ACCOUNTS, json!({"id": "b", "plan": "pro"})).await;
-    create(&house, KEYS, json!({"id": "k", "account": "acme"})).await;
-    house
+    create(&registry, ACCOUNTS, limited).await;
+    create(&registry, ACCOUNTS, json!({"id": "b", "plan": "pro"})).await;
+    create(&registry, KEYS, json!({"id": "k", "account": "acme"})).await;
+    registry
         .change(|roster| {
             roster.models = None;
             roster.plans.retain(|plan| plan.id.as_str() != "pro");
@@ -131,19 +131,19 @@ async fn what_fitted_an_earlier_file_can_still_be_disabled_and_is_told() {
         })
         .unwrap();
     let path = "/admin/v1/accounts/a";
-    let (status, _) = ask(&house, Method::PATCH, path, json!({"disabled": true})).await;
+    let (status, _) = ask(&registry, Method::PATCH, path, json!({"disabled": true})).await;
     assert_eq!(status, StatusCode::OK);
-    let roster = Arc::clone(&house.roster.lock().unwrap());
+    let roster = Arc::clone(&registry.roster.lock().unwrap());
     insta::assert_snapshot!("told", misfits(&roster).join("\n"));
 }
 
 #[tokio::test]
 async fn a_refused_key_is_not_called_by_a_name_that_was_made_for_it() {
-    let house = house_with_a_boundless_model();
+    let registry = with_a_boundless_model();
     let wide = json!({"id": "wide", "plan": "free"});
-    create(&house, ACCOUNTS, wide).await;
+    create(&registry, ACCOUNTS, wide).await;
     let key = json!({"account": "wide", "quotas": a_day()});
-    let (status, refused) = ask(&house, Method::POST, KEYS, key).await;
+    let (status, refused) = ask(&registry, Method::POST, KEYS, key).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("The token quota of this key"), "{detail}");

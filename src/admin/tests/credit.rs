@@ -3,15 +3,15 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{admin, ask, get, house, read, rejections, request};
+use super::{admin, ask, get, read, registry, rejections, request};
 
 const CREDIT: &str = "/admin/v1/accounts/bob/credit";
 const TRANSFER: &str = "/admin/v1/credit/transfer";
 
 #[tokio::test]
 async fn an_entry_is_posted_as_it_was_asked_for() {
-    let house = house();
-    let (status, plain) = ask(&house, Method::POST, CREDIT, json!({"amount": "12.50"})).await;
+    let registry = registry();
+    let (status, plain) = ask(&registry, Method::POST, CREDIT, json!({"amount": "12.50"})).await;
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(
         (&plain["kind"], &plain["amount"], &plain["author"]),
@@ -21,46 +21,46 @@ async fn an_entry_is_posted_as_it_was_asked_for() {
         "amount": "-0.000000001", "kind": "adjustment", "id": "again-1", "reason": "counted twice", "author": "ann",
         "priority": 0, "related": "call-7",
     });
-    let (status, posted) = ask(&house, Method::POST, CREDIT, whole).await;
+    let (status, posted) = ask(&registry, Method::POST, CREDIT, whole).await;
     assert_eq!(status, StatusCode::OK, "it was posted before");
     insta::assert_snapshot!("entry", format!("{posted:#}"));
     // A whole number is exact.
     let body = json!({"amount": 5, "expires_at": "2027-01-01T00:00:00Z", "author": "cli"});
-    let (_, posted) = ask(&house, Method::POST, CREDIT, body).await;
+    let (_, posted) = ask(&registry, Method::POST, CREDIT, body).await;
     assert_eq!(
         (&posted["amount"], &posted["author"]),
         (&json!("5.00"), &json!("cli"))
     );
-    insta::assert_snapshot!("entries_asked", house.asked.lock().unwrap().join("\n"));
+    insta::assert_snapshot!("entries_asked", registry.asked.lock().unwrap().join("\n"));
 }
 
 #[tokio::test]
 async fn a_transfer_names_both_sides() {
-    let house = house();
+    let registry = registry();
     let body = json!({"from": "bob", "to": "acme", "amount": "3", "id": "t"});
-    let (status, moved) = ask(&house, Method::POST, TRANSFER, body).await;
+    let (status, moved) = ask(&registry, Method::POST, TRANSFER, body).await;
     assert_eq!(status, StatusCode::CREATED);
     insta::assert_snapshot!("transfer", format!("{moved:#}"));
 }
 
 #[tokio::test]
 async fn credit_and_entries_are_shown() {
-    let house = house();
-    let (status, sheet) = get(&house, CREDIT).await;
+    let registry = registry();
+    let (status, sheet) = get(&registry, CREDIT).await;
     assert_eq!(status, StatusCode::OK);
     insta::assert_snapshot!("sheet", format!("{sheet:#}"));
     let query = "account=bob&kind=top_up&since=2026-11-01T00%3A00%3A00Z&limit=5&cursor=9";
-    let (status, page) = get(&house, &format!("/admin/v1/ledger?{query}")).await;
+    let (status, page) = get(&registry, &format!("/admin/v1/ledger?{query}")).await;
     assert_eq!(status, StatusCode::OK);
     insta::assert_snapshot!(
         "ledger",
-        format!("{page:#}\n{}", house.asked.lock().unwrap()[1])
+        format!("{page:#}\n{}", registry.asked.lock().unwrap()[1])
     );
 }
 
 #[tokio::test]
 async fn mistakes_are_named() {
-    let house = house();
+    let registry = registry();
     let post = |body| (Method::POST, CREDIT, body);
     let transfer = |body| (Method::POST, TRANSFER, body);
     let get = |path| (Method::GET, path, json!(null));
@@ -107,25 +107,25 @@ async fn mistakes_are_named() {
         get("/admin/v1/ledger?limit=0"),
         (Method::POST, "/admin/v1/ledger", json!({})),
     ];
-    insta::assert_snapshot!("credit_mistakes", rejections(&house, &cases).await);
+    insta::assert_snapshot!("credit_mistakes", rejections(&registry, &cases).await);
     assert!(
-        house.asked.lock().unwrap().is_empty(),
+        registry.asked.lock().unwrap().is_empty(),
         "nothing was asked of the store"
     );
 }
 
 #[tokio::test]
 async fn a_store_that_does_not_write_is_said() {
-    let mut house = house();
-    house.broken = true;
-    let (status, answer) = ask(&house, Method::POST, CREDIT, json!({"amount": "1"})).await;
+    let mut registry = registry();
+    registry.broken = true;
+    let (status, answer) = ask(&registry, Method::POST, CREDIT, json!({"amount": "1"})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer["code"], "store_unavailable");
 }
 
 #[tokio::test]
 async fn an_amount_that_is_too_large_is_called_so() {
-    let house = house();
+    let registry = registry();
     // Written into the body as they are; beyond 2^64 the reader of JSON has no whole numbers.
     for amount in [
         "9223372037",
@@ -138,7 +138,7 @@ async fn an_amount_that_is_too_large_is_called_so() {
         "\"9223372036.854775808\"",
     ] {
         let body = format!("{{\"amount\": {amount}, \"kind\": \"adjustment\"}}");
-        let answer = admin(&house)
+        let answer = admin(&registry)
             .handle(request(Method::POST, CREDIT, &body))
             .await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{amount}");
@@ -148,7 +148,7 @@ async fn an_amount_that_is_too_large_is_called_so() {
     }
     for amount in ["12.5", "1e3", "-0.5"] {
         let body = format!("{{\"amount\": {amount}}}");
-        let answer = admin(&house)
+        let answer = admin(&registry)
             .handle(request(Method::POST, CREDIT, &body))
             .await;
         let text = read(answer).await;

@@ -5,30 +5,30 @@ use std::{sync::Arc, time::Duration};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{House, ask, get, house, now, rejections};
+use super::{TestRegistry, ask, get, now, registry, rejections};
 use crate::{
     accounts::{ApiKey, KeySpec},
     admin::{Registry, rotate_key},
     domain::KeyDigest,
 };
 
-async fn make(house: &House, wanted: Value) -> Value {
-    let (status, made) = ask(house, Method::POST, "/admin/v1/keys", wanted).await;
+async fn make(registry: &TestRegistry, wanted: Value) -> Value {
+    let (status, made) = ask(registry, Method::POST, "/admin/v1/keys", wanted).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     made
 }
 
-fn spec(house: &House, id: &str) -> KeySpec {
-    let roster = house.roster();
+fn spec(registry: &TestRegistry, id: &str) -> KeySpec {
+    let roster = registry.roster();
     let found = roster.keys.iter().find(|key| key.id.as_str() == id);
     (**found.unwrap()).clone()
 }
 
 #[tokio::test]
 async fn a_new_key_is_shown_once_and_kept_as_its_digest() {
-    let house = house();
+    let registry = registry();
     let made = make(
-        &house,
+        &registry,
         json!({
             "id": "bob-1",
             "account": "bob",
@@ -41,11 +41,11 @@ async fn a_new_key_is_shown_once_and_kept_as_its_digest() {
     .await;
     let text = made["key"].as_str().unwrap().to_owned();
     assert!(ApiKey::looks_valid(&text));
-    let kept = spec(&house, "bob-1");
+    let kept = spec(&registry, "bob-1");
     assert_eq!(kept.digests[..], [(KeyDigest::of(text.as_bytes()), None)]);
     assert!(text.starts_with(&format!("fg_{}_", kept.public_part)));
 
-    let (status, mut read) = get(&house, "/admin/v1/keys/bob-1").await;
+    let (status, mut read) = get(&registry, "/admin/v1/keys/bob-1").await;
     assert_eq!(status, StatusCode::OK);
     assert!(!read.to_string().contains(&text));
     read["public_part"] = "<public>".into();
@@ -54,8 +54,8 @@ async fn a_new_key_is_shown_once_and_kept_as_its_digest() {
 
 #[tokio::test]
 async fn a_key_without_a_name_gets_one_and_may_belong_to_an_account_of_the_file() {
-    let house = house();
-    let made = make(&house, json!({"account": "acme"})).await;
+    let registry = registry();
+    let made = make(&registry, json!({"account": "acme"})).await;
     let expected = format!("key-{}", made["public_part"].as_str().unwrap());
     assert_eq!(made["id"], expected);
     assert_eq!(made["source"], "api");
@@ -63,28 +63,28 @@ async fn a_key_without_a_name_gets_one_and_may_belong_to_an_account_of_the_file(
 
 #[tokio::test]
 async fn a_rotation_keeps_the_old_secret_for_a_while() {
-    let house = house();
-    let first = make(&house, json!({"id": "k", "account": "bob"})).await;
+    let registry = registry();
+    let first = make(&registry, json!({"id": "k", "account": "bob"})).await;
     let path = "/admin/v1/keys/k/rotate";
-    let (status, second) = ask(&house, Method::POST, path, json!(null)).await;
+    let (status, second) = ask(&registry, Method::POST, path, json!(null)).await;
     assert_eq!(status, StatusCode::OK);
     assert_ne!(first["key"], second["key"]);
     assert_eq!(second["previous_secret_until"], "2026-11-21T12:00:00Z");
     let digest = |made: &Value| KeyDigest::of(made["key"].as_str().unwrap().as_bytes());
     let ends = "2026-11-21T12:00:00Z".parse().ok();
     let expected = [(digest(&first), ends), (digest(&second), None)];
-    assert_eq!(spec(&house, "k").digests[..], expected);
+    assert_eq!(spec(&registry, "k").digests[..], expected);
 
     let body = json!({"overlap_seconds": 0});
-    let (_, third) = ask(&house, Method::POST, path, body).await;
-    assert_eq!(spec(&house, "k").digests[..], [(digest(&third), None)]);
+    let (_, third) = ask(&registry, Method::POST, path, body).await;
+    assert_eq!(spec(&registry, "k").digests[..], [(digest(&third), None)]);
     assert_eq!(third["previous_secret_until"], json!(null));
 }
 
 #[test]
 fn a_second_rotation_does_not_lengthen_the_first() {
-    let house = house();
-    let mut roster = (*house.roster()).clone();
+    let registry = registry();
+    let mut roster = (*registry.roster()).clone();
     Arc::make_mut(&mut roster.keys[0]).source = crate::accounts::Source::Api;
     let hour = Duration::from_secs(3600);
     let once = rotate_key(&roster, "acme-ci", hour, now()).unwrap();
@@ -107,26 +107,26 @@ fn a_second_rotation_does_not_lengthen_the_first() {
 
 #[tokio::test]
 async fn a_revoked_key_stays_in_the_list_and_keeps_its_date() {
-    let house = house();
-    make(&house, json!({"id": "k", "account": "bob"})).await;
-    let (status, revoked) = ask(&house, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
+    let registry = registry();
+    make(&registry, json!({"id": "k", "account": "bob"})).await;
+    let (status, revoked) = ask(&registry, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(revoked["state"], "revoked");
     assert_eq!(revoked["revoked_at"], super::NOW);
-    let (status, again) = ask(&house, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
+    let (status, again) = ask(&registry, Method::DELETE, "/admin/v1/keys/k", json!(null)).await;
     assert_eq!((status, again), (StatusCode::OK, revoked));
 }
 
 #[tokio::test]
 async fn a_key_is_changed() {
-    let house = house();
+    let registry = registry();
     make(
-        &house,
+        &registry,
         json!({"id": "k", "account": "bob", "expires_at": "2027-01-01T00:00:00Z"}),
     )
     .await;
     let change = json!({"disabled": true, "expires_at": null, "allowed_ips": ["192.0.2.0/24"]});
-    let (status, changed) = ask(&house, Method::PATCH, "/admin/v1/keys/k", change).await;
+    let (status, changed) = ask(&registry, Method::PATCH, "/admin/v1/keys/k", change).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(changed["state"], "disabled");
     assert_eq!(changed["expires_at"], json!(null));
@@ -135,11 +135,17 @@ async fn a_key_is_changed() {
 
 #[tokio::test]
 async fn mistakes_are_named() {
-    let house = house();
-    make(&house, json!({"id": "k", "account": "bob"})).await;
-    make(&house, json!({"id": "gone", "account": "bob"})).await;
-    ask(&house, Method::DELETE, "/admin/v1/keys/gone", json!(null)).await;
-    let before = house.roster();
+    let registry = registry();
+    make(&registry, json!({"id": "k", "account": "bob"})).await;
+    make(&registry, json!({"id": "gone", "account": "bob"})).await;
+    ask(
+        &registry,
+        Method::DELETE,
+        "/admin/v1/keys/gone",
+        json!(null),
+    )
+    .await;
+    let before = registry.roster();
     let post = |body| (Method::POST, "/admin/v1/keys", body);
     let rotate = |path, body| (Method::POST, path, body);
     let cases = [
@@ -176,13 +182,13 @@ async fn mistakes_are_named() {
         (Method::GET, "/admin/v1/keys/k/rotate", json!(null)),
         (Method::PUT, "/admin/v1/keys", json!(null)),
     ];
-    insta::assert_snapshot!("key_mistakes", rejections(&house, &cases).await);
-    assert_eq!(house.roster(), before, "nothing was changed");
+    insta::assert_snapshot!("key_mistakes", rejections(&registry, &cases).await);
+    assert_eq!(registry.roster(), before, "nothing was changed");
 }
 
 #[test]
 fn secrets_of_one_key_are_bounded() {
-    let mut roster = (*house().roster()).clone();
+    let mut roster = (*registry().roster()).clone();
     Arc::make_mut(&mut roster.keys[0]).source = crate::accounts::Source::Api;
     let day = Duration::from_secs(86_400);
     let refused = (0..20).find_map(|_| match rotate_key(&roster, "acme-ci", day, now()) {

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{ask, get, house, rejections};
+use super::{ask, get, registry, rejections};
 
 fn ids(list: &Value) -> Vec<&str> {
     let data = list["data"].as_array().unwrap();
@@ -14,57 +14,57 @@ fn ids(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn lists_come_in_pages_in_the_order_of_ids() {
-    let house = house();
+    let registry = registry();
     for index in 0..5 {
         let body = json!({"id": format!("team-{index}"), "plan": "free"});
-        ask(&house, Method::POST, "/admin/v1/accounts", body).await;
+        ask(&registry, Method::POST, "/admin/v1/accounts", body).await;
     }
-    let (_, first) = get(&house, "/admin/v1/accounts?limit=3").await;
+    let (_, first) = get(&registry, "/admin/v1/accounts?limit=3").await;
     assert_eq!(ids(&first), ["acme", "bob", "team-0"]);
     assert_eq!(first["next_cursor"], "team-0");
-    let (_, second) = get(&house, "/admin/v1/accounts?limit=4&cursor=team-0").await;
+    let (_, second) = get(&registry, "/admin/v1/accounts?limit=4&cursor=team-0").await;
     assert_eq!(ids(&second), ["team-1", "team-2", "team-3", "team-4"]);
     assert_eq!(second["next_cursor"], json!(null), "the last page was full");
-    let (_, plans) = get(&house, "/admin/v1/plans").await;
+    let (_, plans) = get(&registry, "/admin/v1/plans").await;
     insta::assert_snapshot!("plans", format!("{plans:#}"));
 }
 
 #[tokio::test]
 async fn keys_can_be_asked_for_by_account() {
-    let house = house();
+    let registry = registry();
     let body = json!({"id": "k", "account": "bob"});
-    ask(&house, Method::POST, "/admin/v1/keys", body).await;
-    let (_, all) = get(&house, "/admin/v1/keys").await;
+    ask(&registry, Method::POST, "/admin/v1/keys", body).await;
+    let (_, all) = get(&registry, "/admin/v1/keys").await;
     assert_eq!(ids(&all), ["acme-ci", "k"]);
-    let (_, bobs) = get(&house, "/admin/v1/keys?account=bob").await;
+    let (_, bobs) = get(&registry, "/admin/v1/keys?account=bob").await;
     assert_eq!(ids(&bobs), ["k"]);
     assert!(!all.to_string().contains("sha256"), "no digest is shown");
 }
 
 #[tokio::test]
 async fn calls_and_usage_ask_the_store_for_what_was_asked() {
-    let house = house();
+    let registry = registry();
     let query =
         "account=acme&key=acme-ci&outcome=client_closed&since=2026-11-01T00%3A00%3A00Z&limit=5";
-    let (status, calls) = get(&house, &format!("/admin/v1/calls?{query}")).await;
+    let (status, calls) = get(&registry, &format!("/admin/v1/calls?{query}")).await;
     assert_eq!(
         (status, calls),
         (StatusCode::OK, json!({"data": [], "next_cursor": null}))
     );
     let (_, usage) = get(
-        &house,
+        &registry,
         "/admin/v1/usage?by=model&until=2026-12-01T00:00:00Z",
     )
     .await;
     assert_eq!(usage["data"][0]["calls"], 2);
     assert_eq!(usage["data"][0]["tokens"]["input"], 10);
-    get(&house, "/admin/v1/usage").await;
-    insta::assert_snapshot!("asked", house.asked.lock().unwrap().join("\n"));
+    get(&registry, "/admin/v1/usage").await;
+    insta::assert_snapshot!("asked", registry.asked.lock().unwrap().join("\n"));
 }
 
 #[tokio::test]
 async fn mistakes_are_named() {
-    let house = house();
+    let registry = registry();
     let get = |path| (Method::GET, path, json!(null));
     let cases = [
         get("/admin/v1/accounts?limit=0"),
@@ -84,16 +84,16 @@ async fn mistakes_are_named() {
         get("/admin/v2/accounts"),
         (Method::POST, "/admin/v1/plans", json!({})),
     ];
-    insta::assert_snapshot!("list_mistakes", rejections(&house, &cases).await);
+    insta::assert_snapshot!("list_mistakes", rejections(&registry, &cases).await);
 }
 
 #[tokio::test]
 async fn a_list_that_ends_before_it_begins_is_a_mistake() {
-    let house = house();
+    let registry = registry();
     let (early, late) = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
     for list in ["calls", "usage", "ledger"] {
         let path = format!("/admin/v1/{list}?since={late}&until={early}");
-        let (status, answer) = get(&house, &path).await;
+        let (status, answer) = get(&registry, &path).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{list}: {answer}");
         let words = "`since` (2026-11-02T00:00:00Z) is after `until` (2026-11-01T00:00:00Z)";
         assert!(
@@ -101,6 +101,6 @@ async fn a_list_that_ends_before_it_begins_is_a_mistake() {
             "{answer}"
         );
         let path = format!("/admin/v1/{list}?since={early}&until={late}");
-        assert_eq!(get(&house, &path).await.0, StatusCode::OK, "{list}");
+        assert_eq!(get(&registry, &path).await.0, StatusCode::OK, "{list}");
     }
 }

@@ -3,25 +3,25 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::{ask, get, house, message, rejections};
+use super::{ask, get, message, registry, rejections};
 use crate::store::NotificationStatus;
 
 #[tokio::test]
 async fn messages_are_listed_with_their_bodies() {
-    let house = house();
+    let registry = registry();
     let path = "/admin/v1/notifications?status=failed&account=acme&limit=2";
-    let (status, list) = get(&house, path).await;
+    let (status, list) = get(&registry, path).await;
     assert_eq!(status, StatusCode::OK);
-    let asked = house.asked.lock().unwrap().join("\n");
+    let asked = registry.asked.lock().unwrap().join("\n");
     insta::assert_snapshot!("notifications", format!("{asked}\n{list:#}"));
 }
 
 #[tokio::test]
 async fn a_message_that_was_given_up_can_be_sent_again() {
-    let house = house();
+    let registry = registry();
     let path = |status| format!("/admin/v1/notifications/{}/retry", message(status).id);
     let failed = path(NotificationStatus::Failed);
-    let (status, row) = ask(&house, Method::POST, &failed, json!(null)).await;
+    let (status, row) = ask(&registry, Method::POST, &failed, json!(null)).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
         (&row["status"], &row["attempts"]),
@@ -45,13 +45,13 @@ async fn a_message_that_was_given_up_can_be_sent_again() {
             json!(null),
         ),
     ];
-    insta::assert_snapshot!("notification_mistakes", rejections(&house, &cases).await);
+    insta::assert_snapshot!("notification_mistakes", rejections(&registry, &cases).await);
 }
 
 #[tokio::test]
 async fn a_test_goes_to_everybody() {
     let (status, said) = ask(
-        &house(),
+        &registry(),
         Method::POST,
         "/admin/v1/notifications/test",
         json!(null),

@@ -11,11 +11,11 @@ use http::{Method, Request, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 
-use super::{TOKEN, admin, house, read, request};
+use super::{TOKEN, admin, read, registry, request};
 
 #[tokio::test]
 async fn nothing_of_the_api_opens_without_the_token() {
-    let house = house();
+    let registry = registry();
     let wrong = [
         None,
         Some(String::new()),
@@ -35,7 +35,7 @@ async fn nothing_of_the_api_opens_without_the_token() {
                     .headers_mut()
                     .insert("authorization", value.parse().unwrap());
             }
-            let response = admin(&house).handle(request).await;
+            let response = admin(&registry).handle(request).await;
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
             assert_eq!(
@@ -51,14 +51,14 @@ async fn nothing_of_the_api_opens_without_the_token() {
         .body(Full::new(Bytes::new()))
         .unwrap();
     assert_eq!(
-        admin(&house).handle(twice).await.status(),
+        admin(&registry).handle(twice).await.status(),
         StatusCode::UNAUTHORIZED
     );
     let lower = Request::get("/admin/v1/accounts")
         .header("authorization", format!("bearer {TOKEN}"))
         .body(Full::new(Bytes::new()))
         .unwrap();
-    let response = admin(&house).handle(lower).await;
+    let response = admin(&registry).handle(lower).await;
     assert_eq!(
         response.status(),
         StatusCode::OK,
@@ -68,13 +68,13 @@ async fn nothing_of_the_api_opens_without_the_token() {
 
 #[tokio::test]
 async fn probes_and_metrics_need_no_token() {
-    let mut house = house();
+    let mut registry = registry();
     let ask = |path: &str| {
         Request::get(path.to_owned())
             .body(Full::new(Bytes::new()))
             .unwrap()
     };
-    let response = admin(&house).handle(ask("/metrics")).await;
+    let response = admin(&registry).handle(ask("/metrics")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(
         response.headers()["content-type"]
@@ -87,30 +87,30 @@ async fn probes_and_metrics_need_no_token() {
             .await
             .contains("faregate_build_info{version=")
     );
-    let response = admin(&house).handle(ask("/readyz")).await;
+    let response = admin(&registry).handle(ask("/readyz")).await;
     assert_eq!(
         (response.status(), read(response).await.as_str()),
         (StatusCode::OK, "{\"status\":\"ready\"}\n")
     );
-    house.ready = Err("draining");
-    let response = admin(&house).handle(ask("/readyz")).await;
+    registry.ready = Err("draining");
+    let response = admin(&registry).handle(ask("/readyz")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(read(response).await.contains("draining"));
-    let response = admin(&house).handle(ask("/healthz")).await;
+    let response = admin(&registry).handle(ask("/healthz")).await;
     assert_eq!(response.status(), StatusCode::OK, "alive while it drains");
     let post = Request::post("/metrics")
         .body(Full::new(Bytes::new()))
         .unwrap();
     assert_eq!(
-        admin(&house).handle(post).await.status(),
+        admin(&registry).handle(post).await.status(),
         StatusCode::UNAUTHORIZED
     );
 }
 
 #[tokio::test]
 async fn a_405_lists_what_is_possible() {
-    let house = house();
-    let response = admin(&house)
+    let registry = registry();
+    let response = admin(&registry)
         .handle(request(Method::DELETE, "/admin/v1/accounts", ""))
         .await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
@@ -119,7 +119,7 @@ async fn a_405_lists_what_is_possible() {
 
 #[tokio::test]
 async fn a_wrong_method_is_said_before_anything_else_that_is_wrong() {
-    let house = house();
+    let registry = registry();
     let paths = [
         ("/metrics", "GET, HEAD"),
         ("/healthz", "GET, HEAD"),
@@ -154,7 +154,7 @@ async fn a_wrong_method_is_said_before_anything_else_that_is_wrong() {
                 let method = method.parse().unwrap();
                 let asked = request(method, &format!("{path}{query}"), body);
                 let about = format!("{asked:?}");
-                let response = admin(&house).handle(asked).await;
+                let response = admin(&registry).handle(asked).await;
                 let allow = response.headers().get("allow").cloned();
                 assert_eq!(
                     (response.status(), allow),
@@ -167,7 +167,7 @@ async fn a_wrong_method_is_said_before_anything_else_that_is_wrong() {
             }
             let mut unknown = request(method.parse().unwrap(), path, "");
             unknown.headers_mut().remove("authorization");
-            let response = admin(&house).handle(unknown).await;
+            let response = admin(&registry).handle(unknown).await;
             assert_eq!(
                 response.status(),
                 StatusCode::UNAUTHORIZED,
@@ -179,7 +179,7 @@ async fn a_wrong_method_is_said_before_anything_else_that_is_wrong() {
 
 #[tokio::test]
 async fn bodies_are_bounded_and_must_be_json() {
-    let house = house();
+    let registry = registry();
     let large = format!("{{\"id\":\"{}\"}}", "x".repeat(1 << 20));
     for (body, status) in [
         (large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
@@ -196,10 +196,10 @@ async fn bodies_are_bounded_and_must_be_json() {
         ),
     ] {
         let request = request(Method::POST, "/admin/v1/accounts", body);
-        assert_eq!(admin(&house).handle(request).await.status(), status);
+        assert_eq!(admin(&registry).handle(request).await.status(), status);
     }
     let deep = "[".repeat(100_000);
-    let response = admin(&house)
+    let response = admin(&registry)
         .handle(request(Method::POST, "/admin/v1/accounts", &deep))
         .await;
     assert_eq!(
@@ -226,19 +226,19 @@ impl Body for Silent {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_comes_is_given_up() {
-    let house = house();
+    let registry = registry();
     let request = Request::post("/admin/v1/accounts")
         .header("authorization", format!("Bearer {TOKEN}"))
         .body(Silent)
         .unwrap();
-    let response = admin(&house).handle(request).await;
+    let response = admin(&registry).handle(request).await;
     assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
 }
 
 #[test]
 fn the_answer_can_be_made_on_any_thread() {
     fn is_send(_: &impl Send) {}
-    let house = house();
-    let admin = admin(&house);
+    let registry = registry();
+    let admin = admin(&registry);
     is_send(&admin.handle(request(Method::GET, "/", "")));
 }

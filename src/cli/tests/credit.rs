@@ -6,13 +6,13 @@ use rusqlite::Connection;
 
 use super::{
     Exit, clock, settled,
-    stopped::{CONFIG, house},
+    stopped::{CONFIG, directory_with},
     type_in,
 };
 
 #[test]
 fn a_day_of_credit() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let clock = clock();
     let mut page = String::new();
     for line in [
@@ -45,7 +45,7 @@ fn a_day_of_credit() {
 
 #[test]
 fn credit_is_spent_before_it_expires_and_lost_after() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let clock = clock();
     for line in [
         "credit add acme 10 --id a",
@@ -69,7 +69,7 @@ fn credit_is_spent_before_it_expires_and_lost_after() {
 
 #[test]
 fn expired_credit_is_not_shown_before_anybody_could_record_it() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let clock = clock();
     for line in [
         "credit add acme 1 --id a --expires 2026-11-21",
@@ -92,7 +92,7 @@ fn expired_credit_is_not_shown_before_anybody_could_record_it() {
 
 #[test]
 fn mistakes_of_credit_are_said() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let clock = clock();
     let mut page = String::new();
     for line in [
@@ -118,7 +118,7 @@ fn mistakes_of_credit_are_said() {
 
 #[test]
 fn a_spoilt_figure_ends_with_1() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let clock = clock();
     type_in(&file, "credit add acme 5 --id a", &clock);
     let store = Connection::open(directory.path().join("faregate.db")).unwrap();
@@ -137,11 +137,12 @@ fn a_spoilt_figure_ends_with_1() {
 
 #[test]
 fn what_cannot_be_read_is_69_and_memory_is_said() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let said = type_in(&file, "ledger verify", &clock());
     assert_eq!(said.exit, Exit::Unavailable);
     assert!(said.notes.contains("start the daemon once"), "{said}");
-    let (_directory, file) = house(&CONFIG.replace("sqlite:faregate.db", "sqlite::memory:"));
+    let (_directory, file) =
+        directory_with(&CONFIG.replace("sqlite:faregate.db", "sqlite::memory:"));
     let said = type_in(&file, "ledger export --format csv", &clock());
     assert_eq!(said.exit, Exit::Failed);
     assert!(said.notes.contains("in memory"), "{said}");

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     super::notifications,
     Exit, clock,
-    stopped::{CONFIG, house},
+    stopped::{CONFIG, directory_with},
     type_in,
 };
 use crate::{
@@ -42,7 +42,7 @@ async fn given_up(file: &std::path::Path) -> String {
 
 #[test]
 fn messages_are_listed_and_sent_again() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let clock = clock();
     assert_eq!(
         type_in(&file, "notifications list", &clock).notes,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Exit, clock, settled, stopped::house, type_in};
+use super::{Exit, clock, settled, stopped::directory_with, type_in};
 
 const CONFIG: &str = r"
 store: {url: 'sqlite::memory:'}
@@ -44,7 +44,7 @@ const FILE: &str = r#"{"openai/tiny": {
 
 #[test]
 fn prices_say_where_they_come_from() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     fs::write(directory.path().join("prices.json"), FILE).unwrap();
     let mut page = String::new();
     for line in [
@@ -63,7 +63,7 @@ fn prices_say_where_they_come_from() {
 
 #[test]
 fn without_models_nothing_has_a_price() {
-    let (_directory, file) = house("store: {url: 'sqlite::memory:'}");
+    let (_directory, file) = directory_with("store: {url: 'sqlite::memory:'}");
     let said = type_in(&file, "prices", &clock());
     assert_eq!((said.exit, said.out.as_str()), (Exit::Done, ""));
     assert_eq!(said.notes, "The configuration lists no models.\n");

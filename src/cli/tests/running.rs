@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Exit, Variables, clock, settled,
-    stopped::{CONFIG, house},
+    stopped::{CONFIG, directory_with},
     type_in,
 };
 use crate::{
@@ -197,7 +197,7 @@ fn listener() -> (TcpListener, SocketAddr) {
 }
 
 fn with_admin(address: SocketAddr) -> (TempDir, PathBuf) {
-    house(&format!(
+    directory_with(&format!(
         "{CONFIG}\nadmin: {{listen: \"{address}\", token: {TOKEN}}}\n"
     ))
 }
@@ -351,7 +351,7 @@ fn a_probe_over_tls_asks_the_daemon_and_not_its_certificate() {
     let config = format!(
         "{CONFIG}\nserver: {{listen: \"{address}\", tls: {{certificate: cert.pem, private_key: key.pem}}}}\n"
     );
-    let (directory, file) = house(&config);
+    let (directory, file) = directory_with(&config);
     let made = rcgen::generate_simple_self_signed(["ai.example.com".to_owned()]).unwrap();
     std::fs::write(directory.path().join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(

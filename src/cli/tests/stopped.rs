@@ -25,7 +25,7 @@ accounts:
   - {id: acme, plan: pro, keys: [{id: acme-ci, key: "a-long-key-of-acme-itself"}]}
 "#;
 
-pub(super) fn house(config: &str) -> (TempDir, PathBuf) {
+pub(super) fn directory_with(config: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("faregate.yaml");
     fs::write(&file, config).unwrap();
@@ -34,7 +34,7 @@ pub(super) fn house(config: &str) -> (TempDir, PathBuf) {
 
 #[tokio::test(start_paused = true)]
 async fn a_verb_waits_for_another_that_writes() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let other = fs::File::create(directory.path().join("faregate.db.lock")).unwrap();
     other.lock().unwrap();
     let ends = async {
@@ -49,7 +49,7 @@ async fn a_verb_waits_for_another_that_writes() {
 
 #[test]
 fn a_day_of_administration() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let clock = clock();
     let mut page = String::new();
     for line in [
@@ -80,7 +80,7 @@ fn a_day_of_administration() {
 
 #[test]
 fn mistakes_end_with_the_documented_numbers() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let clock = clock();
     let mut page = String::new();
     for line in [
@@ -102,7 +102,7 @@ fn mistakes_end_with_the_documented_numbers() {
 
 #[test]
 fn a_new_key_is_alone_on_standard_output() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let said = type_in(&file, "keys create --account acme --id k", &clock());
     assert_eq!(said.exit, Exit::Done);
     let key = said.out.strip_suffix('\n').unwrap();
@@ -114,7 +114,7 @@ fn a_new_key_is_alone_on_standard_output() {
 
 #[test]
 fn a_period_may_be_known_by_its_end_alone() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let clock = clock();
     for line in [
         "accounts create bob --plan free",
@@ -130,7 +130,7 @@ fn a_period_may_be_known_by_its_end_alone() {
 
 #[test]
 fn looking_makes_no_store() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     for line in [
         "keys list",
         "accounts list",
@@ -148,7 +148,7 @@ fn a_wrong_configuration_is_78_and_says_everything() {
     let wrong = CONFIG
         .replace("free:", "free: {}\n  fre:")
         .replace("kind: openai", "kind: opneai");
-    let (directory, file) = house(&wrong);
+    let (directory, file) = directory_with(&wrong);
     let page = ["check", "keys list", "health"].map(|line| {
         let said = type_in(&file, line, &clock());
         assert_eq!(said.exit, Exit::Configuration);
@@ -163,12 +163,13 @@ fn a_check_is_read_by_programs_too() {
     let wrong = CONFIG
         .replace("free:", "free: {}\n  fre:")
         .replace("kind: openai", "kind: opneai");
-    let (directory, file) = house(&wrong);
+    let (directory, file) = directory_with(&wrong);
     let said = type_in(&file, "check --json", &clock());
     assert_eq!((said.exit, said.notes.as_str()), (Exit::Configuration, ""));
     insta::assert_snapshot!("check_wrong", settled(&said.out, directory.path()));
 
-    let (directory, file) = house(&CONFIG.replace("a-long-key-of-acme-itself", "a-short-key"));
+    let (directory, file) =
+        directory_with(&CONFIG.replace("a-long-key-of-acme-itself", "a-short-key"));
     let said = type_in(&file, "check --json", &clock());
     assert_eq!((said.exit, said.notes.as_str()), (Exit::Done, ""));
     insta::assert_snapshot!("check_right", settled(&said.out, directory.path()));
@@ -181,7 +182,7 @@ fn a_check_is_read_by_programs_too() {
 
 #[test]
 fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
-    let (directory, file) = house(CONFIG);
+    let (directory, file) = directory_with(CONFIG);
     let config = config::load(&file, &Variables::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -209,7 +210,8 @@ fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
 
 #[test]
 fn a_store_in_memory_is_only_a_daemons() {
-    let (_directory, file) = house(&CONFIG.replace("sqlite:faregate.db", "sqlite::memory:"));
+    let (_directory, file) =
+        directory_with(&CONFIG.replace("sqlite:faregate.db", "sqlite::memory:"));
     let said = type_in(&file, "keys list", &clock());
     assert_eq!(said.exit, Exit::Failed);
     assert!(said.notes.contains("in memory") && said.notes.contains("hint: add `admin:"));
@@ -225,7 +227,7 @@ fn a_schema_needs_no_configuration() {
 
 #[test]
 fn what_ends_before_it_begins_is_a_wrong_usage() {
-    let (_directory, file) = house(CONFIG);
+    let (_directory, file) = directory_with(CONFIG);
     let made = type_in(&file, "accounts create bob --plan free", &clock());
     assert_eq!(made.exit, Exit::Done, "{made}");
     for line in [

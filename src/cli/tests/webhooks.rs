@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     clock,
-    stopped::{CONFIG, house},
+    stopped::{CONFIG, directory_with},
     type_in,
 };
 use crate::{
@@ -51,7 +51,7 @@ async fn come(file: &Path, events: &[Value]) {
 fn events_are_listed_and_replayed() {
     let endpoint =
         "payment: {webhooks: {stripe: {secrets: [whsec_of_this_test_alone]}}}\n".to_owned();
-    let (directory, file) = house(&(CONFIG.to_owned() + &endpoint));
+    let (directory, file) = directory_with(&(CONFIG.to_owned() + &endpoint));
     let clock = clock();
     let session = json!({
         "id": "cs_1", "mode": "payment", "payment_status": "paid", "amount_total": 2500, "currency": "usd",

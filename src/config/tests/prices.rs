@@ -9,12 +9,12 @@ use crate::{
     prices::{Item, Price, Schedule},
 };
 
-const HOUSE: &str = "providers: {p: {kind: simulated}, o: {kind: openai}}
+const MODELS: &str = "providers: {p: {kind: simulated}, o: {kind: openai}}
 models: {a: {provider: p, context_window: 10}, b: {provider: p, context_window: 10}, c: {provider: o, model: far, context_window: 10}}
 ";
 
-fn house(text: &str) -> String {
-    format!("{HOUSE}{text}")
+fn with_models(text: &str) -> String {
+    format!("{MODELS}{text}")
 }
 
 fn schedule(config: &Config, name: &str) -> Option<Schedule> {
@@ -35,7 +35,7 @@ fn own(price: &Price, item: Item) -> String {
 
 #[test]
 fn decimals_are_exact() {
-    let config = compiled(&house(
+    let config = compiled(&with_models(
         "prices: {a: {input: 0.15, output: \"0.000001\", image: 0.000000000001, request: 0.1}, b: {input: 0, output: 1000000, cached_input: 0.07500}}",
     ))
     .unwrap();
@@ -54,7 +54,7 @@ fn decimals_are_exact() {
 
 #[test]
 fn versions_tiers_services_and_features_are_kept() {
-    let config = compiled(&house(
+    let config = compiled(&with_models(
         "prices:
   a:
     versions:
@@ -112,14 +112,14 @@ fn mistakes_are_named_where_they_stand() {
         "plans: {x: {price_factor: 1.2000001}, y: {price_factor: -1}, z: {price_factor: lots}}",
         "routes: [{path: /, price_per_request: free}, {path: /x, provider: o, price_per_request: 0.0000000000001}]",
     ] {
-        page += &format!("{text}\n{}\n\n", problems(&house(text)));
+        page += &format!("{text}\n{}\n\n", problems(&with_models(text)));
     }
     insta::assert_snapshot!(page);
 }
 
 #[test]
 fn money_needs_a_price_for_every_model_it_reaches() {
-    insta::assert_snapshot!(problems(&house(
+    insta::assert_snapshot!(problems(&with_models(
         "prices: {a: {input: 1, output: 1}}
 plans:
   all: {budgets: [{usd: 1, per: day}]}
@@ -136,7 +136,7 @@ accounts:
 
 #[test]
 fn factors_and_prices_of_requests_are_exact() {
-    let config = compiled(&house(
+    let config = compiled(&with_models(
         "plans: {x: {price_factor: 1.2}, y: {}, z: {price_factor: 0}}
 routes: [{path: /, price_per_request: 0.005}, {path: /x, provider: o}]",
     ))
@@ -157,7 +157,7 @@ fn beside(json: &[u8], text: &str) -> Result<Config, String> {
     fs::write(directory.path().join("prices.json"), json).unwrap();
     let path = directory.path().join("faregate.yaml");
     let shown = directory.path().to_str().unwrap().to_owned();
-    let config = parse(&house(text), &path, &Fixed::default());
+    let config = parse(&with_models(text), &path, &Fixed::default());
     config.map_err(|problems: Problems| problems.to_string().replace(&shown, "<dir>"))
 }
 
@@ -204,7 +204,7 @@ fn a_row_of_a_file_without_tokens_is_no_price_of_a_model_that_reads_and_writes()
 
 #[test]
 fn output_needs_a_price_only_where_a_model_is_known_to_write() {
-    let house = |more: &str, prices: &str| {
+    let with = |more: &str, prices: &str| {
         compiled(&format!(
             "providers: {{p: {{kind: simulated}}}}
 models: {{m: {{provider: p, context_window: 10{more}}}}}
@@ -212,8 +212,8 @@ prices: {{m: {{{prices}}}}}
 plans: {{x: {{credit: required}}}}"
         ))
     };
-    assert!(house("", "input: 1").is_ok());
-    assert!(house(", max_output_tokens: 5", "input: 1, output: 0").is_ok());
+    assert!(with("", "input: 1").is_ok());
+    assert!(with(", max_output_tokens: 5", "input: 1, output: 0").is_ok());
     for (more, prices, missing) in [
         (", max_output_tokens: 5", "input: 1", "output"),
         ("", "output: 1", "input"),
@@ -224,13 +224,13 @@ plans: {{x: {{credit: required}}}}"
             "input",
         ),
     ] {
-        let said = house(more, prices).unwrap_err().to_string();
+        let said = with(more, prices).unwrap_err().to_string();
         let words = format!("missing for m (no price for `{missing}`)\n");
         assert!(said.contains(&words), "{said}");
     }
     // What was written wrong is not missing as well.
     for wrong in ["input: free", "versions: []", "versions: [{input: -1}]"] {
-        let said = house("", wrong).unwrap_err();
+        let said = with("", wrong).unwrap_err();
         assert_eq!(said.iter().count(), 1, "{said}");
     }
 }
@@ -238,7 +238,7 @@ plans: {{x: {{credit: required}}}}"
 #[test]
 fn money_needs_a_price_that_holds_when_the_file_is_read() {
     let text = |versions: &str| {
-        house(&format!(
+        with_models(&format!(
             "prices: {{a: {{versions: [{versions}]}}}}\nplans: {{x: {{credit: required, models: [a]}}}}"
         ))
     };

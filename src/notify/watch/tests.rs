@@ -23,8 +23,8 @@ use crate::{
     refusal::Links,
 };
 
-/// A house, its clock and what was told.
-struct House {
+/// Accounts that are watched, their clock, and what was told of them.
+struct Watched {
     clock: Clock,
     accounts: Accounts,
     roster: Roster,
@@ -37,7 +37,7 @@ struct House {
 /// What was told: type, account, key, and the body's data.
 type Told = (&'static str, Value);
 
-impl House {
+impl Watched {
     /// Account `acme` with keys `one` and `two`, on plan `pro`, which needs a subscription.
     fn new(limits: Limits, subscription: Option<Subscription>) -> Self {
         let clock = Clock::manual("2026-11-20T12:00:00Z".parse().unwrap());

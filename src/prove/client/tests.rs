@@ -31,8 +31,8 @@ fn a_refusal_has_its_code_even_where_a_stream_was_asked_for() {
 async fn a_call_after_the_last_one_of_a_connection_has_one_of_its_own() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // A full house: every answer says that its connection is not kept.
-    let house = async {
+    // A full server: every answer says that its connection is not kept.
+    let server = async {
         for _ in 0..2 {
             let (mut connection, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
@@ -56,5 +56,5 @@ async fn a_call_after_the_last_one_of_a_connection_has_one_of_its_own() {
             assert_eq!(line.call(call).await.unwrap().status, StatusCode::OK);
         }
     };
-    tokio::join!(house, calls);
+    tokio::join!(server, calls);
 }

@@ -1,20 +1,20 @@
 use serde_json::json;
 
-use super::{House, account, first_key, limits, quota};
+use super::{Watched, account, first_key, limits, quota};
 use crate::domain::{Mode, NanoUsd, Per, Unit};
 
-fn daily(limit: u64) -> House {
-    House::new(limits([quota(Unit::Tokens, Per::Day, limit)]), None)
+fn daily(limit: u64) -> Watched {
+    Watched::new(limits([quota(Unit::Tokens, Per::Day, limit)]), None)
 }
 
 #[tokio::test]
 async fn a_quota_is_spoken_of_at_80_percent_and_when_it_is_used() {
-    let mut house = daily(1000);
-    assert!(house.look().await.is_empty());
-    house.call("one", 799);
-    assert!(house.look().await.is_empty(), "799 of 1000");
-    house.call("two", 1);
-    let told = house.look().await;
+    let mut watched = daily(1000);
+    assert!(watched.look().await.is_empty());
+    watched.call("one", 799);
+    assert!(watched.look().await.is_empty(), "799 of 1000");
+    watched.call("two", 1);
+    let told = watched.look().await;
     let data = json!({
         "account": "acme", "plan": "pro",
         "limit": {"kind": "quota", "scope": "plan", "unit": "tokens", "per": "day", "limit": 1000, "used": 800,
@@ -25,64 +25,64 @@ async fn a_quota_is_spoken_of_at_80_percent_and_when_it_is_used() {
         ],
     });
     assert_eq!(told, [("quota.warning", data)]);
-    house.call("one", 150);
-    assert!(house.look().await.is_empty(), "it was told");
-    house.call("one", 50);
-    assert_eq!(house.types().await, ["quota.exhausted"]);
-    assert!(house.look().await.is_empty());
+    watched.call("one", 150);
+    assert!(watched.look().await.is_empty(), "it was told");
+    watched.call("one", 50);
+    assert_eq!(watched.types().await, ["quota.exhausted"]);
+    assert!(watched.look().await.is_empty());
 }
 
 #[tokio::test]
 async fn each_window_is_told_by_itself() {
-    let mut house = daily(100);
+    let mut watched = daily(100);
     for day in [
         "2026-11-20T12:00:00Z",
         "2026-11-21T12:00:00Z",
         "2026-11-22T00:00:00Z",
     ] {
-        house.at(day);
-        assert!(house.look().await.is_empty(), "{day}");
-        house.call("one", 80);
-        assert_eq!(house.types().await, ["quota.warning"], "{day}");
-        assert!(house.look().await.is_empty(), "{day}");
+        watched.at(day);
+        assert!(watched.look().await.is_empty(), "{day}");
+        watched.call("one", 80);
+        assert_eq!(watched.types().await, ["quota.warning"], "{day}");
+        assert!(watched.look().await.is_empty(), "{day}");
     }
 }
 
 #[tokio::test]
 async fn what_is_used_at_once_is_told_once() {
-    let mut house = daily(100);
-    house.call("one", 100);
-    assert_eq!(house.types().await, ["quota.exhausted"]);
-    assert!(house.look().await.is_empty(), "no warning afterwards");
+    let mut watched = daily(100);
+    watched.call("one", 100);
+    assert_eq!(watched.types().await, ["quota.exhausted"]);
+    assert!(watched.look().await.is_empty(), "no warning afterwards");
 }
 
 #[tokio::test]
 async fn another_limit_is_another_matter() {
-    let mut house = daily(100);
-    house.call("one", 100);
-    assert_eq!(house.types().await, ["quota.exhausted"]);
+    let mut watched = daily(100);
+    watched.call("one", 100);
+    assert_eq!(watched.types().await, ["quota.exhausted"]);
     let raised = |limit| limits([quota(Unit::Tokens, Per::Day, limit)]);
-    house.publish(|roster| roster.plans[0].limits = raised(200));
-    assert!(house.look().await.is_empty(), "half of it is there again");
-    house.call("one", 60);
-    assert_eq!(house.types().await, ["quota.warning"]);
+    watched.publish(|roster| roster.plans[0].limits = raised(200));
+    assert!(watched.look().await.is_empty(), "half of it is there again");
+    watched.call("one", 60);
+    assert_eq!(watched.types().await, ["quota.warning"]);
     // Back to the old one, of which everything was told.
-    house.publish(|roster| roster.plans[0].limits = raised(100));
-    assert!(house.look().await.is_empty());
+    watched.publish(|roster| roster.plans[0].limits = raised(100));
+    assert!(watched.look().await.is_empty());
 }
 
 #[tokio::test]
 async fn a_key_is_named_where_the_limit_is_its_own() {
-    let mut house = House::new(limits([]), None);
-    house.publish(|roster| {
+    let mut watched = Watched::new(limits([]), None);
+    watched.publish(|roster| {
         roster.plans[0].per_key = limits([quota(Unit::Requests, Per::Hour, 5)]);
         first_key(roster).own.limits = limits([quota(Unit::Requests, Per::Hour, 4)]);
         account(roster).limits = limits([quota(Unit::Requests, Per::Month, 5)]);
     });
     for _ in 0..4 {
-        house.call("one", 0);
+        watched.call("one", 0);
     }
-    let mut told = house.look().await;
+    let mut told = watched.look().await;
     told.sort_by_key(|(event, data)| (*event, data["limit"]["limit"].as_u64()));
     let figures: Vec<_> = told
         .iter()
@@ -101,39 +101,39 @@ async fn a_key_is_named_where_the_limit_is_its_own() {
     assert!(figures.contains(&("quota.exhausted", one, "key", 4)));
     assert!(figures.contains(&("quota.warning", one, "key", 5)));
     assert!(figures.contains(&("quota.warning", None, "account", 5)));
-    assert!(house.look().await.is_empty());
+    assert!(watched.look().await.is_empty());
 }
 
 #[tokio::test]
 async fn what_refuses_nobody_or_everybody_is_no_news() {
     let mut shadow = quota(Unit::Tokens, Per::Day, 100);
     shadow.mode = Mode::Shadow;
-    let mut house = House::new(limits([shadow]), None);
-    house.call("one", 100);
-    assert!(house.look().await.is_empty(), "a shadow");
-    let mut house = daily(0);
-    assert!(house.look().await.is_empty(), "allows none");
-    house.publish(|roster| roster.plans[0].limits = limits([quota(Unit::Tokens, Per::Day, 100)]));
-    house.call("one", 100);
-    house.publish(|roster| {
+    let mut watched = Watched::new(limits([shadow]), None);
+    watched.call("one", 100);
+    assert!(watched.look().await.is_empty(), "a shadow");
+    let mut watched = daily(0);
+    assert!(watched.look().await.is_empty(), "allows none");
+    watched.publish(|roster| roster.plans[0].limits = limits([quota(Unit::Tokens, Per::Day, 100)]));
+    watched.call("one", 100);
+    watched.publish(|roster| {
         for key in &mut roster.keys {
             let key = std::sync::Arc::make_mut(key);
             key.own.revoked_at = Some(key.created_at);
         }
     });
-    assert!(house.look().await.is_empty(), "nobody can use it");
+    assert!(watched.look().await.is_empty(), "nobody can use it");
 }
 
 #[tokio::test]
 async fn people_are_written_to_where_their_account_says() {
-    let mut house = daily(100);
-    house.call("one", 100);
-    let found = house.found().await;
+    let mut watched = daily(100);
+    watched.call("one", 100);
+    let found = watched.found().await;
     let told: Vec<_> = found.into_iter().filter_map(|found| found.notice).collect();
     let email = told[0].email.as_ref().unwrap();
     assert_eq!(email.as_str(), "billing@acme.example");
-    house.publish(|roster| account(roster).email = None);
-    let found = house.found().await;
+    watched.publish(|roster| account(roster).email = None);
+    let found = watched.found().await;
     assert!(
         found
             .iter()
@@ -145,12 +145,12 @@ async fn people_are_written_to_where_their_account_says() {
 #[tokio::test]
 async fn a_budget_is_spoken_of_in_dollars() {
     let dollars = |amount: &str| u64::try_from(NanoUsd::parse(amount).unwrap().nanos()).unwrap();
-    let mut house = House::new(limits([quota(Unit::Usd, Per::Period, dollars("50"))]), None);
-    house.publish(|roster| {
+    let mut watched = Watched::new(limits([quota(Unit::Usd, Per::Period, dollars("50"))]), None);
+    watched.publish(|roster| {
         first_key(roster).own.limits = limits([quota(Unit::Usd, Per::Day, dollars("40"))]);
     });
-    house.spend("one", 10, "39.999999999");
-    let told = house.look().await;
+    watched.spend("one", 10, "39.999999999");
+    let told = watched.look().await;
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!(told[0].0, "budget.warning");
     assert_eq!(told[0].1["key"], "one");
@@ -162,11 +162,11 @@ async fn a_budget_is_spoken_of_in_dollars() {
         told[0].1["actions"],
         json!([{"rel": "wait", "until": "2026-11-21T00:00:00Z"}])
     );
-    house.spend("two", 10, "0.000000001");
-    let told = house.look().await;
+    watched.spend("two", 10, "0.000000001");
+    let told = watched.look().await;
     assert_eq!((told.len(), told[0].0), (1, "budget.warning"));
     assert_eq!(told[0].1["limit"]["used"], "40.00");
     assert_eq!(told[0].1["actions"][0]["rel"], "upgrade");
-    house.spend("two", 10, "10.01");
-    assert_eq!(house.types().await, ["budget.exhausted"]);
+    watched.spend("two", 10, "10.01");
+    assert_eq!(watched.types().await, ["budget.exhausted"]);
 }
