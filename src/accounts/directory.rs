@@ -47,7 +47,7 @@ pub struct Lookup {
 pub struct Directory {
     entries: Box<[Entry]>,
     places: Places,
-    ground: Arc<Ground>,
+    initial: Arc<InitialState>,
     generation: u64,
     /// Where keys have used something that are nobody's now: what they used goes on, whoever they come back to.
     gone: HashMap<KeyId, Arc<Book>>,
@@ -71,7 +71,7 @@ const EMPTY: u32 = u32::MAX;
 
 /// What the state of limits begins from, in every directory.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct InitialState {
     pub(super) clock: Clock,
     pub(super) stored: Stored,
 }
@@ -115,12 +115,12 @@ impl Key {
 }
 
 impl Directory {
-    /// Nobody, on this ground.
-    pub(super) fn empty(ground: Ground) -> Self {
+    /// Nobody. Limits of later directories begin from `initial`.
+    pub(super) fn empty(initial: InitialState) -> Self {
         Self {
             entries: Box::default(),
             places: Places::of(&[]),
-            ground: Arc::new(ground),
+            initial: Arc::new(initial),
             generation: 0,
             gone: HashMap::new(),
         }
@@ -137,14 +137,14 @@ impl Directory {
         let mut next = Self {
             places: Places::of(&entries),
             entries,
-            ground: Arc::clone(&self.ground),
+            initial: Arc::clone(&self.initial),
             generation: self.generation + 1,
             gone: HashMap::new(),
         };
         let mut in_use: HashMap<&KeyId, &Arc<Key>> =
             self.keys().map(|key| (&key.id, key)).collect();
         let mut gone = self.gone.clone();
-        let stored = &self.ground.stored;
+        let stored = &self.initial.stored;
         let spenders: HashSet<&AccountId> = self.keys().map(|key| &key.account.id).collect();
         let mut shown = HashSet::new();
         for entry in &next.entries {
@@ -208,7 +208,7 @@ impl Directory {
                 anchor: account.anchor,
                 generation: self.generation,
             };
-            let Ground { clock, stored } = &*self.ground;
+            let InitialState { clock, stored } = &*self.initial;
             let stored = |name: &CounterName| stored.row(name);
             Arc::new(Key {
                 spec: Arc::clone(spec),

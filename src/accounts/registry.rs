@@ -11,10 +11,10 @@ use arc_swap::{ArcSwap, Guard};
 use super::{
     Account, Book, CounterRow, Credit, CreditRow, Directory, Draw, Draws, Lookup, Lot, Plan,
     Roster,
-    directory::{Ground, Stored},
+    directory::{InitialState, Stored},
 };
 use crate::domain::{
-    AccountId, Clock, Course, KeyDigest, NanoUsd, PlanId, Steady, Subscription, Timestamp,
+    AccountId, Clock, ClockTrust, ClockWatch, KeyDigest, NanoUsd, PlanId, Subscription, Timestamp,
 };
 
 /// All accounts. Requests read the published directory without a lock.
@@ -26,7 +26,7 @@ pub struct Accounts {
     /// When lots expire, and whose they are: nobody has to look at every account to find out.
     expiring: Mutex<BTreeSet<(Timestamp, AccountId)>>,
     clock: Clock,
-    steady: Mutex<Steady>,
+    clock_watch: Mutex<ClockWatch>,
 }
 
 /// How far the wall clock may jump before expired credit is recorded later.
@@ -42,17 +42,17 @@ struct Memory {
 impl Accounts {
     /// No accounts yet; `stored` counters are continued when their accounts appear.
     pub fn new(clock: Clock, stored: Vec<CounterRow>) -> Self {
-        let ground = Ground {
+        let initial = InitialState {
             clock: clock.clone(),
             stored: Stored::of(stored),
         };
         Self {
-            directory: ArcSwap::from_pointee(Directory::empty(ground)),
+            directory: ArcSwap::from_pointee(Directory::empty(initial)),
             roster: ArcSwap::default(),
             memory: Mutex::default(),
             expiring: Mutex::default(),
             clock,
-            steady: Mutex::new(Steady::within(JUMP)),
+            clock_watch: Mutex::new(ClockWatch::within(JUMP)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Accounts {
     /// it has been steady for an hour: what expires meanwhile is not recorded, and is there again with the right time.
     #[must_use]
     pub fn since(self, newest: Option<Timestamp>) -> Self {
-        if self.steady().look(&self.clock, newest) == Course::Jumped
+        if self.clock_watch().look(&self.clock, newest) == ClockTrust::Jumped
             && let Some(newest) = newest
         {
             let now = self.clock.now();
@@ -151,14 +151,14 @@ impl Accounts {
     /// Whether expired credit may be recorded, after which it is lost for good. Until then a clock that was ahead and is put
     /// right gives it back.
     fn may_record(&self) -> bool {
-        let course = self.steady().look(&self.clock, None);
-        if course == Course::Jumped {
+        let trust = self.clock_watch().look(&self.clock, None);
+        if trust == ClockTrust::Jumped {
             tracing::warn!(
                 now = %self.clock.now(),
                 "the clock is not where it was; credit that expires is recorded when it has been steady for an hour"
             );
         }
-        course == Course::Believed
+        trust == ClockTrust::Trusted
     }
 
     /// Credit that has expired and is not in the store yet, by account. Whoever asks writes it, or puts it back. None while
@@ -211,8 +211,10 @@ impl Accounts {
         self.expiring().insert((at, account.clone()));
     }
 
-    fn steady(&self) -> MutexGuard<'_, Steady> {
-        self.steady.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clock_watch(&self) -> MutexGuard<'_, ClockWatch> {
+        self.clock_watch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expiring(&self) -> MutexGuard<'_, BTreeSet<(Timestamp, AccountId)>> {

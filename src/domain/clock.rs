@@ -27,10 +27,10 @@ enum Source {
     },
 }
 
-/// Watches whether the wall clock goes as time does. Some things cannot be undone, and who set a clock wrong puts it right
-/// again.
+/// Watches whether the wall clock goes as time does: some things cannot be undone, and a clock that was set wrong is put
+/// right again.
 #[derive(Debug)]
-pub struct Steady {
+pub struct ClockWatch {
     /// How far it may be from where it was.
     within: Duration,
     /// When the clock was started, as the wall said at the last look; it stays the same while nobody moves the hands.
@@ -38,18 +38,18 @@ pub struct Steady {
     doubted_until: Duration,
 }
 
-/// How the wall clock has gone of late.
+/// Whether the wall clock can be believed, by how it has gone of late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
-    /// As time does.
-    Believed,
+pub enum ClockTrust {
+    /// It went as time does.
+    Trusted,
     /// It jumped since the last look.
     Jumped,
     /// It jumped less than an hour ago.
     Doubted,
 }
 
-impl Steady {
+impl ClockWatch {
     /// For how long a clock that jumped is doubted.
     const DOUBT: Duration = Duration::from_secs(3600);
 
@@ -72,7 +72,7 @@ impl Steady {
 
     /// Looks at `clock`. The first look compares it with what is `known` to have been: a machine that starts with a wrong
     /// clock does not see it jump.
-    pub fn look(&mut self, clock: &Clock, known: Option<Timestamp>) -> Course {
+    pub fn look(&mut self, clock: &Clock, known: Option<Timestamp>) -> ClockTrust {
         let (now, elapsed) = (clock.now().millis(), clock.elapsed());
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let started = now.saturating_sub(millis(elapsed));
@@ -90,12 +90,12 @@ impl Steady {
         };
         if before.is_some_and(jumped) {
             self.doubted_until = elapsed.saturating_add(Self::DOUBT);
-            return Course::Jumped;
+            return ClockTrust::Jumped;
         }
         if elapsed < self.doubted_until {
-            return Course::Doubted;
+            return ClockTrust::Doubted;
         }
-        Course::Believed
+        ClockTrust::Trusted
     }
 }
 

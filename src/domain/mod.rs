@@ -19,7 +19,7 @@ mod vendor;
 mod window;
 
 pub use amount::Amount;
-pub use clock::{Clock, Course, Steady, whole_millis};
+pub use clock::{Clock, ClockTrust, ClockWatch, whole_millis};
 pub use digest::{InvalidDigest, KeyDigest};
 pub use email::{EmailAddress, InvalidEmailAddress};
 pub use extras::{Extras, Feature, Features, ServiceTier};

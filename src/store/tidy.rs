@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::domain::{Clock, Course, DAY, NanoUsd, RequestId, Steady, Timestamp};
+use crate::domain::{Clock, ClockTrust, ClockWatch, DAY, NanoUsd, RequestId, Timestamp};
 
 use super::{
     columns::{Columns, RowError, instant},
@@ -32,7 +32,7 @@ const JUMP: Duration = Duration::from_secs(86_400);
 pub(super) struct Tidy {
     keep_calls: Option<Duration>,
     next: Duration,
-    steady: Steady,
+    clock_watch: ClockWatch,
 }
 
 impl Tidy {
@@ -40,26 +40,26 @@ impl Tidy {
         Self {
             keep_calls,
             next: Duration::ZERO,
-            steady: Steady::within(JUMP),
+            clock_watch: ClockWatch::within(JUMP),
         }
     }
 
     /// Whether the wall clock has gone as time does for long enough to be believed. The first look compares it with the
     /// latest call.
     fn believes(&mut self, connection: &Connection, clock: &Clock) -> Result<bool, RowError> {
-        let known = if self.steady.is_new() {
+        let known = if self.clock_watch.is_new() {
             latest_call(connection)?
         } else {
             None
         };
-        let course = self.steady.look(clock, known);
-        if course == Course::Jumped {
+        let trust = self.clock_watch.look(clock, known);
+        if trust == ClockTrust::Jumped {
             tracing::warn!(
                 now = %clock.now(),
                 "the clock is more than a day from where it was; old records are kept until it has been steady for an hour"
             );
         }
-        Ok(course == Course::Believed)
+        Ok(trust == ClockTrust::Trusted)
     }
 
     /// Whether there may be something to do.

@@ -36,7 +36,7 @@ impl Publisher {
             replayed: false,
         };
         let _one_at_a_time = self.paying.acquire().await;
-        let (declared, settings) = self.ground();
+        let (declared, settings) = self.declared_and_settings();
         let applied = self.applier(declared, &settings).apply(arrived).await.map_err(|error| {
             tracing::error!(%error, "a payment event could not be written; its vendor sends it again");
             Untaken::Unavailable
@@ -49,7 +49,7 @@ impl Publisher {
 
     pub(super) async fn replay(&self, id: &str) -> Result<Received, Rejection> {
         let _one_at_a_time = self.paying.acquire().await;
-        let (declared, settings) = self.ground();
+        let (declared, settings) = self.declared_and_settings();
         let applied = self.applier(declared, &settings).replay(id).await?;
         Ok(self.put_in_force(applied))
     }
@@ -109,7 +109,7 @@ impl Publisher {
     }
 
     /// What is declared now, and how events are read.
-    fn ground(&self) -> (Arc<Declared>, Arc<webhooks::Settings>) {
+    fn declared_and_settings(&self) -> (Arc<Declared>, Arc<webhooks::Settings>) {
         let parts = self.parts();
         (Arc::clone(&parts.declared), Arc::clone(&parts.webhooks))
     }
