@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Admitted, Caller};
 use crate::{
     accounts::Accounts,
-    call::{Catalogue, Destination, Model, Toll},
+    call::{Catalogue, Destination, Model, Requirement},
     domain::{Extras, ModelName, Timestamp},
     prices::{Item, Price, Terms, Unpriced},
     providers::{Ask, Dialect, Endpoint},
@@ -121,7 +121,7 @@ fn terms(
     ask: Option<&Ask>,
     now: Timestamp,
 ) -> Result<Option<Terms>, Refusal> {
-    if destination.toll() != Toll::Full {
+    if destination.requirement() != Requirement::Full {
         return Ok(None);
     }
     let counted = caller.key().levels.counts_money();
@@ -227,7 +227,7 @@ fn find(
 pub fn meterable(caller: &Caller, destination: &Destination) -> Result<(), Refusal> {
     let route = &destination.route;
     let metered = names_model(destination.endpoint)
-        || destination.toll() != Toll::Full
+        || destination.requirement() != Requirement::Full
         || route.counts_requests
         || route.price_per_request.is_some();
     if route.provider.is_none() || metered || !is_limited(caller) {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::{Accounts, Book},
-    call::{Catalogue, Toll},
+    call::{Catalogue, Requirement},
     domain::{NanoUsd, SubscriptionPolicy},
     metering::MeteringContext,
     refusal::Refusal,
@@ -38,13 +38,14 @@ pub async fn preflight(
     metering: &MeteringContext,
 ) -> Result<Foretold, Refusal> {
     let (destination, clock) = (request.destination, &metering.clock);
-    let toll = destination.toll();
+    let requirement = destination.requirement();
     open_to(admitted.caller(), &destination.route)?;
     meterable(admitted.caller(), destination)?;
-    let admitted = admitted.standing(|caller| standing(caller, toll, subscriptions, clock))?;
+    let admitted =
+        admitted.standing(|caller| standing(caller, requirement, subscriptions, clock))?;
     let caller = admitted.caller();
     let (book, levels) = (&caller.account().book, &caller.key().levels);
-    if toll == Toll::Full {
+    if requirement == Requirement::Full {
         book.seat(levels)
             .map_err(|bound| binding::refuse(&bound, caller.subject(), clock.now()))?;
     }

@@ -1,7 +1,7 @@
 //! [`Subscriber`] → [`Admitted`]: requests per minute, and a seat among the calls at once.
 
 use super::{Caller, Subscriber, binding};
-use crate::{accounts::Seat, call::Toll, domain::Clock, refusal::Refusal};
+use crate::{accounts::Seat, call::Requirement, domain::Clock, refusal::Refusal};
 
 /// A caller who may call now. A seat is free again when this, or what it became, is dropped.
 #[derive(Debug)]
@@ -37,9 +37,13 @@ impl Admitted {
 ///
 /// # Errors
 /// 429, naming the rate or the number of calls at once that is used up.
-pub fn rate(subscriber: Subscriber, toll: Toll, clock: &Clock) -> Result<Admitted, Refusal> {
+pub fn rate(
+    subscriber: Subscriber,
+    requirement: Requirement,
+    clock: &Clock,
+) -> Result<Admitted, Refusal> {
     let caller = subscriber.caller();
-    let seated = toll == Toll::Full;
+    let seated = requirement == Requirement::Full;
     match caller.account().book.enter(&caller.key().levels, seated) {
         Ok(seat) => Ok(Admitted { subscriber, seat }),
         Err(bound) => Err(binding::refuse(&bound, caller.subject(), clock.now())),

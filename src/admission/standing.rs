@@ -2,7 +2,7 @@
 
 use super::{Caller, binding};
 use crate::{
-    call::Toll,
+    call::Requirement,
     domain::{Clock, Closure, Standing, SubscriptionPolicy, Timestamp},
     refusal::{Code, Refusal},
 };
@@ -38,20 +38,20 @@ impl Subscriber {
     }
 }
 
-/// Judges the subscription and looks for a quota of which nothing is left. `toll` says how much of that the request's
-/// place asks for.
+/// Judges the subscription and looks for a quota of which nothing is left, as far as the request's destination has these
+/// as its `requirement`.
 ///
 /// # Errors
 /// 402 by the subscription, or by a spent quota (or the status that quota asks for).
 pub fn standing(
     caller: Caller,
-    toll: Toll,
+    requirement: Requirement,
     policy: SubscriptionPolicy,
     clock: &Clock,
 ) -> Result<Subscriber, Refusal> {
     let (account, now) = (caller.account(), clock.now());
     let mut notice = None;
-    if toll != Toll::Key && account.plan.subscription_required {
+    if requirement != Requirement::Key && account.plan.subscription_required {
         let standing = account
             .subscription
             .as_ref()
@@ -65,7 +65,7 @@ pub fn standing(
             None => return Err(Refusal::new(Code::SubscriptionRequired).about(caller.subject())),
         }
     }
-    if toll == Toll::Full
+    if requirement == Requirement::Full
         && let Some(spent) = account
             .book
             .spent(&caller.key().levels, now, account.anchor)

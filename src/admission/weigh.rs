@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Permitted, binding};
 use crate::{
     accounts::{Binding, Book, Levels, LowCredit, Output, Plan, Reason, Wanted},
-    call::{Destination, Model, Toll},
+    call::{Destination, Model, Requirement},
     domain::{Anchor, Clock, ProviderId, RequestId, Timestamp, Unit},
     metering::MeteringContext,
     prices::{Bound, Quote, Terms},
@@ -180,7 +180,7 @@ fn want(
             output: Output::Fixed(0),
             answers: 1,
             bucket_input: 0,
-            quotas: request.destination.toll() == Toll::Full,
+            quotas: request.destination.requirement() == Requirement::Full,
             quote: Quote::NOTHING,
         }
         .priced(terms);

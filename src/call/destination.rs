@@ -27,7 +27,7 @@ pub struct Route {
 
 /// What a caller has to have to be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Toll {
+pub enum Requirement {
     /// An open subscription and something left of every quota.
     Full,
     /// An open subscription: the call is free of quotas (counting tokens).
@@ -80,12 +80,12 @@ impl Destination {
         self.target().split('?').next().unwrap_or_default()
     }
 
-    /// What a caller has to have.
-    pub fn toll(&self) -> Toll {
+    /// What a caller has to have to be let in.
+    pub fn requirement(&self) -> Requirement {
         match self.endpoint {
-            Endpoint::Models | Endpoint::Model => Toll::Key,
-            Endpoint::CountTokens => Toll::Subscription,
-            _ => Toll::Full,
+            Endpoint::Models | Endpoint::Model => Requirement::Key,
+            Endpoint::CountTokens => Requirement::Subscription,
+            _ => Requirement::Full,
         }
     }
 }

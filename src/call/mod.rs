@@ -6,4 +6,4 @@ mod catalogue;
 mod destination;
 
 pub use catalogue::{Catalogue, Model};
-pub use destination::{Destination, Route, Toll};
+pub use destination::{Destination, Requirement, Route};

@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
 
-use super::{ReplyBody, Snapshot, forward, headers, local::Local, observe::Observation, route};
+use super::{
+    ReplyBody, Snapshot, forward, headers, local::LocalAnswer, observe::Observation, route,
+};
 use crate::{
     domain::Clock,
     listener::Peer,
@@ -11,9 +13,9 @@ use crate::{
     upstream::X_UPSTREAM_REQUEST_ID,
 };
 
-/// What is told about a request whatever becomes of it.
+/// What every answer to a request depends on, whatever becomes of it.
 #[derive(Debug)]
-pub(super) struct Manner {
+pub(super) struct ReplyContext {
     pub(super) representation: Representation,
     pub(super) dialect: Dialect,
     /// The page that may read the answer.
@@ -27,11 +29,11 @@ pub(super) struct Manner {
 
 /// An answer, before its body gets the observation.
 pub(super) enum Reply {
-    Ours(Local, HeaderMap),
+    Ours(LocalAnswer, HeaderMap),
     Theirs(forward::Answered),
 }
 
-impl Manner {
+impl ReplyContext {
     /// How the request with this head is to be answered.
     pub(super) fn of(head: &Parts, peer: Peer, snapshot: &Snapshot) -> Self {
         let proxied = headers::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
@@ -50,12 +52,12 @@ impl Manner {
 /// not kept.
 pub(super) fn respond(
     reply: Reply,
-    manner: Manner,
+    context: ReplyContext,
     closes: bool,
     mut seen: Observation,
     clock: &Clock,
 ) -> Response<ReplyBody> {
-    let dialect = seen.dialect().unwrap_or(manner.dialect);
+    let dialect = seen.dialect().unwrap_or(context.dialect);
     let id = seen.id;
     let mut response = match reply {
         Reply::Ours(local, fields) => {
@@ -89,12 +91,12 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
-    if closes && manner.version <= Version::HTTP_11 {
+    if closes && context.version <= Version::HTTP_11 {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(origin) = manner.origin {
+    if let Some(origin) = context.origin {
         headers::expose(origin, response.headers_mut());
     }
     response
@@ -104,14 +106,14 @@ pub(super) fn respond(
 pub(super) fn refuse(
     refusal: &Refusal,
     snapshot: &Snapshot,
-    manner: Manner,
+    context: ReplyContext,
     mut seen: Observation,
     mut fields: HeaderMap,
     clock: &Clock,
 ) -> Response<ReplyBody> {
     let scene = Scene {
-        dialect: seen.dialect().unwrap_or(manner.dialect),
-        representation: manner.representation,
+        dialect: seen.dialect().unwrap_or(context.dialect),
+        representation: context.representation,
         request_id: seen.id,
         links: &snapshot.links,
         now: clock.now(),
@@ -122,10 +124,10 @@ pub(super) fn refuse(
     {
         fields.insert(X_UPSTREAM_REQUEST_ID, id);
     }
-    if (manner.tunnel || closes(refusal.code)) && manner.version <= Version::HTTP_11 {
+    if (context.tunnel || closes(refusal.code)) && context.version <= Version::HTTP_11 {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(origin) = manner.origin {
+    if let Some(origin) = context.origin {
         headers::expose(origin, &mut fields);
     }
     seen.answers(rendered.status, Some(refusal.code));

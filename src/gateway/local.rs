@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// A whole answer of ours; its fields are in the map that was lent.
-pub(super) struct Local {
+pub(super) struct LocalAnswer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-impl Local {
+impl LocalAnswer {
     /// A JSON document that no cache keeps.
     pub(super) fn json(body: Bytes, headers: &mut HeaderMap) -> Self {
         headers.insert(header::CONTENT_TYPE, JSON);
@@ -39,9 +39,9 @@ pub(super) fn open(
     representation: Representation,
     ready: Result<(), &'static str>,
     headers: &mut HeaderMap,
-) -> Result<Local, Refusal> {
+) -> Result<LocalAnswer, Refusal> {
     match place {
-        Open::Health => Ok(Local::json(
+        Open::Health => Ok(LocalAnswer::json(
             Bytes::from_static(b"{\"status\":\"ok\"}\n"),
             headers,
         )),
@@ -50,19 +50,19 @@ pub(super) fn open(
                 Ok(()) => Bytes::from_static(b"{\"status\":\"ready\"}\n"),
                 Err(why) => format!("{{\"status\":\"unavailable\",\"reason\":\"{why}\"}}\n").into(),
             };
-            let local = Local::json(body, headers);
+            let local = LocalAnswer::json(body, headers);
             let status = if ready.is_ok() {
                 StatusCode::OK
             } else {
                 StatusCode::SERVICE_UNAVAILABLE
             };
-            Ok(Local { status, ..local })
+            Ok(LocalAnswer { status, ..local })
         }
         Open::Problem(code) => {
             let (content_type, body) =
                 problem_page(code, representation, &snapshot.links).ok_or(Code::RouteNotFound)?;
             page_headers(content_type, headers);
-            Ok(Local {
+            Ok(LocalAnswer {
                 status: StatusCode::OK,
                 body,
             })
@@ -77,7 +77,7 @@ pub(super) fn models(
     snapshot: &Snapshot,
     key: &Key,
     headers: &mut HeaderMap,
-) -> Option<Result<Local, Refusal>> {
+) -> Option<Result<LocalAnswer, Refusal>> {
     if snapshot.catalogue.is_open() {
         return None;
     }
@@ -106,7 +106,7 @@ pub(super) fn models(
             models.map(|model| (model.name.as_str(), model.kind)),
         )
     };
-    Some(Ok(Local::json(body, headers)))
+    Some(Ok(LocalAnswer::json(body, headers)))
 }
 
 /// Answers a browser's question before the real request, where its page may ask.
@@ -114,7 +114,7 @@ pub(super) fn preflight(
     origin: Option<&HeaderValue>,
     asks: &Parts,
     fields: &mut HeaderMap,
-) -> Local {
+) -> LocalAnswer {
     if let Some(origin) = origin {
         let asked = asks
             .headers
@@ -122,7 +122,7 @@ pub(super) fn preflight(
             .cloned();
         super::headers::preflight(origin.clone(), asked, fields);
     }
-    Local {
+    LocalAnswer {
         status: StatusCode::NO_CONTENT,
         body: Bytes::new(),
     }

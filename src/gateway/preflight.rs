@@ -27,9 +27,9 @@ use crate::{
 /// The call that is asked about where `for` names none.
 const USUAL: &str = "/v1/chat/completions";
 
-/// What a call would be judged by.
+/// What the call that is asked about would be judged by.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
+pub(super) struct PreflightContext<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) accounts: &'a Accounts,
     pub(super) metering: &'a MeteringContext,
@@ -61,7 +61,7 @@ struct Hold {
 /// # Errors
 /// The question itself is none: its `for` is no path, or its body is none that a call could have.
 pub(super) async fn page(
-    ground: &Ground<'_>,
+    context: &PreflightContext<'_>,
     admitted: Admitted,
     seen: &mut Observation,
     head: &Parts,
@@ -69,10 +69,10 @@ pub(super) async fn page(
 ) -> Result<Bytes, Refusal> {
     let call = call(head)?;
     let redact = admitted.caller().account().plan.redact_amounts;
-    let (dialect, foretold) = match destination(ground.snapshot, &call) {
+    let (dialect, foretold) = match destination(context.snapshot, &call) {
         Ok(destination) => {
             let dialect = destination.dialect;
-            let foretold = foretell(ground, admitted, seen, head, unread, destination).await?;
+            let foretold = foretell(context, admitted, seen, head, unread, destination).await?;
             (dialect, foretold)
         }
         Err(refusal) => (route::dialect_of(call.uri.path()), Err(refusal)),
@@ -80,7 +80,7 @@ pub(super) async fn page(
     Ok(match &foretold {
         Ok(foretold) => written(&fits(foretold, redact)),
         Err(refusal) => {
-            let scene = scene(ground, seen, dialect);
+            let scene = scene(context, seen, dialect);
             let foreseen = Foreseen::new(refusal, &scene);
             written(&Page {
                 admitted: false,
@@ -95,7 +95,7 @@ pub(super) async fn page(
 
 /// Reads the body as the call's would be, and takes the call through the checks.
 async fn foretell(
-    ground: &Ground<'_>,
+    context: &PreflightContext<'_>,
     admitted: Admitted,
     seen: &mut Observation,
     head: &Parts,
@@ -104,18 +104,19 @@ async fn foretell(
 ) -> Result<Result<Foretold, Refusal>, Refusal> {
     // A body that no call's checks read decides nothing, so it is not read here either.
     let (ask, bytes) = if destination.endpoint.has_ask() {
-        let mut room = ground
+        let mut room = context
             .overload
             .room(Some(&admitted.caller().account().book));
         let request = (head, unread);
-        let (ask, bytes, _) = read(ground.snapshot, seen, &destination, request, &mut room).await?;
+        let (ask, bytes, _) =
+            read(context.snapshot, seen, &destination, request, &mut room).await?;
         (ask, bytes)
     } else {
         (None, Bytes::new())
     };
     let model = ask.as_ref().and_then(|ask| ask.model.as_ref());
     seen.asks(model, false, bytes.len() as u64);
-    if ground.draining {
+    if context.draining {
         return Ok(Err(Code::Draining.into()));
     }
     let request = admission::Request {
@@ -130,9 +131,9 @@ async fn foretell(
     let foretold = admission::preflight(
         admitted,
         request,
-        (&ground.snapshot.catalogue, ground.accounts),
-        ground.snapshot.subscriptions,
-        ground.metering,
+        (&context.snapshot.catalogue, context.accounts),
+        context.snapshot.subscriptions,
+        context.metering,
     );
     Ok(foretold.await)
 }
@@ -176,13 +177,13 @@ fn destination(snapshot: &Snapshot, call: &Parts) -> Result<Destination, Refusal
     }
 }
 
-fn scene<'a>(ground: &'a Ground<'_>, seen: &Observation, dialect: Dialect) -> Scene<'a> {
+fn scene<'a>(context: &'a PreflightContext<'_>, seen: &Observation, dialect: Dialect) -> Scene<'a> {
     Scene {
         dialect,
         representation: Representation::Dialect,
         request_id: seen.id,
-        links: &ground.snapshot.links,
-        now: ground.metering.clock.now(),
+        links: &context.snapshot.links,
+        now: context.metering.clock.now(),
     }
 }
 

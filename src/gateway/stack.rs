@@ -10,12 +10,12 @@ use hyper::body::Incoming;
 
 use super::{
     ReplyBody, Settings, Snapshot,
-    answer::{self, Manner, Reply},
+    answer::{self, Reply, ReplyContext},
     forward::Forward,
     headers, limits, linger,
-    local::{self, Local},
+    local::{self, LocalAnswer},
     observe::{Observation, Observer},
-    preflight::{self, Ground},
+    preflight::{self, PreflightContext},
     read::read,
     route::{self, Open, Place},
     vet,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     accounts::Accounts,
     admission::{self, Admitted, authenticate, policy, rate, reserve, standing},
-    call::{Destination, Toll},
+    call::{Destination, Requirement},
     domain::Vendor,
     listener::{InFlight, Peer, Shutdown},
     metering::MeteringContext,
@@ -118,24 +118,24 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
-        let manner = Manner::of(&head, peer, &snapshot);
+        let context = ReplyContext::of(&head, peer, &snapshot);
         let mut unread = Some(body);
         // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
         let mut head = Some(head);
         let reply =
-            AssertUnwindSafe(self.pass(&snapshot, &manner, &mut seen, &mut head, &mut unread))
+            AssertUnwindSafe(self.pass(&snapshot, &context, &mut seen, &mut head, &mut unread))
                 .catch_unwind()
                 .await;
         let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
         if let Some(body) = unread {
             let most = snapshot.limits.json_body as u64;
-            linger::discard(body, manner.version, most, &self.metering.tasks);
+            linger::discard(body, context.version, most, &self.metering.tasks);
         }
         Ok(match reply {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
                 let closes = self.observer.overload.closes();
-                answer::respond(reply, manner, closes, seen, &self.metering.clock)
+                answer::respond(reply, context, closes, seen, &self.metering.clock)
             }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.
@@ -144,7 +144,7 @@ impl Gateway {
                 answer::refuse(
                     &refusal,
                     &snapshot,
-                    manner,
+                    context,
                     seen,
                     fields,
                     &self.metering.clock,
@@ -157,20 +157,20 @@ impl Gateway {
     async fn pass(
         &self,
         snapshot: &Arc<Snapshot>,
-        manner: &Manner,
+        context: &ReplyContext,
         seen: &mut Observation,
         whole_head: &mut Option<Parts>,
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
         let head = whole_head.as_ref().ok_or(Code::InternalError)?;
-        vet::vet(head, manner.tls, &snapshot.limits)?;
+        vet::vet(head, context.tls, &snapshot.limits)?;
         if headers::is_preflight(head) {
             let mut fields = HeaderMap::new();
-            let local = local::preflight(manner.origin.as_ref(), head, &mut fields);
+            let local = local::preflight(context.origin.as_ref(), head, &mut fields);
             return Ok(Reply::Ours(local, fields));
         }
         let destination = match route::route(snapshot, head)? {
-            Place::Open(place) => return self.open(&place, snapshot, manner),
+            Place::Open(place) => return self.open(&place, snapshot, context),
             Place::Limits => return self.limits(snapshot, seen, head),
             Place::Webhook(vendor) => {
                 #[expect(
@@ -197,7 +197,7 @@ impl Gateway {
         }
         self.opens()?;
         let admitted = self.admit(snapshot, seen, head, &destination)?;
-        if destination.toll() == Toll::Key
+        if destination.requirement() == Requirement::Key
             && destination.route.provider.is_none()
             && let Some(list) = list(&destination, snapshot, &admitted)
         {
@@ -291,16 +291,26 @@ impl Gateway {
         )?;
         seen.calls_from(caller.key()).map_err(|_| over_share())?;
         admission::meterable(&caller, destination)?;
-        let subscriber = standing(caller, destination.toll(), snapshot.subscriptions, clock)?;
-        rate(subscriber, destination.toll(), clock)
+        let subscriber = standing(
+            caller,
+            destination.requirement(),
+            snapshot.subscriptions,
+            clock,
+        )?;
+        rate(subscriber, destination.requirement(), clock)
     }
 
-    fn open(&self, place: &Open, snapshot: &Snapshot, manner: &Manner) -> Result<Reply, Refusal> {
+    fn open(
+        &self,
+        place: &Open,
+        snapshot: &Snapshot,
+        context: &ReplyContext,
+    ) -> Result<Reply, Refusal> {
         let mut fields = HeaderMap::new();
         let local = local::open(
             place,
             snapshot,
-            manner.representation,
+            context.representation,
             self.ready(),
             &mut fields,
         )?;
@@ -327,7 +337,7 @@ impl Gateway {
         .await?;
         let mut fields = HeaderMap::new();
         let told = webhook::take(payments, signed, &self.metering.tasks).await?;
-        Ok(Reply::Ours(Local::json(told, &mut fields), fields))
+        Ok(Reply::Ours(LocalAnswer::json(told, &mut fields), fields))
     }
 
     fn limits(
@@ -340,7 +350,7 @@ impl Gateway {
         let mut fields = HeaderMap::new();
         let (key, clock) = (admitted.caller().key(), &self.metering.clock);
         let page = limits::page(key, snapshot.subscriptions, clock);
-        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+        Ok(Reply::Ours(LocalAnswer::json(page, &mut fields), fields))
     }
 
     async fn preflight(
@@ -355,16 +365,16 @@ impl Gateway {
         let admitted = self.admit_key(snapshot, seen, head)?;
         let key = admitted.caller().key();
         seen.calls_from(key).map_err(|_| over_share())?;
-        let ground = Ground {
+        let context = PreflightContext {
             snapshot,
             accounts: &self.accounts,
             metering: &self.metering,
             overload: &self.observer.overload,
             draining: self.shutdown.is_draining(),
         };
-        let page = preflight::page(&ground, admitted, seen, head, unread).await?;
+        let page = preflight::page(&context, admitted, seen, head, unread).await?;
         let mut fields = HeaderMap::new();
-        Ok(Reply::Ours(Local::json(page, &mut fields), fields))
+        Ok(Reply::Ours(LocalAnswer::json(page, &mut fields), fields))
     }
 
     /// What is asked about a key needs the key, and counts as a request.
@@ -379,8 +389,8 @@ impl Gateway {
         let guesses = &snapshot.guesses;
         let caller = authenticate(&directory, guesses, head, None, seen.client, seen.at)?;
         seen.comes_from(caller.key());
-        let subscriber = standing(caller, Toll::Key, snapshot.subscriptions, clock)?;
-        rate(subscriber, Toll::Key, clock)
+        let subscriber = standing(caller, Requirement::Key, snapshot.subscriptions, clock)?;
+        rate(subscriber, Requirement::Key, clock)
     }
 
     /// Why calls are not taken, where they are not.

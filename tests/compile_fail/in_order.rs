@@ -25,8 +25,8 @@ pub async fn pass(
     let directory = accounts.directory();
     let (route, now) = (Some(&*to.route), clock.now());
     let caller = authenticate(&directory, guesses, head, route, client, now)?;
-    let subscriber = standing(caller, to.toll(), subscriptions, clock)?;
-    let admitted = rate(subscriber, to.toll(), clock)?;
+    let subscriber = standing(caller, to.requirement(), subscriptions, clock)?;
+    let admitted = rate(subscriber, to.requirement(), clock)?;
     let permitted = policy(admitted, to, None, catalogue, accounts, request.at)?;
     reserve(permitted, request, metering).await
 }

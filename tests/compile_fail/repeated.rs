@@ -2,15 +2,15 @@
 
 use faregate::{
     admission::{Admitted, Subscriber, rate},
-    call::Toll,
+    call::Requirement,
     domain::Clock,
     metering::{Charge, Reservation},
     store::Outcome,
 };
 
 fn admitted_twice(subscriber: Subscriber, clock: &Clock) {
-    let _first = rate(subscriber, Toll::Full, clock);
-    let _second = rate(subscriber, Toll::Full, clock);
+    let _first = rate(subscriber, Requirement::Full, clock);
+    let _second = rate(subscriber, Requirement::Full, clock);
 }
 
 fn settled_twice(reservation: Reservation) {

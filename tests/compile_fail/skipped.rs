@@ -5,14 +5,14 @@ use std::sync::Arc;
 use faregate::{
     accounts::Accounts,
     admission::{Admitted, Caller, Held, Permitted, Request, Subscriber, policy, rate, reserve},
-    call::{Catalogue, Destination, Toll},
+    call::{Catalogue, Destination, Requirement},
     domain::{Clock, Timestamp},
     metering::MeteringContext,
     refusal::Refusal,
 };
 
 fn no_standing(caller: Caller, clock: &Clock) -> Result<Admitted, Refusal> {
-    rate(caller, Toll::Full, clock)
+    rate(caller, Requirement::Full, clock)
 }
 
 fn no_rate(

@@ -2,7 +2,7 @@
 
 use faregate::{
     admission::{Caller, Subscriber, rate, standing},
-    call::Toll,
+    call::Requirement,
     domain::{Clock, SubscriptionPolicy},
     refusal::Refusal,
 };
@@ -12,8 +12,8 @@ fn swapped(
     policy: SubscriptionPolicy,
     clock: &Clock,
 ) -> Result<Subscriber, Refusal> {
-    let admitted = rate(caller, Toll::Full, clock)?;
-    standing(admitted, Toll::Full, policy, clock)
+    let admitted = rate(caller, Requirement::Full, clock)?;
+    standing(admitted, Requirement::Full, policy, clock)
 }
 
 fn main() {}

@@ -13,7 +13,7 @@ use faregate::{
         Admitted, Guesses, Held, Permitted, Request as Asked, WrongKeys, authenticate, policy,
         rate, reserve, standing,
     },
-    call::{Catalogue, Destination, Model, Route, Toll},
+    call::{Catalogue, Destination, Model, Requirement, Route},
     config::Config,
     domain::{Clock, ModelName, ProviderId, RequestId, SubscriptionPolicy},
     metering::MeteringContext,
@@ -106,8 +106,8 @@ impl Checks {
         let directory = self.accounts.directory();
         let route = Some(&*self.destination.route);
         let caller = authenticate(&directory, &self.guesses, head, route, client, clock.now())?;
-        let subscriber = standing(caller, Toll::Full, SUBSCRIPTIONS, clock)?;
-        rate(subscriber, Toll::Full, clock)
+        let subscriber = standing(caller, Requirement::Full, SUBSCRIPTIONS, clock)?;
+        rate(subscriber, Requirement::Full, clock)
     }
 
     /// The check of the body.
