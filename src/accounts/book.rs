@@ -28,6 +28,7 @@ use super::{
     bucket::Bucket,
     counter::Counter,
     credit::CreditState,
+    levels::RateName,
     rate::Rate,
     under_way::UnderWay,
 };
@@ -40,9 +41,6 @@ pub struct Book {
     state: Mutex<State>,
     under_way: UnderWay,
 }
-
-/// Who a rate belongs to, and which of the owner's limits it is.
-type RateName = Arc<(&'static str, Owner)>;
 
 /// What the mutex guards.
 #[derive(Debug, Default)]

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::{Book, CounterName, CounterRow, Owner};
-use crate::domain::{AccountId, Anchor, Clock, KeyId, Limits, Mode, Quota, Scope, Unit};
+use crate::domain::{
+    AccountId, Anchor, Clock, KeyId, Limits, Mode, Quota, RateLimits, Scope, Unit,
+};
 
 /// A quota and the counter that it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,22 @@ pub struct Levels {
     pub credit: bool,
 }
 
+/// Which of the limits that bind a key a rate is. Two of them may have one owner, and are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum RateOrigin {
+    /// The key's own.
+    Key,
+    /// The plan's for each key.
+    PerKey,
+    /// The account's own.
+    Account,
+    /// The plan's, counted per account.
+    Plan,
+}
+
+/// Who a rate belongs to, and which of the owner's limits it is.
+pub(super) type RateName = Arc<(RateOrigin, Owner)>;
+
 /// Where the limits of a key come from.
 #[derive(Debug)]
 pub(super) struct Sources<'a> {
@@ -64,14 +82,22 @@ impl Levels {
         clock: &Clock,
         stored: &dyn Fn(&CounterName) -> Option<CounterRow>,
     ) -> Self {
-        let account = || Owner::Account(from.account.clone());
-        let key = || Owner::Key(from.key.clone());
         let current = book.is_current(from.generation);
         let mut levels = Self {
             credit: from.credit,
             ..Self::default()
         };
-        let mut add = |scope: Scope, origin: &'static str, owner: Owner, limits: &Limits| {
+        for (origin, limits) in [
+            (RateOrigin::Key, from.narrow),
+            (RateOrigin::PerKey, from.per_key),
+            (RateOrigin::Account, from.own),
+            (RateOrigin::Plan, from.plan),
+        ] {
+            let (scope, owner) = match origin {
+                RateOrigin::Key | RateOrigin::PerKey => (Scope::Key, Owner::Key(from.key.clone())),
+                RateOrigin::Account => (Scope::Account, Owner::Account(from.account.clone())),
+                RateOrigin::Plan => (Scope::Plan, Owner::Account(from.account.clone())),
+            };
             for quota in &limits.quotas {
                 let name = CounterName {
                     owner: owner.clone(),
@@ -85,42 +111,39 @@ impl Levels {
                     quota: *quota,
                 });
             }
-            let owner = Arc::new((origin, owner));
-            if let Some(limit) = limits.rates.requests_per_minute {
-                let slot = book.rate(&owner, limit, clock, current);
-                levels.requests.push(RateLevel {
-                    slot,
-                    scope,
-                    limit: limit.get().into(),
-                });
-            }
-            if let Some(limit) = limits.rates.tokens_per_minute {
-                let slot = book.bucket(&owner, limit, clock, current);
-                levels.tokens.push(RateLevel {
-                    slot,
-                    scope,
-                    limit: limit.get(),
-                });
-            }
-            if let Some(limit) = limits.rates.concurrent_requests {
-                let slot = book.seats(&owner);
-                levels.concurrent.push(RateLevel {
-                    slot,
-                    scope,
-                    limit: limit.get().into(),
-                });
-            }
-        };
-        add(Scope::Key, "key", key(), from.narrow);
-        add(Scope::Key, "per_key", key(), from.per_key);
-        add(Scope::Account, "account", account(), from.own);
-        add(Scope::Plan, "plan", account(), from.plan);
+            let name = Arc::new((origin, owner));
+            levels.add_rates(book, &name, scope, limits.rates, (clock, current));
+        }
         // A key is made once and kept; room for limits that never come would be half of it.
         levels.quotas.shrink_to_fit();
         levels.requests.shrink_to_fit();
         levels.tokens.shrink_to_fit();
         levels.concurrent.shrink_to_fit();
         levels
+    }
+
+    /// Gives the rates of `name` their places. Where they are `current`, a limit that has changed starts fresh.
+    fn add_rates(
+        &mut self,
+        book: &Book,
+        name: &RateName,
+        scope: Scope,
+        rates: RateLimits,
+        (clock, current): (&Clock, bool),
+    ) {
+        let level = |slot, limit| RateLevel { slot, scope, limit };
+        if let Some(limit) = rates.requests_per_minute {
+            let slot = book.rate(name, limit, clock, current);
+            self.requests.push(level(slot, limit.get().into()));
+        }
+        if let Some(limit) = rates.tokens_per_minute {
+            let slot = book.bucket(name, limit, clock, current);
+            self.tokens.push(level(slot, limit.get()));
+        }
+        if let Some(limit) = rates.concurrent_requests {
+            let slot = book.seats(name);
+            self.concurrent.push(level(slot, limit.get().into()));
+        }
     }
 
     /// Whether a token quota is enforced.
