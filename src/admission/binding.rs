@@ -39,7 +39,7 @@ pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Ref
     let facts = LimitFacts {
         kind,
         scope: binding.scope,
-        unit: binding.unit.as_str(),
+        unit: binding.unit,
         per: binding.per.map(crate::domain::Per::as_str).or(minute),
         limit: binding.limit,
         used: binding.used,

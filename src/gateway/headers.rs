@@ -106,7 +106,7 @@ pub(super) fn limits(
             }
             policies.push(PolicyState {
                 scope: figures.scope,
-                unit: figures.unit.as_str(),
+                unit: figures.unit,
                 per: Some(per),
                 quota: figures.limit,
                 window_seconds: Some(window.as_secs()).filter(|seconds| *seconds > 0),

@@ -96,7 +96,7 @@ fn limit_member(limit: &LimitFacts, redact: bool) -> Bound {
     Bound {
         kind: limit.kind.as_str(),
         scope: limit.scope.as_str(),
-        unit: limit.unit,
+        unit: limit.unit.as_str(),
         per: limit.per,
         figures: (!redact).then(|| Figures {
             limit: limit.amount(limit.limit),

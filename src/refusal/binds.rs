@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Code, CreditFacts, LimitFacts, LimitKind, Refusal, Subject};
-use crate::domain::{NanoUsd, Scope};
+use crate::domain::{NanoUsd, Scope, Unit};
 
 /// The name of a limit within a sentence, such as `daily token quota`.
 pub(super) struct LimitName(pub(super) LimitFacts);
@@ -19,15 +19,22 @@ impl fmt::Display for LimitName {
         let LimitFacts {
             kind, unit, per, ..
         } = self.0;
-        let single = unit.strip_suffix('s').unwrap_or(unit);
+        let single = singular(unit);
         match (kind, per) {
             (LimitKind::Concurrency, _) => f.write_str("limit of concurrent requests"),
-            (LimitKind::RateLimit, Some(per)) => write!(f, "limit of {unit} per {per}"),
+            (LimitKind::RateLimit, Some(per)) => {
+                write!(f, "limit of {} per {per}", unit.as_str())
+            }
             (LimitKind::RateLimit, None) => write!(f, "{single} rate limit"),
             (LimitKind::Quota, per) => write!(f, "{}{single} quota", adjective(per)),
             (LimitKind::Budget, per) => write!(f, "{}budget", adjective(per)),
         }
     }
+}
+
+/// One of what is counted, as an adjective or after the figure 1.
+fn singular(unit: Unit) -> &'static str {
+    unit.as_str().trim_end_matches('s')
 }
 
 fn adjective(per: Option<&str>) -> &'static str {
@@ -102,8 +109,8 @@ fn limited(out: &mut String, refusal: &Refusal, limit: LimitFacts) -> Result<boo
         Code::RateLimitExceeded => {
             let per = limit.per.unwrap_or("minute");
             let unit = match most {
-                1 => limit.unit.trim_end_matches('s'),
-                _ => limit.unit,
+                1 => singular(limit.unit),
+                _ => limit.unit.as_str(),
             };
             write!(out, "rate limit reached: {most} {unit} per {per}{holder}")?;
         }
@@ -135,7 +142,7 @@ fn too_much(out: &mut String, refusal: &Refusal, limit: LimitFacts) -> fmt::Resu
     }
     let (asked, most) = (limit.amount(limit.asked), limit.amount(limit.limit));
     let left = limit.amount(limit.remaining());
-    let unit = limit.unit;
+    let unit = limit.unit.as_str();
     match (money, never) {
         (false, true) => write!(
             out,

@@ -70,8 +70,8 @@ pub struct LimitFacts {
     pub kind: LimitKind,
     /// Whose limit it is.
     pub scope: Scope,
-    /// `requests`, `tokens` or, for a budget, `usd`.
-    pub unit: &'static str,
+    /// What is counted; money only for a budget.
+    pub unit: Unit,
     /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
     pub per: Option<&'static str>,
     /// How many.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::{LimitFacts, LimitKind, buffer, verdict::whole_second};
 use crate::{
-    domain::{Anchor, Per, Scope, Timestamp, whole_millis},
+    domain::{Anchor, Per, Scope, Timestamp, Unit, whole_millis},
     providers::Dialect,
 };
 
@@ -27,8 +27,8 @@ const LARGEST: u64 = 999_999_999_999_999;
 pub struct PolicyState {
     /// Whose limit it is.
     pub scope: Scope,
-    /// `requests` or `tokens`.
-    pub unit: &'static str,
+    /// Requests or tokens; no field passes money.
+    pub unit: Unit,
     /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
     pub per: Option<&'static str>,
     /// How many.
@@ -109,7 +109,7 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
     // The values stand one behind the other.
     let Ok(mut values) = buffer::text(|out| {
         lists(out, policies, now, |name, end| fields.push((name, end)));
-        for unit in ["requests", "tokens"] {
+        for unit in [Unit::Requests, Unit::Tokens] {
             let (Some([limit, left, reset]), Some(state)) =
                 (vendor(dialect, unit), tightest(policies, unit))
             else {
@@ -143,18 +143,18 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
 }
 
 /// The vendors know one limit for a unit, and it is the one per minute; of several, the one that is closest to its end.
-fn tightest<'a>(policies: &'a [PolicyState], unit: &str) -> Option<&'a PolicyState> {
+fn tightest(policies: &[PolicyState], unit: Unit) -> Option<&PolicyState> {
     policies
         .iter()
         .filter(|state| state.unit == unit && state.per.is_some())
         .min_by_key(|state| (state.per != Some("minute"), state.remaining))
 }
 
-fn vendor(dialect: Dialect, unit: &str) -> Option<Vendor> {
+fn vendor(dialect: Dialect, unit: Unit) -> Option<Vendor> {
     Some(match (dialect, unit) {
-        (Dialect::OpenAi, "requests") => OPENAI_REQUESTS,
+        (Dialect::OpenAi, Unit::Requests) => OPENAI_REQUESTS,
         (Dialect::OpenAi, _) => OPENAI_TOKENS,
-        (Dialect::Anthropic, "requests") => ANTHROPIC_REQUESTS,
+        (Dialect::Anthropic, Unit::Requests) => ANTHROPIC_REQUESTS,
         (Dialect::Anthropic, _) => ANTHROPIC_TOKENS,
         (Dialect::Gemini, _) => return None,
     })
@@ -212,10 +212,10 @@ fn policy(out: &mut String, state: &PolicyState) {
     }
     match (state.per, state.unit) {
         (None, _) => out.push_str(";qu=\"concurrent-requests\""),
-        (Some(_), "requests") => {}
+        (Some(_), Unit::Requests) => {}
         (Some(_), unit) => {
             out.push_str(";qu=\"");
-            out.push_str(unit);
+            out.push_str(unit.as_str());
             out.push('"');
         }
     }
@@ -240,13 +240,13 @@ fn name(out: &mut String, state: &PolicyState) {
     out.push('"');
     match per {
         Some(per) => {
-            out.push_str(unit);
+            out.push_str(unit.as_str());
             out.push_str("-per-");
             out.push_str(per);
         }
         None => {
             out.push_str("concurrent-");
-            out.push_str(unit);
+            out.push_str(unit.as_str());
         }
     }
     out.push('-');

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::{Code, LimitKind, Refusal};
+use crate::domain::Unit;
 
 /// OpenAI's `error.type`.
 pub(super) fn openai(refusal: &Refusal, status: StatusCode) -> &'static str {
@@ -20,7 +21,8 @@ pub(super) fn openai(refusal: &Refusal, status: StatusCode) -> &'static str {
         | Code::ConcurrencyLimitExceeded => refusal
             .limit
             .filter(|limit| matches!(limit.kind, LimitKind::Quota | LimitKind::RateLimit))
-            .map_or("requests", |limit| limit.unit),
+            .map_or(Unit::Requests, |limit| limit.unit)
+            .as_str(),
         Code::UnsupportedTransferCoding => "invalid_request_error",
         Code::UpstreamUnreachable
         | Code::UpstreamTls

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         AccountId, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope, SubscriptionStatus,
-        Timestamp,
+        Timestamp, Unit,
     },
     providers::Dialect,
 };
@@ -69,7 +69,7 @@ fn quota() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::Quota,
         scope: Scope::Plan,
-        unit: "tokens",
+        unit: Unit::Tokens,
         per: Some("day"),
         limit: 100_000,
         used: 100_000,
@@ -83,7 +83,7 @@ fn quota() -> LimitFacts {
 fn requests_per_minute() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::RateLimit,
-        unit: "requests",
+        unit: Unit::Requests,
         per: Some("minute"),
         limit: 20,
         used: 20,
@@ -104,7 +104,7 @@ fn nanos(text: &str) -> u64 {
 fn budget() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::Budget,
-        unit: "usd",
+        unit: Unit::Usd,
         per: Some("month"),
         limit: nanos("50"),
         used: nanos("50"),

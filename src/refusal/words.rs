@@ -12,6 +12,7 @@ use super::{
     causes::cause,
     verdict::Verdict,
 };
+use crate::domain::Unit;
 
 /// Writes the message of `refusal`.
 pub(super) fn message(refusal: &Refusal, verdict: &Verdict, actions: &Actions<'_>) -> Bytes {
@@ -170,7 +171,7 @@ fn binding_advice(refusal: &Refusal) -> &'static str {
     let bounded = match (refusal.code, refusal.limit) {
         (Code::InsufficientCreditForRequest, _) => true,
         // A request is no more than one, however short it is.
-        (Code::RequestExceedsLimit, Some(limit)) => limit.unit != "requests",
+        (Code::RequestExceedsLimit, Some(limit)) => limit.unit != Unit::Requests,
         _ => false,
     };
     if bounded && said(refusal).is_none() {

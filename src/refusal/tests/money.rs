@@ -6,7 +6,7 @@ use super::{
     Answer, answer, bob, budget, credit, example, links, nanos, openai, quota, scene, subject,
 };
 use crate::{
-    domain::{LimitStatus, NanoUsd, Scope, Timestamp},
+    domain::{LimitStatus, NanoUsd, Scope, Timestamp, Unit},
     providers::Dialect,
     refusal::{
         Code, CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Representation, stream_event,
@@ -336,7 +336,7 @@ fn who_is_redacted_sees_no_figure_anywhere() {
     };
     let budget = LimitFacts {
         kind: LimitKind::Budget,
-        unit: "usd",
+        unit: Unit::Usd,
         ..quota
     };
     let credit = CreditFacts {

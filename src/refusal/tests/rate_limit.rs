@@ -4,13 +4,13 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::now;
 use crate::{
-    domain::{Scope, Timestamp},
+    domain::{Scope, Timestamp, Unit},
     providers::Dialect,
     refusal::rate_limit::{PolicyState, write},
 };
 use http::HeaderMap;
 
-fn per_minute(unit: &'static str, quota: u64, remaining: u64) -> PolicyState {
+fn per_minute(unit: Unit, quota: u64, remaining: u64) -> PolicyState {
     PolicyState {
         scope: Scope::Plan,
         unit,
@@ -27,7 +27,7 @@ fn per_day(quota: u64, remaining: u64) -> PolicyState {
         per: Some("day"),
         window_seconds: Some(86_400),
         resets_at: Some(now().plus(Duration::from_secs(12 * 3600))),
-        ..per_minute("tokens", quota, remaining)
+        ..per_minute(Unit::Tokens, quota, remaining)
     }
 }
 
@@ -48,14 +48,14 @@ fn all_policies_in_every_dialect() {
         per: None,
         window_seconds: None,
         resets_at: None,
-        ..per_minute("requests", 2, 1)
+        ..per_minute(Unit::Requests, 2, 1)
     };
     let key = PolicyState {
         scope: Scope::Key,
-        ..per_minute("requests", 60, 3)
+        ..per_minute(Unit::Requests, 60, 3)
     };
     let policies = [
-        per_minute("requests", 600, 4),
+        per_minute(Unit::Requests, 600, 4),
         key,
         per_day(100_000, 99_000),
         concurrent,
@@ -70,7 +70,10 @@ fn all_policies_in_every_dialect() {
 
 #[test]
 fn the_limit_per_minute_is_the_vendors_limit() {
-    let policies = [per_day(100_000, 5), per_minute("tokens", 40_000, 39_000)];
+    let policies = [
+        per_day(100_000, 5),
+        per_minute(Unit::Tokens, 40_000, 39_000),
+    ];
     let fields = fields(&policies, Dialect::OpenAi);
     assert!(fields.contains("x-ratelimit-limit-tokens: 40000\n"));
     assert!(fields.contains("x-ratelimit-remaining-tokens: 39000\n"));
@@ -86,7 +89,7 @@ fn figures_stay_within_what_a_structured_field_holds() {
     let huge = PolicyState {
         window_seconds: Some(u64::MAX),
         resets_at: Some(Timestamp::from_millis(i64::MAX)),
-        ..per_minute("requests", u64::MAX, u64::MAX)
+        ..per_minute(Unit::Requests, u64::MAX, u64::MAX)
     };
     let fields = fields(&[huge], Dialect::OpenAi);
     assert!(fields.contains("q=999999999999999;w=999999999999999\n"));
@@ -112,7 +115,7 @@ fn resets_are_written_as_go_writes_durations() {
     ] {
         let state = PolicyState {
             resets_at: Some(now().plus(Duration::from_millis(millis))),
-            ..per_minute("requests", 1, 0)
+            ..per_minute(Unit::Requests, 1, 0)
         };
         let expected = format!("x-ratelimit-reset-requests: {text}\n");
         assert!(fields(&[state], Dialect::OpenAi).contains(&expected));
@@ -123,7 +126,7 @@ fn resets_are_written_as_go_writes_durations() {
 fn a_reset_that_has_passed_is_now() {
     let state = PolicyState {
         resets_at: Some(Timestamp::from_millis(0)),
-        ..per_minute("requests", 1, 1)
+        ..per_minute(Unit::Requests, 1, 1)
     };
     assert!(fields(&[state], Dialect::OpenAi).contains("r=1;t=0\n"));
 }
