@@ -3,7 +3,7 @@
 use super::{Caller, binding};
 use crate::{
     call::Requirement,
-    domain::{Clock, Closure, Standing, SubscriptionPolicy, Timestamp},
+    domain::{Clock, Standing, SubscriptionPolicy, Timestamp},
     refusal::{Code, Refusal},
 };
 
@@ -60,7 +60,7 @@ pub fn standing(
             Some(Standing::Open) => {}
             Some(Standing::Grace(until)) => notice = Some(Notice::PastDue(until)),
             Some(Standing::Closed(closure)) => {
-                return Err(Refusal::new(code(closure)).about(caller.subject()));
+                return Err(Refusal::new(closure.into()).about(caller.subject()));
             }
             None => return Err(Refusal::new(Code::SubscriptionRequired).about(caller.subject())),
         }
@@ -73,17 +73,4 @@ pub fn standing(
         return Err(binding::refuse(&spent, caller.subject(), now));
     }
     Ok(Subscriber { caller, notice })
-}
-
-/// The code of a closed subscription.
-const fn code(closure: Closure) -> Code {
-    match closure {
-        Closure::Expired => Code::SubscriptionExpired,
-        Closure::PastDue => Code::SubscriptionPastDue,
-        Closure::Incomplete => Code::SubscriptionIncomplete,
-        Closure::IncompleteExpired => Code::SubscriptionIncompleteExpired,
-        Closure::Unpaid => Code::SubscriptionUnpaid,
-        Closure::Canceled => Code::SubscriptionCanceled,
-        Closure::Paused => Code::SubscriptionPaused,
-    }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     accounts::{AccountSpec, Accounts, Roster},
     domain::{AccountId, Clock, EmailAddress, PlanId, Timestamp},
-    refusal::Address,
+    refusal::{Links, Remedy},
     store::Mark,
 };
 
@@ -108,9 +108,10 @@ fn about(account: &AccountSpec, notice: Notice) -> Notice {
     }
 }
 
-/// Something that somebody can do, and where, when a page is configured.
-fn action(rel: &str, page: Option<Address<'_>>) -> Value {
-    match page {
+/// Something that somebody of the account can do, and where, when a page is configured.
+fn action(remedy: Remedy, links: &Links, account: &AccountId) -> Value {
+    let rel = remedy.as_str();
+    match remedy.page(links, Some(account)) {
         Some(page) => json!({"rel": rel, "href": page}),
         None => json!({"rel": rel}),
     }

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 /// Something that somebody can pay or change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remedy {
+pub enum Remedy {
     /// More credit.
     TopUp,
     /// A larger plan.
@@ -55,6 +55,13 @@ impl Remedy {
             | Code::QuotaExhausted
             | Code::BudgetExceeded
             | Code::RequestExceedsLimit => Some(Self::Upgrade),
+            code => Self::of_subscription(code),
+        }
+    }
+
+    /// What opens a subscription whose refusals have `code`; `None` for the codes that are not about subscriptions.
+    pub const fn of_subscription(code: Code) -> Option<Self> {
+        match code {
             Code::SubscriptionRequired => Some(Self::Subscribe),
             Code::SubscriptionIncomplete
             | Code::SubscriptionUnpaid
@@ -68,8 +75,8 @@ impl Remedy {
         }
     }
 
-    /// The word in answers.
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The word in answers and messages.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::TopUp => "top_up",
             Self::Upgrade => "upgrade",
@@ -79,8 +86,21 @@ impl Remedy {
         }
     }
 
-    /// The words on a button.
-    pub(super) const fn label(self) -> &'static str {
+    /// Reads the word of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::TopUp,
+            Self::Upgrade,
+            Self::Subscribe,
+            Self::UpdatePaymentMethod,
+            Self::Renew,
+        ]
+        .into_iter()
+        .find(|remedy| remedy.as_str() == word)
+    }
+
+    /// The words on a button, or at the beginning of a line.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::TopUp => "Top up the credit",
             Self::Upgrade => "Upgrade the plan",
@@ -112,7 +132,8 @@ impl Remedy {
         }
     }
 
-    fn page<'a>(self, links: &'a Links, account: Option<&'a AccountId>) -> Option<Address<'a>> {
+    /// The page where it is found, when one is configured.
+    pub fn page<'a>(self, links: &'a Links, account: Option<&'a AccountId>) -> Option<Address<'a>> {
         match self {
             Self::UpdatePaymentMethod => links.portal(account),
             Self::TopUp | Self::Upgrade | Self::Subscribe | Self::Renew => links.pay(account),

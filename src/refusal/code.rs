@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::domain::Closure;
+
 /// Why a call was not answered by the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
@@ -343,6 +345,20 @@ impl Code {
             | Self::UpstreamUnavailable
             | Self::UpstreamOverloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+impl From<Closure> for Code {
+    fn from(closure: Closure) -> Self {
+        match closure {
+            Closure::Expired => Self::SubscriptionExpired,
+            Closure::PastDue => Self::SubscriptionPastDue,
+            Closure::Incomplete => Self::SubscriptionIncomplete,
+            Closure::IncompleteExpired => Self::SubscriptionIncompleteExpired,
+            Closure::Unpaid => Self::SubscriptionUnpaid,
+            Closure::Canceled => Self::SubscriptionCanceled,
+            Closure::Paused => Self::SubscriptionPaused,
         }
     }
 }

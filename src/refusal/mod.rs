@@ -23,6 +23,7 @@ mod taxonomy;
 mod verdict;
 mod words;
 
+pub use actions::Remedy;
 pub use buffer::{id as id_value, value as field_value};
 pub use code::Code;
 pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};

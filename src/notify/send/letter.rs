@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::refusal::Remedy;
+
 /// Subject and text of an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Letter {
@@ -142,13 +144,8 @@ fn dated(words: &str, at: &Value) -> String {
 
 fn action(action: &Value) -> Option<String> {
     let words = match word(&action["rel"]) {
-        "upgrade" => "Upgrade the plan",
-        "top_up" => "Top up the credit",
-        "subscribe" => "Subscribe",
-        "renew" => "Renew the subscription",
-        "update_payment_method" => "Update the payment method",
         "wait" => "Wait until",
-        _ => return None,
+        rel => Remedy::parse(rel)?.label(),
     };
     let at = action["href"].as_str().or_else(|| action["until"].as_str());
     Some(match at {

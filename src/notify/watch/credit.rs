@@ -12,6 +12,7 @@ use crate::{
         LowAt,
         event::{Event, Notice},
     },
+    refusal::Remedy,
 };
 
 /// How far an account's credit has come down.
@@ -110,10 +111,10 @@ impl Look<'_> {
                 EMPTY => Event::CreditExhausted,
                 _ => Event::CreditLow,
             };
-            let pay = self.settings.links.pay(Some(&account.id));
+            let top_up = action(Remedy::TopUp, &self.settings.links, &account.id);
             let facts = json!({
                 "credit": {"balance": balance, "currency": CURRENCY},
-                "actions": [action("top_up", pay)],
+                "actions": [top_up],
             });
             super::about(account, Notice::new(event, facts))
         });

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
-use super::Look;
+use super::{Look, action};
 use crate::{
     accounts::{Binding, Key, Reading},
     domain::{Mode, Per, Scope, Timestamp, Unit},
     notify::event::{Event, Notice},
+    refusal::Remedy,
 };
 
 /// Percent of a limit at which people are warned.
@@ -72,8 +73,8 @@ impl Look<'_> {
         let actions = if limit.kind() == BUDGET && limit.figures.scope != Scope::Plan {
             vec![wait]
         } else {
-            let pay = self.settings.links.pay(Some(&account.id));
-            vec![super::action("upgrade", pay), wait]
+            let upgrade = action(Remedy::Upgrade, &self.settings.links, &account.id);
+            vec![upgrade, wait]
         };
         let facts = json!({"limit": limit.facts(), "actions": actions});
         let mut notice = Notice::new(event, facts);

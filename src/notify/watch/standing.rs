@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{Look, about, action};
 use crate::{
     accounts::{AccountSpec, PlanSpec},
-    domain::{Anchor, Closure, Per, Standing, Subscription, SubscriptionStatus, Timestamp},
+    domain::{Anchor, Per, Standing, Subscription, SubscriptionStatus, Timestamp},
     notify::event::{Event, Notice},
-    refusal::Links,
+    refusal::{Code, Remedy},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -25,6 +25,15 @@ const SERVED: i64 = 0;
 const REFUSED: i64 = 1;
 const TOLD: i64 = 1;
 
+/// Why an account's calls are refused, whatever they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspension {
+    /// Somebody has disabled the account.
+    Disabled,
+    /// The subscription that its plan needs is missing or closed; refusals have this code.
+    Subscription(Code),
+}
+
 impl Look<'_> {
     /// Looks at an account's subscription, and at whether its calls are served.
     pub(super) fn standing(&mut self, account: &AccountSpec, plan: &PlanSpec) {
@@ -38,32 +47,24 @@ impl Look<'_> {
     }
 
     /// Why an account's calls are refused, whatever they are; `None` where they are not.
-    fn refused(&self, account: &AccountSpec, plan: &PlanSpec) -> Option<&'static str> {
+    fn refused(&self, account: &AccountSpec, plan: &PlanSpec) -> Option<Suspension> {
         if account.disabled {
-            return Some("account_disabled");
+            return Some(Suspension::Disabled);
         }
         if !plan.subscription_required {
             return None;
         }
         let Some(subscription) = &account.subscription else {
-            return Some("subscription_required");
+            return Some(Suspension::Subscription(Code::SubscriptionRequired));
         };
         match subscription.standing(self.now, self.settings.subscriptions) {
             Standing::Open | Standing::Grace(_) => None,
-            Standing::Closed(closure) => Some(match closure {
-                Closure::Expired => "subscription_expired",
-                Closure::PastDue => "subscription_past_due",
-                Closure::Incomplete => "subscription_incomplete",
-                Closure::IncompleteExpired => "subscription_incomplete_expired",
-                Closure::Unpaid => "subscription_unpaid",
-                Closure::Canceled => "subscription_canceled",
-                Closure::Paused => "subscription_paused",
-            }),
+            Standing::Closed(closure) => Some(Suspension::Subscription(closure.into())),
         }
     }
 
     /// Tells when calls are refused that were served, and the other way about. Whether the account was known before.
-    fn access(&mut self, account: &AccountSpec, refused: Option<&'static str>) -> bool {
+    fn access(&mut self, account: &AccountSpec, refused: Option<Suspension>) -> bool {
         let slot = format!("access|{}", account.id);
         let level = if refused.is_some() { REFUSED } else { SERVED };
         let last = self.last(&slot).map(|(_, level)| level);
@@ -74,10 +75,14 @@ impl Look<'_> {
             let subscription = account.subscription.as_ref();
             let subscription = subscription.map(|subscription| self.facts(subscription));
             let (event, mut facts) = match refused {
-                Some(reason) => {
-                    let remedy = remedy(reason, account, &self.settings.links);
-                    let actions: Vec<Value> = remedy.into_iter().collect();
-                    let facts = json!({"reason": reason, "actions": actions});
+                Some(suspension) => {
+                    let links = &self.settings.links;
+                    let remedy = suspension.remedy();
+                    let actions: Vec<Value> = remedy
+                        .map(|remedy| action(remedy, links, &account.id))
+                        .into_iter()
+                        .collect();
+                    let facts = json!({"reason": suspension.as_str(), "actions": actions});
                     (Event::AccessSuspended, facts)
                 }
                 None => (Event::AccessRestored, json!({"actions": []})),
@@ -98,8 +103,9 @@ impl Look<'_> {
     ) {
         let (now, policy) = (self.now, self.settings.subscriptions);
         let portal = action(
-            "update_payment_method",
-            self.settings.links.portal(Some(&account.id)),
+            Remedy::UpdatePaymentMethod,
+            &self.settings.links,
+            &account.id,
         );
         let soon = |end: Timestamp, notice: Duration| now < end && end <= now.plus(notice);
         let renews = self.renews(subscription);
@@ -179,16 +185,20 @@ impl Look<'_> {
     }
 }
 
-/// What lifts a refusal of everything.
-fn remedy(reason: &str, account: &AccountSpec, links: &Links) -> Option<Value> {
-    let id = Some(&account.id);
-    match reason {
-        "account_disabled" => None,
-        "subscription_required" => Some(action("subscribe", links.pay(id))),
-        "subscription_incomplete"
-        | "subscription_unpaid"
-        | "subscription_past_due"
-        | "subscription_paused" => Some(action("update_payment_method", links.portal(id))),
-        _ => Some(action("renew", links.pay(id))),
+impl Suspension {
+    /// The `reason` of a message.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "account_disabled",
+            Self::Subscription(code) => code.as_str(),
+        }
+    }
+
+    /// What its people can do about it.
+    const fn remedy(self) -> Option<Remedy> {
+        match self {
+            Self::Disabled => None,
+            Self::Subscription(code) => Remedy::of_subscription(code),
+        }
     }
 }
