@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::local;
 use crate::{
     accounts::{Account, Key, Reading},
     admission::limit_kind,
@@ -79,9 +80,7 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         credit: key.levels.credit.then(|| credit(account, now)),
         limits,
     };
-    serde_json::to_vec(&page)
-        .map(Bytes::from)
-        .unwrap_or_default()
+    local::document(&page)
 }
 
 fn credit(account: &Account, now: Timestamp) -> Credit {

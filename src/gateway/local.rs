@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use serde::Serialize;
 
 use super::{Snapshot, route::Open};
 use crate::{
@@ -30,6 +31,13 @@ impl LocalAnswer {
             body,
         }
     }
+}
+
+/// A page of ours as JSON.
+pub(super) fn document(page: &impl Serialize) -> Bytes {
+    serde_json::to_vec(page)
+        .expect("a page is made of texts and numbers, which JSON can write")
+        .into()
 }
 
 /// Answers what needs no key. `ready` is why no calls are taken, where none are.

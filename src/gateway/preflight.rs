@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::{
-    Snapshot,
+    Snapshot, local,
     observe::Observation,
     read::read,
     route::{self, Place},
@@ -78,11 +78,11 @@ pub(super) async fn page(
         Err(refusal) => (route::dialect_of(call.uri.path()), Err(refusal)),
     };
     Ok(match &foretold {
-        Ok(foretold) => written(&fits(foretold, redact)),
+        Ok(foretold) => local::document(&fits(foretold, redact)),
         Err(refusal) => {
             let scene = scene(context, seen, dialect);
             let foreseen = Foreseen::new(refusal, &scene);
-            written(&Page {
+            local::document(&Page {
                 admitted: false,
                 hold: None,
                 output_limit: None,
@@ -205,10 +205,4 @@ fn fits(foretold: &Foretold, redact: bool) -> Page<'static, ()> {
         binds: None,
         refusal: None,
     }
-}
-
-fn written(page: &impl Serialize) -> Bytes {
-    serde_json::to_vec(page)
-        .map(Bytes::from)
-        .unwrap_or_default()
 }
