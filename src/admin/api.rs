@@ -242,7 +242,7 @@ impl<R: Registry> Api<R> {
             );
             Rejection::new(Reason::NotFound, words)
         };
-        let id = id.parse().map_err(|()| none())?;
+        let id = id.parse().map_err(|_| none())?;
         let call = self.registry.call(id).await?;
         call.map(|call| json!(call)).ok_or_else(none)
     }
@@ -361,7 +361,7 @@ impl<R: Registry> Api<R> {
             );
             Rejection::new(Reason::NotFound, words)
         };
-        let read = id.parse().map_err(|()| none())?;
+        let read = id.parse().map_err(|_| none())?;
         let row = self.registry.retry_notification(read).await?;
         let row = row.ok_or_else(none)?;
         if row.status == NotificationStatus::Delivered {

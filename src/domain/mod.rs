@@ -26,7 +26,7 @@ pub use extras::{Extras, Feature, Features, ServiceTier};
 pub use id::{AccountId, InvalidId, KeyId, ModelName, PlanId, ProviderId};
 pub use limit::{LimitStatus, Limits, Mode, Quota, RateLimits, Scope, Unit};
 pub use money::{CURRENCY, InvalidAmount, NanoUsd, decimal};
-pub use request_id::RequestId;
+pub use request_id::{InvalidRequestId, RequestId};
 pub use secret::Secret;
 pub use subscription::{Closure, Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 pub use timestamp::{InvalidTimestamp, Timestamp};

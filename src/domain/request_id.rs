@@ -11,6 +11,14 @@ pub struct RequestId([u8; 16]);
 /// Random bytes are fetched from the kernel a kilobyte at a time, not once a request.
 const POOL: usize = 1024;
 
+/// The bytes that a hyphen stands before (RFC 9562 §4).
+const GROUPS: [usize; 4] = [4, 6, 8, 10];
+
+/// A text that is not a UUID as RFC 9562 §4 writes it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a UUID")]
+pub struct InvalidRequestId;
+
 thread_local! {
     static RANDOM: RefCell<([u8; POOL], usize)> = const { RefCell::new(([0; POOL], POOL)) };
 }
@@ -53,7 +61,7 @@ impl RequestId {
         let mut text = [b'-'; 36];
         let mut at = 0;
         for (index, byte) in self.0.into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
+            if GROUPS.contains(&index) {
                 at += 1;
             }
             text[at] = DIGITS[usize::from(byte >> 4)];
@@ -65,22 +73,28 @@ impl RequestId {
 }
 
 impl FromStr for RequestId {
-    type Err = ();
+    type Err = InvalidRequestId;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-        if digits.len() != 32 || text.len() != 36 {
-            return Err(());
-        }
+    /// Reads the 36 characters of [`Self::encode`], with the hyphens where it writes them; letters may be capital.
+    fn from_str(text: &str) -> Result<Self, InvalidRequestId> {
+        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| InvalidRequestId)?;
         let nibble = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
+            let digit = char::from(digit).to_digit(16);
+            digit
                 .and_then(|digit| u8::try_from(digit).ok())
-                .ok_or(())
+                .ok_or(InvalidRequestId)
         };
         let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *byte = (nibble(pair[0])? << 4) | nibble(pair[1])?;
+        let mut at = 0;
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            if GROUPS.contains(&index) {
+                if text[at] != b'-' {
+                    return Err(InvalidRequestId);
+                }
+                at += 1;
+            }
+            *byte = (nibble(text[at])? << 4) | nibble(text[at + 1])?;
+            at += 2;
         }
         Ok(Self(bytes))
     }
@@ -104,3 +118,6 @@ impl serde::Serialize for RequestId {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,7 +323,7 @@ impl FromStr for Cursor {
         let (millis, id) = text.split_once('.').ok_or(InvalidCursor)?;
         Ok(Self {
             at: Timestamp::from_millis(millis.parse().map_err(|_| InvalidCursor)?),
-            id: id.parse().map_err(|()| InvalidCursor)?,
+            id: id.parse().map_err(|_| InvalidCursor)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 mod cells;
 mod events;
 
-use std::{io, str::FromStr};
+use std::io;
 
 use rusqlite::{Connection, Statement, params_from_iter};
 
@@ -39,14 +39,10 @@ impl ExportFormat {
             Self::CloudEvents => "cloudevents",
         }
     }
-}
 
-impl FromStr for ExportFormat {
-    type Err = ();
-
-    fn from_str(word: &str) -> Result<Self, ()> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|format| format.as_str() == word).ok_or(())
+    /// Reads the word of [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 }
 

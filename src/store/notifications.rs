@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::{AccountId, KeyId, RequestId, Timestamp};
+use crate::domain::{AccountId, InvalidRequestId, KeyId, RequestId, Timestamp};
 
 use super::{
     Store,
@@ -305,10 +305,11 @@ impl fmt::Display for NotificationId {
 }
 
 impl FromStr for NotificationId {
-    type Err = ();
+    type Err = InvalidRequestId;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let id = text.strip_prefix("msg_").ok_or(())?;
+    /// Reads a UUID with `msg_` before it.
+    fn from_str(text: &str) -> Result<Self, InvalidRequestId> {
+        let id = text.strip_prefix("msg_").ok_or(InvalidRequestId)?;
         id.parse().map(Self)
     }
 }

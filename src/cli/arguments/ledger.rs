@@ -43,7 +43,7 @@ pub(in crate::cli) struct ExportFlags {
 }
 
 fn format(word: &str) -> Result<ExportFormat, String> {
-    word.parse().map_err(|()| {
+    ExportFormat::parse(word).ok_or_else(|| {
         let known = ExportFormat::ALL.map(ExportFormat::as_str).join(", ");
         format!("write one of {known}")
     })
