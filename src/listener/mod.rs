@@ -1,6 +1,7 @@
 //! Sockets that clients connect to: accepting, TLS, HTTP, deadlines, drain.
 //!
-//! Rank 2. Generic over the service. Must not know what it serves.
+//! Rank 2. Owns connections from the accept to the close, their deadlines, and the drain. Generic over the service. Must
+//! not know what it serves.
 //!
 //! The way of a connection: [`Listener::bind`] takes the address, the accept loop takes a permit and then a connection,
 //! `session` does the handshake and learns the protocol, hyper parses and writes, `frames` reads along with HTTP/2,

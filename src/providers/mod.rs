@@ -1,6 +1,7 @@
 //! The providers' wire formats: paths, bodies, usage figures, server-sent events.
 //!
-//! Rank 1, pure: bytes in, values out. Must not know sockets, accounts or balances.
+//! Rank 1, pure: bytes in, values out. Owns what is known of the vendors' APIs: which path is which endpoint, what a body
+//! asks for, where an answer has its figures. Must not know sockets, accounts or balances.
 
 mod answer;
 mod ask;

@@ -1,6 +1,7 @@
 //! Every answer that is not the provider's: our refusals and the world's failures, in the caller's dialect.
 //!
-//! Rank 2. The only place that chooses a 4xx or 5xx status. Must not know who refused.
+//! Rank 2. Owns the closed list of codes, their texts in every representation, and the fields that say how much of a limit
+//! is left. The only place that chooses a 4xx or 5xx status. Must not know who refused.
 
 mod actions;
 mod billing;

@@ -1,9 +1,10 @@
 //! What must survive: accounts, keys, counters and the record of every call, in one SQLite file.
 //!
-//! Rank 3. Must not know HTTP. No call waits for it: a call takes a place in the writer's queue before it is forwarded
-//! (`Ledger::reserve`), and its posting goes there when it has ended ([`Slot::post`]). Only where the store is strict it
-//! waits for the disk, with its hold and with its posting. One thread writes, group by group; reads go through connections
-//! of their own.
+//! Rank 3. Owns the file, its versions, and the order in which things are written. Must not know HTTP.
+//!
+//! No call waits for it: a call takes a place in the writer's queue before it is forwarded (`Ledger::reserve`), and its
+//! posting goes there when it has ended ([`Slot::post`]). Only where the store is strict it waits for the disk, with its
+//! hold and with its posting. One thread writes, group by group; reads go through connections of their own.
 
 mod backup;
 mod call;

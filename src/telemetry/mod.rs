@@ -72,8 +72,9 @@ impl Guard {
 /// Starts logging to standard error.
 ///
 /// `levels` is the value of `RUST_LOG` (`warn`, `faregate=debug,hyper=warn`, …). `info` holds without it, where it cannot
-/// be read, and for every target that it does not name unless it has a level for all. `color` allows colours, which are used on a terminal only. The first call of a process decides
-/// where library events go; a later one still gets an access log of its own.
+/// be read, and for every target that it does not name unless it has a level for all. `color` allows colours, which are
+/// used on a terminal only. The first call of a process decides where library events go; a later one still gets an access
+/// log of its own.
 pub fn init(format: LogFormat, levels: Option<&str>, color: bool) -> Guard {
     let terminal = io::stderr().is_terminal();
     let pretty = match format {
@@ -96,7 +97,7 @@ pub fn init(format: LogFormat, levels: Option<&str>, color: bool) -> Guard {
     if let Some(text) = unreadable {
         tracing::warn!(
             RUST_LOG = text,
-            "RUST_LOG cannot be read; info holds. Write it like `info,faregate=debug`."
+            "RUST_LOG cannot be read, so `info` is used. Write it like `info,faregate=debug`."
         );
     }
     Guard {
