@@ -14,8 +14,8 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "send one key in one place",
         ),
         Code::PermissionDenied => (
-            "This key may not do that",
-            "ask who runs the account for access, or use another key",
+            "This key is not allowed to do that",
+            "ask the account's owner for access, or use another key",
         ),
         Code::PlanUpgradeRequired => ("The plan does not include this model", ""),
         Code::SubscriptionRequired => {
@@ -45,8 +45,8 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "This request may cost more than the credit that is left",
             "lower the output limit or shorten the input",
         ),
-        Code::QuotaExhausted => ("The quota is used", ""),
-        Code::BudgetExceeded => ("The budget is used", ""),
+        Code::QuotaExhausted => ("The quota is used up", ""),
+        Code::BudgetExceeded => ("The budget is used up", ""),
         Code::RequestExceedsLimit => (
             "This request alone may take more than a quota or budget allows",
             "lower the output limit or shorten the input",
@@ -56,7 +56,7 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
         Code::RateLimitExceeded => ("The rate limit is reached", ""),
         Code::ConcurrencyLimitExceeded => ("Too many calls at the same time", ""),
         Code::ModelNotPriced => (
-            "What was asked for has no price here, and what this account uses is counted in money",
+            "What was asked for has no price here, and this account's use is counted in money",
             "ask who runs this gateway to add one, or use another model",
         ),
         Code::ModelNotFound => (
@@ -67,7 +67,7 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "Nothing is served at this path",
             "check the base URL and the path",
         ),
-        Code::MethodNotAllowed => ("This path does not know the method", ""),
+        Code::MethodNotAllowed => ("This path does not support the method", ""),
         Code::InvalidPath => (
             "The path has dot segments, an encoded slash, `//`, a backslash or a NUL",
             "send the path in its plain form",
@@ -93,11 +93,11 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "send one JSON object in UTF-8",
         ),
         Code::AmbiguousJson => (
-            "The request body names a member twice",
+            "The request body has the same member twice",
             "send each member once",
         ),
         Code::EndpointNotInDialect => (
-            "The model is served in another dialect than this path's",
+            "The model is served in a different dialect from this path's",
             "call it at the path of its own dialect",
         ),
         Code::InvalidSignature => (
@@ -117,23 +117,23 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "move parameters into the body",
         ),
         Code::UnsupportedContentEncoding => (
-            "The request body has a `Content-Encoding` that is not understood here",
+            "The request body has a `Content-Encoding` that is not supported here",
             "send it without one",
         ),
         Code::HeadersTooLarge => (
             "The header fields are too large or too many",
-            "send fewer or shorter ones, cookies first",
+            "send fewer or shorter ones; cookies are the usual cause",
         ),
         Code::UnsupportedTransferCoding => (
             "The request has a `Transfer-Encoding` other than `chunked`",
-            "send it chunked or with `Content-Length`",
+            "send it with `Transfer-Encoding: chunked` or with `Content-Length`",
         ),
         Code::BillingUnavailable => (
             "Limits and subscriptions cannot be checked at the moment, so nothing is forwarded",
             "",
         ),
         Code::Overloaded => (
-            "The gateway is busy and takes no further calls at the moment",
+            "The gateway is at capacity and takes no further calls at the moment",
             "",
         ),
         Code::Draining => ("The gateway is shutting down", ""),
@@ -150,7 +150,7 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
             "The provider did not accept the gateway's own credential",
             "tell who runs this gateway; your key is fine",
         ),
-        Code::UpstreamDisconnected => ("The provider broke off before its answer was complete", ""),
+        Code::UpstreamDisconnected => ("The provider's answer ended before it was complete", ""),
         Code::UpstreamInvalidResponse => ("The provider's answer could not be understood", ""),
         Code::UpstreamConnectTimeout => ("The provider did not accept the connection in time", ""),
         Code::UpstreamTimeout => ("The provider did not answer in time", ""),

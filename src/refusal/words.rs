@@ -217,11 +217,11 @@ fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::E
         (Code::ModelNotPriced, Detail::Model(model)) => match &refusal.subject {
             Some(Subject { account, .. }) => write!(
                 out,
-                "Model {model} has no price here, and what account {account} uses is counted in money"
+                "Model {model} has no price here, and the use of account {account} is counted in money"
             )?,
             None => write!(
                 out,
-                "Model {model} has no price here, and what this account uses is counted in money"
+                "Model {model} has no price here, and this account's use is counted in money"
             )?,
         },
         (Code::ModelNotFound, Detail::Model(model)) => {
@@ -236,7 +236,7 @@ fn explained(out: &mut String, refusal: &Refusal) -> Result<&'static str, fmt::E
         (Code::MethodNotAllowed, Detail::Allow(methods)) => {
             write!(
                 out,
-                "This path does not know the method; it allows {methods}"
+                "This path does not support the method; it allows {methods}"
             )?;
             return Ok("");
         }

@@ -176,7 +176,7 @@ fn what_has_no_price_is_named_with_whom_to_tell() {
     let refusal = example(Code::ModelNotPriced);
     message(
         &refusal,
-        "Model gpt-4o-mini has no price here, and what account bob uses is counted in money. Ask who runs this gateway to add one, or use another model.",
+        "Model gpt-4o-mini has no price here, and the use of account bob is counted in money. Ask who runs this gateway to add one, or use another model.",
     );
     assert_eq!(openai(&refusal).json()["error"]["param"], "model");
     let option = refusal.with(Detail::Explain(
