@@ -203,8 +203,7 @@ impl Accounts {
         }
         if fields.list("allowed_ips").is_some_and(<[_]>::is_empty) {
             let place = fields.place_of("allowed_ips");
-            let text =
-                "is an empty list, which one reader takes for no address and another for all";
+            let text = "is an empty list, which could mean no address or every address";
             let problem = report.problem(place, text);
             problem
                 .hint("leave it out to allow every address, or write disabled: true to allow none");
@@ -343,7 +342,7 @@ fn placed<'l>(
     report: &mut Report,
 ) {
     if subscription.period_end.is_some() && counted.any(|limits| limits.count_per(Per::Period)) {
-        let text = "stands without current_period_start, and the account is counted per: period";
+        let text = "is set without current_period_start, and a limit of the account is counted per: period";
         let problem = report.problem(fields.place_of("current_period_end"), text);
         problem.hint("write current_period_start as well: a period is counted from its start");
     }
@@ -354,12 +353,12 @@ fn subscription(fields: &Fields, report: &mut Report) -> Option<Subscription> {
     let end: Option<(Timestamp, &Place)> = fields.located("current_period_end");
     if fields.has("current_period_start") && !fields.has("current_period_end") {
         let place = fields.place_of("current_period_start");
-        let problem = report.problem(place, "stands without current_period_end");
+        let problem = report.problem(place, "is set without current_period_end");
         problem.hint("write both, or neither");
     }
     let period = match (start, end) {
         (Some(start), Some((end, place))) if end <= start => {
-            report.problem(place, "does not come after current_period_start");
+            report.problem(place, "is not after current_period_start");
             None
         }
         (Some(start), Some((end, _))) => Some(Window { start, end }),

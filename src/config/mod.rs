@@ -93,8 +93,7 @@ impl Config {
     /// It says nothing.
     pub fn to_replace(self, path: &Path) -> Result<Self, Problems> {
         if self.blank {
-            let hint =
-                "write another file and move it into its place, so that nobody reads half of it";
+            let hint = "write another file and move it into its place, so that it is never read half-written";
             let shown = path.display().to_string();
             return Err(Problems::of_file(&shown, "is empty".to_owned(), hint));
         }

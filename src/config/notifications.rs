@@ -156,7 +156,7 @@ fn events(fields: &Fields, report: &mut Report) -> Option<Vec<Pattern>> {
                 let hint = hint.unwrap_or_else(|| format!("one of {}", known.join(", ")));
                 let problem = report.problem(
                     place,
-                    "is no event, and no family of events such as budget.*",
+                    "is neither an event nor a family of events such as budget.*",
                 );
                 problem.hint(hint);
             }
@@ -175,7 +175,7 @@ fn email(fields: &Fields, environment: &dyn Environment, report: &mut Report) ->
     let from = fields.text("from").and_then(|text| {
         let from = Sender::parse(text);
         if from.is_none() {
-            let problem = report.problem(fields.place_of("from"), "is no sender");
+            let problem = report.problem(fields.place_of("from"), "is not a sender");
             problem.hint("such as Faregate <billing@example.com>");
         }
         from

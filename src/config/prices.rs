@@ -118,7 +118,10 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
         return Some(Schedule::new([price(fields, None, report)?]));
     }
     if own {
-        let problem = report.problem(fields.place_of("versions"), "stands beside other prices");
+        let problem = report.problem(
+            fields.place_of("versions"),
+            "is set together with other prices",
+        );
         problem.hint("move them into the first version, without `effective`");
         return None;
     }
@@ -128,7 +131,7 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
         if versions.iter().any(|known| known.effective() == effective) {
             let problem = report.problem(
                 &fields.place,
-                "holds from the same instant as another version",
+                "takes effect at the same instant as another version",
             );
             problem.hint("give each its own `effective`; one may do without");
             continue;
@@ -227,7 +230,7 @@ impl Models {
                 return None;
             }
             let from = prices.versions().next()?.effective()?;
-            Some(format!("{} (its first holds from {from})", model.name))
+            Some(format!("{} (its first takes effect at {from})", model.name))
         });
         let boundless =
             listed(&|model| (model.context_window.is_none()).then(|| model.name.to_string()));
@@ -246,7 +249,7 @@ impl Models {
                 problem.hint("add them to `prices` (0 is a price), or leave these models out of the plan's `models`");
             }
             if !early.is_empty() {
-                let text = format!("money needs a price that holds now; missing for {early}");
+                let text = format!("money needs a price that is in force now; missing for {early}");
                 let problem = report.problem(place, text);
                 problem.hint("add a version without `effective`, which holds until the first does, or leave these models out of the plan's `models`");
             }

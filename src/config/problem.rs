@@ -234,7 +234,7 @@ impl Report {
             None if problems.is_empty() => Err(Problems::of_file(
                 &file,
                 "could not be compiled, and the reason was not noted".to_owned(),
-                "this is a fault of faregate; please report it with the file",
+                "this is a bug in faregate; please report it with the file",
             )),
             _ => Err(Problems(problems)),
         }

@@ -135,7 +135,7 @@ fn refuse_strangers(fields: &Fields, kind: ProviderKind, report: &mut Report) {
     for name in strangers.iter().copied().flatten() {
         if fields.has(name) {
             let place = fields.place_of(name);
-            let text = format!("means nothing for `kind: {}`", kind.as_str());
+            let text = format!("does not apply to `kind: {}`", kind.as_str());
             let problem = report.problem(place, text);
             problem.hint(if *name == "api_key" && kind == ProviderKind::Http {
                 "write credential: {header: …, value: …}"
@@ -230,7 +230,7 @@ fn credential(
 ) -> Option<Option<Credential>> {
     let api_key = fields.located::<Secret>("api_key");
     if let (true, Some(own)) = (fields.has("api_key"), fields.section("credential")) {
-        let text = "stands beside api_key; a provider takes one credential";
+        let text = "is set together with api_key; a provider takes one credential";
         let problem = report.problem(&own.place, text);
         problem.hint("keep one of the two");
         return None;
@@ -245,7 +245,7 @@ fn credential(
     let Some((key, place)) = api_key else {
         let vendors = !fields.has("base_url") && !fields.has("api_key");
         if vendors && matches!(kind, ProviderKind::OpenAi | ProviderKind::Anthropic) {
-            let text = "has no `api_key`, and the vendor answers nobody without one";
+            let text = "has no `api_key`, and the provider refuses calls without one";
             let warning = report.warning(&fields.place, text);
             warning.hint("write api_key: \"${NAME}\", and set the variable");
         }
@@ -302,7 +302,7 @@ fn tls(
         (true, Some((path, place))) => clients.file(&path, place, report),
         (true, None) => clients.system(fields.place_of("base_url"), report),
         (false, Some((_, place))) => {
-            let text = "means nothing for a base_url with http://";
+            let text = "does not apply to a base_url with http://";
             let problem = report.problem(place, text);
             problem.hint("write https:// there, or remove it");
             None

@@ -125,7 +125,7 @@ impl Reader<'_> {
             return;
         }
         self.report
-            .problem(&at_key, "is not a key that is known here")
+            .problem(&at_key, "is not a known key")
             .maybe_hint(suggestion(name, section.names()));
     }
 

@@ -119,11 +119,11 @@ fn path(fields: &Fields, report: &mut Report) -> Option<String> {
         let meant = if without.is_empty() { "/" } else { without };
         Some((
             "ends with a slash",
-            format!("write {meant}; it covers all below"),
+            format!("write {meant}; it covers everything below"),
         ))
     } else if !path.bytes().all(plain) {
         let hint = "letters, digits and - . _ ~ are safe; requests are compared as they come, without decoding";
-        Some(("has a character that no path of ours has", hint.to_owned()))
+        Some(("has a character that a route cannot have", hint.to_owned()))
     } else if path.contains("//") || path.split('/').any(dots) {
         let hint = "such paths are refused before any route is looked at";
         Some(("has empty or dot segments", hint.to_owned()))

@@ -120,7 +120,7 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
         _ if below => Err(below_least(least)),
         _ => Err(Wrong::new(
             "is not a whole number",
-            "write digits alone, such as 100",
+            "write digits only, such as 100",
         )),
     }
 }
@@ -296,7 +296,7 @@ fn base_url(text: &str) -> Result<BaseUrl, Wrong> {
     let uri = absolute(text)?;
     if text.contains(['?', '#']) {
         return Err(wrong(
-            "has a query or fragment; only scheme, host and path are taken",
+            "has a query or fragment; only scheme, host and path are allowed",
         ));
     }
     let path = uri.path().trim_end_matches('/');

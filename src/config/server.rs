@@ -140,7 +140,7 @@ fn cors(fields: &Fields, report: &mut Report) -> Vec<String> {
     for Entry { place, value } in entries {
         let Value::Text(text) = value else { continue };
         if text == "*" && entries.len() > 1 {
-            let problem = report.problem(place, "allows every page, and stands beside others");
+            let problem = report.problem(place, "allows every page, but is not alone in the list");
             problem.hint("write [\"*\"] alone, or the others without it");
         } else if text == "*" || is_origin(text) {
             origins.push(text.to_ascii_lowercase());

@@ -156,7 +156,7 @@ impl Builder {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(fault(
                 at,
-                "this alias stands within the value it repeats",
+                "this alias is inside the value that it repeats",
                 "write the value out",
             ));
         };
@@ -200,7 +200,7 @@ impl Builder {
                 (None, _) => {
                     return Err(fault(
                         node.at,
-                        "a list or mapping stands where a key is expected",
+                        "there is a list or mapping where a key is expected",
                         "a value such as ${NAME} needs quotes inside { } and [ ]",
                     ));
                 }
@@ -258,7 +258,7 @@ fn untagged(tag: Option<&Tag>, at: Position) -> Result<(), Fault> {
         Some(tag) if !tag.is_yaml_core_schema() => Err(fault(
             at,
             "YAML tags (`!word`) have no meaning here",
-            "remove the tag; ${NAME} takes an environment variable",
+            "remove the tag; ${NAME} inserts an environment variable",
         )),
         _ => Ok(()),
     }

@@ -236,7 +236,7 @@ plans: {{x: {{credit: required}}}}"
 }
 
 #[test]
-fn money_needs_a_price_that_holds_when_the_file_is_read() {
+fn money_needs_a_price_that_is_in_force_when_the_file_is_read() {
     let text = |versions: &str| {
         with_models(&format!(
             "prices: {{a: {{versions: [{versions}]}}}}\nplans: {{x: {{credit: required, models: [a]}}}}"
@@ -246,7 +246,7 @@ fn money_needs_a_price_that_holds_when_the_file_is_read() {
     let said = problems(&text(later));
     assert!(
         said.contains(
-            "plans.x.credit: money needs a price that holds now; missing for a (its first holds from \
+            "plans.x.credit: money needs a price that is in force now; missing for a (its first takes effect at \
              2027-01-01T00:00:00Z)\n"
         ),
         "{said}"

@@ -183,7 +183,7 @@ fn name_or_address(host: &str) -> Result<Host, WrongUrl> {
         return match host.parse::<Ipv4Addr>() {
             Ok(address) => Ok(Host::Address(address.into())),
             Err(_) => {
-                let words = "has an address in a form that hides which one it is";
+                let words = "has an IP address in an ambiguous form";
                 Err(wrong(words, "write four numbers from 0 to 255"))
             }
         };
