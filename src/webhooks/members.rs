@@ -17,7 +17,7 @@ pub(super) struct Node<'v> {
     path: String,
 }
 
-/// What could not be read, as a clause: `data.object.currency is not a text`.
+/// What could not be read, as a clause: `data.object.currency is not a string`.
 pub(super) type Wrong = String;
 
 const NULL: &Value = &Value::Null;
@@ -64,7 +64,7 @@ impl<'v> Node<'v> {
 
     /// A text that has to be there.
     pub(super) fn require(&self) -> Result<&'v str, Wrong> {
-        self.text().ok_or_else(|| self.not("a text"))
+        self.text().ok_or_else(|| self.not("a string"))
     }
 
     /// An id: a text, a number as Lemon Squeezy has them, or an object that has one, where the vendor was asked to
@@ -124,7 +124,7 @@ impl<'v> Node<'v> {
         match amount {
             Some(Ok(amount)) if amount > NanoUsd::ZERO => Ok(amount),
             Some(Err(error)) => Err(format!("{} {error}", self.path)),
-            _ => Err(self.not("a text with an amount above zero, such as \"25.00\"")),
+            _ => Err(self.not("a string with an amount above zero, such as \"25.00\"")),
         }
     }
 

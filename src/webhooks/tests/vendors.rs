@@ -230,7 +230,7 @@ fn our_own_words_are_checked() {
         (json!({"account": "a"}), "data.amount is missing"),
         (
             json!({"account": "a", "amount": 25}),
-            "data.amount is not a text",
+            "data.amount is not a string",
         ),
         (json!({"account": "a", "amount": "0"}), "above zero"),
         (json!({"account": "a", "amount": "-1"}), "above zero"),
