@@ -30,7 +30,7 @@ fn serve(config: &Path, environment: &ProcessEnvironment, color: bool) -> Result
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("no event loop can be made: {error}")))?;
+        .map_err(|error| Failure::failed(format!("the event loop cannot be started: {error}")))?;
     let options = ServeOptions {
         config: config.to_owned(),
         log_levels: environment.get("RUST_LOG"),

@@ -276,7 +276,7 @@ impl<R: Registry> Api<R> {
             input::Change::Keep => None,
             input::Change::Set(plan) => Some(plan),
             input::Change::Clear => {
-                let words = "`plan` cannot be taken away: an account always has one. Name another, or leave it out.";
+                let words = "`plan` cannot be removed: an account always has one. Name another, or leave it out.";
                 return Err(Rejection::invalid(words));
             }
         };

@@ -58,7 +58,7 @@ impl<R: Registry> Api<R> {
         bounded(amount)?;
         if amount.is_negative() && matches!(kind, EntryKind::TopUp | EntryKind::Grant) {
             return Err(Rejection::invalid(format!(
-                "A {} adds credit, and `amount` is {amount}; to take some, post a refund or an adjustment.",
+                "A {} adds credit, and `amount` is {amount}; to take credit away, post a refund or an adjustment.",
                 kind.as_str()
             )));
         }
@@ -195,7 +195,7 @@ pub(super) fn entry_filter(query: &mut Query) -> Result<EntryFilter, Rejection> 
     };
     let cursor = |text: &str| {
         let words =
-            "is not a cursor; pass back the next_cursor of the page before, or leave it out";
+            "is not a cursor; pass back the next_cursor of the previous page, or leave it out";
         text.parse().map_err(|_| words.to_owned())
     };
     let filter = EntryFilter {

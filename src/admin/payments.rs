@@ -66,7 +66,7 @@ pub(super) fn event_filter(query: &mut Query) -> Result<EventFilter, Rejection> 
     };
     let cursor = |text: &str| {
         let words =
-            "is not a cursor; pass back the next_cursor of the page before, or leave it out";
+            "is not a cursor; pass back the next_cursor of the previous page, or leave it out";
         text.parse().map_err(|_| words.to_owned())
     };
     Ok(EventFilter {

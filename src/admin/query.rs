@@ -35,7 +35,7 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name)?;
             if parameters.insert(name.clone(), decode(value)?).is_some() {
-                let words = format!("The query has `{name}` twice; say it once.");
+                let words = format!("The query has `{name}` twice; give it once.");
                 return Err(Rejection::invalid(words));
             }
         }

@@ -105,7 +105,7 @@ pub(super) async fn health(
             if problems.is_some() {
                 let who = match asked.read {
                     true => format!("the daemon at {address} runs with what it read before"),
-                    false => format!("{}, and somebody is ready there", asked_anyway(address)),
+                    false => format!("{}, and a daemon is ready there", asked_anyway(address)),
                 };
                 terminal.note(format_args!(
                     "the configuration is wrong; {who}\n  hint: `faregate check` says what is wrong; a restart would fail"
@@ -121,7 +121,7 @@ pub(super) async fn health(
             let address = asked.address;
             let words = match asked.read {
                 true => problems.to_string(),
-                false => format!("{problems}\n{}, and nobody answers", asked_anyway(address)),
+                false => format!("{problems}\n{}, and nothing answers", asked_anyway(address)),
             };
             Err(Failure::new(Exit::Configuration, words))
         }

@@ -82,7 +82,7 @@ fn report(command: &KeysCommand, key: &Value, terminal: &mut Terminal<'_>) -> Re
         }
         KeysCommand::Revoke { .. } | KeysCommand::List { .. } => {
             terminal.note(format_args!(
-                "Key {id} of account {account} is revoked since {}.",
+                "Key {id} of account {account} was revoked at {}.",
                 show::instant(&key["revoked_at"])
             ));
         }

@@ -133,7 +133,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("no event loop can be made: {error}")))?;
+        .map_err(|error| Failure::failed(format!("the event loop cannot be started: {error}")))?;
     runtime.block_on(work)
 }
 

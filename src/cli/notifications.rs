@@ -57,7 +57,7 @@ pub(super) async fn run(
             }
             let words = match sent["messages"].as_u64() {
                 Some(0) | None => {
-                    "Nobody is told anything: `notifications` names neither webhooks nor addresses."
+                    "Nobody is notified: `notifications` names neither webhooks nor addresses."
                         .to_owned()
                 }
                 Some(1) => "1 test message is on its way.".to_owned(),

@@ -19,8 +19,11 @@ pub(super) fn run(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("this program cannot find itself: {error}")))?;
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::failed(format!(
+            "the path of this program cannot be determined: {error}"
+        ))
+    })?;
     let settings = Settings {
         program,
         calls: flags.calls,
@@ -38,7 +41,7 @@ pub(super) fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("no event loop can be made: {error}")))?;
+        .map_err(|error| Failure::failed(format!("the event loop cannot be started: {error}")))?;
     let proved = runtime.block_on(async {
         let proving = prove(&settings, clock, |progress| {
             terminal.progress(bar(progress))

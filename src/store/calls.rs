@@ -81,7 +81,7 @@ pub struct Cursor {
 
 /// A text that is no [`Cursor`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not a cursor; pass back the next_cursor of the page before, or leave it out")]
+#[error("is not a cursor; pass back the next_cursor of the previous page, or leave it out")]
 pub struct InvalidCursor;
 
 /// A call as it is stored. Its JSON is the row of exports and lists.

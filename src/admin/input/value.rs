@@ -1,4 +1,4 @@
-//! One value at a time. Errors go behind the member's name: "`plan` must be a text, not a number".
+//! One value at a time. Errors go behind the member's name: "`plan` must be a string, not a number".
 
 use ipnet::IpNet;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) const fn kind(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -24,7 +24,7 @@ pub(super) const fn kind(value: &Value) -> &'static str {
 fn text(value: &Value) -> Result<&str, String> {
     value
         .as_str()
-        .ok_or_else(|| format!("must be a text, not {}", kind(value)))
+        .ok_or_else(|| format!("must be a string, not {}", kind(value)))
 }
 
 fn name<T>(value: &Value, parse: impl FnOnce(&str) -> Result<T, InvalidId>) -> Result<T, String> {
@@ -112,10 +112,10 @@ pub(in crate::admin) fn amount(value: &Value) -> Result<NanoUsd, String> {
             Err(too_large())
         }
         Value::Number(_) => {
-            Err("must be a decimal text such as \"12.50\", not a number with a point".to_owned())
+            Err("must be a decimal string such as \"12.50\", not a number with a point".to_owned())
         }
         other => Err(format!(
-            "must be a decimal text such as \"12.50\", not {}",
+            "must be a decimal string such as \"12.50\", not {}",
             kind(other)
         )),
     }

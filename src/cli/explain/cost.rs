@@ -199,7 +199,7 @@ impl Costing {
             self.say("The factor or the route's price may have been another one then.");
         } else {
             self.say(
-                "They differ, which must not be: run `faregate ledger verify`, and report it.",
+                "They differ, which should never happen: run `faregate ledger verify`, and report it.",
             );
         }
     }

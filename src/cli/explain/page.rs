@@ -102,7 +102,7 @@ impl Page {
                         many => format!(" x {many} answers"),
                     };
                     format!(
-                        "{}: {input} of input at most, {output} of output{answers}",
+                        "{}: at most {input} of input, {output} of output{answers}",
                         hold.tokens
                     )
                 }
@@ -139,10 +139,10 @@ impl Page {
                 tokens.cache_write_1h,
                 " of those, kept for an hour",
             ),
-            ("sound", tokens.audio_input, " of the input"),
+            ("audio", tokens.audio_input, " of the input"),
             ("output", tokens.output, ""),
             ("reasoning", tokens.reasoning, " of the output"),
-            ("sound", tokens.audio_output, " of the output"),
+            ("audio", tokens.audio_output, " of the output"),
         ];
         for (name, count, of) in counts {
             if count > 0 || of.is_empty() {
@@ -169,7 +169,7 @@ impl Page {
             self.line("price", &format!("version {version}{source}"))?;
         }
         if cost.above > 0 {
-            let words = format!("the prices above {} tokens of input hold", cost.above);
+            let words = format!("the prices above {} input tokens apply", cost.above);
             self.line("tier", &words)?;
         }
         for line in &cost.lines {
@@ -206,7 +206,7 @@ impl Page {
         if let Some(recorded) = cost.recorded {
             let same = match cost.equal {
                 Some(true) => ", the same to the billionth",
-                Some(false) => ", which is something else",
+                Some(false) => ", which is a different amount",
                 None => "",
             };
             self.line("record", &format!("{recorded} USD{same}"))?;
