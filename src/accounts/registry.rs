@@ -155,7 +155,7 @@ impl Accounts {
         if trust == ClockTrust::Jumped {
             tracing::warn!(
                 now = %self.clock.now(),
-                "the clock is not where it was; credit that expires is recorded when it has been steady for an hour"
+                "the clock has jumped; credit that expires is recorded when it has been steady for an hour"
             );
         }
         trust == ClockTrust::Trusted

@@ -123,11 +123,11 @@ fn warn_of_both(file: &Roster, accounts: &[Arc<AccountSpec>], keys: &[Arc<KeySpe
         .iter()
         .filter(|account| named.contains(&account.id))
     {
-        tracing::warn!(account = %account.id, "the file and the store both have this account; the file's holds");
+        tracing::warn!(account = %account.id, "the file and the store both have this account; the file's is used");
     }
     let of_the_file = keys_of(file);
     for key in keys.iter().filter(|key| of_the_file(key)) {
-        tracing::warn!(key = %key.id, "the file and the store both have this key; the file's holds");
+        tracing::warn!(key = %key.id, "the file and the store both have this key; the file's is used");
     }
 }
 

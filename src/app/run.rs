@@ -152,7 +152,7 @@ async fn drain(app: App, signals: &mut Signals) {
     tokio::select! {
         () = app.served() => {}
         () = tokio::time::sleep(time) => tracing::warn!("the drain is over; streams still open get their last event"),
-        () = signals.stop() => tracing::warn!("told again; streams still open get their last event"),
+        () = signals.stop() => tracing::warn!("a second signal; streams that are still open get their last event"),
     }
     app.force();
     app.served().await;

@@ -296,7 +296,7 @@ impl App {
         if !waiting.is_empty() {
             tracing::warn!(
                 changed = waiting.join(", "),
-                "these settings wait for a restart; all others are in force"
+                "these settings take effect at the next restart; all others are in force"
             );
         }
         self.metrics.restart_pending(!waiting.is_empty());

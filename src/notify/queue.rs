@@ -182,7 +182,7 @@ fn tell(row: &NotificationRow, attempted: &Attempted, metrics: &Metrics) {
             metrics.notification_tried(NotificationResult::Disabled);
             tracing::warn!(
                 %id, event, target, error,
-                "a webhook wants nothing any more; `faregate notifications retry` of one of its messages begins again"
+                "a webhook wants no more messages; `faregate notifications retry` of one of them starts again"
             );
         }
     }

@@ -56,7 +56,7 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
     tracing::warn!(
         settled,
         indeterminate,
-        "the daemon did not end by itself; the calls that were under way have been recorded"
+        "the daemon was not shut down properly; the calls that were under way have been recorded"
     );
     Ok(())
 }

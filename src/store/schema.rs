@@ -45,7 +45,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         tracing::info!(
             from,
             to = VERSION,
-            "the store gets a new shape, which takes a while where it has many calls"
+            "the store is migrated to a new version, which takes a while where it has many calls"
         );
     }
     for version in from.saturating_add(1)..=VERSION {
@@ -57,7 +57,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
-        tracing::info!(version, "the store has its new shape");
+        tracing::info!(version, "the store has been migrated");
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ impl Publisher {
             Err(error) => {
                 tracing::error!(
                     %error,
-                    "that the file overrules payment events could not be written; it is tried again at the next reload"
+                    "the store could not record that the file overrules payment events; the next reload tries again"
                 );
                 for (account, spoken) in &overruled {
                     if let Some(standing) = parts.standings.get_mut(account) {
