@@ -3,7 +3,7 @@
 use crate::domain::{NanoUsd, Usage};
 
 use super::{
-    cursor::{Eye, Pen},
+    cursor::{Decoder, Encoder},
     frame::{CHECKPOINTS, Stay, VERSION, checksum},
 };
 
@@ -28,9 +28,9 @@ const _: () = {
 pub(super) fn seal(checkpoint: &Checkpoint, number: u16, stay: Stay) -> [u8; LENGTH] {
     let Checkpoint { usage, cost } = checkpoint;
     let mut bytes = [0; LENGTH];
-    let mut pen = Pen::new(&mut bytes[4..]);
-    pen.byte(VERSION);
-    pen.put(&number.to_le_bytes());
+    let mut encoder = Encoder::new(&mut bytes[4..]);
+    encoder.byte(VERSION);
+    encoder.put(&number.to_le_bytes());
     let counts = [
         usage.input,
         usage.cached_input,
@@ -39,9 +39,9 @@ pub(super) fn seal(checkpoint: &Checkpoint, number: u16, stay: Stay) -> [u8; LEN
         usage.reasoning,
     ];
     for count in counts {
-        pen.count(count);
+        encoder.count(count);
     }
-    pen.amount(*cost);
+    encoder.amount(*cost);
     let sum = sum(stay, &bytes);
     bytes[..4].copy_from_slice(&sum.to_le_bytes());
     bytes
@@ -59,20 +59,20 @@ pub(super) fn newest(slot: &[u8], stay: Stay) -> Option<Checkpoint> {
 }
 
 fn open(area: &[u8], stay: Stay) -> Option<(u16, Checkpoint)> {
-    let mut eye = Eye(area);
-    if eye.u32()? != sum(stay, area) || eye.byte()? != VERSION {
+    let mut decoder = Decoder(area);
+    if decoder.u32()? != sum(stay, area) || decoder.byte()? != VERSION {
         return None;
     }
-    let number = eye.u16()?;
+    let number = decoder.u16()?;
     let usage = Usage {
-        input: eye.count()?,
-        cached_input: eye.count()?,
-        cache_write: eye.count()?,
-        output: eye.count()?,
-        reasoning: eye.count()?,
+        input: decoder.count()?,
+        cached_input: decoder.count()?,
+        cache_write: decoder.count()?,
+        output: decoder.count()?,
+        reasoning: decoder.count()?,
         ..Usage::default()
     };
-    let cost = eye.amount()?;
+    let cost = decoder.amount()?;
     Some((number, Checkpoint { usage, cost }))
 }
 

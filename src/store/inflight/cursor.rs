@@ -4,13 +4,13 @@ use crate::domain::{NanoUsd, Timestamp};
 
 /// Writes from the front; what does not fit any more is noticed.
 #[derive(Debug)]
-pub(super) struct Pen<'a> {
+pub(super) struct Encoder<'a> {
     to: &'a mut [u8],
     at: usize,
     overrun: bool,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> Encoder<'a> {
     /// Writes into `to`, from its first byte on.
     pub(super) fn new(to: &'a mut [u8]) -> Self {
         Self {
@@ -75,9 +75,9 @@ pub(super) const LARGEST_COUNT: u64 = (1 << 40) - 1;
 
 /// Reads from the front; `None` where there is nothing more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Eye<'a>(pub(super) &'a [u8]);
+pub(super) struct Decoder<'a>(pub(super) &'a [u8]);
 
-impl<'a> Eye<'a> {
+impl<'a> Decoder<'a> {
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (read, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -106,19 +106,19 @@ impl<'a> Eye<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// What [`Pen::amount`] wrote.
+    /// What [`Encoder::amount`] wrote.
     pub(super) fn amount(&mut self) -> Option<NanoUsd> {
         let nanos = self.array().map(i64::from_le_bytes)?;
         Some(NanoUsd::from_nanos(nanos))
     }
 
-    /// What [`Pen::count`] wrote.
+    /// What [`Encoder::count`] wrote.
     pub(super) fn count(&mut self) -> Option<u64> {
         let [a, b, c, d, e] = self.array()?;
         Some(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]))
     }
 
-    /// What [`Pen::instant`] wrote.
+    /// What [`Encoder::instant`] wrote.
     pub(super) fn instant(&mut self) -> Option<Timestamp> {
         let [a, b, c, d, e, f] = self.array()?;
         // The sign is in the uppermost bit of the sixth byte.

@@ -2,7 +2,7 @@
 
 use crate::domain::RequestId;
 
-use super::cursor::{Eye, Pen};
+use super::cursor::{Decoder, Encoder};
 
 /// Bytes before the first slot: a page, so that no slot crosses one.
 pub(super) const HEAD: usize = 4096;
@@ -57,40 +57,40 @@ pub(super) fn seal(
     area: &mut [u8],
     kind: Kind,
     stay: Stay,
-    write: impl FnOnce(&mut Pen<'_>),
+    write: impl FnOnce(&mut Encoder<'_>),
 ) -> Option<&[u8]> {
-    let mut pen = Pen::new(area);
-    pen.put(&[0; BEGINNING]);
-    write(&mut pen);
-    let length = pen.written()?;
-    let mut pen = Pen::new(&mut area[4..]);
-    pen.put(&kind.tag());
-    pen.put(&u16::try_from(length).ok()?.to_le_bytes());
-    pen.put(&stay.generation.to_le_bytes());
-    pen.put(&stay.id.to_bytes());
+    let mut encoder = Encoder::new(area);
+    encoder.put(&[0; BEGINNING]);
+    write(&mut encoder);
+    let length = encoder.written()?;
+    let mut encoder = Encoder::new(&mut area[4..]);
+    encoder.put(&kind.tag());
+    encoder.put(&u16::try_from(length).ok()?.to_le_bytes());
+    encoder.put(&stay.generation.to_le_bytes());
+    encoder.put(&stay.id.to_bytes());
     let sum = checksum(&[&stay.slot.to_le_bytes(), &area[4..length]]);
     area[..4].copy_from_slice(&sum.to_le_bytes());
     Some(&area[..length])
 }
 
 /// The use and the content of the frame in `area`, where it is whole.
-pub(super) fn open(area: &[u8], kind: Kind, slot: u32) -> Option<(Stay, Eye<'_>)> {
-    let mut eye = Eye(area);
-    let sum = eye.u32()?;
-    let tag: [u8; 4] = eye.array()?;
-    let length = usize::from(eye.u16()?);
+pub(super) fn open(area: &[u8], kind: Kind, slot: u32) -> Option<(Stay, Decoder<'_>)> {
+    let mut decoder = Decoder(area);
+    let sum = decoder.u32()?;
+    let tag: [u8; 4] = decoder.array()?;
+    let length = usize::from(decoder.u16()?);
     let covered = area.get(4..length)?;
     if tag != kind.tag() || checksum(&[&slot.to_le_bytes(), covered]) != sum {
         return None;
     }
-    let generation = eye.u32()?;
-    let id = RequestId::from_bytes(eye.array()?);
+    let generation = decoder.u32()?;
+    let id = RequestId::from_bytes(decoder.array()?);
     let stay = Stay {
         slot,
         generation,
         id,
     };
-    Some((stay, Eye(area.get(BEGINNING..length)?)))
+    Some((stay, Decoder(area.get(BEGINNING..length)?)))
 }
 
 /// CRC-32 of all parts in a row.

@@ -77,8 +77,12 @@ fn forged(data: &[u8], change: Option<(usize, u8)>) {
         (Kind::Hold, HOLD, held),
         (Kind::Settlement, SETTLEMENT, settled),
     ] {
-        let sealed = (!content.is_empty())
-            .then(|| seal(&mut slot[range.clone()], kind, STAY, |pen| pen.put(content)).is_some());
+        let sealed = (!content.is_empty()).then(|| {
+            seal(&mut slot[range.clone()], kind, STAY, |encoder| {
+                encoder.put(content)
+            })
+            .is_some()
+        });
         if sealed == Some(false) {
             slot[range].fill(0);
         }

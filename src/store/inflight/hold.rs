@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    cursor::{Eye, Pen},
+    cursor::{Decoder, Encoder},
     failure::Unwritten,
     frame::{self, BEGINNING, HOLD, Kind, Stay},
     tail::{self, Moved, Names},
@@ -101,13 +101,13 @@ pub(super) fn seal<'a>(
             add: None,
         })
         .collect();
-    let sealed = frame::seal(area, Kind::Hold, stay, |pen| {
-        write_fixed(pen, record);
-        counted = tail::write(pen, &names(record), &counters);
+    let sealed = frame::seal(area, Kind::Hold, stay, |encoder| {
+        write_fixed(encoder, record);
+        counted = tail::write(encoder, &names(record), &counters);
         // It explains the call and decides nothing, so it comes last.
         let agreed = record.agreed.as_ref();
-        if let Some(agreed) = agreed.filter(|_| pen.room() >= AGREEMENT) {
-            write_agreed(pen, agreed);
+        if let Some(agreed) = agreed.filter(|_| encoder.room() >= AGREEMENT) {
+            write_agreed(encoder, agreed);
         }
     });
     let counters = Unwritten::Counters(record.counters.len());
@@ -116,8 +116,8 @@ pub(super) fn seal<'a>(
 
 /// The hold of a slot, where it is whole.
 pub(super) fn open(area: &[u8], slot: u32) -> Option<(Stay, HoldRecord)> {
-    let (stay, mut eye) = frame::open(area, Kind::Hold, slot)?;
-    Some((stay, read(stay.id, &mut eye)?))
+    let (stay, mut decoder) = frame::open(area, Kind::Hold, slot)?;
+    Some((stay, read(stay.id, &mut decoder)?))
 }
 
 fn names(record: &HoldRecord) -> Names<'_> {
@@ -133,56 +133,56 @@ fn names(record: &HoldRecord) -> Names<'_> {
     }
 }
 
-fn write_fixed(pen: &mut Pen<'_>, record: &HoldRecord) {
-    pen.instant(record.at);
+fn write_fixed(encoder: &mut Encoder<'_>, record: &HoldRecord) {
+    encoder.instant(record.at);
     let mut flags = if record.stream { STREAM } else { 0 };
     flags |= if record.credit { CREDIT } else { 0 };
     flags |= if record.held.is_some() { HELD } else { 0 };
     let written = record.agreed.is_some_and(|agreed| agreed.written);
     flags |= if written { WRITTEN } else { 0 };
-    pen.byte(flags);
-    pen.byte(endpoint_code(record.endpoint));
-    pen.count(record.held_tokens);
-    pen.count(record.input_estimate);
-    pen.amount(record.held.unwrap_or_default());
-    pen.amount(record.least);
-    pen.millis(record.queue_ms);
+    encoder.byte(flags);
+    encoder.byte(endpoint_code(record.endpoint));
+    encoder.count(record.held_tokens);
+    encoder.count(record.input_estimate);
+    encoder.amount(record.held.unwrap_or_default());
+    encoder.amount(record.least);
+    encoder.millis(record.queue_ms);
 }
 
-fn write_agreed(pen: &mut Pen<'_>, agreed: &Agreed) {
-    pen.count(agreed.output_limit);
+fn write_agreed(encoder: &mut Encoder<'_>, agreed: &Agreed) {
+    encoder.count(agreed.output_limit);
     let answers = u16::try_from(agreed.answers).unwrap_or(u16::MAX);
-    pen.put(&answers.to_le_bytes());
-    pen.put(&agreed.factor.millionths().to_le_bytes());
-    pen.put(&agreed.per_request.get().to_le_bytes());
+    encoder.put(&answers.to_le_bytes());
+    encoder.put(&agreed.factor.millionths().to_le_bytes());
+    encoder.put(&agreed.per_request.get().to_le_bytes());
     let features = agreed.features.iter();
     let features = features.fold(0, |all, feature| all | bit(feature));
-    pen.put(&features.to_le_bytes());
+    encoder.put(&features.to_le_bytes());
     let tier = agreed.service_tier.as_ref();
     let tier = tier.map_or("", ServiceTier::as_str);
-    pen.byte(u8::try_from(tier.len()).unwrap_or_default());
-    pen.put(tier.as_bytes());
+    encoder.byte(u8::try_from(tier.len()).unwrap_or_default());
+    encoder.put(tier.as_bytes());
     // Last of all: holds of programs that knew of none end before it.
     let version = agreed.plan_version.map(PlanVersion::to_bytes);
-    if let Some(version) = version.filter(|version| pen.room() >= version.len()) {
-        pen.put(&version);
+    if let Some(version) = version.filter(|version| encoder.room() >= version.len()) {
+        encoder.put(&version);
     }
 }
 
-fn read_agreed(eye: &mut Eye<'_>, written: bool) -> Option<Agreed> {
-    let output_limit = eye.count()?;
-    let answers = eye.u16()?.into();
-    let factor = Factor::from_millionths(eye.u32()?)?;
-    let per_request = Pico::new(eye.u64()?)?;
-    let bits = eye.u16()?;
+fn read_agreed(decoder: &mut Decoder<'_>, written: bool) -> Option<Agreed> {
+    let output_limit = decoder.count()?;
+    let answers = decoder.u16()?.into();
+    let factor = Factor::from_millionths(decoder.u32()?)?;
+    let per_request = Pico::new(decoder.u64()?)?;
+    let bits = decoder.u16()?;
     let mut features = Features::NONE;
     for feature in Feature::ALL.into_iter().chain([Feature::Other]) {
         if bits & bit(feature) != 0 {
             features.insert(feature);
         }
     }
-    let length = usize::from(eye.byte()?);
-    let service_tier = match std::str::from_utf8(eye.slice(length)?).ok()? {
+    let length = usize::from(decoder.byte()?);
+    let service_tier = match std::str::from_utf8(decoder.slice(length)?).ok()? {
         "" => None,
         // What is no word of a provider's was kept as none.
         word => Some(ServiceTier::parse(word).unwrap_or(ServiceTier::UNKNOWN)),
@@ -195,7 +195,7 @@ fn read_agreed(eye: &mut Eye<'_>, written: bool) -> Option<Agreed> {
         per_request,
         service_tier,
         features,
-        plan_version: eye.array().map(PlanVersion::from_bytes),
+        plan_version: decoder.array().map(PlanVersion::from_bytes),
     })
 }
 
@@ -203,18 +203,18 @@ const fn bit(feature: Feature) -> u16 {
     1 << feature as u16
 }
 
-fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<HoldRecord> {
-    let at = eye.instant()?;
-    let flags = eye.byte()?;
-    let endpoint = endpoint_of(eye.byte()?)?;
-    let held_tokens = eye.count()?;
-    let input_estimate = eye.count()?;
-    let held = eye.amount()?;
-    let least = eye.amount()?;
-    let queue_ms = eye.u32()?.into();
-    let tail = tail::read(eye)?;
+fn read(id: RequestId, decoder: &mut Decoder<'_>) -> Option<HoldRecord> {
+    let at = decoder.instant()?;
+    let flags = decoder.byte()?;
+    let endpoint = endpoint_of(decoder.byte()?)?;
+    let held_tokens = decoder.count()?;
+    let input_estimate = decoder.count()?;
+    let held = decoder.amount()?;
+    let least = decoder.amount()?;
+    let queue_ms = decoder.u32()?.into();
+    let tail = tail::read(decoder)?;
     let counters = tail.counters?;
-    let agreed = read_agreed(eye, flags & WRITTEN != 0);
+    let agreed = read_agreed(decoder, flags & WRITTEN != 0);
     Some(HoldRecord {
         id,
         at,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    cursor::{Eye, LARGEST_COUNT, Pen},
+    cursor::{Decoder, Encoder, LARGEST_COUNT},
     frame::{self, BEGINNING, Kind, SETTLEMENT, Stay},
     hold::{ENDPOINTS, HoldRecord, endpoint_code, endpoint_of},
     tail::{self, Moved, Names, Tail},
@@ -73,8 +73,8 @@ pub(super) fn seal<'a>(area: &'a mut [u8], posting: &Posting, stay: Stay) -> Opt
             }
         })
         .collect();
-    frame::seal(area, Kind::Settlement, stay, |pen| {
-        write_fixed(pen, posting);
+    frame::seal(area, Kind::Settlement, stay, |encoder| {
+        write_fixed(encoder, posting);
         let names = Names {
             account: &call.account,
             key: &call.key,
@@ -85,18 +85,18 @@ pub(super) fn seal<'a>(area: &'a mut [u8], posting: &Posting, stay: Stay) -> Opt
             upstream_model: call.upstream_model.as_ref(),
             route: &call.route,
         };
-        tail::write(pen, &names, &counters);
+        tail::write(encoder, &names, &counters);
     })
 }
 
 /// The settlement of a slot, where it is whole.
 pub(super) fn open(area: &[u8], slot: u32) -> Option<(Stay, Settlement)> {
-    let (stay, mut eye) = frame::open(area, Kind::Settlement, slot)?;
-    Some((stay, read(stay.id, &mut eye)?))
+    let (stay, mut decoder) = frame::open(area, Kind::Settlement, slot)?;
+    Some((stay, read(stay.id, &mut decoder)?))
 }
 
 fn write_fixed(
-    pen: &mut Pen<'_>,
+    encoder: &mut Encoder<'_>,
     Posting {
         call,
         counters,
@@ -107,8 +107,8 @@ fn write_fixed(
     let counted = counters
         .iter()
         .any(|change| change.name.unit == Unit::Requests);
-    pen.instant(call.at);
-    pen.byte(
+    encoder.instant(call.at);
+    encoder.byte(
         flag(call.stream, STREAM)
             | flag(credit.is_some(), CREDIT)
             | flag(call.held.is_some(), HELD)
@@ -121,19 +121,19 @@ fn write_fixed(
     let endpoint = ENDPOINTS
         .into_iter()
         .find(|endpoint| endpoint.as_str() == call.endpoint);
-    pen.byte(endpoint_code(endpoint.unwrap_or(Endpoint::Other)));
-    pen.byte(outcome_code(call.outcome));
-    pen.put(&call.status.to_le_bytes());
-    pen.byte(u8::try_from(call.attempt).unwrap_or(u8::MAX));
+    encoder.byte(endpoint_code(endpoint.unwrap_or(Endpoint::Other)));
+    encoder.byte(outcome_code(call.outcome));
+    encoder.put(&call.status.to_le_bytes());
+    encoder.byte(u8::try_from(call.attempt).unwrap_or(u8::MAX));
     for count in counts(call.usage) {
-        pen.count(count);
+        encoder.count(count);
     }
-    pen.count(call.held_tokens);
-    pen.amount(call.held.unwrap_or_default());
-    pen.amount(call.cost.unwrap_or_default());
+    encoder.count(call.held_tokens);
+    encoder.amount(call.held.unwrap_or_default());
+    encoder.amount(call.cost.unwrap_or_default());
     let first_byte_ms = call.first_byte_ms.unwrap_or_default();
     for time in [call.queue_ms, first_byte_ms, call.total_ms] {
-        pen.millis(time);
+        encoder.millis(time);
     }
 }
 
@@ -172,37 +172,37 @@ fn kept_tokens(usage: Usage) -> u64 {
     usage.input.min(LARGEST_COUNT) + usage.output.min(LARGEST_COUNT)
 }
 
-fn read(id: RequestId, eye: &mut Eye<'_>) -> Option<Settlement> {
-    let at = eye.instant()?;
-    let flags = eye.byte()?;
+fn read(id: RequestId, decoder: &mut Decoder<'_>) -> Option<Settlement> {
+    let at = decoder.instant()?;
+    let flags = decoder.byte()?;
     let call = Figures {
         id,
         at,
-        endpoint: endpoint_of(eye.byte()?)?,
-        outcome: outcome_of(eye.byte()?)?,
-        status: eye.u16()?,
-        attempt: eye.byte()?,
+        endpoint: endpoint_of(decoder.byte()?)?,
+        outcome: outcome_of(decoder.byte()?)?,
+        status: decoder.u16()?,
+        attempt: decoder.byte()?,
         usage: Usage {
-            input: eye.count()?,
-            cached_input: eye.count()?,
-            cache_write: eye.count()?,
-            output: eye.count()?,
-            reasoning: eye.count()?,
-            cache_write_1h: eye.count()?,
-            audio_input: eye.count()?,
-            audio_output: eye.count()?,
-            images: eye.count()?,
-            seconds: eye.count()?,
-            pages: eye.count()?,
+            input: decoder.count()?,
+            cached_input: decoder.count()?,
+            cache_write: decoder.count()?,
+            output: decoder.count()?,
+            reasoning: decoder.count()?,
+            cache_write_1h: decoder.count()?,
+            audio_input: decoder.count()?,
+            audio_output: decoder.count()?,
+            images: decoder.count()?,
+            seconds: decoder.count()?,
+            pages: decoder.count()?,
         },
-        held_tokens: eye.count()?,
-        held: eye.amount()?,
-        cost: eye.amount()?,
-        queue_ms: eye.u32()?,
-        first_byte_ms: eye.u32()?,
-        total_ms: eye.u32()?,
+        held_tokens: decoder.count()?,
+        held: decoder.amount()?,
+        cost: decoder.amount()?,
+        queue_ms: decoder.u32()?,
+        first_byte_ms: decoder.u32()?,
+        total_ms: decoder.u32()?,
     };
-    let tail = tail::read(eye)?;
+    let tail = tail::read(decoder)?;
     Some(Settlement { call, flags, tail })
 }
 

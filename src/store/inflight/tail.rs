@@ -8,7 +8,7 @@ use crate::{
     store::record::{CounterChange, CounterName},
 };
 
-use super::cursor::{Eye, Pen};
+use super::cursor::{Decoder, Encoder};
 
 /// Whose counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ const HAS_ADD: u8 = 1 << 6;
 const HAS_START: u8 = 1 << 7;
 
 /// Writes names and counters; whether the counters had room.
-pub(super) fn write(pen: &mut Pen<'_>, names: &Names<'_>, counters: &[Moved]) -> bool {
+pub(super) fn write(encoder: &mut Encoder<'_>, names: &Names<'_>, counters: &[Moved]) -> bool {
     let Names {
         account,
         key,
@@ -86,37 +86,37 @@ pub(super) fn write(pen: &mut Pen<'_>, names: &Names<'_>, counters: &[Moved]) ->
         upstream_model,
         route,
     } = names;
-    name(pen, account.as_str(), 0);
-    name(pen, key.as_str(), 0);
+    name(encoder, account.as_str(), 0);
+    name(encoder, key.as_str(), 0);
     // Each of the six after the counters takes one byte at least.
-    let counted = write_counters(pen, counters, 6);
-    name(pen, plan.as_str(), 5);
-    name(pen, provider.as_str(), 4);
-    name(pen, price_version.unwrap_or_default(), 3);
-    name(pen, model.map_or("", ModelName::as_str), 2);
-    name(pen, upstream_model.map_or("", ModelName::as_str), 1);
+    let counted = write_counters(encoder, counters, 6);
+    name(encoder, plan.as_str(), 5);
+    name(encoder, provider.as_str(), 4);
+    name(encoder, price_version.unwrap_or_default(), 3);
+    name(encoder, model.map_or("", ModelName::as_str), 2);
+    name(encoder, upstream_model.map_or("", ModelName::as_str), 1);
     // A route is there for people to read; the beginning of a long one is better than none.
-    let room = pen.room().saturating_sub(1).min(usize::from(u8::MAX));
+    let room = encoder.room().saturating_sub(1).min(usize::from(u8::MAX));
     let cut = (0..=route.len().min(room)).rev();
     let cut = cut.into_iter().find(|at| route.is_char_boundary(*at));
-    name(pen, &route[..cut.unwrap_or(0)], 0);
+    name(encoder, &route[..cut.unwrap_or(0)], 0);
     counted
 }
 
 /// Reads names and counters.
-pub(super) fn read(eye: &mut Eye<'_>) -> Option<Tail> {
+pub(super) fn read(decoder: &mut Decoder<'_>) -> Option<Tail> {
     Some(Tail {
-        account: AccountId::parse(text(eye)?).ok()?,
-        key: KeyId::parse(text(eye)?).ok()?,
-        counters: read_counters(eye)?,
-        plan: optional(text(eye)?, PlanId::parse)?,
-        provider: optional(text(eye)?, ProviderId::parse)?,
-        price_version: Some(text(eye)?)
+        account: AccountId::parse(text(decoder)?).ok()?,
+        key: KeyId::parse(text(decoder)?).ok()?,
+        counters: read_counters(decoder)?,
+        plan: optional(text(decoder)?, PlanId::parse)?,
+        provider: optional(text(decoder)?, ProviderId::parse)?,
+        price_version: Some(text(decoder)?)
             .filter(|text| !text.is_empty())
             .map(Arc::from),
-        model: optional(text(eye)?, ModelName::parse)?,
-        upstream_model: optional(text(eye)?, ModelName::parse)?,
-        route: Some(text(eye)?)
+        model: optional(text(decoder)?, ModelName::parse)?,
+        upstream_model: optional(text(decoder)?, ModelName::parse)?,
+        route: Some(text(decoder)?)
             .filter(|text| !text.is_empty())
             .map(Arc::from),
     })
@@ -170,18 +170,18 @@ pub(super) fn counter_of(change: &CounterChange) -> HeldCounter {
 }
 
 /// A name, or nothing where it would leave less than `spare` bytes.
-fn name(pen: &mut Pen<'_>, name: &str, spare: usize) {
-    let fits = pen.room() > name.len() + spare;
+fn name(encoder: &mut Encoder<'_>, name: &str, spare: usize) {
+    let fits = encoder.room() > name.len() + spare;
     let length = u8::try_from(name.len()).ok().filter(|_| fits);
-    pen.byte(length.unwrap_or(0));
+    encoder.byte(length.unwrap_or(0));
     if length.is_some() {
-        pen.put(name.as_bytes());
+        encoder.put(name.as_bytes());
     }
 }
 
-fn text<'a>(eye: &mut Eye<'a>) -> Option<&'a str> {
-    let length = eye.byte()?;
-    std::str::from_utf8(eye.slice(length.into())?).ok()
+fn text<'a>(decoder: &mut Decoder<'a>) -> Option<&'a str> {
+    let length = decoder.byte()?;
+    std::str::from_utf8(decoder.slice(length.into())?).ok()
 }
 
 fn optional<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<Option<T>> {
@@ -192,7 +192,7 @@ fn optional<T, E>(text: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Optio
 }
 
 /// All counters, or the word that they had no room. A start stands once for all counters of the same window.
-fn write_counters(pen: &mut Pen<'_>, counters: &[Moved], spare: usize) -> bool {
+fn write_counters(encoder: &mut Encoder<'_>, counters: &[Moved], spare: usize) -> bool {
     let starts = |at: usize| -> bool {
         let Moved { counter, .. } = counters[at];
         let before = counters[..at].iter().rev();
@@ -207,8 +207,8 @@ fn write_counters(pen: &mut Pen<'_>, counters: &[Moved], spare: usize) -> bool {
     let needed: usize = 1 + (0..counters.len()).map(length).sum::<usize>();
     let number = u8::try_from(counters.len())
         .ok()
-        .filter(|number| *number != LEFT_OUT && pen.room() >= needed + spare);
-    pen.byte(number.unwrap_or(LEFT_OUT));
+        .filter(|number| *number != LEFT_OUT && encoder.room() >= needed + spare);
+    encoder.byte(number.unwrap_or(LEFT_OUT));
     if number.is_none() {
         return false;
     }
@@ -220,36 +220,36 @@ fn write_counters(pen: &mut Pen<'_>, counters: &[Moved], spare: usize) -> bool {
         let mut first = whose | unit_code(counter.unit) << 1 | per_code(counter.per) << 3;
         first |= if add.is_some() { HAS_ADD } else { 0 };
         first |= if starts(at) { HAS_START } else { 0 };
-        pen.byte(first);
+        encoder.byte(first);
         if starts(at) {
-            pen.instant(counter.window_start);
+            encoder.instant(counter.window_start);
         }
         if let Some(add) = add {
-            pen.put(&add.to_le_bytes());
+            encoder.put(&add.to_le_bytes());
         }
     }
     true
 }
 
-fn read_counters(eye: &mut Eye<'_>) -> Option<Option<Vec<Moved>>> {
-    let number = eye.byte()?;
+fn read_counters(decoder: &mut Decoder<'_>) -> Option<Option<Vec<Moved>>> {
+    let number = decoder.byte()?;
     if number == LEFT_OUT {
         return Some(None);
     }
     let mut counters: Vec<Moved> = Vec::with_capacity(number.into());
     for _ in 0..number {
-        let first = eye.byte()?;
+        let first = decoder.byte()?;
         let per = per_of(first >> 3 & 0b111)?;
         let window_start = if first & HAS_START == 0 {
             let mut before = counters.iter().rev().map(|before| before.counter);
             before.find(|before| before.per == per)?.window_start
         } else {
-            eye.instant()?
+            decoder.instant()?
         };
         let add = if first & HAS_ADD == 0 {
             None
         } else {
-            Some(eye.u64()?)
+            Some(decoder.u64()?)
         };
         let counter = HeldCounter {
             whose: if first & 1 == 0 {

@@ -167,7 +167,7 @@ proptest! {
         let (kind, range) = if settlement { (Kind::Settlement, SETTLEMENT) } else { (Kind::Hold, HOLD) };
         let mut slot = vec![0; SLOT];
         let stay = Stay { slot: 5, generation: 1, id: call_id(1) };
-        let sealed = seal(&mut slot[range], kind, stay, |pen| pen.put(&content)).is_some();
+        let sealed = seal(&mut slot[range], kind, stay, |encoder| encoder.put(&content)).is_some();
         prop_assert!(sealed);
         if let Some(found) = read_slot(5, &slot) {
             prop_assert_eq!(found.into_posting().call.id, call_id(1));
