@@ -5,7 +5,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Gateway, KEY, LIMITED, Upstream, house, raw, raw_until_close, within};
+use crate::harness::{
+    Gateway, KEY, LIMITED, Upstream, raw, raw_until_close, shared_config, within,
+};
 
 const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":100000000,"completion_tokens":1}}"#;
 
@@ -40,7 +42,8 @@ async fn a_body_that_stops_is_answered_with_408() {
         "timeouts: {body_idle: 100ms}",
         "timeouts: {body_idle: 20s, body_total: 100ms}",
     ] {
-        let gateway = Gateway::start(&with_server(house(&upstream.url(), ""), server)).await;
+        let gateway =
+            Gateway::start(&with_server(shared_config(&upstream.url(), ""), server)).await;
         for (path, framing) in [
             ("/v1/chat/completions", "content-length: 100"),
             ("/v1/chat/completions", "transfer-encoding: chunked"),
@@ -74,7 +77,7 @@ async fn a_body_that_stops_is_answered_with_408() {
 async fn a_body_above_its_limit_is_answered_with_413() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
     let server = "limits: {json_body: 1KiB, upload_body: 2KiB}";
-    let gateway = Gateway::start(&with_server(house(&upstream.url(), ""), server)).await;
+    let gateway = Gateway::start(&with_server(shared_config(&upstream.url(), ""), server)).await;
     for (path, limit) in [
         ("/v1/chat/completions", 1024),
         ("/raw/v1/embeddings", 1024),
@@ -116,7 +119,7 @@ async fn a_body_above_its_limit_is_answered_with_413() {
 async fn a_client_that_still_sends_reads_its_refusal() {
     const SIZE: usize = 20 << 20;
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     // One call uses up the whole quota.
     gateway.chat(LIMITED, r#"{"model":"m"}"#).send().await;
     gateway.calls(1).await;
@@ -171,7 +174,7 @@ async fn a_client_that_still_sends_reads_its_refusal() {
 async fn an_upload_that_its_client_gives_up_is_given_up_upstream() {
     let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", upstream.local_addr().unwrap());
-    let gateway = Gateway::start(&house(&url, "")).await;
+    let gateway = Gateway::start(&shared_config(&url, "")).await;
     for framing in ["content-length: 100", "transfer-encoding: chunked"] {
         let start = if framing.starts_with("content") {
             "first"
@@ -203,7 +206,7 @@ async fn an_upload_that_its_client_gives_up_is_given_up_upstream() {
 #[tokio::test]
 async fn a_read_body_that_breaks_off_reaches_nobody() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let bodies = [
         ("content-length: 100", "{\"model\":\"m\"}"),
         ("transfer-encoding: chunked", "d\r\n{\"model\":\"m\"}\r\n"),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::{io::AsyncReadExt, task::JoinSet};
 
 use crate::harness::{
-    Call, Gate, Gateway, LIMITED, Step, Upstream, house, piece, raw, sse, within,
+    Call, Gate, Gateway, LIMITED, Step, Upstream, piece, raw, shared_config, sse, within,
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -45,7 +45,7 @@ async fn a_stream_is_cancelled_upstream_and_charged_as_far_as_it_was_seen() {
         ]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut answer = gateway.chat(LIMITED, STREAM).open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
     drop(answer);
@@ -66,7 +66,7 @@ async fn a_stream_is_cancelled_upstream_and_charged_as_far_as_it_was_seen() {
 #[tokio::test]
 async fn a_client_that_leaves_before_the_head_is_charged_the_input() {
     let upstream = Upstream::start(|_| vec![Step::Hang]).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let call = tokio::spawn(gateway.chat(LIMITED, STREAM).open());
     upstream.arrival().await;
     call.abort();
@@ -98,7 +98,7 @@ async fn an_answer_that_is_no_stream_is_read_to_its_end_and_charged_exactly() {
             steps
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         if before_the_head {
             let call = tokio::spawn(gateway.chat(LIMITED, WHOLE).open());
             upstream.arrival().await;
@@ -155,7 +155,7 @@ async fn a_providers_own_policy_wins() {
         ("cancel", WHOLE, (input(WHOLE), 1, true)),
     ] {
         let options = format!(", on_client_disconnect: {policy}");
-        let gateway = Gateway::start(&house(&upstream.url(), &options)).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), &options)).await;
         let mut answer = gateway.chat(LIMITED, body).open().await.into_body();
         within("a frame", answer.frame()).await.unwrap().unwrap();
         drop(answer);
@@ -187,7 +187,7 @@ async fn leaving_after_the_last_event_is_no_leaving() {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut answer = gateway.chat(LIMITED, STREAM).open().await.into_body();
     let last = within("a frame", answer.frame()).await.unwrap().unwrap();
     assert_eq!(last.into_data().unwrap(), "data: [DONE]\n\n");
@@ -225,7 +225,7 @@ async fn wherever_a_client_leaves_there_is_one_record() {
         })
         .await;
         let options = format!(", on_client_disconnect: {policy}");
-        let gateway = Gateway::start(&house(&upstream.url(), &options)).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), &options)).await;
         for left_after in 0..=CHUNKS {
             let mut answer = gateway.chat(LIMITED, STREAM).open().await.into_body();
             for _ in 0..left_after {
@@ -303,7 +303,7 @@ async fn beyond_sixty_four(before_the_head: bool) {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut answers = JoinSet::new();
     for _ in 0..CALLS {
         let call = gateway.chat(LIMITED, WHOLE).open();
@@ -365,7 +365,7 @@ async fn under_way(gateway: &Gateway) -> usize {
 #[tokio::test]
 async fn what_is_not_understood_is_cancelled_too() {
     let upstream = Upstream::start(|_| vec![head("video/mp4"), piece("frame"), Step::Hang]).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let call = gateway.call("GET", "/web/video").bearer(LIMITED);
     let mut answer = call.open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
@@ -382,7 +382,7 @@ async fn a_client_that_had_asked_for_more_is_found_by_the_heartbeat() {
     let upstream =
         Upstream::start(|_| vec![head("text/event-stream"), piece("data: {}\n\n"), Step::Hang])
             .await;
-    let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 20ms}\n";
+    let yaml = shared_config(&upstream.url(), "") + "streaming: {heartbeat: 20ms}\n";
     let gateway = Gateway::start(&yaml).await;
     // Bytes of a next request hide the end of the connection from whoever waits for an answer to the first.
     let request = format!(
@@ -428,7 +428,7 @@ async fn who_leaves_with_the_whole_answer_pays_for_what_it_took_to_think() {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     leave_after(gateway.chat(LIMITED, STREAM), b"\"stop\"").await;
     assert_eq!(gateway.records(1).await[0]["outcome"], "client_closed");
     gate.open();
@@ -484,7 +484,7 @@ async fn who_leaves_with_the_last_word_of_a_response_or_message_pays_for_its_tho
             steps
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":1000}}"#);
         let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
         leave_after(call, events[leaves].as_bytes()).await;

@@ -3,7 +3,9 @@
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Gate, Gateway, KEY, LIMITED, Step, Upstream, house, piece, raw, within};
+use crate::harness::{
+    Gate, Gateway, KEY, LIMITED, Step, Upstream, piece, raw, shared_config, within,
+};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 
@@ -63,7 +65,7 @@ async fn an_open_stream_finishes_and_nothing_new_is_taken() {
         "data: [DONE]\n\n",
     )
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut stream = gateway.chat(LIMITED, STREAM).open().await.into_body();
     within("a frame", stream.frame()).await.unwrap().unwrap();
     // A connection that has served before, and one that is about to ask.
@@ -112,7 +114,7 @@ async fn what_is_open_at_the_end_of_the_drain_is_told_and_settled() {
         ("/v1/messages", "c", "event: error\ndata: {"),
     ] {
         let (upstream, _gate) = waiting("text/event-stream", "data: {\"n\":1}\n\n", "never").await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
         let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
         let mut stream = call.open().await.into_body();
@@ -145,7 +147,7 @@ async fn a_hundred_streams_finish() {
         "data: [DONE]\n\n",
     )
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut streams = Vec::new();
     for _ in 0..100 {
         let mut stream = gateway.chat(LIMITED, STREAM).open().await.into_body();
@@ -179,7 +181,7 @@ async fn a_hundred_streams_finish() {
 #[tokio::test]
 async fn a_document_that_is_cut_off_is_broken_and_settled() {
     let (upstream, _gate) = waiting("application/json", "{", "}").await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut body = gateway
         .chat(LIMITED, r#"{"model":"m"}"#)
         .open()
@@ -206,7 +208,7 @@ fn with_store(file: &std::path::Path, url: &str) -> String {
     format!(
         "store: {{url: \"sqlite:{}\"}}\n{}",
         file.display(),
-        house(url, "")
+        shared_config(url, "")
     )
 }
 

@@ -1,6 +1,6 @@
 //! Calls that are understood: what reaches the provider, byte for byte, and what comes back.
 
-use crate::harness::{Gateway, KEY, LIMITED, Upstream, house, json, raw_until_close};
+use crate::harness::{Gateway, KEY, LIMITED, Upstream, json, raw_until_close, shared_config};
 
 const ANSWER: &str = r#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
 
@@ -13,7 +13,7 @@ const ODD: &str = "{ \"messages\" :\t[ {\"role\":\"user\",\"content\":\"h\\u00e9
 #[tokio::test]
 async fn only_the_models_name_changes_where_nothing_limits_tokens() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway.chat(KEY, ODD).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.text(), ANSWER);
@@ -32,7 +32,7 @@ async fn only_the_models_name_changes_where_nothing_limits_tokens() {
 #[tokio::test]
 async fn a_token_quota_adds_the_output_limit_and_nothing_else() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     gateway.chat(LIMITED, ODD).send().await;
     let own = ODD.replace("\"z\":-0", "\"max_tokens\":17");
     gateway.chat(LIMITED, &own).send().await;
@@ -54,7 +54,7 @@ async fn a_token_quota_adds_the_output_limit_and_nothing_else() {
 #[tokio::test]
 async fn a_stream_is_asked_for_its_usage() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let bodies = [
         (r#"{"model":"m","stream":true}"#, None),
         (r#"{"model":"m","stream":true,"stream_options":null}"#, None),
@@ -98,7 +98,7 @@ async fn a_stream_is_asked_for_its_usage() {
 #[tokio::test]
 async fn every_known_endpoint_reaches_its_path_with_its_credential() {
     let upstream = Upstream::answering("200 OK", "{}").await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let cases = [
         ("/v1/chat/completions", "m", "/v1/chat/completions"),
         ("/chat/completions", "m", "/v1/chat/completions"),
@@ -154,7 +154,7 @@ async fn a_redirect_is_not_followed_and_not_passed_on() {
         vec![crate::harness::Step::Send(head.into_bytes())]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway.chat(LIMITED, r#"{"model":"m"}"#).send().await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
@@ -174,7 +174,7 @@ async fn a_redirect_is_not_followed_and_not_passed_on() {
 #[tokio::test]
 async fn a_compressed_body_that_has_to_be_read_is_refused() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (path, coding) in [
         ("/v1/chat/completions", "gzip"),
         ("/raw/v1/embeddings", "br"),
@@ -197,7 +197,7 @@ async fn a_compressed_body_that_has_to_be_read_is_refused() {
 #[tokio::test]
 async fn a_client_that_waits_for_100_continue_gets_it_only_when_its_body_is_wanted() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let request = |key: &str| {
         format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nexpect: 100-continue\r\n\
@@ -227,7 +227,7 @@ async fn the_answers_own_fields_come_through() {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway
         .chat(KEY, r#"{"model":"m"}"#)
         .header("x-request-id", "req_clients")
@@ -269,7 +269,7 @@ async fn what_a_provider_tells_us_as_its_client_is_not_told_to_ours() {
         vec![crate::harness::Step::Send(head.into_bytes())]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (method, path) in [("POST", "/v1/chat/completions"), ("GET", "/raw/v1/files")] {
         let call = gateway.call(method, path).bearer(KEY);
         let answer = call.json(r#"{"model":"m"}"#).send().await;

@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt;
 
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, piece, within};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, piece, shared_config, within};
 
 const BEAT: &[u8] = b": keep-alive\n\n";
 
@@ -36,7 +36,7 @@ async fn comments_come_between_events_only_and_nothing_else_changes() {
         let gate = Gate::default();
         let opened = gate.clone();
         let upstream = Upstream::start(move |_| script(&opened)).await;
-        let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 5ms}\n";
+        let yaml = shared_config(&upstream.url(), "") + "streaming: {heartbeat: 5ms}\n";
         let gateway = Gateway::start(&yaml).await;
         let answer = gateway
             .call("POST", path)
@@ -103,7 +103,7 @@ async fn what_is_no_stream_gets_no_comment() {
         ]
     })
     .await;
-    let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 1ms}\n";
+    let yaml = shared_config(&upstream.url(), "") + "streaming: {heartbeat: 1ms}\n";
     let gateway = Gateway::start(&yaml).await;
     let mut body = gateway
         .chat(KEY, r#"{"model":"m"}"#)

@@ -8,7 +8,7 @@ use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, json, sse, within};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, json, shared_config, sse, within};
 
 type Sender = http2::SendRequest<Full<Bytes>>;
 
@@ -54,7 +54,7 @@ async fn a_hundred_calls_share_a_connection_and_none_gets_anothers_answer() {
         }
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let sender = connect(&gateway).await;
     let calls = (0..100).map(|number| {
         let sender = &sender;
@@ -97,7 +97,7 @@ async fn a_reset_stream_is_cancelled_upstream_and_its_neighbours_live() {
         }
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let sender = connect(&gateway).await;
     // After the head: dropping the body resets the stream.
     let hangs = r#"{"model":"m","stream":true,"hangs":true}"#;
@@ -146,7 +146,7 @@ async fn a_reset_stream_is_cancelled_upstream_and_its_neighbours_live() {
 #[tokio::test]
 async fn a_refusal_arrives_while_the_body_is_still_on_its_way() {
     let upstream = Upstream::answering("200 OK", "{}").await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let sender = connect(&gateway).await;
     for _ in 0..5 {
         let answer = send(
@@ -175,7 +175,7 @@ async fn a_broken_document_resets_its_stream() {
         vec![Step::Send(head.into()), Step::Close]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let sender = connect(&gateway).await;
     let answer = send(
         &sender,

@@ -92,7 +92,7 @@ mod money;
 #[cfg(target_os = "linux")]
 mod operations;
 
-/// A house that is nearly full.
+/// A gateway that is nearly overloaded.
 mod overload;
 
 /// Who may use which model on which route.

@@ -6,7 +6,7 @@ use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, sse};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, shared_config, sse};
 
 /// All recorded answers of a kind (`sse` or `json`), by vendor and name.
 fn fixtures(extension: &str) -> Vec<(String, Vec<u8>)> {
@@ -121,7 +121,7 @@ async fn every_recorded_stream_passes_and_is_recorded_once_however_it_is_split()
         for size in [stream.len(), 1, 7] {
             let sent = stream.clone();
             let upstream = Upstream::start(move |_| stream_in_pieces(&sent, size)).await;
-            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
             for asks in [false, true] {
                 let usage = if asks {
                     r#","stream_options":{"include_usage":true}"#
@@ -191,7 +191,7 @@ async fn every_recorded_document_passes_and_is_recorded_once() {
                 steps
             })
             .await;
-            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
             let body = format!(r#"{{"model":"{model}","input":"x"}}"#);
             let answer = gateway
                 .call("POST", path)
@@ -243,7 +243,7 @@ async fn figures_that_make_no_sense_are_never_a_credit() {
     for usage in cases {
         let upstream =
             Upstream::start(move |_| crate::harness::json("200 OK", &chat_with(usage))).await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let answer = gateway.chat(LIMITED, body).send().await;
         assert_eq!(answer.text(), chat_with(usage));
         let call = &gateway.calls(1).await[0];
@@ -268,7 +268,7 @@ async fn an_answer_that_is_no_document_counts_in_full() {
         "\u{feff}[[[[",
     ] {
         let upstream = Upstream::start(move |_| crate::harness::json("200 OK", text)).await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let answer = gateway.chat(KEY, r#"{"model":"m"}"#).send().await;
         assert_eq!(answer.text(), text);
         let call = &gateway.calls(1).await[0];
@@ -311,7 +311,7 @@ async fn a_stream_that_is_not_called_one_is_charged_as_it_says() {
         let answer = format!("HTTP/1.1 200 OK\r\n{media}{framing}\r\n{text}").into_bytes();
         let upstream =
             Upstream::start(move |_| vec![Step::Send(answer.clone()), Step::Close]).await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let body = r#"{"model":"m","stream":true}"#;
         let answer = gateway.chat(KEY, body).send().await;
         assert_eq!(answer.text(), text, "{media}{framing}");
@@ -348,7 +348,7 @@ async fn an_answer_compressed_all_the_same_is_read_on_a_copy() {
             steps
         })
         .await;
-        let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 1ms}\n";
+        let yaml = shared_config(&upstream.url(), "") + "streaming: {heartbeat: 1ms}\n";
         let gateway = Gateway::start(&yaml).await;
         let body = r#"{"model":"m","stream":true}"#;
         let answer = gateway
@@ -379,7 +379,7 @@ async fn counting_tokens_and_errors_use_nothing() {
         }
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let count = gateway
         .call("POST", "/v1/messages/count_tokens")
         .bearer(LIMITED);

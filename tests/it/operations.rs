@@ -16,17 +16,17 @@ pub(crate) use figures::listening;
 
 use std::collections::HashMap;
 
-use crate::harness::{Gate, Seen, Step, TOKEN, house, json, sse};
+use crate::harness::{Gate, Seen, Step, TOKEN, json, shared_config, sse};
 
 /// What the provider answers to a call that is no stream.
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
 
-/// The shared house as a program's file, with a store on disk. `server` is what else the section `server` says.
+/// The shared configuration as a program's file, with a store on disk. `server` is what else the section `server` says.
 fn yaml(url: &str, server: &str) -> String {
     format!(
         "server: {{listen: \"127.0.0.1:0\"{server}}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
          store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        house(url, "")
+        shared_config(url, "")
     )
 }
 

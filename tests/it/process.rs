@@ -8,8 +8,8 @@ use std::sync::{
 use http_body_util::BodyExt;
 
 use crate::harness::{
-    Call, Daemon, Gate, KEY, LIMITED, Step, TOKEN, Upstream, house, json, raw_until_close, sse,
-    within,
+    Call, Daemon, Gate, KEY, LIMITED, Step, TOKEN, Upstream, json, raw_until_close, shared_config,
+    sse, within,
 };
 
 const WHOLE: &str = r#"{"model":"m"}"#;
@@ -20,7 +20,7 @@ fn yaml(url: &str) -> String {
     format!(
         "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
          store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        house(url, "")
+        shared_config(url, "")
     )
 }
 

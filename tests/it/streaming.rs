@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, sse, within};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, shared_config, sse, within};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const DONE: &str = "data: [DONE]\n\n";
@@ -47,7 +47,7 @@ async fn each_frame_arrives_before_the_next_is_sent() {
             gated(&sent, &opened)
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let answer = gateway
             .call("POST", path)
             .bearer(KEY)
@@ -72,7 +72,7 @@ async fn half_an_event_passes_at_once_where_nothing_is_hidden() {
     let gate = Gate::default();
     let opened = gate.clone();
     let upstream = Upstream::start(move |_| gated(&["data: {\"a\"", ":1}\n", "\n"], &opened)).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let body = r#"{"model":"c","stream":true,"max_tokens":9}"#;
     let call = gateway.call("POST", "/v1/messages").bearer(KEY).json(body);
     let mut body = call.open().await.into_body();
@@ -88,7 +88,7 @@ async fn half_an_event_passes_at_once_where_nothing_is_hidden() {
 /// What a client of `options` gets of these frames.
 async fn received(provider: &str, body: &str, frames: &'static [&'static str]) -> String {
     let upstream = Upstream::start(move |_| sse(frames)).await;
-    let gateway = Gateway::start(&house(&upstream.url(), provider)).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), provider)).await;
     let answer = gateway.chat(KEY, body).send().await;
     assert!(!answer.broken);
     gateway.calls(1).await;
@@ -118,7 +118,7 @@ async fn only_the_chunk_that_we_asked_for_is_hidden() {
 #[tokio::test]
 async fn a_provider_that_is_not_asked_for_usage_is_not_edited_either() {
     let upstream = Upstream::start(|_| sse(&[USAGE, DONE])).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "").replacen(
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "").replacen(
         "sk-upstream",
         "sk-upstream, stream_usage: false",
         1,
@@ -152,7 +152,7 @@ async fn an_event_of_ten_mebibytes_passes() {
     let large = chunk(&"x".repeat(10 << 20));
     let sent = large.clone();
     let upstream = Upstream::start(move |_| sse(&[&chunk("a"), &sent, USAGE, DONE])).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway.chat(KEY, STREAM).send().await;
     let expected = [chunk("a"), large, DONE.to_owned()].concat();
     assert_eq!(answer.body.len(), expected.len());
@@ -172,7 +172,7 @@ async fn a_large_unfinished_event_is_not_held_back() {
     let start = "data: ".to_owned() + &"x".repeat(70 << 10);
     let sent = start.clone();
     let upstream = Upstream::start(move |_| gated(&[&sent, "\n\n"], &opened)).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut body = gateway.chat(KEY, STREAM).open().await.into_body();
     gate.open();
     let mut read = Vec::new();
@@ -198,7 +198,7 @@ async fn a_streams_head_loses_its_length_and_keeps_the_rest() {
         vec![Step::Send(head.into_bytes())]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway.chat(KEY, STREAM).send().await;
     assert_eq!(answer.text(), DONE);
     assert!(!answer.broken);
@@ -215,7 +215,7 @@ async fn a_stream_goes_on_as_it_began_while_the_file_changes() {
     let gate = Gate::default();
     let opened = gate.clone();
     let upstream = Upstream::start(move |_| gated(&[": a\n\n", USAGE, DONE], &opened)).await;
-    let yaml = house(&upstream.url(), "");
+    let yaml = shared_config(&upstream.url(), "");
     let mut gateway = Gateway::start(&yaml).await;
     let mut body = gateway.chat(KEY, STREAM).open().await.into_body();
     gate.open();

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
-use crate::harness::{Gateway, KEY, LIMITED, Upstream, house, within};
+use crate::harness::{Gateway, KEY, LIMITED, Upstream, shared_config, within};
 
 /// In place of a name: 127.0.0.1, years ago.
 const EXPIRED: &str = "expired";
@@ -129,7 +129,7 @@ fn chat(uri: &str) -> Request<Full<Bytes>> {
 async fn the_protocol_is_agreed_in_the_handshake() {
     let authority = Authority::new();
     let upstream = Upstream::answering("200 OK", "{}").await;
-    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await;
     let cases = [
         (&["h2", "http/1.1"][..], Some("h2")),
         (&["http/1.1", "h2"], Some("h2")),
@@ -174,7 +174,7 @@ async fn the_protocol_is_agreed_in_the_handshake() {
 async fn who_speaks_no_tls_is_not_served() {
     let authority = Authority::new();
     let upstream = Upstream::answering("200 OK", "{}").await;
-    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await;
     let mut plain = TcpStream::connect(gateway.address).await.unwrap();
     plain
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -190,7 +190,7 @@ async fn who_speaks_no_tls_is_not_served() {
 async fn an_early_refusal_arrives_through_tls() {
     let authority = Authority::new();
     let upstream = Upstream::answering("200 OK", "{}").await;
-    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await;
     for _ in 0..3 {
         let stream = authority.connect(gateway.address, &["http/1.1"]).await;
         let (mut read, mut write) = tokio::io::split(stream);
@@ -250,7 +250,8 @@ async fn a_provider_is_trusted_by_its_configured_authority() {
         (&[], "HTTP/1.1"),
     ] {
         let port = provider(&authority, "127.0.0.1", protocols).await;
-        let gateway = Gateway::start(&house(&format!("https://127.0.0.1:{port}"), &ca)).await;
+        let gateway =
+            Gateway::start(&shared_config(&format!("https://127.0.0.1:{port}"), &ca)).await;
         for _ in 0..3 {
             let answer = gateway.chat(KEY, r#"{"model":"m"}"#).send().await;
             assert_eq!(answer.status, 200, "{}", answer.text());
@@ -274,7 +275,8 @@ async fn a_provider_that_nobody_vouches_for_gets_nothing() {
         (EXPIRED, ours.as_str()),
     ] {
         let port = provider(&authority, name, &["http/1.1"]).await;
-        let gateway = Gateway::start(&house(&format!("https://127.0.0.1:{port}"), ca)).await;
+        let gateway =
+            Gateway::start(&shared_config(&format!("https://127.0.0.1:{port}"), ca)).await;
         for body in [r#"{"model":"m"}"#, r#"{"model":"m","stream":true}"#] {
             let answer = gateway.chat(LIMITED, body).send().await;
             assert_eq!(
@@ -299,7 +301,7 @@ async fn what_was_not_sent_when_its_client_left_is_not_sent_any_more() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let ca = format!(", ca: {}", authority.file("ca.pem").display());
-    let gateway = Gateway::start(&house(&url, &ca)).await;
+    let gateway = Gateway::start(&shared_config(&url, &ca)).await;
     // An answer that is no stream is read on when its client has left; nothing of this one was asked for yet.
     let call = tokio::spawn(gateway.chat(LIMITED, r#"{"model":"m"}"#).open());
     let (stream, _) = within("a connection", listener.accept()).await.unwrap();

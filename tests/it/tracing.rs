@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, KEY, LIMITED, Upstream, house};
+use crate::harness::{Gateway, KEY, LIMITED, Upstream, shared_config};
 
 const ANSWER: &str = r#"{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -21,7 +21,7 @@ fn plain(record: &Value) -> Value {
 #[tokio::test]
 async fn a_forwarded_call_is_told_in_full() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let body = r#"{"model":"m","user":"somebody"}"#;
     let answer = gateway
         .call("POST", "/v1/chat/completions?secret=1")
@@ -58,7 +58,7 @@ async fn a_forwarded_call_is_told_in_full() {
 #[tokio::test]
 async fn every_request_has_exactly_one_record() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let chat = "/v1/chat/completions";
     let cases = [
         ("GET", "/healthz", "", "", 200, None, None),
@@ -138,7 +138,7 @@ async fn every_request_has_exactly_one_record() {
 #[tokio::test]
 async fn a_trace_that_is_none_is_not_told_and_still_passed_on() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (number, value) in [
         "garbage",
         "00-short-00f067aa0ba902b7-01",

@@ -12,7 +12,7 @@ mod statuses;
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Gateway, LIMITED, Step, Upstream, house};
+use crate::harness::{Answer, Gateway, LIMITED, Step, Upstream, shared_config};
 
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -47,7 +47,7 @@ async fn start_with(url: &str, options: &str, more: &str) -> Gateway {
         "providers:\n  fine: {{kind: openai, base_url: \"{fine}/v1\", api_key: sk-upstream}}"
     );
     let model = "models:\n  ok: {provider: fine, context_window: 100000, max_output_tokens: 5000}";
-    let yaml = house(url, options).replacen("providers:", &provider, 1);
+    let yaml = shared_config(url, options).replacen("providers:", &provider, 1);
     let yaml = yaml.replacen("models:", model, 1);
     Gateway::start(&format!("{yaml}{PRICES}{more}")).await
 }

@@ -5,7 +5,9 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::harness::{Gateway, KEY, Step, Upstream, house, json, raw, raw_until_close, within};
+use crate::harness::{
+    Gateway, KEY, Step, Upstream, json, raw, raw_until_close, shared_config, within,
+};
 
 async fn echoing() -> Upstream {
     Upstream::start(|_| json("200 OK", "{\"ok\":true}")).await
@@ -14,7 +16,7 @@ async fn echoing() -> Upstream {
 #[tokio::test]
 async fn every_method_path_and_query_passes_byte_for_byte() {
     let upstream = echoing().await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let cases = [
         ("GET", "/raw/v1/files", "/v1/files"),
         ("GET", "/raw/files", "/v1/files"),
@@ -88,7 +90,7 @@ async fn every_method_path_and_query_passes_byte_for_byte() {
 #[tokio::test]
 async fn fields_end_here_or_pass_as_the_contract_says() {
     let upstream = echoing().await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let request = format!(
         "POST /raw/v1/files HTTP/1.1\r\nHost: gateway.example\r\nAuthorization: Bearer {KEY}\r\n\
          Connection: X-Api-Key, X-Private, keep-alive, Authorization, Content-Type\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n\
@@ -146,7 +148,7 @@ async fn fields_end_here_or_pass_as_the_contract_says() {
 #[tokio::test]
 async fn another_providers_credential_goes_in_its_own_field() {
     let upstream = echoing().await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (path, field, value) in [
         ("/web/x", "x-token", "web-token"),
         ("/ant/v1/files", "x-api-key", "sk-ant-upstream"),
@@ -207,7 +209,7 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
             )]
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let answer = gateway
             .call("GET", "/raw/v1/files")
             .bearer(KEY)
@@ -241,7 +243,7 @@ async fn our_own_credential_bill_and_limits_are_not_the_clients() {
         ("429 Too Many Requests", 503, "upstream_overloaded"),
     ] {
         let upstream = Upstream::answering(theirs, "{\"error\":\"their words\"}").await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let call = gateway.call("GET", "/raw/v1/files").bearer(KEY);
         let answer = call.send().await;
         assert_eq!(answer.status, status, "{theirs}");
@@ -255,7 +257,7 @@ async fn our_own_credential_bill_and_limits_are_not_the_clients() {
 #[tokio::test]
 async fn calls_one_after_the_other_share_a_connection() {
     let upstream = echoing().await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (method, body) in [
         ("GET", ""),
         ("DELETE", ""),
@@ -279,7 +281,7 @@ async fn head_keeps_the_length_and_has_no_body() {
         vec![Step::Send(head.into())]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for _ in 0..2 {
         let request = format!(
             "HEAD /raw/v1/files/f HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\r\n"
@@ -314,7 +316,7 @@ async fn read_until(stream: &mut tokio::net::TcpStream, wanted: &[u8]) -> Vec<u8
 async fn an_upload_streams_while_it_is_still_being_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let gateway = Gateway::start(&house(&url, "")).await;
+    let gateway = Gateway::start(&shared_config(&url, "")).await;
     for (framing, first, second) in [
         (
             "transfer-encoding: chunked",
@@ -357,7 +359,7 @@ async fn an_upload_streams_while_it_is_still_being_sent() {
 async fn a_provider_that_answers_early_is_heard_before_the_upload_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let gateway = Gateway::start(&house(&url, "")).await;
+    let gateway = Gateway::start(&shared_config(&url, "")).await;
     let head = format!(
         "POST /web/upload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: 1000000\r\n\r\nfirst"
     );
@@ -393,7 +395,7 @@ async fn an_early_answer_reaches_a_client_that_sends_all_before_it_reads() {
     for (taken, length) in [(LONG, LONG), (0, 1 << 17)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let gateway = Gateway::start(&house(&url, "")).await;
+        let gateway = Gateway::start(&shared_config(&url, "")).await;
         let provider = async {
             let (mut upstream, _) = listener.accept().await.unwrap();
             let seen = read_until(&mut upstream, b"first").await;
@@ -428,7 +430,7 @@ async fn an_early_answer_reaches_a_client_that_sends_all_before_it_reads() {
 async fn a_stream_that_is_not_understood_passes_unchanged() {
     let events = "event: x\r\ndata: \u{0}\u{7f}\n\n:\n\ndata";
     let upstream = Upstream::start(move |_| crate::harness::sse(&[events, "rest"])).await;
-    let yaml = house(&upstream.url(), "") + "streaming: {heartbeat: 10ms}\n";
+    let yaml = shared_config(&upstream.url(), "") + "streaming: {heartbeat: 10ms}\n";
     let gateway = Gateway::start(&yaml).await;
     let answer = gateway
         .call("GET", "/raw/v1/events")

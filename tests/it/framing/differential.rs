@@ -17,7 +17,7 @@ use super::{
     TABLES,
     probe::{find, one_meaning, written},
 };
-use crate::harness::{Gateway, Upstream, house, notice, within};
+use crate::harness::{Gateway, Upstream, notice, shared_config, within};
 
 const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
 
@@ -212,7 +212,7 @@ async fn no_more_passes_than_behind_the_strictest_peer() {
     let peers = [nginx().await, haproxy().await];
     let upstream = Upstream::answering("200 OK", ANSWER).await;
     let server = "server: {listen: \"127.0.0.1:0\", timeouts: {head: 150ms, body_idle: 150ms, keep_alive: 150ms}}\n";
-    let gateway = Gateway::start(&(server.to_owned() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(server.to_owned() + &shared_config(&upstream.url(), ""))).await;
 
     let mut cases: Vec<(String, Vec<u8>, bool)> = Vec::new();
     for (topic, probes) in TABLES {

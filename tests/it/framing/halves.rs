@@ -7,14 +7,14 @@ use tokio::{
 };
 
 use super::probe::find;
-use crate::harness::{Gateway, KEY, house, raw, watch_panics, within};
+use crate::harness::{Gateway, KEY, raw, shared_config, watch_panics, within};
 
 async fn start() -> (Gateway, TcpListener) {
     watch_panics();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = "server: {listen: \"127.0.0.1:0\", timeouts: {body_idle: 200ms}}\n";
-    let gateway = Gateway::start(&(server.to_owned() + &house(&url, ""))).await;
+    let gateway = Gateway::start(&(server.to_owned() + &shared_config(&url, ""))).await;
     (gateway, listener)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Step, Upstream, house, json as whole, raw_until_close, stands,
+    Gateway, HEALTHY, KEY, Step, Upstream, json as whole, raw_until_close, shared_config, stands,
     watch_panics,
 };
 
@@ -35,7 +35,7 @@ async fn what_a_client_says_is_never_a_line_of_a_head() {
     watch_panics();
     let upstream = Upstream::start(|_| whole("200 OK", "{}")).await;
     let cors = "server: {listen: \"127.0.0.1:0\", cors: {origins: [\"*\"]}}\n";
-    let gateway = Gateway::start(&(cors.to_owned() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(cors.to_owned() + &shared_config(&upstream.url(), ""))).await;
     let mut told = String::new();
     let long = "y".repeat(10_000);
     for words in [
@@ -126,7 +126,7 @@ async fn what_a_provider_says_is_one_field_or_nothing() {
             )]
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let mut told = String::new();
         for path in ["/v1/chat/completions", "/raw/v1/files"] {
             let asked = post(path, "X-Ask: wrong\r\n", HEALTHY);
@@ -161,7 +161,7 @@ async fn what_a_provider_says_of_its_hop_does_not_come_back() {
         )]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut told = String::new();
     for path in ["/v1/chat/completions", "/raw/v1/files"] {
         let answer =

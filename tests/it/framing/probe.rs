@@ -12,7 +12,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Gateway, HEALTHY, KEY, Seen, Upstream, house, stands, watch_panics, within};
+use crate::harness::{
+    Gateway, HEALTHY, KEY, Seen, Upstream, shared_config, stands, watch_panics, within,
+};
 
 /// A request, and what it may come to.
 pub(super) struct Probe {
@@ -93,7 +95,7 @@ pub(super) async fn start() -> (Gateway, Upstream) {
     watch_panics();
     let upstream = Upstream::answering("200 OK", THEIRS).await;
     let server = "server: {listen: \"127.0.0.1:0\", timeouts: {head: 200ms, body_idle: 200ms}}\n";
-    let gateway = Gateway::start(&(server.to_owned() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(server.to_owned() + &shared_config(&upstream.url(), ""))).await;
     (gateway, upstream)
 }
 

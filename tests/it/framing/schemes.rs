@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    harness::{Gateway, KEY, Upstream, house, raw, stands, watch_panics, within},
+    harness::{Gateway, KEY, Upstream, raw, shared_config, stands, watch_panics, within},
     tls::Authority,
 };
 
@@ -32,7 +32,7 @@ async fn a_url_has_the_scheme_of_its_connection() {
     watch_panics();
     let authority = Authority::new();
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await;
     for (scheme, status) in [
         ("https", "200"),
         ("HTTPS", "200"),
@@ -59,7 +59,7 @@ async fn a_url_has_the_scheme_of_its_connection() {
 
     for (more, https) in [("", "400"), (", trusted_proxies: [127.0.0.1/32]", "200")] {
         let server = format!("server: {{listen: \"127.0.0.1:0\"{more}}}\n");
-        let gateway = Gateway::start(&(server + &house(&upstream.url(), ""))).await;
+        let gateway = Gateway::start(&(server + &shared_config(&upstream.url(), ""))).await;
         for (scheme, status) in [("http", "200"), ("https", https), ("file", "400")] {
             let stream = raw(gateway.address, b"").await;
             assert_eq!(
@@ -71,7 +71,7 @@ async fn a_url_has_the_scheme_of_its_connection() {
         gateway.stop().await;
     }
     let last = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&last.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&last.url(), "")).await;
     assert_eq!(asks(raw(gateway.address, b"").await, "http").await, "200");
     stands(&gateway, &last, "").await;
     gateway.stop().await;

@@ -21,7 +21,7 @@ use super::{Call, KEY, LIMITED, nothing_held, within};
 /// The admin token of every test.
 pub(crate) const TOKEN: &str = "test-admin-token-of-32-bytes-or-more";
 
-/// What nobody is told: the keys of callers and of providers in [`super::house`], and the token.
+/// What nobody is told: the keys of callers and of providers in [`super::shared_config`], and the token.
 const SECRETS: [&str; 6] = [
     TOKEN,
     KEY,

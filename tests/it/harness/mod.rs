@@ -6,8 +6,8 @@ mod client;
 mod daemon;
 mod gateway;
 pub(crate) mod h2raw;
-mod house;
 mod replay;
+mod shared_config;
 mod standing;
 mod upstream;
 
@@ -16,8 +16,8 @@ pub(crate) use checks::Checks;
 pub(crate) use client::{Answer, Call, raw, raw_until_close};
 pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
-pub(crate) use house::{KEY, LIMITED, house};
 pub(crate) use replay::{faregate, replayed, verified};
+pub(crate) use shared_config::{KEY, LIMITED, shared_config};
 pub(crate) use standing::{HEALTHY, stands, watch_panics};
 pub(crate) use upstream::{Gate, Seen, Step, Upstream, json, piece, sse};
 

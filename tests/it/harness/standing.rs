@@ -9,7 +9,7 @@ use std::{
 
 use super::{Gateway, KEY, LIMITED, TOKEN, Upstream, within};
 
-/// What no client, no record and no log may ever contain: the keys of `house`, and ours towards its providers.
+/// What no client, no record and no log may ever contain: the keys of `shared_config`, and ours towards its providers.
 pub(crate) const SECRETS: [&str; 6] = [
     KEY,
     LIMITED,
@@ -19,7 +19,7 @@ pub(crate) const SECRETS: [&str; 6] = [
     "web-token",
 ];
 
-/// A whole chat completion for the model of `house`.
+/// A whole chat completion for the model of `shared_config`.
 pub(crate) const HEALTHY: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
 static WATCH: Once = Once::new();
@@ -40,7 +40,7 @@ pub(crate) fn watch_panics() {
     });
 }
 
-/// Asserts that after everything that was done to a gateway of `house`
+/// Asserts that after everything that was done to a gateway of `shared_config`
 /// (a) nothing is held any more,
 /// (b) the provider was asked as often as our records say,
 /// (c) neither what clients were `told` nor what was recorded has a secret,

@@ -4,7 +4,7 @@ use super::{finish, hanging, post, start_with};
 use crate::harness::{
     Gateway, LIMITED, Step, Upstream,
     h2raw::{Wire, block, code, data, flag, headers, kind},
-    house, json, sse,
+    json, shared_config, sse,
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -71,7 +71,7 @@ async fn a_window_that_stays_shut_before_a_stream() {
     })
     .await;
     let server = server("timeouts: {write_stall: 200ms}");
-    let gateway = Gateway::start(&(server + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(server + &shared_config(&upstream.url(), ""))).await;
     let mut wire = Wire::with(gateway.address, &[(4, 0)]).await;
     let question = data(flag::END_STREAM, 1, STREAM.as_bytes());
     wire.send(&[super::chat_head(1), question].concat()).await;

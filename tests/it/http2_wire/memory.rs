@@ -4,7 +4,7 @@ use super::{HEALTH, chat_head, flood::count};
 use crate::harness::{
     Daemon, KEY, TOKEN, Upstream,
     h2raw::{Wire, block, data, flag, frame, headers, kind, ping, settings},
-    house, notice,
+    notice, shared_config,
 };
 
 /// Bytes that a process holds, by the kernel's own count.
@@ -19,7 +19,7 @@ async fn daemon(upstream: &Upstream) -> Daemon {
     Daemon::start(&format!(
         "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
          store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        house(&upstream.url(), "")
+        shared_config(&upstream.url(), "")
     ))
     .await
 }

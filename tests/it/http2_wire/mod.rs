@@ -21,7 +21,7 @@ use serde_json::json as value;
 use crate::harness::{
     Gateway, LIMITED, Step, Upstream,
     h2raw::{Wire, block, data, flag, headers, kind},
-    house, json,
+    json, shared_config,
 };
 
 /// What a case comes to.
@@ -141,7 +141,7 @@ async fn start_with(server: &str) -> (Upstream, Gateway) {
         }
     })
     .await;
-    let yaml = format!("{server}{}", house(&upstream.url(), ""));
+    let yaml = format!("{server}{}", shared_config(&upstream.url(), ""));
     let gateway = Gateway::start(&yaml).await;
     (upstream, gateway)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::{ANSWER, HEALTHY, WHOLE, head, input, piece, stands};
-use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, house, json, within};
+use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, json, shared_config, within};
 
 /// Opens a call for a whole answer, reads its beginning and leaves it.
 async fn left(gateway: &Gateway) {
@@ -36,7 +36,7 @@ async fn begins(then: Vec<Step>) -> Upstream {
 #[tokio::test]
 async fn reading_on_ends_two_minutes_after_the_client_left() {
     let upstream = begins(vec![Step::Hang]).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut answer = gateway.chat(LIMITED, WHOLE).open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
     // What passes while the client is there does not count.
@@ -71,7 +71,7 @@ async fn reading_on_ends_two_minutes_after_the_client_left_before_the_head() {
         vec![wait, head("application/json"), piece(" "), Step::Hang]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let call = tokio::spawn(gateway.chat(LIMITED, WHOLE).open());
     upstream.arrival().await;
     call.abort();
@@ -99,7 +99,7 @@ async fn reading_on_ends_after_sixty_four_mebibytes() {
     then.extend(std::iter::repeat_n(megabyte, 80));
     then.push(Step::Hang);
     let upstream = begins(then).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     left(&gateway).await;
     gateway.records(1).await;
     gate.open();

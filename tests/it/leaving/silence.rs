@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::{EVENT, STREAM, head, piece};
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, house, within};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, shared_config, within};
 
 /// Lets so much of tokio's time pass at once.
 async fn pass(time: Duration) {
@@ -29,7 +29,7 @@ async fn a_minute_of_silence_has_a_comment_every_fifteen_seconds() {
         ]
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
     let mut next = async || {
         let frame = within("a frame", answer.frame()).await.unwrap().unwrap();

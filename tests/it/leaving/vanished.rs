@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{ANSWER, EVENT, STREAM, head, piece, request, stands};
-use crate::harness::{Gateway, Step, Upstream, house, json};
+use crate::harness::{Gateway, Step, Upstream, json, shared_config};
 
 /// A network of two machines, ours and the client's; it is taken down when this is dropped.
 struct Network {
@@ -76,7 +76,7 @@ async fn a_client_that_vanishes_is_found_within_three_quarters_of_a_minute() {
     })
     .await;
     let server = "server: {listen: \"198.51.100.1:0\"}\n";
-    let gateway = Gateway::start(&format!("{server}{}", house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&format!("{server}{}", shared_config(&upstream.url(), ""))).await;
     let mut client = network.client(&gateway, &request(STREAM));
     upstream.arrival().await;
     network.cut();

@@ -7,7 +7,7 @@ use tokio::{
 };
 
 use super::{ANSWER, EVENT, STREAM, WHOLE, end, head, input, piece, read_until, request, stands};
-use crate::harness::{Gate, Gateway, Seen, Step, Upstream, house, json, raw};
+use crate::harness::{Gate, Gateway, Seen, Step, Upstream, json, raw, shared_config};
 
 /// How many bytes of a whole answer come before its client leaves within it.
 const SEEN: usize = 30;
@@ -95,8 +95,8 @@ impl Case {
         let gate = Gate::default();
         let opened = gate.clone();
         let upstream = Upstream::start(move |seen| script(seen, moment, &opened)).await;
-        let house = house(&upstream.url(), options);
-        let yaml = format!("{server}{house}streaming: {{heartbeat: 20ms}}\n");
+        let config = shared_config(&upstream.url(), options);
+        let yaml = format!("{server}{config}streaming: {{heartbeat: 20ms}}\n");
         Self {
             gateway: Gateway::start(&yaml).await,
             upstream,

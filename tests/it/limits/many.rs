@@ -18,7 +18,8 @@ use tokio::{
 use super::{chat, peers};
 use crate::{
     harness::{
-        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, house, metrics, notice, raw, within,
+        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, metrics, notice, raw, shared_config,
+        within,
     },
     tls::Authority,
 };
@@ -31,10 +32,11 @@ const BASE: u64 = 16 << 20;
 
 fn yaml(server: &str, url: &str) -> String {
     // Seats are taken before bodies are read.
-    let house = house(url, "").replace("concurrent_requests: 1000", "concurrent_requests: 100000");
+    let config =
+        shared_config(url, "").replace("concurrent_requests: 1000", "concurrent_requests: 100000");
     format!(
         "{server}admin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{house}"
+         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{config}"
     )
 }
 

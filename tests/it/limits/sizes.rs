@@ -4,7 +4,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::chat;
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Upstream, house, raw, raw_until_close, stands, watch_panics, within,
+    Gateway, HEALTHY, KEY, Upstream, raw, raw_until_close, shared_config, stands, watch_panics,
+    within,
 };
 
 const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
@@ -12,7 +13,7 @@ const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tok
 pub(super) async fn start() -> (Gateway, Upstream) {
     watch_panics();
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     (gateway, upstream)
 }
 
@@ -120,7 +121,7 @@ async fn a_form_of_ten_thousand_parts_passes_as_it_is() {
     watch_panics();
     let upstream = Upstream::answering("200 OK", ANSWER).await;
     let server = "server: {listen: \"127.0.0.1:0\", limits: {upload_body: 1MiB}}\n";
-    let gateway = Gateway::start(&(server.to_owned() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(server.to_owned() + &shared_config(&upstream.url(), ""))).await;
     let part = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n";
     let mut told = String::new();
     for (parts, boundary, expected) in [

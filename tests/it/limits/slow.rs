@@ -12,7 +12,8 @@ use tokio::{
 use super::{Fast, chat, peers, rest, trickle};
 use crate::{
     harness::{
-        Call, Gateway, LIMITED, Step, Upstream, house, raw, sse, stands, watch_panics, within,
+        Call, Gateway, LIMITED, Step, Upstream, raw, shared_config, sse, stands, watch_panics,
+        within,
     },
     tls::Authority,
 };
@@ -24,7 +25,7 @@ const ANSWER: &str = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tok
 async fn start() -> (Gateway, Upstream) {
     watch_panics();
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     (gateway, upstream)
 }
 
@@ -96,7 +97,7 @@ async fn a_handshake_that_does_not_end_ends_after_ten_seconds() {
     watch_panics();
     let authority = Authority::new();
     let upstream = Upstream::answering("200 OK", ANSWER).await;
-    let gateway = Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await;
+    let gateway = Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await;
     // The start of a ClientHello that announces 500 bytes.
     let hello = [
         0x16, 3, 1, 1, 0xf4, 1, 0, 1, 0xf0, 3, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8,
@@ -258,7 +259,7 @@ async fn stalled() -> (Gateway, Upstream, TcpStream) {
         }
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 << 10).unwrap();
     let mut client: TcpStream = socket.connect(gateway.address).await.unwrap();
@@ -306,7 +307,7 @@ async fn a_client_that_has_no_answer_when_the_drain_ends_has_not_left() {
     watch_panics();
     for body in [r#"{"model":"m","stream":true}"#, r#"{"model":"m"}"#] {
         let upstream = Upstream::start(|_| vec![Step::Hang]).await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let waits = tokio::spawn(gateway.chat(LIMITED, body).try_send());
         upstream.arrival().await;
         let fast = Fast::start();

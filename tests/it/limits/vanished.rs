@@ -6,7 +6,8 @@ use socket2::{SockFilter, SockRef};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{
-    Gate, Gateway, KEY, Step, Upstream, house, json, notice, raw, sse, stands, watch_panics, within,
+    Gate, Gateway, KEY, Step, Upstream, json, notice, raw, shared_config, sse, stands,
+    watch_panics, within,
 };
 
 /// Takes half a minute of the kernel's time, which nobody can turn, so that it is run where `FAREGATE_VANISH` is set.
@@ -28,7 +29,7 @@ async fn a_client_that_vanishes_is_found_after_half_a_minute() {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let body = r#"{"model":"m","stream":true}"#;
     let request = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {}\r\n\r\n{body}",

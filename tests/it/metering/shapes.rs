@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, sse};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, shared_config, sse};
 
 /// The record of a call to `path` that a provider answers with `steps`.
 async fn recorded(path: &str, body: &str, steps: Vec<Step>) -> Value {
     let upstream = Upstream::start(move |_| steps.clone()).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let answer = gateway.call("POST", path).bearer(KEY).json(body);
     let answer = answer.send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -114,7 +114,7 @@ async fn what_is_too_large_to_be_read_of_a_stream_cuts_it_not() {
     let figures = r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
     let steps = sse(&[&event, "\n\n", figures, "\n\ndata: [DONE]\n\n"]);
     let upstream = Upstream::start(move |_| steps.clone()).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let body = r#"{"model":"m","stream":true,"messages":[]}"#;
     let answer = gateway.chat(LIMITED, body).send().await;
     assert!(answer.text().ends_with("\n\ndata: [DONE]\n\n"));

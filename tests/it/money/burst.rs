@@ -147,7 +147,7 @@ fn patient(yaml: &str) -> String {
 }
 
 /// Plan, each of its keys, account, first key and credit have money for so many calls at two cents; 0 is no limit.
-fn house(upstream: &Upstream, paid: [u32; 5]) -> String {
+fn shared_config(upstream: &Upstream, paid: [u32; 5]) -> String {
     let usd = |calls: u32| format!("{}.{:02}", calls / 50, calls % 50 * 2);
     let budget = |calls: u32| match calls {
         0 => "budgets: []".to_owned(),
@@ -185,7 +185,8 @@ async fn fifty(paid: [u32; 5], codes: &[&str], requests: &[Vec<u8>]) {
     for _ in 0..repeats() {
         let folder = TempDir::new().unwrap();
         let upstream = provider().await;
-        let gateway = Gateway::start(&kept(&patient(&house(&upstream, paid)), &folder)).await;
+        let gateway =
+            Gateway::start(&kept(&patient(&shared_config(&upstream, paid)), &folder)).await;
         let counted = watched(&gateway, KEY, requests).await;
         assert_eq!(with(&counted, 200), 50, "{paid:?}: {counted:?}");
         assert_eq!(with(&counted, 402), CONNECTIONS * CALLS - 50, "{counted:?}");

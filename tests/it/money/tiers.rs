@@ -77,7 +77,7 @@ async fn a_call_costs_what_the_way_costs_in_which_it_was_served() {
         ("priority", json!("auto"), 2 * USUAL),
         ("priority", Value::Null, 2 * USUAL),
         ("priority", json!(7), 2 * USUAL),
-        // How a call is served that asks for nothing is the house's own setting.
+        // How a call is served that asks for nothing is the provider account's own setting.
         ("auto", json!("priority"), USUAL),
         ("default", json!("flex"), USUAL),
     ] {

@@ -30,7 +30,7 @@ async fn provider(text: usize, gate: &Gate) -> Upstream {
     .await
 }
 
-async fn house(upstream: &Upstream) -> Gateway {
+async fn shared_config(upstream: &Upstream) -> Gateway {
     let limits =
         "server: {listen: \"127.0.0.1:0\", limits: {buffered_bodies: 1MiB, json_body: 1MiB}}\n";
     Gateway::start(&(limits.to_owned() + &file(upstream, ACCOUNTS))).await
@@ -59,7 +59,7 @@ async fn an_answer_that_is_kept_takes_room_until_it_has_ended() {
     const TEXT: usize = 600_000;
     let gate = Gate::default();
     let upstream = provider(TEXT, &gate).await;
-    let gateway = house(&upstream).await;
+    let gateway = shared_config(&upstream).await;
     for leaves in [false, true] {
         let mut answer = gateway.chat(A, CHAT).open().await.into_body();
         read(&mut answer, BEGIN.len() + TEXT).await;
@@ -91,7 +91,7 @@ async fn an_answer_without_room_passes_and_is_charged_by_our_own_count() {
     let gate = Gate::default();
     gate.open();
     let upstream = provider(TEXT, &gate).await;
-    let gateway = house(&upstream).await;
+    let gateway = shared_config(&upstream).await;
     let answer = gateway.chat(A, CHAT).send().await;
     served(&answer);
     assert!(!answer.broken && answer.body.len() == BEGIN.len() + TEXT + END.len());

@@ -12,7 +12,7 @@ const DELTA: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"h
 const DONE: &str = "data: [DONE]\n\n";
 
 /// Places for 64 calls: busy from 55, scarce from 59, full from 61.
-async fn house() -> (Upstream, Gate, Gateway) {
+async fn shared_config() -> (Upstream, Gate, Gateway) {
     let gate = Gate::default();
     let opened = gate.clone();
     let upstream = Upstream::start(move |seen| {
@@ -67,7 +67,7 @@ async fn ended(gate: &Gate, stream: Response<Incoming>) -> bool {
 
 #[tokio::test]
 async fn the_more_is_under_way_the_fewer_get_in_and_nobody_is_shown_out() {
-    let (upstream, gate, gateway) = house().await;
+    let (upstream, gate, gateway) = shared_config().await;
     let mut streams = Vec::new();
     for count in 1..=59 {
         let stream = opened(&gateway, A).await;
@@ -125,7 +125,7 @@ async fn the_more_is_under_way_the_fewer_get_in_and_nobody_is_shown_out() {
 
 #[tokio::test]
 async fn a_refused_call_takes_nothing() {
-    let (upstream, gate, gateway) = house().await;
+    let (upstream, gate, gateway) = shared_config().await;
     let mut streams = Vec::new();
     for _ in 0..59 {
         streams.push(opened(&gateway, A).await);

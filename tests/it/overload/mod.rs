@@ -1,4 +1,4 @@
-//! A house that is nearly full: who still gets in, who waits, and that nobody who is in is shown out.
+//! A gateway that is nearly overloaded: which calls it still takes, which wait, and that no call under way is ended.
 
 use crate::harness::{Call, Gateway};
 

@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::{
     fixture::{CHAT, MESSAGE},
-    harness::{Gateway, KEY, Step, Upstream, house, json},
+    harness::{Gateway, KEY, Step, Upstream, json, shared_config},
 };
 
 fn error(status: &str, words: &str) -> Vec<Step> {
@@ -28,7 +28,7 @@ async fn a_credential_that_an_error_quotes_is_masked_and_nothing_else_changes() 
         )
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for (path, body, said) in [
         (
             "/v1/chat/completions",
@@ -78,7 +78,7 @@ async fn it_is_masked_however_it_arrives() {
                 steps
             })
             .await;
-            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
             let answer = gateway.chat(KEY, CHAT).send().await;
             assert_eq!(
                 answer.text(),
@@ -126,7 +126,7 @@ async fn it_is_masked_in_what_the_provider_compressed() {
         ] {
             let steps = packed(coding, sent);
             let upstream = Upstream::start(move |_| steps.clone()).await;
-            let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+            let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
             let call = gateway.call("POST", path).bearer(KEY);
             let call = call.header("accept-encoding", "gzip").body(body);
             let answer = call.send().await;

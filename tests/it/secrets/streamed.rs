@@ -2,7 +2,7 @@
 
 use crate::{
     fixture::{CHAT, MESSAGE},
-    harness::{Gateway, KEY, Upstream, house, sse},
+    harness::{Gateway, KEY, Upstream, shared_config, sse},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -17,7 +17,7 @@ const WRITTEN: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"sk-upstream
 async fn answered(path: &str, body: &str, frames: &[&str]) -> String {
     let steps = sse(frames);
     let upstream = Upstream::start(move |_| steps.clone()).await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let call = gateway.call("POST", path).bearer(KEY).json(body);
     let answer = call.send().await;
     assert!(!answer.broken, "{path}");
@@ -69,7 +69,7 @@ async fn it_is_masked_however_the_event_arrives() {
         sse(&[first, second])
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for cut in 1..text.len() {
         // Hiding the usage, not hiding it, and not metered.
         for (path, body) in [

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
 use super::tells_none;
-use crate::harness::{Daemon, Upstream, faregate, house, raw, within, write};
+use crate::harness::{Daemon, Upstream, faregate, raw, shared_config, within, write};
 
 #[tokio::test]
 async fn the_private_key_is_never_written() {
@@ -25,7 +25,7 @@ async fn the_private_key_is_never_written() {
                 store: {url: \"sqlite::memory:\"}\nlog: {format: json}\n";
     write(
         folder.path(),
-        &format!("{server}{rest}{}", house(&upstream.url(), "")),
+        &format!("{server}{rest}{}", shared_config(&upstream.url(), "")),
     );
     let lines: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
     assert!(lines.len() > 1, "{}", lines.len());

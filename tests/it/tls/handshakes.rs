@@ -15,7 +15,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::Authority;
-use crate::harness::{Gateway, KEY, Upstream, house, raw, within};
+use crate::harness::{Gateway, KEY, Upstream, raw, shared_config, within};
 
 /// RFC 8446 §6, RFC 7301 §3.2.
 const CLOSE_NOTIFY: u8 = 0;
@@ -102,7 +102,7 @@ async fn alert(gateway: &Gateway, bytes: &[u8]) -> (Vec<u8>, Option<u8>) {
 }
 
 async fn gateway(authority: &Authority, upstream: &Upstream) -> Gateway {
-    Gateway::start(&(authority.server() + &house(&upstream.url(), ""))).await
+    Gateway::start(&(authority.server() + &shared_config(&upstream.url(), ""))).await
 }
 
 /// A connection by these versions and suites, to whoever calls itself by this name.
@@ -194,7 +194,7 @@ async fn only_tls_1_2_and_1_3_with_forward_secrecy_and_authenticated_encryption(
 #[tokio::test]
 async fn what_is_sent_before_the_handshake_ends_is_never_taken() {
     let (authority, upstream) = (Authority::new(), Upstream::answering("200 OK", "{}").await);
-    let yaml = authority.server() + &house(&upstream.url(), "");
+    let yaml = authority.server() + &shared_config(&upstream.url(), "");
     let start = "2026-11-20T12:00:00Z".parse().unwrap();
     let mut early = None;
     let gateway = Gateway::start_with(&yaml, faregate::domain::Clock::manual(start), |config| {
@@ -343,7 +343,7 @@ async fn a_renewed_certificate_is_shown_to_whoever_comes_and_drops_nobody() {
     for _ in 0..10 {
         // The file says the same; what it names is another certificate.
         gateway
-            .reload(&(authority.server() + &house(&upstream.url(), "")))
+            .reload(&(authority.server() + &shared_config(&upstream.url(), "")))
             .await;
         let mut next = new(&gateway).await;
         assert_ne!(shown(&next), last);

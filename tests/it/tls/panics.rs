@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use super::{Authority, provider};
-use crate::harness::{Gateway, LIMITED, Upstream, house, metrics, tells_no_secret};
+use crate::harness::{Gateway, LIMITED, Upstream, metrics, shared_config, tells_no_secret};
 
 #[derive(Debug)]
 struct Faulty;
@@ -81,7 +81,7 @@ async fn a_panic_fails_its_call_alone() {
     let port = provider(&authority, "127.0.0.1", &["http/1.1"]).await;
     let secure = format!("kind: anthropic, base_url: \"https://127.0.0.1:{port}\"");
     let plain = format!("kind: anthropic, base_url: \"{}\"", upstream.url());
-    let yaml = house(&upstream.url(), "").replace(&plain, &secure);
+    let yaml = shared_config(&upstream.url(), "").replace(&plain, &secure);
     assert!(yaml.contains(&secure));
     let start: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
     let gateway = Gateway::start_with(&yaml, Clock::manual(start), |config| {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{STREAM, WHOLE, chat, saying};
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, shared_config};
 
 /// D-08, D-11: what follows an answer that has ended is nobody's, and its connection is not used again.
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn bodies_where_none_may_be() {
             vec![Step::Send(text.into_bytes())]
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         for round in 1..=3 {
             let answer = gateway.call(method, "/raw/v1/x").bearer(KEY).send().await;
             assert!(line.starts_with(answer.status.as_str()), "{method} {line}");

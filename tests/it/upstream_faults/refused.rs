@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use socket2::{Domain, Socket, Type};
 
 use super::{STREAM, WHOLE, chat};
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, house, json, sse, within};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, json, shared_config, sse, within};
 
 /// A port on which nobody listens: bound, so that nobody else can take it.
 pub(super) fn deaf() -> (Socket, SocketAddr) {
@@ -54,7 +54,7 @@ async fn a_connection_that_never_stands_is_given_up() {
 async fn a_client_that_leaves_before_the_connection_stands_has_called_nobody() {
     let (_kept, address) = silent();
     let options = ", timeouts: {connect: 60s}";
-    let gateway = Gateway::start(&house(&format!("http://{address}"), options)).await;
+    let gateway = Gateway::start(&shared_config(&format!("http://{address}"), options)).await;
     let call = tokio::spawn(gateway.chat(LIMITED, STREAM).open());
     let held = |limits: &serde_json::Value| {
         let mut limits = limits["limits"].as_array().unwrap().iter();
@@ -104,7 +104,7 @@ async fn an_idle_connection_that_was_closed_costs_nobody_an_error() {
         steps
     })
     .await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     for round in 1..=20 {
         let answer = gateway.chat(KEY, WHOLE).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -131,7 +131,7 @@ async fn what_a_provider_says_unasked_reaches_nobody() {
             }
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         let tries = std::env::var("FAREGATE_TRIES").map_or(20, |tries| tries.parse().unwrap());
         for number in 0..tries {
             let call = gateway.call("GET", "/raw/v1/x").bearer(if number % 2 == 0 {
@@ -162,7 +162,7 @@ async fn a_connection_with_two_framings_serves_one_call_only() {
             steps
         })
         .await;
-        let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
         for _ in 0..3 {
             let answer = gateway.chat(KEY, body).send().await;
             assert_eq!((answer.status.as_u16(), answer.text()), (200, text));

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{WHOLE, chat, saying};
-use crate::harness::{Gateway, LIMITED, Upstream, house};
+use crate::harness::{Gateway, LIMITED, Upstream, shared_config};
 
 /// What no client may read of a provider's troubles.
 const WORDS: &str = "org-secret-account-42";
@@ -156,7 +156,7 @@ async fn all_other_statuses_are_relayed_unchanged() {
 #[tokio::test]
 async fn a_refusal_speaks_the_callers_dialect() {
     let upstream = Upstream::answering("529 Overloaded", "{}").await;
-    let gateway = Gateway::start(&house(&upstream.url(), "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
     let call = gateway.call("POST", "/v1/messages").bearer(LIMITED);
     let answer = call.json(r#"{"model":"c","max_tokens":5}"#).send().await;
     let value = answer.value();

@@ -3,7 +3,9 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-use super::{NOW, balance, bought, event, events, house, posted, refunded, send, taken, told};
+use super::{
+    NOW, balance, bought, event, events, posted, refunded, send, shared_config, taken, told,
+};
 use crate::{
     fixture::{KEY, provider, refused},
     harness::{Gate, Gateway, Step, Upstream, sse, verified, within},
@@ -12,7 +14,7 @@ use crate::{
 #[tokio::test]
 async fn two_hundred_copies_of_an_event_credit_once() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let top_up = bought("evt_1");
     let calls = (0..200).map(|_| posted(&gateway, &top_up).send());
     let answers = futures_util::future::join_all(calls).await;
@@ -61,7 +63,7 @@ async fn two_hundred_copies_of_an_event_credit_once() {
 #[tokio::test]
 async fn a_refund_takes_what_its_payment_gave() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     send(&gateway, &bought("evt_1")).await;
     assert_eq!(send(&gateway, &refunded("evt_2", 5, 1000)).await, "applied");
     assert_eq!(balance(&gateway, "b").await, "15.00");
@@ -82,7 +84,7 @@ async fn a_refund_takes_what_its_payment_gave() {
 #[tokio::test]
 async fn a_refund_before_its_payment_waits_for_it() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     assert_eq!(send(&gateway, &refunded("evt_2", 5, 1000)).await, "parked");
     let (_, words) = told(&gateway, "stripe:evt_2").await;
     assert!(
@@ -110,7 +112,7 @@ fn dispute(id: &str, seconds: i64, status: &str) -> Value {
 #[tokio::test]
 async fn a_dispute_holds_the_credit_back_until_it_is_won() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     send(&gateway, &bought("evt_1")).await;
     send(&gateway, &dispute("evt_2", 5, "needs_response")).await;
     assert_eq!(balance(&gateway, "b").await, "0.00");
@@ -124,7 +126,7 @@ async fn a_dispute_holds_the_credit_back_until_it_is_won() {
 #[tokio::test]
 async fn what_was_spent_is_owed_when_the_payment_goes_back() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     send(&gateway, &bought("evt_1")).await;
     let spent = gateway.admin("POST", "/admin/v1/accounts/b/credit");
     let spent = spent
@@ -149,7 +151,7 @@ fn grant(id: &str, seconds: i64, kind: &str, voided: bool) -> Value {
 #[tokio::test]
 async fn a_grant_is_spent_first_and_what_is_left_can_be_withdrawn() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     send(
         &gateway,
         &grant("evt_1", 0, "billing.credit_grant.created", false),
@@ -190,7 +192,7 @@ async fn a_grant_is_spent_first_and_what_is_left_can_be_withdrawn() {
 #[tokio::test]
 async fn what_goes_back_of_a_payment_is_not_taken_of_a_grant() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let grant = |voided: Option<i64>| {
         json!({
             "id": "credgr_1", "amount": {"monetary": {"currency": "usd", "value": 700}}, "priority": 10,
@@ -236,7 +238,7 @@ async fn a_grant_ends_when_its_newest_event_says_in_any_order() {
     let created = lasting("evt_1", 0, "billing.credit_grant.created", 1000);
     let longer = lasting("evt_2", 5, "billing.credit_grant.updated", 2000);
     for order in [[&created, &longer], [&longer, &created]] {
-        let gateway = Gateway::start(&house(&upstream, "")).await;
+        let gateway = Gateway::start(&shared_config(&upstream, "")).await;
         for event in order {
             assert_eq!(send(&gateway, event).await, "applied");
         }
@@ -257,7 +259,7 @@ async fn a_grant_ends_when_its_newest_event_says_in_any_order() {
 #[tokio::test]
 async fn a_grant_that_was_withdrawn_before_it_came_adds_nothing() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     send(
         &gateway,
         &grant("evt_2", 5, "billing.credit_grant.updated", true),
@@ -293,7 +295,7 @@ async fn what_a_call_gives_back_to_a_withdrawn_grant_is_withdrawn_too() {
     let upstream = gated(&gate).await;
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("faregate.db").display().to_string();
-    let yaml = house(&upstream, "")
+    let yaml = shared_config(&upstream, "")
         .replace("free: {}", "free: {}, paid: {credit: required}")
         .replace("plan: basic, stripe", "plan: paid, stripe")
         + "prices: {m: {input: 0, output: 1000}, big: {input: 0, output: 0}, c: {input: 0, output: 0}}\n"
@@ -336,7 +338,7 @@ async fn what_calls_hold_of_a_withdrawn_grant_is_spent_in_its_turn() {
     let gate = Gate::default();
     let upstream = gated(&gate).await;
     // Six dollars are held, of which the call takes one and a fifth.
-    let yaml = house(&upstream, "")
+    let yaml = shared_config(&upstream, "")
         .replace("free: {}", "free: {}, paid: {credit: required}")
         .replace("plan: basic, stripe", "plan: paid, stripe")
         + "prices: {m: {input: 0, output: 12000}, big: {input: 0, output: 0}, c: {input: 0, output: 0}}\n";

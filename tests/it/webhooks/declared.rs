@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{account, event, house, replay, send, standing::updated, subscription, told};
+use super::{account, event, replay, send, shared_config, standing::updated, subscription, told};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
     harness::{Gateway, Upstream},
@@ -10,7 +10,7 @@ use crate::{
 
 /// A file that states the subscription of account `a`, or leaves it out.
 fn stating(upstream: &Upstream, status: Option<&str>) -> String {
-    let plain = house(upstream, "");
+    let plain = shared_config(upstream, "");
     let Some(status) = status else {
         return plain;
     };
@@ -84,7 +84,7 @@ async fn a_newer_event_holds_over_what_the_file_said_since() {
 #[tokio::test]
 async fn a_newer_event_holds_over_what_an_administrator_said_since() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let key = create_c(&gateway, "basic").await;
     let active = || of_c("active", "price_basic");
     send(&gateway, &updated("evt_1", 0, active())).await;
@@ -140,7 +140,7 @@ async fn a_changed_block_ends_what_events_said_for_good() {
 async fn an_administrator_may_say_what_was_declared_before() {
     let upstream = provider().await;
     let folder = tempfile::tempdir().unwrap();
-    let yaml = kept(&folder, &house(&upstream, ""));
+    let yaml = kept(&folder, &shared_config(&upstream, ""));
     let gateway = Gateway::start(&yaml).await;
     let key = create_c(&gateway, "free").await;
     let active = || of_c("active", "price_pro");
@@ -183,7 +183,7 @@ async fn an_administrator_may_say_what_was_declared_before() {
 async fn the_standing_before_an_event_can_be_said_again() {
     let upstream = provider().await;
     let folder = tempfile::tempdir().unwrap();
-    let yaml = kept(&folder, &house(&upstream, ""));
+    let yaml = kept(&folder, &shared_config(&upstream, ""));
     let gateway = Gateway::start(&yaml).await;
     let key = create_c(&gateway, "basic").await;
     let canceled = json!({"status": "canceled"});
@@ -247,7 +247,7 @@ async fn what_is_older_than_the_last_word_changes_nothing() {
 #[tokio::test]
 async fn another_subscription_brings_back_none_that_was_overruled() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let key = create_c(&gateway, "basic").await;
     send(&gateway, &updated("evt_1", 0, of_c("active", "price_pro"))).await;
     let canceled = json!({"status": "canceled"});
@@ -301,7 +301,7 @@ async fn a_file_closes_an_account_though_that_cannot_be_written() {
 #[tokio::test]
 async fn an_event_that_waited_is_as_old_as_it_is() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let key = create_c(&gateway, "basic").await;
     send(
         &gateway,

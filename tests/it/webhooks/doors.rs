@@ -1,6 +1,8 @@
 use serde_json::json;
 
-use super::{NOW, SECRET, STRIPE, balance, bought, hex, hmac, house, posted, signed, taken};
+use super::{
+    NOW, SECRET, STRIPE, balance, bought, hex, hmac, posted, shared_config, signed, taken,
+};
 use crate::{
     fixture::{file, provider, refused, shown},
     harness::{Gateway, raw_until_close},
@@ -39,7 +41,7 @@ async fn an_endpoint_without_a_usable_secret_does_not_exist() {
 #[tokio::test]
 async fn only_a_signature_over_these_bytes_opens() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let body = bought("evt_1").to_string();
     let good = signed(SECRET, NOW, &body);
     let (time, signature) = good.split_once(",v1=").unwrap();
@@ -94,8 +96,8 @@ async fn only_a_signature_over_these_bytes_opens() {
 #[tokio::test]
 async fn an_old_and_a_new_secret_both_sign_until_the_old_one_goes() {
     let upstream = provider().await;
-    let both =
-        house(&upstream, "").replace(SECRET, &format!("the-next-secret-of-stripe, {SECRET}"));
+    let both = shared_config(&upstream, "")
+        .replace(SECRET, &format!("the-next-secret-of-stripe, {SECRET}"));
     let mut gateway = Gateway::start(&both).await;
     let body = bought("evt_1").to_string();
     let ask = |gateway: &Gateway, secret: &str| {
@@ -111,7 +113,7 @@ async fn an_old_and_a_new_secret_both_sign_until_the_old_one_goes() {
         "duplicate"
     );
     gateway
-        .reload(&house(&upstream, "").replace(SECRET, "the-next-secret-of-stripe"))
+        .reload(&shared_config(&upstream, "").replace(SECRET, "the-next-secret-of-stripe"))
         .await;
     refused(&ask(&gateway, SECRET).await, 400, "invalid_signature");
     assert_eq!(
@@ -124,7 +126,7 @@ async fn an_old_and_a_new_secret_both_sign_until_the_old_one_goes() {
 #[tokio::test]
 async fn methods_sizes_and_codings_are_bounded() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     for method in ["GET", "PUT", "DELETE"] {
         let answer = gateway.call(method, STRIPE).send().await;
         refused(&answer, 405, "method_not_allowed");
@@ -181,7 +183,7 @@ async fn methods_sizes_and_codings_are_bounded() {
 #[tokio::test]
 async fn what_is_signed_and_no_event_is_told_or_kept() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     // Without an id there is nothing to keep it by.
     for body in [json!([1]), json!({"type": "invoice.paid"})] {
         refused(&posted(&gateway, &body).send().await, 400, "invalid_json");

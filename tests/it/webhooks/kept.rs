@@ -1,6 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{SECRET, STRIPE, bought, house, posted, refunded, signed, subscription};
+use super::{SECRET, STRIPE, bought, posted, refunded, shared_config, signed, subscription};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
     harness::{Call, Daemon, Gateway, TOKEN},
@@ -14,7 +14,7 @@ async fn a_standing_outlives_the_daemon() {
         "store: {{url: \"sqlite:{}\"}}\n",
         folder.path().join("f.db").display()
     );
-    let yaml = format!("{store}{}", house(&upstream, ""));
+    let yaml = format!("{store}{}", shared_config(&upstream, ""));
     let gateway = Gateway::start(&yaml).await;
     let active = super::event(
         "evt_1",
@@ -40,7 +40,7 @@ async fn an_event_that_cannot_be_written_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("f.db");
     let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
-    let gateway = Gateway::start(&format!("{store}{}", house(&upstream, ""))).await;
+    let gateway = Gateway::start(&format!("{store}{}", shared_config(&upstream, ""))).await;
     // The daemon must not write into a file that nobody will find again.
     std::fs::rename(&file, folder.path().join("moved.db")).unwrap();
     let answer = posted(&gateway, &bought("evt_1")).send().await;
@@ -69,7 +69,7 @@ async fn a_kill_between_copies_of_an_event_credits_once() {
     let yaml = format!(
         "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
          store: {{url: \"sqlite:${{folder}}/f.db\"}}\nlog: {{format: json}}\n{}",
-        house(&upstream, "")
+        shared_config(&upstream, "")
     );
     let mut daemon = Daemon::start(&yaml).await;
     let body = bought("evt_1").to_string();

@@ -26,7 +26,7 @@ const NOW: i64 = 1_795_176_000;
 const STRIPE: &str = "/faregate/webhooks/stripe";
 
 /// Accounts `a` (customer `cus_a`, a key) and `b`, plans with and without a subscription, and Stripe's endpoint.
-fn house(upstream: &Upstream, more: &str) -> String {
+fn shared_config(upstream: &Upstream, more: &str) -> String {
     file(
         upstream,
         &format!(

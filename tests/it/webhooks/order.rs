@@ -4,7 +4,9 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::{NOW, account, balance, bought, event, events, house, refunded, send, subscription};
+use super::{
+    NOW, account, balance, bought, event, events, refunded, send, shared_config, subscription,
+};
 use crate::{
     fixture::provider,
     harness::{Gateway, Upstream},
@@ -77,7 +79,7 @@ fn month() -> Vec<Value> {
 
 /// What holds after these events, and what became of each.
 async fn outcome(upstream: &Upstream, order: &[Value]) -> Value {
-    let gateway = Gateway::start(&house(upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(upstream, "")).await;
     for event in order {
         send(&gateway, event).await;
     }

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{account, balance, bought, event, events, house, replay, send, subscription, told};
+use super::{
+    account, balance, bought, event, events, replay, send, shared_config, subscription, told,
+};
 use crate::{fixture::provider, harness::Gateway};
 
 /// The status and words of an event that is sent.
@@ -13,7 +15,7 @@ async fn put_aside(gateway: &Gateway, event: &Value) -> String {
 #[tokio::test]
 async fn an_event_of_nobody_waits_until_somebody_is_there() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let mut of_new = subscription("active", "price_pro");
     of_new["customer"] = json!("cus_new");
     of_new["metadata"] = json!({"faregate_account": "new"});
@@ -73,7 +75,7 @@ async fn an_event_of_nobody_waits_until_somebody_is_there() {
 #[tokio::test]
 async fn a_checkout_tells_whose_customer_it_was() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let mut of_b = subscription("active", "price_pro");
     of_b["customer"] = json!("cus_b");
     put_aside(
@@ -122,7 +124,7 @@ async fn a_checkout_tells_whose_customer_it_was() {
 #[tokio::test]
 async fn what_does_not_fit_together_credits_nobody() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, ", livemode: true")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, ", livemode: true")).await;
     let change = |id: &str, name: &str, value: Value| {
         let mut event = bought(id);
         event["data"]["object"][name] = value;
@@ -181,10 +183,10 @@ async fn what_does_not_fit_together_credits_nobody() {
 #[tokio::test]
 async fn what_is_read_otherwise_by_another_file_can_be_replayed() {
     let upstream = provider().await;
-    let mut gateway = Gateway::start(&house(&upstream, ", top_up: false")).await;
+    let mut gateway = Gateway::start(&shared_config(&upstream, ", top_up: false")).await;
     assert_eq!(send(&gateway, &bought("evt_1")).await, "ignored");
     assert_eq!(send(&gateway, &bought("evt_1")).await, "duplicate");
-    gateway.reload(&house(&upstream, "")).await;
+    gateway.reload(&shared_config(&upstream, "")).await;
     let again = replay(&gateway, "stripe:evt_1").await;
     assert_eq!(again["status"], "applied");
     assert_eq!(balance(&gateway, "b").await, "25.00");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{NOW, account, event, house, send, subscription, told};
+use super::{NOW, account, event, send, shared_config, subscription, told};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
     harness::Gateway,
@@ -17,7 +17,7 @@ pub(super) fn updated(id: &str, seconds: i64, object: Value) -> Value {
 #[tokio::test]
 async fn a_payment_holds_from_the_next_request_on() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let chat = || gateway.chat(KEY, CHAT).send();
     refused(&chat().await, 402, "subscription_required");
     let created = event(
@@ -93,7 +93,7 @@ async fn a_payment_holds_from_the_next_request_on() {
 #[tokio::test]
 async fn a_subscription_that_ends_with_its_period_is_served_until_then() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let mut ending = subscription("active", "price_basic");
     ending["cancel_at_period_end"] = json!(true);
     send(&gateway, &updated("evt_1", 0, ending)).await;
@@ -111,7 +111,7 @@ async fn a_subscription_that_ends_with_its_period_is_served_until_then() {
 #[tokio::test]
 async fn what_is_paid_for_the_rest_of_a_period_does_not_begin_it_anew() {
     let upstream = provider().await;
-    let file = house(&upstream, "").replace(
+    let file = shared_config(&upstream, "").replace(
         "pro: {subscription: required}",
         "pro: {subscription: required, quotas: [{requests: 1, per: period}]}",
     );
@@ -146,7 +146,7 @@ async fn what_is_paid_for_the_rest_of_a_period_does_not_begin_it_anew() {
 async fn events_hold_until_the_file_says_something_else() {
     let upstream = provider().await;
     let stated = |status: &str| {
-        house(&upstream, "").replace(
+        shared_config(&upstream, "").replace(
             "plan: basic, stripe",
             &format!("plan: basic, subscription: {{status: {status}}}, stripe"),
         )
@@ -187,7 +187,7 @@ async fn events_hold_until_the_file_says_something_else() {
 #[tokio::test]
 async fn an_administrator_may_say_something_else() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let made = gateway
         .admin("POST", "/admin/v1/accounts")
         .json(r#"{"id":"c","plan":"basic"}"#);
@@ -225,7 +225,7 @@ async fn an_administrator_may_say_something_else() {
 #[tokio::test]
 async fn of_two_subscriptions_the_better_holds() {
     let upstream = provider().await;
-    let gateway = Gateway::start(&house(&upstream, "")).await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
     let mut second = subscription("active", "price_pro");
     second["id"] = json!("sub_2");
     send(

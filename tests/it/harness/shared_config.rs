@@ -6,7 +6,7 @@ pub(crate) const KEY: &str = "the-key-of-account-free-0001";
 pub(crate) const LIMITED: &str = "the-key-of-account-tight-001";
 
 /// A file where everything goes to `url`. `options` are added to each provider: `, timeouts: {idle: 1s}`.
-pub(crate) fn house(url: &str, options: &str) -> String {
+pub(crate) fn shared_config(url: &str, options: &str) -> String {
     format!(
         r#"
 providers:
