@@ -2,8 +2,8 @@
 
 mod call;
 mod cost;
+mod history;
 mod page;
-mod story;
 
 use serde::Serialize;
 use serde_json::json;
@@ -11,8 +11,8 @@ use serde_json::json;
 use self::{
     call::Call,
     cost::{Costing, costing},
+    history::{Hold, Outcome, Step, hold, outcome, remarks, steps},
     page::page,
-    story::{Hold, Outcome, Step, hold, outcome, remarks, steps},
 };
 use super::{
     Failure, Terminal,

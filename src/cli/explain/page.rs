@@ -6,7 +6,7 @@ use super::{
     Explanation,
     call::{Call, Charged, Counted},
     cost::Costing,
-    story::Hold,
+    history::Hold,
 };
 
 /// The width of what stands before the words.

@@ -6,8 +6,8 @@ use super::{
     Explanation,
     call::Call,
     cost::{Present, costing},
+    history::{hold, outcome, remarks, steps},
     page::page,
-    story::{hold, outcome, remarks, steps},
 };
 use crate::config::{self, Config, ProcessEnvironment};
 

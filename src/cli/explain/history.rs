@@ -180,7 +180,7 @@ pub(super) fn remarks(call: &Call) -> Vec<String> {
     let mut remarks = Vec::new();
     if call.estimated {
         remarks.push(
-            "estimated: the provider reported no usage that can be believed, so the gateway's own count is charged. It is never a credit."
+            "estimated: the provider reported no usage that can be believed, so the gateway's own count is used. It is never a credit."
                 .to_owned(),
         );
     }
