@@ -1,10 +1,6 @@
 //! Single values: durations, sizes, addresses, URLs and so on, from text.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use http::Uri;
 use ipnet::IpNet;
@@ -15,7 +11,7 @@ use super::{
     table::{Choice, Kind},
 };
 use crate::{
-    domain::{AccountId, InvalidAmount, InvalidId, ModelName, NanoUsd, Secret, Timestamp},
+    domain::{self, AccountId, InvalidAmount, InvalidId, ModelName, NanoUsd, Secret, Timestamp},
     prices::{Factor, Pico},
     upstream::BaseUrl,
 };
@@ -243,14 +239,12 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 fn network(text: &str) -> Result<IpNet, Wrong> {
-    let host = text.parse::<IpAddr>().map(IpNet::from);
-    host.or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()))
-        .map_err(|_| {
-            Wrong::new(
-                "is not a network",
-                "such as 10.0.0.0/8, 2001:db8::/32, or one address",
-            )
-        })
+    domain::network(text).ok_or_else(|| {
+        Wrong::new(
+            "is not a network",
+            "such as 10.0.0.0/8, 2001:db8::/32, or one address",
+        )
+    })
 }
 
 /// The part of a URL before its path, checked, and the whole as parsed.

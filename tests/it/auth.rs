@@ -216,10 +216,10 @@ accounts:
     plan: p
     keys:
       - {id: office, key: a-key-for-the-office-only-1, allowed_ips: [203.0.113.0/24, \"2001:db8::/32\"]}
-      - {id: here, key: a-key-for-this-machine-only, allowed_ips: [127.0.0.1/32]}
+      - {id: here, key: a-key-for-this-machine-only, allowed_ips: [\"::ffff:127.0.0.1\"]}
 ";
     let proxied = format!(
-        "server: {{listen: \"127.0.0.1:0\", trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]}}\n{}",
+        "server: {{listen: \"127.0.0.1:0\", trusted_proxies: [127.0.0.0/8, \"::ffff:10.0.0.0/104\"]}}\n{}",
         file(&upstream, rest)
     );
     let direct = Gateway::start(&file(&upstream, rest)).await;

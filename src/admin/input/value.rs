@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::admin::credit::LARGEST;
 use crate::domain::{
-    AccountId, EmailAddress, InvalidAmount, InvalidEmailAddress, InvalidId, KeyId, ModelName,
+    self, AccountId, EmailAddress, InvalidAmount, InvalidEmailAddress, InvalidId, KeyId, ModelName,
     NanoUsd, PlanId, SubscriptionStatus, Timestamp,
 };
 
@@ -55,7 +55,7 @@ pub(in crate::admin) fn flag(value: &Value) -> Result<bool, String> {
 
 pub(in crate::admin) fn timestamp(value: &Value) -> Result<Timestamp, String> {
     let read = text(value)?.parse();
-    read.map_err(|wrong: crate::domain::InvalidTimestamp| wrong.to_string())
+    read.map_err(|wrong: domain::InvalidTimestamp| wrong.to_string())
 }
 
 pub(in crate::admin) fn email(value: &Value) -> Result<EmailAddress, String> {
@@ -74,12 +74,7 @@ pub(in crate::admin) fn status(value: &Value) -> Result<SubscriptionStatus, Stri
 /// An address with a prefix length, or one address alone.
 pub(in crate::admin) fn network(value: &Value) -> Result<IpNet, String> {
     let written = text(value)?;
-    let alone = || {
-        written
-            .parse()
-            .map(|address: std::net::IpAddr| address.into())
-    };
-    written.parse().or_else(|_| alone()).map_err(|_| {
+    domain::network(written).ok_or_else(|| {
         format!("has {written:?}, which is neither an address nor a network such as 10.0.0.0/8")
     })
 }

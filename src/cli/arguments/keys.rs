@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::read;
-use crate::domain::Timestamp;
+use crate::domain::{self, Timestamp};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum KeysCommand {
@@ -103,10 +103,7 @@ pub(in crate::cli) struct LimitFlags {
     pub(in crate::cli) budgets: Vec<Value>,
 }
 
-/// An address alone is a network of one.
 fn network(text: &str) -> Result<IpNet, String> {
-    let alone = || text.parse().map(|address: std::net::IpAddr| address.into());
-    text.parse()
-        .or_else(|_| alone())
-        .map_err(|_| "write an address or a network such as 10.0.0.0/8".to_owned())
+    domain::network(text)
+        .ok_or_else(|| "write an address or a network such as 10.0.0.0/8".to_owned())
 }
