@@ -1,14 +1,14 @@
 //! The last step: an admitted call goes to its provider, and its answer comes back metered.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, header, request, response};
+use http::{HeaderValue, Version, header, request, response};
 
 use super::{Snapshot, judge::judge, mask, relay::Relayed};
 use crate::{
@@ -16,10 +16,10 @@ use crate::{
     admission::{Held, Notice, subject},
     call::Destination,
     domain::RequestId,
-    listener::Shutdown,
+    listener::{Shutdown, Until},
     metering::{
-        Answer, Charge, Cut, Interruption, Metered, MeteringContext, Observer, Policy, Receipt,
-        Reservation,
+        Answer, Charge, Cut, Ending, Interruption, Metered, MeteringContext, Observer, Policy,
+        Receipt, Reservation,
     },
     overload::Room,
     providers::{Ask, Edits, Endpoint, Observed},
@@ -191,12 +191,16 @@ impl Forward {
             let written = reservation.forwarding();
             written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
         };
-        let response = match upstream
-            .send(head, destination.target(), encoding, body, sends)
-            .await
-        {
-            Ok(response) => response,
-            Err(failure) => return Err(failed(reservation, &failure, &upstream)),
+        // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
+        let cut_off = (head.version == Version::HTTP_2).then(|| shutdown.cut_off());
+        let sent = {
+            let sending = pin!(upstream.send(head, destination.target(), encoding, body, sends));
+            until_cut_off(sending, &metering, cut_off).await
+        };
+        let response = match sent {
+            Some(Ok(response)) => response,
+            Some(Err(failure)) => return Err(failed(reservation, &failure, &upstream)),
+            None => return Err(Unanswered::of(Code::Draining, reservation.cut_off())),
         };
         drop(small);
         reservation.answered(response.status());
@@ -251,6 +255,27 @@ impl Forward {
     }
 }
 
+/// Awaits the head of an answer that somebody waits for; `None` where our own drain ends first.
+async fn until_cut_off<F: Future>(
+    mut sending: Pin<&mut F>,
+    metering: &MeteringContext,
+    mut cut_off: Option<Until>,
+) -> Option<F::Output> {
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = sending.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        let woken = cut_off
+            .as_mut()
+            .is_some_and(|cut_off| Pin::new(cut_off).poll(cx).is_ready());
+        if (woken || metering.cuts_off()) && UNREAD.try_with(|()| ()).is_err() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 /// Settles a call that got no answer.
 fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> Unanswered {
     let code = failure.kind.code();
@@ -274,11 +299,7 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
             Charge::Metered(Observed::default()),
         ),
     };
-    Unanswered {
-        refusal: code.into(),
-        receipt: ending.map(|ending| ending.receipt),
-        upstream_id: None,
-    }
+    Unanswered::of(code, ending)
 }
 
 /// The member that limits the output of a call.
@@ -294,9 +315,13 @@ fn limit_field(endpoint: Endpoint, settings: &upstream::Settings) -> Option<&'st
 impl Unanswered {
     /// Our own fault, before anything was sent.
     fn ours() -> Self {
+        Self::of(Code::InternalError, None)
+    }
+
+    fn of(code: Code, ending: Option<Ending>) -> Self {
         Self {
-            refusal: Code::InternalError.into(),
-            receipt: None,
+            refusal: code.into(),
+            receipt: ending.map(|ending| ending.receipt),
             upstream_id: None,
         }
     }

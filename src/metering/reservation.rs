@@ -278,6 +278,14 @@ impl Reservation {
             .take()
             .map(|open| open.settle(outcome, status, charge))
     }
+
+    /// Settles a call that the end of our own drain finds without an answer: one that was sent is charged its input. `None`
+    /// for one that was not sent, which never happened.
+    pub fn cut_off(mut self) -> Option<Ending> {
+        let open = self.0.take_if(|open| open.forwarded.is_some())?;
+        let told = Code::Draining.status().as_u16();
+        Some(open.settle(CUT_OFF, told, Charge::Metered(Observed::default())))
+    }
 }
 
 impl Drop for Reservation {

@@ -187,3 +187,22 @@ async fn a_broken_document_resets_its_stream() {
     assert!(body.is_err());
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_stream_that_has_no_answer_when_the_drain_ends_is_told() {
+    let upstream = Upstream::start(|_| vec![Step::Hang]).await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+    let sender = connect(&gateway).await;
+    let body = r#"{"model":"m"}"#;
+    let call = request("/v1/chat/completions", LIMITED, body);
+    let waits = tokio::spawn(async move { send(&sender, call).await });
+    upstream.arrival().await;
+    gateway.app().force();
+    let answer = waits.await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(text(answer).await.contains("\"draining\""));
+    let call = gateway.calls(1).await.remove(0);
+    assert_eq!(call["outcome"], "indeterminate", "{call}");
+    assert_eq!(call["status"], 503, "{call}");
+    gateway.stop().await;
+}
