@@ -320,6 +320,19 @@ where
         Poll::Ready(None)
     }
 
+    /// Notes that a frame came, behind what was noted of it. A timer that a silence has set to its heartbeat is set back, so
+    /// that the next silence is noted as well; while events come, it is as near already.
+    fn moved(self: Pin<&mut Self>) {
+        let this = self.project();
+        *this.last_frame = Instant::now();
+        let noted = *this.last_frame + NOTED_AFTER;
+        if let Some(timer) = this.timer.as_pin_mut()
+            && timer.deadline() > noted
+        {
+            timer.reset(noted);
+        }
+    }
+
     fn heartbeat(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(every) = *this.heartbeat else {
@@ -388,7 +401,6 @@ where
             };
             match answer.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
-                    *this.last_frame = Instant::now();
                     let pass = answer.push(data);
                     if let Some(code) = answer.overrun() {
                         self.as_mut().cut_overrun(code);
@@ -401,6 +413,7 @@ where
                     // much later.
                     if !answer.is_over() && !answer.observer.ended() {
                         answer.checkpoint();
+                        self.as_mut().moved();
                         match pass {
                             Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
                             None => continue,

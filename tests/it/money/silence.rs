@@ -17,17 +17,22 @@ const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abc
 #[tokio::test]
 async fn what_came_before_a_silence_is_noted_within_a_second() {
     for streaming in ["", "streaming: {heartbeat: off}\n"] {
-        noted_in_the_silence(streaming).await;
+        for silent_before in [false, true] {
+            noted_in_the_silence(streaming, silent_before).await;
+        }
     }
 }
 
-async fn noted_in_the_silence(streaming: &str) {
+async fn noted_in_the_silence(streaming: &str, silent_before: bool) {
     let gate = Gate::default();
     let script = gate.clone();
     let upstream = Upstream::start(move |_| {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
             Step::Send(head.into()),
+            Step::Wait(script.clone()),
+            piece(EVENT),
+            Step::Wait(script.clone()),
             piece(EVENT),
             Step::Wait(script.clone()),
             Step::Send(b"0\r\n\r\n".to_vec()),
@@ -38,14 +43,17 @@ async fn noted_in_the_silence(streaming: &str) {
     let yaml = priced(&upstream, "credit: required", "credit: 1") + streaming;
     let gateway = Gateway::start(&kept(&yaml, &folder)).await;
     let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
-    answer.frame().await.unwrap().unwrap();
+    if silent_before {
+        silence(&gateway).await;
+    }
+    for _ in 0..2 {
+        gate.open();
+        answer.frame().await.unwrap().unwrap();
+    }
 
     let noted = || fs::read(folder.path().join("faregate.db.inflight")).unwrap();
     let before = noted();
-    gateway.pass(Duration::from_secs(1));
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
-    tokio::time::resume();
+    silence(&gateway).await;
     within("it was noted", async {
         while noted() == before {
             tokio::task::yield_now().await;
@@ -58,11 +66,19 @@ async fn noted_in_the_silence(streaming: &str) {
     let after = Gateway::start(&kept(&yaml, &copy)).await;
     let row = after.calls(1).await.remove(0);
     assert_eq!(row["outcome"], "indeterminate", "{row}");
-    assert_eq!(row["tokens"]["output"], 4, "{row}");
+    assert_eq!(row["tokens"]["output"], 8, "{row}");
     after.stop().await;
     gate.open();
     while let Some(frame) = answer.frame().await {
         frame.unwrap();
     }
     gateway.stop().await;
+}
+
+/// A second in which nothing comes.
+async fn silence(gateway: &Gateway) {
+    gateway.pass(Duration::from_secs(1));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
 }
