@@ -286,9 +286,8 @@ impl Sight {
         let (usage, suspect) = self.tally.usage(endpoint);
         // Messages begin with a figure for the output that is no more than a start. Some imitators of OpenAI do not say that
         // a stream is complete.
-        let whole = self.final_usage
-            || (self.ended && endpoint != Endpoint::Messages)
-            || (self.over && self.told);
+        let ended = self.ended || (self.over && self.told);
+        let whole = self.final_usage || (ended && endpoint != Endpoint::Messages);
         Observed {
             usage,
             suspect,

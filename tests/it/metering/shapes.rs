@@ -192,6 +192,7 @@ async fn a_message_whose_last_figures_leave_the_output_out_is_counted() {
             &format!(
                 "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"delta\":{{\"text\":\"{text}\"}}}}\n\n"
             ),
+            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
             &format!(
                 "event: message_delta\ndata: {{\"type\":\"message_delta\",\"usage\":{last}}}\n\n"
             ),
