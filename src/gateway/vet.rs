@@ -3,7 +3,7 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::Scheme,
 };
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 
 use super::{BodyLimits, path};
 use crate::refusal::{Code, Detail, Refusal};
@@ -114,8 +114,8 @@ fn is_plain(host: &[u8]) -> bool {
         return false;
     }
     let end = match host.first() {
-        Some(b'[') => memchr(b']', host).map(|at| at + 1),
-        _ => memchr2(b':', b'[', host).or(Some(host.len())),
+        Some(b'[') => memchr(b']', host).filter(|at| *at > 1).map(|at| at + 1),
+        _ => memchr3(b':', b'[', b']', host).or(Some(host.len())),
     };
     let Some((name, rest)) = end.and_then(|end| host.split_at_checked(end)) else {
         return false;

@@ -16,7 +16,7 @@ async fn there_is_one_host_and_it_is_plain() {
     let gateway = gateway(&upstream).await;
     let get = "GET /v1/models HTTP/1.1";
     let long = format!("host: {}", "a".repeat(256));
-    let bad: [(&str, &[&str]); 20] = [
+    let bad: [(&str, &[&str]); 22] = [
         (get, &["x: y"]),
         (get, &["host: "]),
         (get, &["host: user@gateway.test"]),
@@ -34,6 +34,8 @@ async fn there_is_one_host_and_it_is_plain() {
         (get, &["host: ::1"]),
         (get, &["host: [::1"]),
         (get, &["host: [::1]80"]),
+        (get, &["host: gateway.test]"]),
+        (get, &["host: []"]),
         (get, &[&long]),
         ("GET http://a.test/v1/models HTTP/1.1", &["host: b.test"]),
         (
