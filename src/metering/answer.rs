@@ -87,6 +87,12 @@ impl<B> Answer<B> {
         !self.delimited && self.status.is_success() && !self.observer.is_whole()
     }
 
+    /// Whether its client has whole events so far, and one of them tells of an error.
+    pub(super) fn has_told_of_an_error(&mut self) -> bool {
+        let observer = &mut self.observer;
+        observer.takes_events() && observer.at_boundary() && observer.observed().error_event
+    }
+
     /// The code that cuts it, where it is longer than what is held for it.
     pub(super) fn overrun(&self) -> Option<Code> {
         let (most, code) = self.allowance?;

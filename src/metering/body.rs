@@ -208,20 +208,19 @@ where
         }
     }
 
-    /// Ends the answer early. A stream gets one event that says why, unless its provider has told of an error itself; anything
-    /// else is broken off, so that nobody takes half of it for the whole.
+    /// Ends the answer early. A stream gets one event that says why, unless its provider has `told` of an error itself;
+    /// anything else is broken off, so that nobody takes half of it for the whole.
     fn break_off(
         self: Pin<&mut Self>,
         code: Code,
         outcome: Outcome,
+        told: bool,
     ) -> Option<Result<Frame<Bytes>, Aborted>> {
         let this = self.project();
         let mut answer = this.answer.take()?;
         // Made before the answer is settled, which ends what its observer knows.
         let now = answer.metering.clock.now();
         let takes_events = answer.observer.takes_events();
-        let told =
-            takes_events && answer.observer.at_boundary() && answer.observer.observed().error_event;
         let event = takes_events.then(|| this.cut.event(code, now, &answer.observer));
         *this.interrupted = Some(code);
         let provider = answer
@@ -435,13 +434,16 @@ where
                     } else {
                         Outcome::UpstreamFailed
                     };
-                    return Poll::Ready(self.break_off(interruption.code(), outcome));
+                    let told = answer.has_told_of_an_error();
+                    return Poll::Ready(self.break_off(interruption.code(), outcome, told));
                 }
                 Poll::Ready(None) => {
+                    // Before an unfinished event is looked at, which no client of a cut stream gets.
+                    let told = answer.has_told_of_an_error();
                     let held_back = answer.observer.finish();
                     if answer.is_cut_short() {
                         let (code, outcome) = (Code::UpstreamDisconnected, Outcome::UpstreamFailed);
-                        return Poll::Ready(self.break_off(code, outcome));
+                        return Poll::Ready(self.break_off(code, outcome, told));
                     }
                     if let Some(mut answer) = this.answer.take() {
                         *this.next = held_back;
@@ -451,7 +453,8 @@ where
                 }
                 Poll::Pending => {
                     if Pin::new(&mut *this.shutdown).poll(cx).is_ready() {
-                        return Poll::Ready(self.break_off(Code::Draining, CUT_OFF));
+                        let told = answer.has_told_of_an_error();
+                        return Poll::Ready(self.break_off(Code::Draining, CUT_OFF, told));
                     }
                     ready!(self.heartbeat(cx));
                     return Poll::Ready(Some(Ok(Frame::data(HEARTBEAT))));

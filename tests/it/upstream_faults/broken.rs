@@ -133,8 +133,14 @@ async fn an_answer_that_ends_with_its_connection_before_it_is_whole_is_no_whole_
     told.recorded(200, "upstream_failed");
 
     let event = "data: {\"a\":1}\n\n";
-    // The last begins like our credential, and is kept back until more is known.
-    for half in ["", "data: {\"a", "data: {\"a\":\"sk-"] {
+    for half in [
+        "",
+        "data: {\"a",
+        // It begins like our credential, and is kept back until more is known.
+        "data: {\"a\":\"sk-",
+        // Nor does the client get half of its provider's error.
+        "data: {\"error\":{\"message\":\"no\"}}",
+    ] {
         let upstream = saying([HEAD, "text/event-stream\r\n\r\n", event, half].concat()).await;
         let told = chat(&upstream.url(), "", STREAM).await;
         let rest = told.answer.text().strip_prefix(event).unwrap();
