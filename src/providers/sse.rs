@@ -178,12 +178,11 @@ impl Scanner {
         }
     }
 
-    /// The event that the end of the stream leaves without a blank line, if there is one.
+    /// The event that the end of the stream leaves without a blank line, if there is one. It stays unfinished.
     pub(super) fn last(&mut self) -> Option<Event<'_>> {
         if self.unfinished == 0 || self.unfinished > LARGEST {
             return None;
         }
-        self.unfinished = 0;
         parse(&self.carry, self.first, &mut self.joined)
     }
 

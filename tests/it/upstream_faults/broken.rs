@@ -151,6 +151,25 @@ async fn an_answer_that_ends_with_its_connection_before_it_is_whole_is_no_whole_
     }
 }
 
+/// Where nothing is held back.
+#[tokio::test]
+async fn half_an_event_that_went_out_is_ended_before_the_error() {
+    let event = "data: {\"a\":1}\n\n";
+    for (path, model) in [("/v1/responses", "m"), ("/v1/messages", "c")] {
+        let half = [HEAD, "text/event-stream\r\n\r\n", event, "data: {\"a"].concat();
+        let gateway = start(&saying(half).await.url(), "").await;
+        let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
+        let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
+        let answer = call.send().await;
+        let told = told(gateway, answer).await;
+        let rest = told.answer.text().strip_prefix(event).unwrap();
+        let ours = rest.strip_prefix("data: {\"a\n\n");
+        let ours = ours.unwrap_or_else(|| panic!("{path}: {rest}"));
+        assert!(ours.contains("upstream_disconnected"), "{path}: {rest}");
+        told.recorded(200, "upstream_failed");
+    }
+}
+
 #[tokio::test]
 async fn a_cut_stream_ends_with_one_error_event() {
     for (path, model, event) in [
