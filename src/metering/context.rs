@@ -49,6 +49,8 @@ pub struct MeteringContext {
 pub struct DrainPlace {
     /// Until when the answer may be read.
     pub until: Instant,
+    /// Whether it is for the figures alone of an answer that was written.
+    pub(super) figures: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -60,6 +62,7 @@ impl DrainPlace {
     pub(super) fn for_figures(self) -> Self {
         Self {
             until: self.until.min(Instant::now() + Self::FIGURES),
+            figures: true,
             ..self
         }
     }
@@ -103,6 +106,7 @@ impl MeteringContext {
         };
         Some(DrainPlace {
             until: Instant::now() + Self::DRAIN_TIME,
+            figures: false,
             _permit: permit,
         })
     }

@@ -70,6 +70,11 @@ impl Observer {
         matches!(self, Self::Stream(meter) if meter.awaits_figures())
     }
 
+    /// Whether what was written last of a stream has not ended.
+    pub fn is_writing(&self) -> bool {
+        matches!(self, Self::Stream(meter) if meter.is_writing())
+    }
+
     /// Whether what came is all of an answer, as far as its content can tell.
     pub fn is_whole(&self) -> bool {
         match self {

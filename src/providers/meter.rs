@@ -142,6 +142,11 @@ impl StreamMeter {
         self.sight.finished && !self.sight.final_usage && !self.sight.ended
     }
 
+    /// Whether what was written last has not said that it ended.
+    pub const fn is_writing(&self) -> bool {
+        !self.sight.finished && !self.sight.ended
+    }
+
     /// What was seen so far.
     pub fn observed(&self) -> Observed {
         self.sight.observed(self.endpoint)

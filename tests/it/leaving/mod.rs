@@ -1,5 +1,6 @@
 //! Clients that leave in every way a connection can end, at every moment of a call, and what must hold afterwards.
 
+mod between;
 mod bounds;
 mod secure;
 mod silence;
