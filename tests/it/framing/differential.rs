@@ -253,7 +253,14 @@ async fn no_more_passes_than_behind_the_strictest_peer() {
                 wrong.push(format!("{name}: {why}: {seen:?}"));
             }
         }
-        let strictest = nginx.min(haproxy);
+        // nginx takes capitals, `_` and `-` alone for a method, where RFC 9110 §9.1 has any token.
+        let method = bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let plain = |byte: &u8| byte.is_ascii_uppercase() || b"_-".contains(byte);
+        let strictest = if method.iter().all(plain) {
+            nginx.min(haproxy)
+        } else {
+            haproxy
+        };
         if seen.len() > strictest.max(1) {
             wrong.push(format!("{name}: {counts}: {shown:?}"));
         } else if seen.len() > strictest && !tolerated {

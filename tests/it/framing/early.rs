@@ -66,7 +66,7 @@ accounts:
   - {id: b, plan: slow, keys: [{id: l, key: the-key-of-account-b-0001}]}
   - {id: c, plan: spent, keys: [{id: m, key: the-key-of-account-c-0001}]}
 ";
-    let server = "server: {listen: \"127.0.0.1:0\", limits: {json_body: 18MiB}}\n";
+    let server = "server: {listen: \"127.0.0.1:0\", limits: {json_body: 18MiB, wrong_keys_at_once: 100000}}\n";
     let gateway = Gateway::start(&(server.to_owned() + &file(&upstream, rest))).await;
     let (slow, spent) = ("the-key-of-account-b-0001", "the-key-of-account-c-0001");
     for key in [slow, spent] {
