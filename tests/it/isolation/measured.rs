@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{QUIET, flood::Flood, tenants};
 use crate::{
     fixture::CHAT,
-    harness::{Daemon, TOKEN, notice, within},
+    harness::{Daemon, HANG, TOKEN, notice},
     load::{Connection, Times, chat, provider, seconds},
 };
 
@@ -57,7 +57,10 @@ async fn quiet(address: SocketAddr, time: Duration) -> (Times, usize) {
         });
     }
     let (mut all, mut failures) = (Times::default(), 0);
-    while let Some(seen) = within("a quiet tenant", callers.join_next()).await {
+    while let Some(seen) = timeout(time + HANG, callers.join_next())
+        .await
+        .expect("a quiet tenant hangs")
+    {
         let (times, failed) = seen.unwrap();
         all.add(times);
         failures += failed;
