@@ -41,15 +41,7 @@ impl CreditLedger<'_> {
             let (priority, expires_at) = (entry.priority, entry.expires_at);
             let posted = self.store.post_entry(entry, Draws::new()).await;
             let posted = posted.map_err(refused)?;
-            if !posted.existed {
-                let lot = Lot {
-                    entry: posted.number,
-                    remaining: amount,
-                    priority,
-                    expires_at,
-                };
-                self.accounts.add_lot(&account, lot);
-            }
+            self.gave(&account, &posted, amount, (priority, expires_at));
             return Ok(posted);
         }
         let amount = NanoUsd::ZERO.saturating_sub(amount);
@@ -97,16 +89,28 @@ impl CreditLedger<'_> {
             self.conclude(&from, amount, &draws, written);
         }
         let [given, got] = posted.map_err(|error| unposted(error, id.as_deref()))?;
-        if !got.existed {
-            let lot = Lot {
-                entry: got.number,
-                remaining: amount,
-                priority,
-                expires_at,
-            };
-            self.accounts.add_lot(&to, lot);
-        }
+        self.gave(&to, &got, amount, (priority, expires_at));
         Ok([self.standing(&from, given), self.standing(&to, got)])
+    }
+
+    /// Lets the next request spend what an entry gave, unless it was posted before.
+    fn gave(
+        self,
+        account: &AccountId,
+        posted: &Posted,
+        amount: NanoUsd,
+        (priority, expires_at): (u8, Option<Timestamp>),
+    ) {
+        if posted.existed {
+            return;
+        }
+        let lot = Lot {
+            entry: posted.number,
+            remaining: amount,
+            priority,
+            expires_at,
+        };
+        self.accounts.add_lot(account, lot);
     }
 
     /// What was posted, with the balance that the next request meets: the store still counts expired credit of which

@@ -265,10 +265,10 @@ async fn until_cut_off<F: Future>(
         if let Poll::Ready(answer) = sending.as_mut().poll(cx) {
             return Poll::Ready(Some(answer));
         }
-        let woken = cut_off
-            .as_mut()
-            .is_some_and(|cut_off| Pin::new(cut_off).poll(cx).is_ready());
-        if (woken || metering.cuts_off()) && UNREAD.try_with(|()| ()).is_err() {
+        if let Some(cut_off) = &mut cut_off {
+            let _ = Pin::new(cut_off).poll(cx);
+        }
+        if metering.cuts_off() && UNREAD.try_with(|()| ()).is_err() {
             return Poll::Ready(None);
         }
         Poll::Pending

@@ -1,6 +1,6 @@
 //! Answers that break off, or that are no answers.
 
-use super::{STREAM, WHOLE, chat, saying, start, tokens, told};
+use super::{STREAM, Told, WHOLE, chat, saying, start, tokens, told};
 use crate::harness::{LIMITED, Step, Upstream};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: ";
@@ -157,17 +157,34 @@ async fn half_an_event_that_went_out_is_ended_before_the_error() {
     let event = "data: {\"a\":1}\n\n";
     for (path, model) in [("/v1/responses", "m"), ("/v1/messages", "c")] {
         let half = [HEAD, "text/event-stream\r\n\r\n", event, "data: {\"a"].concat();
-        let gateway = start(&saying(half).await.url(), "").await;
-        let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
-        let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
-        let answer = call.send().await;
-        let told = told(gateway, answer).await;
+        let told = streamed(&saying(half).await, path, model).await;
         let rest = told.answer.text().strip_prefix(event).unwrap();
         let ours = rest.strip_prefix("data: {\"a\n\n");
         let ours = ours.unwrap_or_else(|| panic!("{path}: {rest}"));
         assert!(ours.contains("upstream_disconnected"), "{path}: {rest}");
         told.recorded(200, "upstream_failed");
     }
+}
+
+/// A provider whose stream has one chunk, and then does `step`.
+async fn sending(chunk: &'static str, step: Step) -> Upstream {
+    Upstream::start(move |_| {
+        let text = format!(
+            "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{chunk}\r\n",
+            chunk.len()
+        );
+        vec![Step::Send(text.into_bytes()), step.clone()]
+    })
+    .await
+}
+
+/// A stream of a model behind a provider, read to its end.
+async fn streamed(upstream: &Upstream, path: &str, model: &str) -> Told {
+    let gateway = start(&upstream.url(), "").await;
+    let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
+    let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
+    let answer = call.send().await;
+    told(gateway, answer).await
 }
 
 #[tokio::test]
@@ -183,20 +200,8 @@ async fn a_cut_stream_ends_with_one_error_event() {
                 // Of an event that is held back nothing is given away; of any other, what went out is ended.
                 ("data: {\"n\":1}\n\ndata: {\"n", "data: {\"n\":1}\n\n"),
             ] {
-                let step = step.clone();
-                let upstream = Upstream::start(move |_| {
-                    let text = format!(
-                        "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{sent}\r\n",
-                        sent.len()
-                    );
-                    vec![Step::Send(text.into_bytes()), step.clone()]
-                })
-                .await;
-                let gateway = start(&upstream.url(), "").await;
-                let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
-                let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
-                let answer = call.send().await;
-                let told = told(gateway, answer).await;
+                let upstream = sending(sent, step.clone()).await;
+                let told = streamed(&upstream, path, model).await;
                 let text = told.answer.text().to_owned();
                 assert!(!told.answer.broken, "{path}: {text}");
                 let rest = text
@@ -242,19 +247,8 @@ async fn a_stream_whose_provider_told_of_an_error_gets_no_second_one() {
         ),
     ] {
         for step in [Step::Reset, Step::Close] {
-            let upstream = Upstream::start(move |_| {
-                let text = format!(
-                    "{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{event}\r\n",
-                    event.len()
-                );
-                vec![Step::Send(text.into_bytes()), step.clone()]
-            })
-            .await;
-            let gateway = start(&upstream.url(), "").await;
-            let body = format!(r#"{{"model":"{model}","stream":true,"max_tokens":9}}"#);
-            let call = gateway.call("POST", path).bearer(LIMITED).json(&body);
-            let answer = call.send().await;
-            let told = told(gateway, answer).await;
+            let upstream = sending(event, step.clone()).await;
+            let told = streamed(&upstream, path, model).await;
             assert!(!told.answer.broken, "{path}");
             assert_eq!(told.answer.text(), event, "{path}");
             told.recorded(200, "upstream_failed");
