@@ -26,7 +26,7 @@ def gateway(bench, options, dimension, amount):
     keys, more = options.keys, {}
     active = options.active_keys or min(AT_WORK, keys)
     if dimension in ("keys", "yaml"):
-        keys, active = amount, min(AT_WORK, amount)
+        keys, active = amount, min(options.active_keys or AT_WORK, amount)
         more["in_yaml"] = dimension == "yaml"
     elif dimension == "active":
         active = min(amount, keys)
