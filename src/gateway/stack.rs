@@ -129,7 +129,7 @@ impl Gateway {
         let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
         if let Some(body) = unread {
             let most = snapshot.limits.json_body as u64;
-            linger::discard(body, context.version, most, &self.metering.tasks);
+            linger::leave(body, context.version, most, &self.metering.tasks).await;
         }
         Ok(match reply {
             Ok(reply) => {

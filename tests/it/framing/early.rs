@@ -1,6 +1,9 @@
 //! A refusal that comes while the client is still sending is read by the client, and not lost in a reset.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     fixture::{CHAT, KEY, file, provider},
@@ -93,5 +96,51 @@ accounts:
     }
     assert_eq!(upstream.seen().len(), 2);
     assert_eq!(gateway.chat(KEY, CHAT).send().await.status, 200);
+    gateway.stop().await;
+}
+
+/// Reads one answer of ours from a connection that may stay open.
+async fn one_answer(client: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    loop {
+        let count = within("an answer", client.read_buf(&mut read)).await;
+        assert_ne!(count.unwrap(), 0, "{}", String::from_utf8_lossy(&read));
+        let text = String::from_utf8_lossy(&read);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head.split_once("content-length: ").unwrap().1;
+        let length: usize = length.lines().next().unwrap().parse().unwrap();
+        if body.len() == length {
+            return text.into_owned();
+        }
+    }
+}
+
+/// A client that is not told puts its next request on a connection that has ended.
+#[tokio::test]
+async fn a_refusal_says_whether_its_connection_goes_on() {
+    let gateway = Gateway::start("providers: {up: {kind: simulated}}").await;
+    let head = |more: &str| {
+        let length = CHAT.len();
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n"
+        )
+    };
+    for more in ["", "Expect: 100-continue\r\n"] {
+        let mut client = raw(gateway.address, head(more).as_bytes()).await;
+        let answer = one_answer(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    // All of the body is there.
+    let whole = head("") + CHAT;
+    let mut client = raw(gateway.address, whole.as_bytes()).await;
+    for _ in 0..2 {
+        let answer = one_answer(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(!answer.contains("\r\nconnection:"), "{answer}");
+        client.write_all(whole.as_bytes()).await.unwrap();
+    }
     gateway.stop().await;
 }
