@@ -13,7 +13,7 @@ use crate::{
     metering::MeteringContext,
     prices::{Bound, Quote, Terms},
     providers::{Ask, Endpoint, count_input, estimate_tokens},
-    refusal::{Code, Refusal},
+    refusal::{Code, Detail, Refusal},
     store::{LedgerBusy, Slot},
 };
 
@@ -138,7 +138,11 @@ pub(super) async fn weigh<T>(
             affordable,
             ..bound
         };
-        binding::refuse(&bound, caller.subject(), now)
+        let refusal = binding::refuse(&bound, caller.subject(), now);
+        match without_output(request) {
+            Some(words) if costs_too_much(&refusal) => refusal.with(Detail::Say(words)),
+            _ => refusal,
+        }
     })?;
     Ok(Weighed {
         slot,
@@ -146,6 +150,26 @@ pub(super) async fn weigh<T>(
         wanted,
         found,
     })
+}
+
+/// What there is to say to a call that is too large and has no output limit to lower.
+fn without_output(request: &Request<'_>) -> Option<&'static str> {
+    match request.destination.endpoint {
+        Endpoint::Embeddings => Some("Shorten the input"),
+        endpoint if endpoint.meters_tokens() && request.ask.is_some() => None,
+        _ => Some("A request to this path has a fixed price"),
+    }
+}
+
+fn costs_too_much(refusal: &Refusal) -> bool {
+    let limit = refusal
+        .limit
+        .is_some_and(|limit| limit.unit != Unit::Requests);
+    match refusal.code {
+        Code::InsufficientCreditForRequest => true,
+        Code::RequestExceedsLimit => limit,
+        _ => false,
+    }
 }
 
 /// The output limit to write into the body, where what is limited grows with it: the client named none, or more than

@@ -88,7 +88,10 @@ fn compose(
         out,
         started: false,
     };
-    match (bound, refusal.affordable_tokens()) {
+    match (
+        bound && said(refusal).is_none(),
+        refusal.affordable_tokens(),
+    ) {
         (true, Some(0)) => clauses.add(format_args!("no output limit makes it fit"))?,
         (true, Some(1)) => clauses.add(format_args!("with at most 1 output token it fits"))?,
         (true, Some(most)) => {

@@ -340,3 +340,43 @@ async fn above_four_fifths_of_a_budget_a_notice_is_given() {
     );
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn who_has_no_output_limit_is_not_told_to_lower_it() {
+    let upstream = provider().await;
+    let routes = "routes:\n  - {path: /}\n  - {path: /paid, provider: up, strip_prefix: true, price_per_request: 0.25}\n";
+    for (plan, account, of_a_budget) in [
+        ("credit: required", "credit: 0.000001", false),
+        ("budgets: [{usd: 0.000001, per: day}]", "", true),
+    ] {
+        let gateway = Gateway::start(&(priced(&upstream, plan, account) + routes)).await;
+        for (path, advice) in [
+            (
+                "/paid/v1/files/none",
+                "A request to this path has a fixed price.",
+            ),
+            ("/v1/embeddings", "Shorten the input."),
+        ] {
+            let method = if path.ends_with("none") {
+                "GET"
+            } else {
+                "POST"
+            };
+            let call = gateway.call(method, path).bearer(KEY);
+            let refusal = call
+                .json(r#"{"model":"m","input":"a long way"}"#)
+                .send()
+                .await;
+            let code = match of_a_budget {
+                true => "request_exceeds_limit",
+                false => "insufficient_credit_for_request",
+            };
+            refused(&refusal, 402, code);
+            let text = refusal.text();
+            assert!(text.contains(advice), "{text}");
+            assert!(!text.contains("output limit"), "{text}");
+        }
+        gateway.stop().await;
+    }
+    assert!(upstream.seen().is_empty());
+}
