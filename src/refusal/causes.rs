@@ -69,7 +69,8 @@ pub(super) const fn cause(code: Code) -> (&'static str, &'static str) {
         ),
         Code::MethodNotAllowed => ("This path does not support the method", ""),
         Code::InvalidPath => (
-            "The path has dot segments, an encoded slash, `//`, a backslash or a NUL",
+            "The path has dot segments, an encoded slash, `//`, a backslash, a NUL, a line break or a `%` \
+without two hexadecimal digits",
             "send the path in its plain form",
         ),
         Code::InvalidHost => (

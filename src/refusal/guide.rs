@@ -195,8 +195,8 @@ for; 0 is a price too.",
             "Call the API through an SDK or its documented paths.",
         ),
         Code::InvalidPath => Guide::new(
-            "The path has dot segments, an encoded slash or backslash, `//` or a NUL. Such a path can mean \
-different things to two programs, so it is refused rather than repaired.",
+            "The path has dot segments, an encoded slash or backslash, `//`, a NUL, a line break or a `%` without \
+two hexadecimal digits. Such a path can mean different things to two programs, so it is refused rather than repaired.",
             "Send the path in its plain form, and percent-encode each name in it separately.",
             "Build URLs with a library, and do not join a base that ends in a slash to a path that begins \
 with one.",
