@@ -84,8 +84,7 @@ impl Reader<'_> {
             };
             let at_key = inside.key(key.name, written.at);
             if let Some(why) = key.deferred {
-                let text = format!("is not supported yet: {why}; remove it");
-                self.report.problem(&at_key, text);
+                self.report.problem(&at_key, why);
                 continue;
             }
             if fields.written.contains(&key.name) {

@@ -50,7 +50,7 @@ fn object(section: &'static Section, definitions: &mut Map<String, Value>) -> Ma
 
 fn property(key: &'static Key, definitions: &mut Map<String, Value>) -> Value {
     if let Some(why) = key.deferred {
-        return json!({"not": {}, "description": format!("Not supported yet: {why}.")});
+        return json!({"not": {}, "description": format!("`{}` {why}.", key.name)});
     }
     let mut schema = kind(key.kind, definitions);
     if let Value::Object(schema) = &mut schema {

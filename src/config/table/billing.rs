@@ -168,7 +168,7 @@ static QUOTA: Section = Section {
             "shadow counts and logs, and never refuses.",
         )
         .or("enforce"),
-        deferred("usd", "money per window is a budget: write it under `budgets`"),
+        deferred("usd", "is money, which budgets limit: write it under `budgets`"),
     ],
 };
 

@@ -71,7 +71,10 @@ static TLS: Section = Section {
             "PEM file with the certificate's private key.",
         )
         .required(),
-        deferred("client_ca", "client certificates come with a later version"),
+        deferred(
+            "client_ca",
+            "is not supported yet: client certificates come with a later version; remove it",
+        ),
     ],
 };
 

@@ -93,6 +93,7 @@ fn other_shapes_are_named() {
             "routes: [null]",
             "server: {listen: {a: b}}",
             "server: {tls: {certificate: a.pem, client_ca: b.pem}}",
+            "plans: {free: {quotas: [{requests: 9, per: day, usd: 5}]}}",
             "admin: {}",
             "admin: {token: {sk-oops: x}}",
             "admin: {token: {file: /dev/null}}",
