@@ -222,7 +222,14 @@ fn unposted(error: WriteError, id: Option<&str>) -> Rejection {
                  post an adjustment."
             ),
         ),
-        (error @ (WriteError::IdConflict | WriteError::TooLarge), _) => {
+        (WriteError::TooLarge, _) => Rejection::new(
+            Reason::Conflict,
+            format!(
+                "The balance would be above {} USD, the most that can be kept.",
+                NanoUsd::MAX
+            ),
+        ),
+        (error @ WriteError::IdConflict, _) => {
             Rejection::new(Reason::Conflict, format!("{error}."))
         }
         (error, _) => error.into(),

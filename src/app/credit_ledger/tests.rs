@@ -270,3 +270,20 @@ async fn what_has_expired_is_in_no_balance_that_is_told() {
     assert_eq!(balance(credit_ledger, "a").await, 15);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_balance_that_cannot_be_kept_is_told_with_the_most() {
+    let (store, accounts, _) = opened();
+    let credit_ledger = CreditLedger {
+        accounts: &accounts,
+        store: &store,
+    };
+    credit_ledger.add(entry(i64::MAX, None)).await.unwrap();
+    let refused = credit_ledger.add(entry(1, None)).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Conflict);
+    assert_eq!(
+        refused.detail,
+        "The balance would be above 9223372036.854775807 USD, the most that can be kept."
+    );
+    assert_eq!(balance(credit_ledger, "a").await, i64::MAX);
+}
