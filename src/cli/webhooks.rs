@@ -81,7 +81,8 @@ fn said(id: &str, replayed: &Value) -> String {
 fn list(page: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let events = page["data"].as_array().cloned().unwrap_or_default();
     if events.is_empty() {
-        return terminal.result("No payment events.\n");
+        terminal.note("No payment events.");
+        return Ok(());
     }
     let columns = ["RECEIVED", "EVENT", "TYPE", "STATUS", "ACCOUNT", "WHY"];
     let mut table = Table::new(&columns, terminal.bold());
