@@ -322,7 +322,7 @@ fn digest<'a>(fields: &'a Fields, report: &mut Report) -> Option<(KeyDigest, &'a
     let key = key.expose();
     if !secret::sendable(key) {
         let problem = report.problem(place, "has characters that a header field cannot carry");
-        problem.hint("look for a line break, a tab, or a space at its end");
+        problem.hint("look for a line break, a tab, or a space at its beginning or end");
         return None;
     }
     let length = key.chars().count();

@@ -285,7 +285,7 @@ fn header_value(text: &str, place: &Place, report: &mut Report) -> Option<Header
         None => {
             let text = "has characters that a header field cannot carry";
             let problem = report.problem(place, text);
-            problem.hint("look for a line break or a space at its end");
+            problem.hint("look for a line break, or a space at its beginning or end");
         }
     }
     value

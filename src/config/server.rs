@@ -182,7 +182,7 @@ pub(crate) fn admin(
         if !sendable {
             let text = "has characters that a header field cannot carry";
             let problem = report.problem(place, text);
-            problem.hint("look for a line break, a tab, or a space at its end");
+            problem.hint("look for a line break, a tab, or a space at its beginning or end");
         }
         (long && sendable).then_some(token)
     });
