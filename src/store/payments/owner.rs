@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{EventStatus, receive::Applier};
 use crate::{
     domain::{AccountId, Vendor},
-    store::columns::{RowError, instant},
+    store::columns::{Columns, RowError, instant},
     webhooks::PaymentEvent,
 };
 
@@ -168,12 +168,15 @@ fn waiting(
 }
 
 fn assigned(applier: &Applier<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
-    let account: Option<String> = applier
-        .transaction
-        .prepare_cached(
-            "SELECT account FROM payment_facts WHERE object = ? AND account IS NOT NULL LIMIT 1",
-        )?
-        .query_row([object], |row| row.get(0))
-        .optional()?;
-    Ok(account.and_then(|id| AccountId::parse(&id).ok()))
+    let mut select = applier.transaction.prepare_cached(
+        "SELECT event, account FROM payment_facts WHERE object = ? AND account IS NOT NULL LIMIT 1",
+    )?;
+    let mut rows = select.query([object])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let columns = Columns::new(row, "payment_facts", "event");
+    columns
+        .word("account", |id| AccountId::parse(id).ok())
+        .map(Some)
 }

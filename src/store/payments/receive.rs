@@ -1,6 +1,6 @@
 //! One event, from its row to what follows from it.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{
     Arrived, Effect, EventStatus, LARGEST_KEPT, LiveAccounts, ParsedEvent, Received, credit, owner,
@@ -317,14 +317,17 @@ impl Applier<'_> {
         vendor: Vendor,
         customer: &str,
     ) -> Result<Option<AccountId>, RowError> {
-        let account: Option<String> = self
-            .transaction
-            .prepare_cached(
-                "SELECT account FROM payment_customers WHERE vendor = ? AND customer = ?",
-            )?
-            .query_row((vendor.as_str(), customer), |row| row.get(0))
-            .optional()?;
-        Ok(account.and_then(|id| AccountId::parse(&id).ok()))
+        let mut select = self.transaction.prepare_cached(
+            "SELECT customer, account FROM payment_customers WHERE vendor = ? AND customer = ?",
+        )?;
+        let mut rows = select.query((vendor.as_str(), customer))?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let columns = Columns::new(row, "payment_customers", "customer");
+        columns
+            .word("account", |id| AccountId::parse(id).ok())
+            .map(Some)
     }
 }
 

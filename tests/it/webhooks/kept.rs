@@ -1,5 +1,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use super::{SECRET, STRIPE, bought, posted, refunded, shared_config, signed, subscription};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
@@ -100,4 +102,82 @@ async fn a_kill_between_copies_of_an_event_credits_once() {
     assert!(["applied", "duplicate"].contains(&super::taken(&answer).as_str()));
     let sheet = Call::new(daemon.admin, "GET", "/admin/v1/accounts/b/credit").bearer(TOKEN);
     assert_eq!(sheet.send().await.value()["balance"], "25.00");
+}
+
+#[tokio::test]
+async fn a_damaged_owner_is_an_error_and_nobody_gets_anything() {
+    let upstream = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", shared_config(&upstream, ""))).await;
+    let of = |id: &str, order: &str, object: Value| {
+        let mut event = bought(id);
+        let bought = event["data"]["object"].as_object_mut().unwrap();
+        bought.insert("id".to_owned(), order.into());
+        bought.extend(object.as_object().unwrap().clone());
+        event
+    };
+    let named = json!({"customer": "cus_b", "metadata": {"faregate_account": "b"}});
+    // It waits for another account, whoever its customer is.
+    let other =
+        json!({"customer": "cus_b", "payment_intent": "pi_5", "client_reference_id": "new"});
+    let waits = of("evt_5", "cs_5", other);
+    assert_eq!(super::send(&gateway, &waits).await, "parked");
+    assert_eq!(
+        super::send(&gateway, &of("evt_1", "cs_1", named.clone())).await,
+        "applied"
+    );
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    let damage = |table: &str, account: &str| {
+        let sql = format!("UPDATE {table} SET account = ? WHERE account IS NOT NULL");
+        assert_eq!(rows.execute(&sql, [account]).unwrap(), 1);
+    };
+    let words =
+        "column account of payment_customers \"cus_b\" is \"no account\", which is not known";
+    let other = of(
+        "evt_2",
+        "cs_2",
+        json!({"customer": "cus_b", "payment_intent": "pi_2"}),
+    );
+    let named_too = of(
+        "evt_3",
+        "cs_3",
+        json!({
+            "customer": "cus_b", "payment_intent": "pi_3", "metadata": {"faregate_account": "a"},
+        }),
+    );
+    damage("payment_customers", "no account");
+    for event in [&other, &named_too] {
+        refused(
+            &posted(&gateway, event).send().await,
+            503,
+            "billing_unavailable",
+        );
+    }
+    assert_eq!(
+        super::replay(&gateway, "stripe:evt_5").await["detail"],
+        words
+    );
+    damage("payment_customers", "b");
+    // Whose a payment is cannot be told by another event about it either.
+    damage("payment_facts", "no account");
+    let again = of(
+        "evt_4",
+        "cs_4",
+        json!({"metadata": {"faregate_account": "a"}, "client_reference_id": null}),
+    );
+    refused(
+        &posted(&gateway, &again).send().await,
+        503,
+        "billing_unavailable",
+    );
+    for account in ["a", "b"] {
+        let expected = if account == "b" { "25.00" } else { "0.00" };
+        assert_eq!(super::balance(&gateway, account).await, expected);
+    }
+    damage("payment_facts", "b");
+    assert_eq!(super::send(&gateway, &other).await, "applied");
+    assert_eq!(super::balance(&gateway, "b").await, "50.00");
+    gateway.stop().await;
 }
