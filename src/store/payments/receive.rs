@@ -80,6 +80,9 @@ pub(super) fn receive(
         }
     }
     note(transaction, arrived, now)?;
+    if !is_fact(&arrived.event) {
+        forget(transaction, id)?;
+    }
     let mut applier = Applier {
         transaction,
         accounts,
@@ -158,6 +161,19 @@ fn note(transaction: &Transaction<'_>, arrived: &Arrived, now: Timestamp) -> Res
             instant(now),
             payload,
         ])?;
+    Ok(())
+}
+
+fn is_fact(event: &ParsedEvent) -> bool {
+    matches!(event, ParsedEvent::Event(event) if matches!(event.news, News::Fact { .. }))
+}
+
+/// An event that is read again may say nothing any more, because the file says something else: then its fact would count
+/// as soon as another event tells whose it is.
+fn forget(transaction: &Transaction<'_>, event: &str) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM payment_facts WHERE event = ?")?
+        .execute([event])?;
     Ok(())
 }
 

@@ -192,3 +192,25 @@ async fn what_is_read_otherwise_by_another_file_can_be_replayed() {
     assert_eq!(balance(&gateway, "b").await, "25.00");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_no_credit_by_another_file_is_none_when_its_customer_is_known() {
+    let upstream = provider().await;
+    let mut gateway = Gateway::start(&shared_config(&upstream, "")).await;
+    let mut of_new = bought("evt_1");
+    of_new["data"]["object"]["customer"] = json!("cus_new");
+    of_new["data"]["object"]["client_reference_id"] = json!(null);
+    put_aside(&gateway, &of_new).await;
+    gateway
+        .reload(&shared_config(&upstream, ", top_up: false"))
+        .await;
+    let again = replay(&gateway, "stripe:evt_1").await;
+    assert_eq!(again["status"], "ignored");
+    let link = json!({
+        "id": "cs_2", "mode": "subscription", "customer": "cus_new", "metadata": {"faregate_account": "b"},
+    });
+    let link = event("evt_2", 1, "checkout.session.completed", link);
+    assert_eq!(send(&gateway, &link).await, "applied");
+    assert_eq!(balance(&gateway, "b").await, "0.00");
+    gateway.stop().await;
+}
