@@ -82,12 +82,10 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         _ => return Err(status.not("a status that is known")),
     };
     let ends = attributes.at("ends_at").instant()?;
-    let prices = [
-        attributes.at("variant_id").id(),
-        attributes.at("product_id").id(),
-    ];
-    let plan =
-        endpoint.and_then(|endpoint| endpoint.plan(prices.iter().flatten().map(String::as_str)));
+    let sold = ["variant_id", "product_id"].map(|name| attributes.at(name).id());
+    let sold: Vec<String> = sold.into_iter().flatten().collect();
+    let sold = endpoint.map(|endpoint| endpoint.plan("lemonsqueezy.variants", &sold));
+    let (plan, remark) = sold.unwrap_or_default();
     let snapshot = Snapshot {
         first: kind == "subscription_created",
         trial_end: attributes.at("trial_ends_at").instant()?,
@@ -99,7 +97,11 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         .at("id")
         .id()
         .ok_or_else(|| data.at("id").not("an id"))?;
-    Ok(fact("subscription", &id, Fact::Subscription(snapshot)))
+    Ok(News::Fact {
+        object: named(Vendor::LemonSqueezy, &format!("subscription:{id}")),
+        fact: Fact::Subscription(snapshot),
+        remark,
+    })
 }
 
 /// An order does not say whether it began a subscription, so it is credit only where whoever made it says so.
@@ -124,14 +126,11 @@ fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
     if nano_usd == 0 {
         return Ok(News::Ignored("nothing was to be paid".to_owned()));
     }
-    Ok(fact(
-        "order",
-        &order,
-        Fact::Paid {
-            order: order.clone(),
-            nano_usd,
-        },
-    ))
+    let paid = Fact::Paid {
+        order: order.clone(),
+        nano_usd,
+    };
+    Ok(about_order(&order, paid))
 }
 
 fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
@@ -150,7 +149,7 @@ fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
     } else {
         part.cents()?
     };
-    Ok(fact("order", &order, Fact::RefundedInAll { nano_usd }))
+    Ok(about_order(&order, Fact::RefundedInAll { nano_usd }))
 }
 
 fn foreign(attributes: &Node<'_>) -> Option<News> {
@@ -162,10 +161,10 @@ fn foreign(attributes: &Node<'_>) -> Option<News> {
     })
 }
 
-/// Its ids are numbers, and the same number may be an order and a subscription.
-fn fact(of: &str, id: &str, fact: Fact) -> News {
+/// A fact about an order. Its ids are numbers, and the same number may be an order and a subscription.
+fn about_order(id: &str, fact: Fact) -> News {
     News::Fact {
-        object: named(Vendor::LemonSqueezy, &format!("{of}:{id}")),
+        object: named(Vendor::LemonSqueezy, &format!("order:{id}")),
         fact,
         remark: None,
     }

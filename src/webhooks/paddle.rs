@@ -77,7 +77,8 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         .flat_map(|item| [item.at("price.id").id(), item.at("price.product_id").id()])
         .flatten()
         .collect();
-    let plan = endpoint.and_then(|endpoint| endpoint.plan(prices.iter().map(String::as_str)));
+    let sold = endpoint.map(|endpoint| endpoint.plan("paddle.prices", &prices));
+    let (plan, remark) = sold.unwrap_or_default();
     let mut trial_end = None;
     for item in data.at("items").items() {
         trial_end = trial_end.max(item.at("trial_dates.ends_at").instant()?);
@@ -93,7 +94,11 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         plan,
         ..Snapshot::with_status(status)
     };
-    Ok(fact(id, Fact::Subscription(snapshot)))
+    Ok(News::Fact {
+        object: named(Vendor::Paddle, id),
+        fact: Fact::Subscription(snapshot),
+        remark,
+    })
 }
 
 /// A transaction that belongs to no subscription is a top-up.

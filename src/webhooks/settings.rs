@@ -41,10 +41,16 @@ impl Endpoint {
         }
     }
 
-    /// The plan of the first price that has one.
-    pub(super) fn plan<'p>(&self, prices: impl IntoIterator<Item = &'p str>) -> Option<PlanId> {
-        let mut prices = prices.into_iter();
-        prices.find_map(|price| self.plans.get(price).cloned())
+    /// The plan of the first price that has one; where none has, though the file says which do, what to tell of that.
+    /// `key` is where the file says it.
+    pub(super) fn plan(&self, key: &str, prices: &[String]) -> (Option<PlanId>, Option<String>) {
+        let mut plans = prices.iter().filter_map(|price| self.plans.get(price));
+        let plan = plans.next().cloned();
+        let remark = (plan.is_none() && !self.plans.is_empty()).then(|| {
+            let prices = prices.join(", ");
+            format!("payment.webhooks.{key} has no plan for {prices}; the plan stays")
+        });
+        (plan, remark)
     }
 }
 

@@ -44,6 +44,14 @@ impl Verdict {
         }
     }
 
+    /// Adds something that a person should know besides.
+    pub(super) fn add(&mut self, words: &str) {
+        self.words = Some(match self.words.take() {
+            Some(before) => format!("{before}; {words}"),
+            None => words.to_owned(),
+        });
+    }
+
     fn about(self, account: AccountId) -> Self {
         Self {
             account: Some(account),
@@ -189,8 +197,10 @@ impl Applier<'_> {
                 remark,
             } => {
                 let mut verdict = self.fact(event, object, fact)?;
-                if verdict.words.is_none() {
-                    verdict.words.clone_from(remark);
+                if let Some(remark) = remark
+                    && verdict.status == EventStatus::Applied
+                {
+                    verdict.add(remark);
                 }
                 Ok(verdict)
             }

@@ -32,12 +32,8 @@ pub(super) fn snapshot(event: &Event<'_>) -> Result<News, Wrong> {
         .flat_map(|item| price(&item))
         .flatten()
         .collect();
-    let plan = endpoint.and_then(|endpoint| endpoint.plan(prices.iter().map(String::as_str)));
-    let mapped = endpoint.is_some_and(|endpoint| !endpoint.plans.is_empty());
-    let remark = (mapped && plan.is_none()).then(|| {
-        let prices = prices.join(", ");
-        format!("payment.webhooks.stripe.prices has no plan for {prices}; the plan stays")
-    });
+    let sold = endpoint.map(|endpoint| endpoint.plan("stripe.prices", &prices));
+    let (plan, remark) = sold.unwrap_or_default();
     // Since API 2025-03-31 each item has its own period; before, the subscription had one.
     let of_items = |name: &str| -> Result<Vec<Timestamp>, Wrong> {
         let items = object.at("items.data");

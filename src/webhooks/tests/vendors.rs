@@ -88,6 +88,37 @@ fn paddle_tells_of_subscriptions_and_transactions() {
     );
 }
 
+#[test]
+fn what_is_sold_and_is_no_plan_of_the_file_is_told() {
+    let items = json!([{"price": {"id": "pri_other", "product_id": "pro_9"}}]);
+    let paddle = paddle(
+        "subscription.updated",
+        json!({"id": "sub_1", "status": "active", "items": items}),
+    );
+    let attributes =
+        json!({"variant_id": 78, "product_id": 4, "status": "active", "updated_at": NOON});
+    let lemon = lemon(
+        "subscription_updated",
+        json!({}),
+        json!({"type": "subscriptions", "id": "5", "attributes": attributes}),
+    );
+    for (event, words) in [
+        (
+            paddle,
+            "payment.webhooks.paddle.prices has no plan for pri_other, pro_9; the plan stays",
+        ),
+        (
+            lemon,
+            "payment.webhooks.lemonsqueezy.variants has no plan for 78, 4; the plan stays",
+        ),
+    ] {
+        let News::Fact { remark, .. } = &event.news else {
+            panic!("{event:?}");
+        };
+        assert_eq!(remark.as_deref(), Some(words));
+    }
+}
+
 fn lemon(kind: &str, custom: Value, data: Value) -> PaymentEvent {
     let body = json!({"meta": {"event_name": kind, "custom_data": custom}, "data": data});
     say(Vendor::LemonSqueezy, &body).unwrap()

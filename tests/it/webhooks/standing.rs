@@ -249,3 +249,22 @@ async fn of_two_subscriptions_the_better_holds() {
     served(&gateway.chat(KEY, CHAT).send().await);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_price_that_is_no_plan_is_told() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
+    send(
+        &gateway,
+        &updated("evt_1", 0, subscription("active", "price_basic")),
+    )
+    .await;
+    let other = updated("evt_2", 1, subscription("active", "price_new"));
+    assert_eq!(send(&gateway, &other).await, "applied");
+    assert_eq!(
+        told(&gateway, "stripe:evt_2").await.1,
+        "it changes nothing that holds; payment.webhooks.stripe.prices has no plan for price_new; the plan stays"
+    );
+    assert_eq!(account(&gateway, "a").await["plan"], "basic");
+    gateway.stop().await;
+}
