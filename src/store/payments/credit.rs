@@ -32,7 +32,7 @@ pub(super) fn settle(
     let Some(worth) = worth(facts) else {
         return Ok(None);
     };
-    let (amount, mut entry) = match worth {
+    let (amount, entry) = match worth {
         Worth::Unpaid => {
             let words = "the payment has not come yet";
             return Ok(Some(Verdict::new(EventStatus::Parked, words)));
@@ -63,35 +63,50 @@ pub(super) fn settle(
     let Some(difference) = amount.checked_sub(before) else {
         return Ok(Some(too_large()));
     };
-    if difference == NanoUsd::ZERO {
-        if let Some(verdict) = renew(applier, &entry)? {
-            return Ok(Some(verdict));
+    let mut verdict = Verdict::applied(None);
+    if difference != NanoUsd::ZERO {
+        let mut entry = NewEntry {
+            amount: difference,
+            ..entry.clone()
+        };
+        // More of a grant is a grant, which ends with the rest of it.
+        let more = entry.kind == EntryKind::Grant || before == NanoUsd::ZERO;
+        if difference.is_negative() || !more {
+            entry.kind = moved(event);
+            entry.expires_at = None;
         }
-        let words = match amount {
+        let draws = if difference.is_negative() {
+            // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
+            let own = given(applier.transaction, object)?;
+            let taken = NanoUsd::ZERO.saturating_sub(difference);
+            applier.accounts.draw(account, &own, taken)
+        } else {
+            Draws::new()
+        };
+        verdict = post(applier, entry, &draws)?;
+    }
+    if verdict.status == EventStatus::Applied {
+        match renew(applier, &entry)? {
+            Ok(Some(words)) => verdict.add(&words),
+            Ok(None) => {}
+            Err(refused) => return Ok(Some(refused)),
+        }
+    }
+    if verdict.words.is_none() {
+        verdict.add(&match amount {
             NanoUsd::ZERO => "all of it went back".to_owned(),
             _ => format!("its {amount} USD were added before"),
-        };
-        return Ok(Some(Verdict::applied(Some(words))));
+        });
     }
-    entry.amount = difference;
-    if difference.is_negative() || before != NanoUsd::ZERO {
-        entry.kind = moved(event);
-        entry.expires_at = None;
-    }
-    let draws = if difference.is_negative() {
-        // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
-        let own = given(applier.transaction, object)?;
-        let taken = NanoUsd::ZERO.saturating_sub(difference);
-        applier.accounts.draw(account, &own, taken)
-    } else {
-        Draws::new()
-    };
-    post(applier, entry, &draws).map(Some)
+    Ok(Some(verdict))
 }
 
 /// What is left of a grant goes into a lot that ends, and is drawn, as the vendor says now: entries are never changed.
 /// `None` where nothing is left under other terms. Of a grant that has ended nothing is left.
-fn renew(applier: &mut Applier<'_>, grant: &NewEntry) -> Result<Option<Verdict>, RowError> {
+fn renew(
+    applier: &mut Applier<'_>,
+    grant: &NewEntry,
+) -> Result<Result<Option<String>, Verdict>, RowError> {
     let draws: Draws = {
         let mut select = applier.transaction.prepare_cached(
             "SELECT number, remaining_nano_usd FROM credit_entries JOIN credit_lots ON entry = number
@@ -105,42 +120,61 @@ fn renew(applier: &mut Applier<'_>, grant: &NewEntry) -> Result<Option<Verdict>,
     };
     let left = sum(&draws);
     if grant.kind != EntryKind::Grant || left == NanoUsd::ZERO {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     let gives = NewEntry {
+        id: None,
         amount: left,
         ..grant.clone()
     };
-    let posted = match credit::post(applier.transaction, &gives, &[], applier.now)? {
-        Ok(posted) if posted.existed => return Ok(None),
-        Ok(posted) => posted,
-        Err(NotPosted::TooLarge) => return Ok(Some(too_large())),
-        Err(NotPosted::IdTaken) => return Ok(Some(id_taken())),
-    };
-    // With an id of its own it is always posted.
+    let moved = exchange(
+        applier,
+        gives,
+        "the terms of the grant have changed",
+        &draws,
+    )?;
+    let words = |entry| Some(format!("what is left, {left} USD, is entry {entry} now"));
+    Ok(moved.map(words))
+}
+
+/// Moves what `draws` takes into the lot that `gives` makes; the number of that entry, or the verdict where the balance has
+/// no room for both.
+fn exchange(
+    applier: &mut Applier<'_>,
+    gives: NewEntry,
+    why: &str,
+    draws: &Draws,
+) -> Result<Result<i64, Verdict>, RowError> {
     let takes = NewEntry {
-        id: None,
         kind: EntryKind::Adjustment,
-        amount: NanoUsd::ZERO.saturating_sub(left),
-        reason: Some("the terms of the grant have changed".to_owned()),
+        amount: NanoUsd::ZERO.saturating_sub(gives.amount),
+        reason: Some(why.to_owned()),
         expires_at: None,
-        ..grant.clone()
+        ..gives.clone()
     };
-    if credit::post(applier.transaction, &takes, &draws, applier.now)?.is_err() {
-        return Ok(Some(too_large()));
+    let transaction = applier.transaction;
+    let Ok(posted) = credit::post(transaction, &gives, &[], applier.now)? else {
+        return Ok(Err(too_large()));
+    };
+    if credit::post(transaction, &takes, draws, applier.now)?.is_err() {
+        // One of the two alone must not stay, and an error takes back both.
+        return Err(RowError::Damaged {
+            row: format!("credit_balances {:?}", takes.account.as_str()),
+            column: "balance_nano_usd",
+            words: "has no room for what it had".to_owned(),
+        });
     }
     applier.effects.push(Effect::Renewed {
-        account: grant.account.clone(),
+        account: gives.account,
         lots: draws.iter().map(|draw| draw.entry).collect(),
         lot: Lot {
             entry: posted.number,
-            remaining: left,
-            priority: grant.priority,
-            expires_at: grant.expires_at,
+            remaining: gives.amount,
+            priority: gives.priority,
+            expires_at: gives.expires_at,
         },
     });
-    let words = format!("what is left, {left} USD, is entry {} now", posted.number);
-    Ok(Some(Verdict::applied(Some(words))))
+    Ok(Ok(posted.number))
 }
 
 /// What is left of a grant goes; what was spent of it is spent. What calls under way hold of it is theirs, in a lot that ends
@@ -195,52 +229,25 @@ fn void(
         // It is spent as early as it was to be: what others have given is not spent in its place.
         let priority = lots.iter().map(|(_, priority)| *priority).min();
         let entry = blank(event, object, account);
-        let entry = NewEntry {
+        // What they hold moves into a lot that ends now.
+        let gives = NewEntry {
+            id: None,
+            amount: sum(&held),
             priority: priority.unwrap_or(entry.priority),
+            expires_at: Some(applier.now),
+            reason: Some(HELD.to_owned()),
             ..entry
         };
-        end(applier, &held, entry)?;
+        if let Err(refused) = exchange(applier, gives, HELD, &held)? {
+            return Ok(refused);
+        }
     }
     Ok(verdict)
 }
 
-/// Moves what calls under way hold of some lots into one that ends now.
-fn end(applier: &mut Applier<'_>, held: &Draws, entry: NewEntry) -> Result<(), RowError> {
-    let amount = sum(held);
-    let gives = NewEntry {
-        id: None,
-        amount,
-        expires_at: Some(applier.now),
-        reason: Some(format!("{WITHDRAWN}; calls under way hold this")),
-        ..entry
-    };
-    let takes = NewEntry {
-        amount: NanoUsd::ZERO.saturating_sub(amount),
-        expires_at: None,
-        ..gives.clone()
-    };
-    // With an id of its own an entry is refused only where the balance would be too large, and the second makes it smaller.
-    let Ok(posted) = credit::post(applier.transaction, &gives, &[], applier.now)? else {
-        return Ok(());
-    };
-    if credit::post(applier.transaction, &takes, held, applier.now)?.is_err() {
-        return Ok(());
-    }
-    applier.effects.push(Effect::Renewed {
-        account: gives.account,
-        lots: held.iter().map(|lot| lot.entry).collect(),
-        lot: Lot {
-            entry: posted.number,
-            remaining: amount,
-            priority: gives.priority,
-            expires_at: gives.expires_at,
-        },
-    });
-    Ok(())
-}
-
 /// Why what is left of a grant is taken.
 const WITHDRAWN: &str = "the grant was withdrawn";
+const HELD: &str = "the grant was withdrawn; calls under way hold this";
 
 fn lot(row: &rusqlite::Row<'_>) -> rusqlite::Result<Draw> {
     let (entry, amount) = (row.get(0)?, NanoUsd::from_nanos(row.get(1)?));

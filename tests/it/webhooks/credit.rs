@@ -362,3 +362,44 @@ async fn what_calls_hold_of_a_withdrawn_grant_is_spent_in_its_turn() {
     assert_eq!(balance(&gateway, "a").await, "4.80");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_grant_that_is_raised_ends_as_a_whole() {
+    let upstream = provider().await;
+    let of = |id: &str, seconds: i64, cents: i64, end: i64| {
+        let mut event = grant(id, seconds, "billing.credit_grant.updated", false);
+        event["data"]["object"]["amount"]["monetary"]["value"] = json!(cents);
+        event["data"]["object"]["expires_at"] = json!(NOW + end);
+        event
+    };
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
+    for event in [
+        of("evt_1", 0, 500, 1000),
+        // So much more, under the same terms; then more that lasts longer, and then less.
+        of("evt_2", 1, 700, 1000),
+        of("evt_3", 2, 1000, 2000),
+        of("evt_4", 3, 900, 3000),
+    ] {
+        assert_eq!(send(&gateway, &event).await, "applied");
+    }
+    let (_, words) = told(&gateway, "stripe:evt_4").await;
+    assert_eq!(
+        words,
+        "1.00 USD taken, entry 6; what is left, 9.00 USD, is entry 7 now"
+    );
+    let sheet = gateway.admin("GET", "/admin/v1/accounts/a/credit");
+    let sheet = sheet.send().await.value();
+    let ends = sheet["lots"].as_array().unwrap().iter();
+    let ends: Vec<_> = ends
+        .map(|lot| (&lot["expires_at"], &lot["priority"]))
+        .collect();
+    assert!(
+        ends.iter()
+            .all(|lot| *lot == (&json!("2026-11-20T12:50:00Z"), &json!(10))),
+        "{ends:?}"
+    );
+    assert_eq!(balance(&gateway, "a").await, "9.00");
+    gateway.pass(Duration::from_secs(3001));
+    assert_eq!(balance(&gateway, "a").await, "0.00");
+    gateway.stop().await;
+}
