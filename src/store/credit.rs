@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::domain::{AccountId, NanoUsd, Timestamp};
 
 pub(super) use draws::{Sums, cover, text, uncovered, unpack};
-pub(super) use post::{EntryWords, NotPosted, insert, post};
+pub(super) use post::{EntryWords, NotPosted, insert, is_too_large, post};
 pub(super) use read::{balances, entry};
 
 /// What an entry is.

@@ -156,11 +156,7 @@ pub(super) fn transfer(
             return Ok(Err(refused));
         }
     }
-    let large = |entry: &NewEntry| -> Result<bool, RowError> {
-        let balance = balance(transaction, entry.account.as_str())?;
-        Ok(balance.checked_add(entry.amount).is_none())
-    };
-    if large(&gives)? || large(&gets)? {
+    if is_too_large(transaction, &gives)? || is_too_large(transaction, &gets)? {
         return Ok(Err(NotPosted::TooLarge));
     }
     let given = post(transaction, &gives, drawn, now)?;
@@ -277,6 +273,15 @@ fn find(
     } else {
         Err(NotPosted::IdTaken)
     }))
+}
+
+/// Whether the balance would not fit its column with this entry.
+pub(in crate::store) fn is_too_large(
+    transaction: &Transaction<'_>,
+    entry: &NewEntry,
+) -> rusqlite::Result<bool> {
+    let balance = balance(transaction, entry.account.as_str())?;
+    Ok(balance.checked_add(entry.amount).is_none())
 }
 
 fn balance(transaction: &Transaction<'_>, account: &str) -> rusqlite::Result<NanoUsd> {

@@ -75,6 +75,10 @@ pub(super) fn settle(
             entry.kind = moved(event);
             entry.expires_at = None;
         }
+        // Looked at before anything is taken in memory, where debt ends at what can be kept.
+        if credit::is_too_large(applier.transaction, &entry)? {
+            return Ok(Some(too_large()));
+        }
         let draws = if difference.is_negative() {
             // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
             let own = given(applier.transaction, object)?;

@@ -4,10 +4,11 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::{
-    NOW, balance, bought, event, events, posted, refunded, send, shared_config, taken, told,
+    NOW, STANDARD_SECRET, balance, bought, event, events, posted, refunded, send, shared_config,
+    standard, taken, told,
 };
 use crate::{
-    fixture::{KEY, provider, refused},
+    fixture::{KEY, file, provider, refused},
     harness::{Gate, Gateway, Step, Upstream, sse, verified, within},
 };
 
@@ -401,5 +402,33 @@ async fn a_grant_that_is_raised_ends_as_a_whole() {
     assert_eq!(balance(&gateway, "a").await, "9.00");
     gateway.pass(Duration::from_secs(3001));
     assert_eq!(balance(&gateway, "a").await, "0.00");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_owed_leaves_the_balance_as_it_is() {
+    let upstream = provider().await;
+    let rest = format!(
+        "plans: {{free: {{}}}}
+accounts: [{{id: b, plan: free}}]
+payment: {{webhooks: {{standard: {{secrets: [{STANDARD_SECRET}]}}}}}}
+"
+    );
+    let gateway = Gateway::start(&file(&upstream, &rest)).await;
+    let take = async |id: &str, amount: &str| {
+        let data = json!({"account": "b", "amount": amount});
+        taken(
+            &standard(&gateway, id, "credit.refunded", &data)
+                .send()
+                .await,
+        )
+    };
+    assert_eq!(take("msg_1", "2.00").await, "applied");
+    assert_eq!(take("msg_2", "9223372036.854775807").await, "failed");
+    assert_eq!(balance(&gateway, "b").await, "-2.00");
+    let data = json!({"account": "b", "amount": "5.00"});
+    let given = standard(&gateway, "msg_3", "credit.granted", &data);
+    assert_eq!(taken(&given.send().await), "applied");
+    assert_eq!(balance(&gateway, "b").await, "3.00");
     gateway.stop().await;
 }

@@ -1,7 +1,8 @@
 use serde_json::json;
 
 use super::{
-    NOW, SECRET, STRIPE, balance, bought, hex, hmac, posted, shared_config, signed, taken,
+    NOW, SECRET, STANDARD_SECRET, STRIPE, balance, bought, hex, hmac, posted, shared_config,
+    signed, standard, taken,
 };
 use crate::{
     fixture::{file, provider, refused, shown},
@@ -205,9 +206,8 @@ payment:
   webhooks:
     paddle: {secrets: [a-secret-of-paddle-itself], prices: {pri_1: pro}}
     lemonsqueezy: {secrets: [a-secret-of-lemon-squeezy], variants: {'77': pro}}
-    standard: {secrets: [whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=]}
-";
-    let gateway = Gateway::start(&file(&upstream, rest)).await;
+    standard: {secrets: [";
+    let gateway = Gateway::start(&file(&upstream, &format!("{rest}{STANDARD_SECRET}]}}\n"))).await;
     let time = NOW.to_string();
     let body = json!({
         "event_id": "evt_1", "event_type": "subscription.activated", "occurred_at": "2026-11-20T11:00:00Z",
@@ -247,30 +247,12 @@ payment:
         "active"
     );
 
-    let body = json!({
-        "type": "credit.granted", "timestamp": "2026-11-20T12:00:00Z",
-        "data": {"account": "b", "amount": "12.50", "currency": "USD", "reason": "welcome"},
-    })
-    .to_string();
-    let ask = |id: &str| {
-        let key = b"0123456789abcdef0123456789abcdef";
-        let parts = [id.as_bytes(), b".", time.as_bytes(), b".", body.as_bytes()];
-        let signature = base64(&hmac(key, &parts));
-        let call = gateway.call("POST", "/faregate/webhooks/standard");
-        call.header("webhook-id", id)
-            .header("webhook-timestamp", &time)
-            .header("webhook-signature", &format!("v1,{signature}"))
-            .json(&body)
-            .send()
-    };
+    let granted =
+        json!({"account": "b", "amount": "12.50", "currency": "USD", "reason": "welcome"});
+    let ask = |id: &str| standard(&gateway, id, "credit.granted", &granted).send();
     assert_eq!(taken(&ask("msg_1").await), "applied");
     assert_eq!(taken(&ask("msg_1").await), "duplicate");
     assert_eq!(taken(&ask("msg_2").await), "applied");
     assert_eq!(balance(&gateway, "b").await, "25.00");
     gateway.stop().await;
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    STANDARD.encode(bytes)
 }
