@@ -53,7 +53,7 @@ fn message(email: &Email, row: &NotificationRow) -> Result<Message, String> {
             .map_err(|error| unwritten(&error))?;
         Ok::<_, String>(Mailbox::new(name, address))
     };
-    let Letter { subject, text } = Letter::of(&row.body, &row.id.to_string());
+    let Letter { subject, text } = Letter::of(&super::body(row)?, &row.id.to_string());
     let own = email.from.address.as_str();
     let host = own.rsplit_once('@').map_or("localhost", |(_, host)| host);
     let made = u64::try_from(row.created_at.millis()).unwrap_or(0);

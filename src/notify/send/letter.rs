@@ -13,8 +13,7 @@ pub(super) struct Letter {
 
 impl Letter {
     /// The letter for a message's body.
-    pub(super) fn of(body: &str, id: &str) -> Self {
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
+    pub(super) fn of(body: &Value, id: &str) -> Self {
         let data = &body["data"];
         let (headline, detail) = told(word(&body["type"]), data);
         let account = word(&data["account"]);

@@ -10,6 +10,8 @@ pub(super) mod webhook;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::Settings;
 use crate::{
     domain::Timestamp,
@@ -46,6 +48,15 @@ impl Tried {
             error: error.into(),
             wait: None,
         }
+    }
+}
+
+/// The body of a message, where it still is one: what somebody has damaged in the store is not sent.
+fn body(row: &NotificationRow) -> Result<Value, String> {
+    match serde_json::from_str::<Value>(&row.body) {
+        Ok(body) if body["type"].is_string() => Ok(body),
+        Ok(_) => Err("its body in the store is damaged: it has no type".to_owned()),
+        Err(error) => Err(format!("its body in the store is damaged: {error}")),
     }
 }
 

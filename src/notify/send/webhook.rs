@@ -38,6 +38,9 @@ struct NoAnswer(String);
 
 /// Sends a message to a webhook at `now`.
 pub(super) async fn send(webhook: &Webhook, row: &NotificationRow, now: Timestamp) -> Tried {
+    if let Err(error) = super::body(row) {
+        return Tried::Refused { error };
+    }
     let request = match request(webhook, row, now) {
         Ok(request) => request,
         Err(error) => return Tried::failed(format!("it cannot be written: {error}")),

@@ -281,3 +281,25 @@ async fn what_a_killed_daemon_was_sending_is_sent_again_under_the_same_name() {
     assert_eq!(receiver.seen().len(), 2);
     receiver.seen().iter().for_each(|seen| drop(verified(seen)));
 }
+
+#[tokio::test]
+async fn a_message_whose_body_is_damaged_is_given_up() {
+    let receiver = receiver(&["503 Service Unavailable", "204 No Content"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    test(&gateway).await;
+    let first = message(&gateway, tried(1)).await;
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    rows.execute("UPDATE notifications SET body = substr(body, 1, 20)", [])
+        .unwrap();
+    gateway.pass(wait(&gateway, &first));
+    gateway.app().notifier().look();
+    let ended = message(&gateway, tried(2)).await;
+    assert_eq!(ended["status"], "failed");
+    let words = ended["last_error"].as_str().unwrap();
+    assert!(words.contains("body in the store is damaged"), "{words}");
+    assert_eq!(receiver.seen().len(), 1);
+    gateway.stop().await;
+}

@@ -47,3 +47,15 @@ fn a_recipient_that_is_none_gets_nothing() {
         assert!(message(&email(), &row(bad)).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn what_is_no_event_any_more_is_not_sent() {
+    for damaged in ["", "not JSON", r#"{"type":"access.resto"#, "{}", "[]"] {
+        let row = NotificationRow {
+            body: damaged.into(),
+            ..row("ops@example.com")
+        };
+        let words = message(&email(), &row).unwrap_err();
+        assert!(words.contains("body in the store is damaged"), "{words}");
+    }
+}

@@ -6,7 +6,7 @@ use crate::notify::Event;
 fn letter(event: Event, data: &Value) -> String {
     let at = "2026-11-20T12:00:00Z";
     let body = json!({"type": event.as_str(), "timestamp": at, "data": data});
-    let Letter { subject, text } = Letter::of(&body.to_string(), "msg_1");
+    let Letter { subject, text } = Letter::of(&body, "msg_1");
     format!("Subject: {subject}\n\n{text}")
 }
 
@@ -48,6 +48,4 @@ fn every_event_has_words() {
 fn a_test_and_what_is_not_known_have_words_too() {
     let test = letter(Event::Test, &json!({"account": null, "plan": null}));
     assert!(test.starts_with("Subject: a test message\n"), "{test}");
-    let Letter { subject, text } = Letter::of("not JSON", "msg_1");
-    assert!(subject.is_empty() && text.contains("msg_1"));
 }
