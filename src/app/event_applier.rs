@@ -99,18 +99,11 @@ impl EventApplier<'_> {
 }
 
 fn tell(received: &Received) {
-    let Received {
-        id,
-        status,
-        duplicate,
-        account,
-        words,
-        effects: _,
-    } = received;
-    let account = account.as_ref().map(tracing::field::display);
-    let words = words.as_deref();
+    let Received { id, status, .. } = received;
+    let account = received.account.as_ref().map(tracing::field::display);
+    let words = received.words.as_deref();
     match status {
-        _ if *duplicate => {
+        _ if received.duplicate => {
             tracing::debug!(event = %id, %status, "a payment event came again");
         }
         EventStatus::Applied => {

@@ -115,7 +115,7 @@ fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
     if attributes.at("status").text() != Some("paid") {
         return Ok(News::Ignored("nothing is paid yet".to_owned()));
     }
-    if let Some(parked) = foreign(&attributes) {
+    if let Some(parked) = attributes.at("currency").foreign() {
         return Ok(parked);
     }
     let order = data
@@ -135,7 +135,7 @@ fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
 
 fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
     let attributes = data.at("attributes");
-    if let Some(parked) = foreign(&attributes) {
+    if let Some(parked) = attributes.at("currency").foreign() {
         return Ok(parked);
     }
     let order = data
@@ -150,15 +150,6 @@ fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
         part.cents()?
     };
     Ok(about_order(&order, Fact::RefundedInAll { nano_usd }))
-}
-
-fn foreign(attributes: &Node<'_>) -> Option<News> {
-    let currency = attributes.at("currency").text().unwrap_or("no currency");
-    (currency != "USD").then(|| {
-        News::Parked(format!(
-            "it is in {currency}, and credit is in USD; post what it is worth with `faregate credit add`"
-        ))
-    })
 }
 
 /// A fact about an order. Its ids are numbers, and the same number may be an order and a subscription.

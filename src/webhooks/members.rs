@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::domain::{NanoUsd, Timestamp};
+use super::News;
+use crate::domain::{CURRENCY, NanoUsd, Timestamp};
 
 /// Longer texts are no ids and no words of a vendor.
 const LONGEST: usize = 255;
@@ -82,10 +83,6 @@ impl<'v> Node<'v> {
         self.value.as_bool()
     }
 
-    pub(super) fn integer(&self) -> Option<i64> {
-        self.value.as_i64()
-    }
-
     /// Seconds since 1970; `None` where there are none.
     pub(super) fn unix(&self) -> Result<Option<Timestamp>, Wrong> {
         if self.is_null() {
@@ -126,6 +123,31 @@ impl<'v> Node<'v> {
             Some(Err(error)) => Err(format!("{} {error}", self.path)),
             _ => Err(self.not("a string with an amount above zero, such as \"25.00\"")),
         }
+    }
+
+    /// When a grant is spent, from 0 to 100: lower ones first, and in the middle where nothing is said.
+    pub(super) fn priority(&self) -> Result<u8, Wrong> {
+        if self.is_null() {
+            return Ok(50);
+        }
+        let number = self.value.as_u64();
+        let number = number.and_then(|number| u8::try_from(number).ok());
+        number
+            .filter(|number| *number <= 100)
+            .ok_or_else(|| self.not("a number from 0 to 100"))
+    }
+
+    /// What waits where a currency is not the dollar: credit is kept in nothing else.
+    pub(super) fn foreign(&self) -> Option<News> {
+        let words = match self.text() {
+            Some(currency) if currency.eq_ignore_ascii_case(CURRENCY) => return None,
+            Some(other) => format!(
+                "it is in {}, and credit is in {CURRENCY}; post what it is worth with `faregate credit add`",
+                other.to_ascii_uppercase()
+            ),
+            None => "it names no currency".to_owned(),
+        };
+        Some(News::Parked(words))
     }
 
     /// The words for a value that is something else.

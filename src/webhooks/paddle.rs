@@ -114,7 +114,7 @@ fn bought(data: &Node<'_>, endpoint: Option<&Endpoint>) -> Result<News, Wrong> {
     if !credited {
         return Ok(News::Ignored("what was bought is not credit".to_owned()));
     }
-    if let Some(parked) = foreign(data) {
+    if let Some(parked) = data.at("currency_code").foreign() {
         return Ok(parked);
     }
     let id = data.at("id").require()?;
@@ -131,7 +131,7 @@ fn adjusted(data: &Node<'_>) -> Result<News, Wrong> {
     let action = data.at("action").require()?;
     let status = data.at("status").text().unwrap_or("approved");
     let id = data.at("transaction_id").require()?;
-    if let Some(parked) = foreign(data) {
+    if let Some(parked) = data.at("currency_code").foreign() {
         return Ok(parked);
     }
     let nano_usd = data.at("totals.total").cents()?;
@@ -154,15 +154,6 @@ fn adjusted(data: &Node<'_>) -> Result<News, Wrong> {
         }
     };
     Ok(fact(id, adjusted))
-}
-
-fn foreign(data: &Node<'_>) -> Option<News> {
-    let currency = data.at("currency_code").text().unwrap_or("no currency");
-    (currency != "USD").then(|| {
-        News::Parked(format!(
-            "it is in {currency}, and credit is in USD; post what it is worth with `faregate credit add`"
-        ))
-    })
 }
 
 fn fact(object: &str, fact: Fact) -> News {

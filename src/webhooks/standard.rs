@@ -105,19 +105,10 @@ fn granted(data: &Node<'_>, event: &str) -> Result<News, Wrong> {
     if let Some(parked) = foreign(data) {
         return Ok(parked);
     }
-    let priority = data.at("priority");
-    let number = match priority.integer() {
-        None if priority.is_null() => 50,
-        Some(number) => number,
-        None => return Err(priority.not("a number from 0 to 100")),
-    };
     let fact = Fact::Grant {
         nano_usd: amount.nanos(),
         expires_at: data.at("expires_at").instant()?,
-        priority: u8::try_from(number)
-            .ok()
-            .filter(|number| *number <= 100)
-            .ok_or_else(|| priority.not("a number from 0 to 100"))?,
+        priority: data.at("priority").priority()?,
         reason: data.at("reason").text().map(str::to_owned),
     };
     let id = data.at("id").id();
@@ -140,10 +131,10 @@ fn refunded(data: &Node<'_>, event: &str) -> Result<News, Wrong> {
     Ok(news(&format!("refund:{event}"), fact))
 }
 
+/// Nothing said is dollars.
 fn foreign(data: &Node<'_>) -> Option<News> {
-    let currency = data.at("currency").text().unwrap_or("USD");
-    (!currency.eq_ignore_ascii_case("usd"))
-        .then(|| News::Parked(format!("it is in {currency}, and credit is in USD")))
+    let currency = data.at("currency");
+    (!currency.is_null()).then(|| currency.foreign()).flatten()
 }
 
 fn news(object: &str, fact: Fact) -> News {

@@ -31,11 +31,10 @@ pub(super) fn session(event: &Event<'_>) -> Result<News, Wrong> {
         return Ok(News::Ignored(words));
     }
     let order = object.at("id").require()?;
-    let amount = object.at("amount_total");
-    let paid = match dollars(object) {
-        Ok(()) => amount.cents()?,
-        Err(parked) => return Ok(parked),
-    };
+    if let Some(parked) = object.at("currency").foreign() {
+        return Ok(parked);
+    }
+    let paid = object.at("amount_total").cents()?;
     if paid == 0 {
         return Ok(News::Ignored("nothing was to be paid".to_owned()));
     }
@@ -106,7 +105,7 @@ pub(super) fn grant(event: &Event<'_>) -> Result<News, Wrong> {
         let words = "the grant is not an amount of money".to_owned();
         return Ok(News::Parked(words));
     }
-    if let Err(parked) = dollars(&money) {
+    if let Some(parked) = money.at("currency").foreign() {
         return Ok(parked);
     }
     let nano_usd = money.at("value").cents()?;
@@ -121,17 +120,11 @@ pub(super) fn grant(event: &Event<'_>) -> Result<News, Wrong> {
              credit add`"
         )));
     }
-    let priority = object.at("priority");
-    let number = priority.integer().unwrap_or(50);
-    let priority = u8::try_from(number)
-        .ok()
-        .filter(|number| *number <= 100)
-        .ok_or_else(|| priority.not("a number from 0 to 100"))?;
     let name = object.at("name").text().map(str::to_owned);
     Ok(fact(Fact::Grant {
         nano_usd,
         expires_at,
-        priority,
+        priority: object.at("priority").priority()?,
         reason: name.or_else(|| object.at("category").text().map(str::to_owned)),
     }))
 }
@@ -145,7 +138,7 @@ fn about_payment(
         let words = "it names no payment_intent, so it cannot be told which credit it is about";
         return Ok(News::Parked(words.to_owned()));
     };
-    if let Err(parked) = dollars(object) {
+    if let Some(parked) = object.at("currency").foreign() {
         return Ok(parked);
     }
     Ok(News::Fact {
@@ -153,16 +146,4 @@ fn about_payment(
         fact: fact(object)?,
         remark: None,
     })
-}
-
-/// Whether the amounts of an object are dollars; credit is kept in nothing else.
-fn dollars(object: &Node<'_>) -> Result<(), News> {
-    match object.at("currency").text() {
-        Some(currency) if currency.eq_ignore_ascii_case("usd") => Ok(()),
-        Some(other) => Err(News::Parked(format!(
-            "it is in {}, and credit is in USD; post what it is worth with `faregate credit add`",
-            other.to_ascii_uppercase()
-        ))),
-        None => Err(News::Parked("it names no currency".to_owned())),
-    }
 }

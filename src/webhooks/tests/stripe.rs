@@ -349,6 +349,13 @@ fn a_body_that_cannot_be_read_is_named_if_it_has_a_name() {
             }),
         ),
         envelope(
+            "billing.credit_grant.created",
+            json!({
+                "id": "credgr_1", "priority": "high",
+                "amount": {"monetary": {"currency": "usd", "value": 500}},
+            }),
+        ),
+        envelope(
             "customer.subscription.updated",
             json!({"id": "sub_1", "status": "sleeping"}),
         ),
