@@ -1,6 +1,6 @@
 //! What an event says, in one vocabulary for all vendors.
 
-use super::{Fact, Settings, Verified, lemonsqueezy, paddle, standard, stripe};
+use super::{Endpoint, Fact, Settings, Verified, lemonsqueezy, paddle, standard, stripe};
 use crate::domain::{Timestamp, Vendor};
 
 /// An event of a vendor.
@@ -81,6 +81,27 @@ pub fn read(verified: &Verified<'_>, settings: &Settings) -> Result<PaymentEvent
         Vendor::LemonSqueezy => lemonsqueezy::read(verified, endpoint),
         Vendor::Standard => standard::read(verified),
     }
+}
+
+/// Why an event waits that is not of the mode that the file takes; `live` is what it says of itself.
+pub(super) fn other_mode(
+    vendor: Vendor,
+    endpoint: Option<&Endpoint>,
+    live: Option<bool>,
+) -> Option<String> {
+    let wanted = endpoint.and_then(|endpoint| endpoint.livemode)?;
+    if live == Some(wanted) {
+        return None;
+    }
+    let what = match live {
+        Some(true) => "it is a live event",
+        Some(false) => "it is a test event",
+        None => "it does not say whether it is a live event",
+    };
+    let vendor = vendor.as_str();
+    Some(format!(
+        "{what}, and payment.webhooks.{vendor}.livemode is {wanted}"
+    ))
 }
 
 /// An id behind the vendor's word.

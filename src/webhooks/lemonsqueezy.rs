@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Endpoint, Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
-    event::named,
+    event::{named, other_mode},
     members::{Node, Wrong},
 };
 use crate::domain::{SubscriptionStatus, Vendor};
@@ -38,7 +38,10 @@ pub(super) fn read(
         .instant()
         .and_then(|at| at.ok_or_else(|| updated.not("a date and time")))
         .map_err(odd)?;
+    let live = attributes.at("test_mode").flag().map(|test| !test);
+    let other_mode = other_mode(Vendor::LemonSqueezy, endpoint, live);
     let news = match kind {
+        _ if let Some(words) = other_mode => Ok(News::Parked(words)),
         "order_created" => bought(&meta, &data),
         "order_refunded" => refunded(&data),
         kind if kind.starts_with("subscription_")

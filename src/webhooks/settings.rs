@@ -23,7 +23,7 @@ pub struct Endpoint {
     pub plans: BTreeMap<String, PlanId>,
     /// How old, or how far ahead, a signature may be.
     pub tolerance: Duration,
-    /// Whether events must be live ones or test ones; `None` takes both. Only Stripe says which they are.
+    /// Whether events must be live ones or test ones; `None` takes both. Stripe and Lemon Squeezy alone say which they are.
     pub livemode: Option<bool>,
     /// Whether what is bought once is credit, unless its metadata says otherwise.
     pub top_up: bool,

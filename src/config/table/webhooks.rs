@@ -61,20 +61,16 @@ pub(super) static WEBHOOKS: Section = Section {
     ],
 };
 
+const LIVEMODE: Key = key(
+    "livemode",
+    Kind::Flag,
+    "Whether its events must be live ones (true, as in production) or test ones (false); others are parked. Default: both.",
+);
+
 static STRIPE: Section = Section {
     name: "stripe",
     doc: "Stripe's events.",
-    keys: &[
-        SECRETS,
-        PRICES,
-        TOLERANCE,
-        key(
-            "livemode",
-            Kind::Flag,
-            "Whether its events must be live ones (true) or test ones (false); others are parked. Default: both.",
-        ),
-        TOP_UP,
-    ],
+    keys: &[SECRETS, PRICES, TOLERANCE, LIVEMODE, TOP_UP],
 };
 
 static PADDLE: Section = Section {
@@ -93,6 +89,7 @@ static LEMONSQUEEZY: Section = Section {
             Kind::Pairs,
             "Its variant or product id → our plan. A subscription to another leaves the plan as it is.",
         ),
+        LIVEMODE,
     ],
 };
 

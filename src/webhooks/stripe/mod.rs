@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Endpoint, Illegible, News, Party, PaymentEvent, Verified,
-    event::named,
+    event::{named, other_mode},
     members::{Node, Wrong},
 };
 use crate::domain::{Timestamp, Vendor};
@@ -56,18 +56,11 @@ pub(super) fn read(
         endpoint,
     };
     let party = party(&event.object);
-    let wanted = endpoint.and_then(|endpoint| endpoint.livemode);
-    let livemode = root.at("livemode").flag();
-    let news = match (wanted, livemode) {
+    let live = root.at("livemode").flag();
+    let news = match other_mode(Vendor::Stripe, endpoint, live) {
         _ if thin => News::Ignored("a thin event says only that something happened".to_owned()),
-        (Some(wanted), Some(live)) if wanted != live => News::Parked(format!(
-            "it is a {} event, and payment.webhooks.stripe.livemode is {wanted}",
-            if live { "live" } else { "test" }
-        )),
-        (Some(wanted), None) => News::Parked(format!(
-            "it does not say whether it is a live event, and payment.webhooks.stripe.livemode is {wanted}"
-        )),
-        _ => news(&event).map_err(odd)?,
+        Some(words) => News::Parked(words),
+        None => news(&event).map_err(odd)?,
     };
     Ok(PaymentEvent {
         kind: root_kind.to_owned(),

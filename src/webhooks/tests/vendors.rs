@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use super::{at, fact, parked, say};
+use super::{at, fact, parked, say, settings};
 use crate::{
     domain::{SubscriptionStatus, Vendor},
-    webhooks::{Fact, News, PaymentEvent, Snapshot},
+    webhooks::{Fact, News, PaymentEvent, Snapshot, Verified, read},
 };
 
 const NOON: &str = "2026-11-20T12:00:00Z";
@@ -117,6 +117,31 @@ fn what_is_sold_and_is_no_plan_of_the_file_is_told() {
         };
         assert_eq!(remark.as_deref(), Some(words));
     }
+}
+
+#[test]
+fn an_order_of_lemon_squeezys_test_mode_waits_where_live_ones_are_wanted() {
+    let mut settings = settings();
+    let mut endpoint = settings.endpoint(Vendor::LemonSqueezy).unwrap().clone();
+    endpoint.livemode = Some(true);
+    settings.insert(Vendor::LemonSqueezy, endpoint);
+    let order = |test_mode: Value| {
+        let attributes = json!({
+            "customer_id": 9, "status": "paid", "currency": "USD", "total": 999, "updated_at": NOON,
+            "test_mode": test_mode,
+        });
+        let meta =
+            json!({"event_name": "order_created", "custom_data": {"faregate_credit": "true"}});
+        let data = json!({"type": "orders", "id": "6", "attributes": attributes});
+        let body = json!({"meta": meta, "data": data}).to_string();
+        let verified = Verified::kept(Vendor::LemonSqueezy, "lemonsqueezy:msg_1", body.as_bytes());
+        read(&verified, &settings).unwrap()
+    };
+    assert_eq!(
+        parked(&order(json!(true))),
+        "it is a test event, and payment.webhooks.lemonsqueezy.livemode is true"
+    );
+    assert_eq!(fact(&order(json!(false))).0, "lemonsqueezy:order:6");
 }
 
 fn lemon(kind: &str, custom: Value, data: Value) -> PaymentEvent {
