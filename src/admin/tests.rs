@@ -23,7 +23,7 @@ use crate::{
     },
     domain::{
         AccountId, Clock, KeyDigest, KeyId, Limits, ModelName, NanoUsd, PlanId, RequestId, Secret,
-        Timestamp, Usage,
+        Timestamp, Usage, Vendor,
     },
     store::{
         CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
@@ -184,7 +184,7 @@ impl Registry for TestRegistry {
             data: vec![EventRow {
                 number: 3,
                 id: "stripe:evt_3".to_owned(),
-                vendor: "stripe".to_owned(),
+                vendor: Vendor::Stripe,
                 kind: "charge.refunded".to_owned(),
                 created_at: now(),
                 received_at: now(),

@@ -13,6 +13,12 @@ pub enum Vendor {
     Standard,
 }
 
+impl serde::Serialize for Vendor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl Vendor {
     /// Every vendor, in the order of the documentation.
     pub const ALL: [Self; 4] = [

@@ -194,7 +194,7 @@ pub struct EventRow {
     /// Its id, behind the vendor's word.
     pub id: String,
     /// Whose.
-    pub vendor: String,
+    pub vendor: Vendor,
     /// The vendor's word for what happened.
     #[serde(rename = "type")]
     pub kind: String,

@@ -117,7 +117,7 @@ fn event(columns: &Columns<'_>) -> Result<EventRow, RowError> {
     Ok(EventRow {
         number: columns.plain("number")?,
         id: columns.plain("id")?,
-        vendor: columns.plain("vendor")?,
+        vendor: columns.word("vendor", Vendor::parse)?,
         kind: columns.plain("type")?,
         created_at: columns.instant("created_at")?,
         received_at: columns.instant("received_at")?,

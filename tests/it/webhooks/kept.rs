@@ -181,3 +181,25 @@ async fn a_damaged_owner_is_an_error_and_nobody_gets_anything() {
     assert_eq!(super::balance(&gateway, "b").await, "50.00");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_damaged_vendor_is_told_as_what_it_is() {
+    let upstream = provider().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", shared_config(&upstream, ""))).await;
+    assert_eq!(super::send(&gateway, &bought("evt_1")).await, "applied");
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    rows.execute("UPDATE payment_events SET vendor = 'strip'", [])
+        .unwrap();
+    let again = super::replay(&gateway, "stripe:evt_1").await;
+    let words = again["detail"].as_str().unwrap();
+    assert!(
+        words.ends_with(
+            "column vendor of payment_events \"stripe:evt_1\" is \"strip\", which is not known"
+        ),
+        "{words}"
+    );
+    gateway.stop().await;
+}
