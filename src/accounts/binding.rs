@@ -91,14 +91,19 @@ pub enum Output {
         floor: u64,
     },
     /// So many by the client's own word, or as many as the credit affords where that is less.
-    Clamp(u64),
+    Clamp {
+        /// What the client says.
+        most: u64,
+        /// Not fewer, as the provider takes no such call.
+        floor: u64,
+    },
 }
 
 impl Output {
     /// As many as it would be if no level were short.
     pub(super) const fn most(self) -> u64 {
         match self {
-            Self::Fixed(most) | Self::UpTo { most, .. } | Self::Clamp(most) => most,
+            Self::Fixed(most) | Self::UpTo { most, .. } | Self::Clamp { most, .. } => most,
         }
     }
 }

@@ -226,12 +226,15 @@ fn want(
     let output = match ask.output_limit {
         _ if request.destination.endpoint == Endpoint::Embeddings => Output::Fixed(0),
         Some(limit) if plan.credit_required && plan.on_low_credit == LowCredit::Clamp => {
-            Output::Clamp(limit.min(most))
+            Output::Clamp {
+                most: limit.min(most),
+                floor: ask.least_output,
+            }
         }
         Some(limit) => Output::Fixed(limit.min(most)),
         None => Output::UpTo {
             most: plan.default_max_output_tokens.min(most),
-            floor: FLOOR,
+            floor: FLOOR.max(ask.least_output),
         },
     };
     Wanted {

@@ -29,6 +29,9 @@ pub struct Ask {
     pub stream: bool,
     /// The most output tokens it wants for each answer, as it says; `u64::MAX` where it says more.
     pub output_limit: Option<u64>,
+    /// The least output limit with which the provider takes the call, where the client's own is not less: Anthropic wants
+    /// more than the budget for thinking, and responses have at least 16 (their API references).
+    pub least_output: u64,
     /// How many answers the provider makes: the larger of `n` and `best_of`, at least 1, for each prompt.
     pub answers: u64,
     /// Whether it offers tools, whose definitions cost input tokens beyond their bytes.
@@ -183,6 +186,10 @@ impl Ask {
             model: None,
             stream: false,
             output_limit: None,
+            least_output: match endpoint {
+                Endpoint::Responses => 16,
+                _ => 1,
+            },
             answers: 1,
             prompts: 1,
             tools: false,
@@ -216,6 +223,7 @@ impl Ask {
             Member::Metadata => self.metadata(reader)?,
             Member::Modalities => self.modalities(reader)?,
             Member::Plugins => self.plugins(reader)?,
+            Member::Thinking if self.endpoint == Endpoint::Messages => self.thinking(reader)?,
             Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
             Member::Prompt if self.endpoint == Endpoint::Completions => self.prompts(reader)?,
             other => {
@@ -312,6 +320,18 @@ impl Ask {
         self.include_usage = include;
         self.spans.stream_options = Some(options);
         Ok(())
+    }
+
+    /// Every copy of a budget counts; one that is no number is the provider's to refuse.
+    fn thinking(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        reader.members(|reader, name| {
+            let value = reader.skip()?;
+            let budget = value.unsigned().filter(|_| name.folds_to("budget_tokens"));
+            if let Some(budget) = budget {
+                self.least_output = self.least_output.max(budget.saturating_add(1));
+            }
+            Ok(())
+        })
     }
 
     fn metadata(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {

@@ -147,7 +147,7 @@ impl State {
         let (most, floor, room) = match wanted.output {
             Output::Fixed(output) => return output,
             Output::UpTo { most, floor } => (most, floor, self.room(quotas, charged, wanted)),
-            Output::Clamp(most) => (most, 1, self.room(&[], charged, wanted)),
+            Output::Clamp { most, floor } => (most, floor, self.room(&[], charged, wanted)),
         };
         most.min(room.unwrap_or(0).max(floor.min(most)))
     }

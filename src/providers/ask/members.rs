@@ -37,6 +37,8 @@ pub(in crate::providers) enum Member {
     ServiceTier,
     /// The same, of Anthropic alone.
     Speed,
+    /// How much Anthropic's models may think.
+    Thinking,
     Modalities,
     Audio,
     CacheControl,
@@ -61,7 +63,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 24] = [
+const LOOSE: [(&str, Member); 25] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -78,6 +80,7 @@ const LOOSE: [(&str, Member); 24] = [
     ("web_search_options", Member::WebSearch),
     ("background", Member::Background),
     ("service_tier", Member::ServiceTier),
+    ("thinking", Member::Thinking),
     ("speed", Member::Speed),
     ("inference_geo", Member::Speed),
     ("modalities", Member::Modalities),

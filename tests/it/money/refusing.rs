@@ -175,6 +175,45 @@ async fn a_clamped_limit_is_told_and_forwarded_in_both_dialects() {
 }
 
 #[tokio::test]
+async fn a_limit_is_not_clamped_below_what_its_provider_takes() {
+    let upstream = provider().await;
+    let plan = "credit: required, on_low_credit: clamp";
+    let thinking = json!({"type": "enabled", "budget_tokens": 200});
+    let thinks = json!({"model": "c", "messages": [], "max_tokens": 300, "thinking": thinking});
+    let responds = json!({"model": "m", "input": "hi", "max_output_tokens": 400});
+    for (path, asked, field, input, output, least) in [
+        ("/v1/messages", thinks, "max_tokens", 3000, 15_000, 201),
+        (
+            "/v1/responses",
+            responds,
+            "max_output_tokens",
+            1000,
+            4000,
+            16,
+        ),
+    ] {
+        let asked = asked.to_string();
+        for (bytes, affordable) in [
+            (0, least - 1),
+            (asked.len(), least),
+            (asked.len(), least + 1),
+        ] {
+            let left = bytes as i64 * input + affordable * output;
+            let usd = NanoUsd::from_nanos(left);
+            let gateway = Gateway::start(&priced(&upstream, plan, &format!("credit: {usd}"))).await;
+            let answer = post(&gateway, path, &asked).await;
+            if affordable < least {
+                refused(&answer, 402, "insufficient_credit_for_request");
+            } else {
+                served(&answer);
+                assert_eq!(upstream.seen().pop().unwrap().json()[field], affordable);
+            }
+            gateway.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_only_holds_stand_in_the_way_of_is_tried_again() {
     let gate = Gate::default();
     let upstream = gated(&gate).await;

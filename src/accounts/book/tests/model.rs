@@ -295,7 +295,7 @@ impl World {
         let (most, floor, levels) = match output {
             Output::Fixed(output) => return output.cast_signed(),
             Output::UpTo { most, floor } => (most, floor.min(most), levels.to_vec()),
-            Output::Clamp(most) => {
+            Output::Clamp { most, .. } => {
                 let credit = levels.iter().filter(|level| level.0.is_none());
                 (most, most.min(1), credit.cloned().collect())
             }

@@ -305,13 +305,14 @@ fn an_output_limit_of_ours_is_what_every_level_can_hold() {
     let bound = given(open(5000), 1, &terms(1440, 0, 4)).unwrap_err();
     assert_eq!((bound.reason, bound.scope), (Reason::TooLarge, Scope::Key));
     // A client's own number is lowered by the credit alone, down to a single token.
-    let clamp = Output::Clamp(5000);
+    let lowered = |most| Output::Clamp { most, floor: 1 };
+    let clamp = lowered(5000);
     let bound = given(clamp, 1, &prices).unwrap_err();
     assert_eq!((bound.reason, bound.unit), (Reason::TooLarge, Unit::Usd));
     assert!(bound.credit.is_none());
     let _ = accounts.draw(&account(), usd(9000));
     assert_eq!(given(clamp, 1, &prices), Ok((280, true, 280)));
-    assert_eq!(given(Output::Clamp(280), 1, &prices), Ok((280, false, 280)));
+    assert_eq!(given(lowered(280), 1, &prices), Ok((280, false, 280)));
     let _ = accounts.draw(&account(), usd(837));
     assert_eq!(given(clamp, 1, &prices), Ok((1, true, 1)));
     assert_eq!(

@@ -127,7 +127,7 @@ fn call() -> impl Strategy<Value = Step> {
     let output = prop_oneof![
         3 => (0_u64..20).prop_map(Output::Fixed),
         2 => (0_u64..20, 0_u64..6).prop_map(|(most, floor)| Output::UpTo { most, floor }),
-        2 => (0_u64..20).prop_map(Output::Clamp),
+        2 => (0_u64..20).prop_map(|most| Output::Clamp { most, floor: 1 }),
     ];
     (any::<bool>(), prices, 0_i64..30, 1_i64..4, output).prop_map(
         |(key, prices, input, answers, output)| {
