@@ -77,11 +77,16 @@ impl Reader<'_> {
             entries: Vec::new(),
             written: Vec::new(),
         };
+        // In braces a comma parts a key from what was meant as its value, which looks like a key then.
+        let mut cut_off = false;
         for (written, node) in pairs {
             let Some(key) = section.key(&written.name) else {
-                self.unknown(section, written, &inside);
+                if !(cut_off && node.is_null()) {
+                    self.unknown(section, written, &inside);
+                }
                 continue;
             };
+            cut_off = node.is_null();
             let at_key = inside.key(key.name, written.at);
             if let Some(why) = key.deferred {
                 self.report.problem(&at_key, why);
@@ -112,9 +117,11 @@ impl Reader<'_> {
         fields
     }
 
-    /// Reports a key that is not known. In braces `token:abc` is a key as a whole, and its end a secret: it is not shown.
+    /// Reports a key that is not known. In braces `token:abc` is a key as a whole, and its end a secret: whatever follows
+    /// the first sign that no key has is not shown.
     fn unknown(&mut self, section: &'static Section, written: &tree::Key, inside: &Inside) {
-        let end = written.name.find([':', '=', ' ']);
+        let of_a_key = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.');
+        let end = written.name.find(|sign| !of_a_key(sign));
         let name = &written.name[..end.unwrap_or(written.name.len())];
         let at_key = inside.name(name, written.at);
         if end.is_some() && section.key(name).is_some() {

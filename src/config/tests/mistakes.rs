@@ -127,6 +127,12 @@ fn no_secret_is_repeated() {
         "admin: {token:canary-canary-canary}",
         "providers: {a: {kind: openai, api_key=canary}}",
         "providers: {a: {kind: openai, api_key canary}}",
+        "providers: {a: {kind: openai, api_key\tcanary}}",
+        "providers: {a: {kind: openai, api_key;canary}}",
+        "providers: {a: {kind: openai, api_key,canary}}",
+        "providers: {a: {kind: openai, api_key, canary, canary2}}",
+        "admin: {token, canary-canary-canary}",
+        "admin: {token\u{a0}canary-canary-canary}",
     ];
     for text in texts {
         let said = parse(text, Path::new("f.yaml"), &canaries)
