@@ -30,7 +30,7 @@ use crate::{
 const HEARTBEAT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// How long after its last bytes a stream that falls silent is noted, so that a crash loses no more of it.
-const NOTED_AFTER: Duration = Duration::from_secs(1);
+pub(super) const NOTED_AFTER: Duration = Duration::from_secs(1);
 
 /// Longer than any call: streams without a heartbeat are noted all the same.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -4,9 +4,9 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use http_body::Body;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, DrainPlace, MeteringContext};
+use super::{Answer, DrainPlace, MeteringContext, body::NOTED_AFTER};
 use crate::store::Outcome;
 
 /// Reads `answer` to its end, within the bounds that [`MeteringContext`] sets, and settles it exactly. Beyond them the
@@ -20,12 +20,24 @@ where
         let mut answer = answer;
         let mut read = 0_u64;
         let mut stopped = answer.metering.drains_stopped();
+        let mut noted = false;
         while read <= MeteringContext::DRAIN_BYTES {
+            let until = match noted {
+                true => place.until,
+                false => place.until.min(Instant::now() + NOTED_AFTER),
+            };
             let next = poll_fn(|cx| answer.poll_data(cx));
             let next = tokio::select! {
-                next = timeout_at(place.until, next) => next,
+                next = timeout_at(until, next) => next,
                 () = &mut stopped => break,
             };
+            if next.is_err() && !noted {
+                // It has fallen silent, for how long nobody knows.
+                noted = true;
+                answer.checkpoint();
+                continue;
+            }
+            noted = false;
             let data = match next {
                 Ok(Some(Ok(data))) => data,
                 Ok(None) => {

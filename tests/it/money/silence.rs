@@ -18,12 +18,17 @@ const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abc
 async fn what_came_before_a_silence_is_noted_within_a_second() {
     for streaming in ["", "streaming: {heartbeat: off}\n"] {
         for silent_before in [false, true] {
-            noted_in_the_silence(streaming, silent_before).await;
+            noted_in_the_silence(streaming, silent_before, false).await;
         }
     }
 }
 
-async fn noted_in_the_silence(streaming: &str, silent_before: bool) {
+#[tokio::test]
+async fn what_is_read_on_for_who_left_is_noted_in_a_silence_too() {
+    noted_in_the_silence("", false, true).await;
+}
+
+async fn noted_in_the_silence(streaming: &str, silent_before: bool, leaves: bool) {
     let gate = Gate::default();
     let script = gate.clone();
     let upstream = Upstream::start(move |_| {
@@ -41,6 +46,12 @@ async fn noted_in_the_silence(streaming: &str, silent_before: bool) {
     .await;
     let [folder, copy] = [TempDir::new().unwrap(), TempDir::new().unwrap()];
     let yaml = priced(&upstream, "credit: required", "credit: 1") + streaming;
+    let reads_on = "kind: openai, on_client_disconnect: drain";
+    let yaml = if leaves {
+        yaml.replacen("kind: openai", reads_on, 1)
+    } else {
+        yaml
+    };
     let gateway = Gateway::start(&kept(&yaml, &folder)).await;
     let mut answer = gateway.chat(KEY, STREAM).open().await.into_body();
     if silent_before {
@@ -51,6 +62,11 @@ async fn noted_in_the_silence(streaming: &str, silent_before: bool) {
         answer.frame().await.unwrap().unwrap();
     }
 
+    let mut answer = Some(answer);
+    if leaves {
+        answer = None;
+        gateway.records(1).await;
+    }
     let noted = || fs::read(folder.path().join("faregate.db.inflight")).unwrap();
     let before = noted();
     silence(&gateway).await;
@@ -69,7 +85,9 @@ async fn noted_in_the_silence(streaming: &str, silent_before: bool) {
     assert_eq!(row["tokens"]["output"], 8, "{row}");
     after.stop().await;
     gate.open();
-    while let Some(frame) = answer.frame().await {
+    while let Some(answer) = &mut answer
+        && let Some(frame) = answer.frame().await
+    {
         frame.unwrap();
     }
     gateway.stop().await;
