@@ -15,6 +15,7 @@ mod connection;
 mod descriptors;
 mod drive;
 mod frames;
+mod heads;
 mod io;
 mod lingering_close;
 mod pressure;

@@ -23,6 +23,7 @@ use super::{
     connection::Peer,
     drive::{End, Limits, drive},
     frames::Frames,
+    heads::Heads,
     io::{Io, Watch},
     lingering_close,
     pressure::Pressure,
@@ -128,6 +129,7 @@ where
                 clocks: Arc::clone(&clocks),
                 write_stall: settings.timeouts.write_stall,
             };
+            let service = Heads(service);
             let connection = protocol::http2(settings, streams).serve_connection(io, service);
             #[expect(
                 clippy::disallowed_methods,

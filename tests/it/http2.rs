@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, client::conn::http2};
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http2,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
@@ -204,5 +207,29 @@ async fn a_stream_that_has_no_answer_when_the_drain_ends_is_told() {
     let call = gateway.calls(1).await.remove(0);
     assert_eq!(call["outcome"], "indeterminate", "{call}");
     assert_eq!(call["status"], 503, "{call}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_to_head_ends_with_its_head() {
+    let upstream = Upstream::answering("200 OK", "{}").await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+    let sender = connect(&gateway).await;
+    for path in ["/v1/models", "/healthz", "/problems/draining", "/nope"] {
+        let mut lengths = Vec::new();
+        for method in [Method::HEAD, Method::GET] {
+            let mut asked = request(path, KEY, "");
+            *asked.method_mut() = method.clone();
+            let answer = send(&sender, asked).await;
+            assert_eq!(
+                answer.body().is_end_stream(),
+                method == Method::HEAD,
+                "{path}"
+            );
+            lengths.push(answer.headers()["content-length"].clone());
+            text(answer).await;
+        }
+        assert_eq!(lengths[0], lengths[1], "{path}");
+    }
     gateway.stop().await;
 }
