@@ -21,6 +21,8 @@ use crate::{
 
 /// Connections the admin listener serves at once: people and scrapers, not clients.
 const ADMIN_CONNECTIONS: usize = 256;
+/// How long one of them may take to ask for something while there is no place for another.
+const ADMIN_PATIENCE: Duration = Duration::from_millis(250);
 /// A token that cannot be guessed, even when it is made of hexadecimal digits.
 const SHORTEST_TOKEN: usize = 32;
 
@@ -207,7 +209,10 @@ pub(crate) fn admin(
             fields: BodyLimits::default().fields,
             timeouts: listener::Timeouts::default(),
             http2: Http2::default(),
-            closing: listener::Closing::default(),
+            closing: listener::Closing {
+                pressed: ADMIN_PATIENCE,
+                ..listener::Closing::default()
+            },
         },
         token: token?,
     }))

@@ -24,6 +24,7 @@ use super::{
     boxes::FutureBoxes,
     clocks::Clocks,
     connection::{Connection, Peer},
+    pressure::Pressure,
     session::{self, Shared},
     shutdown::Shutdown,
     tasks::Tasks,
@@ -81,9 +82,10 @@ impl Listener {
         };
         let tasks = Tasks::default();
         let ended = Arc::new(Ended::default());
+        let crowded = Pressure::default();
         let share = |settings| {
             let shared = Shared::new(settings, tasks.clone(), shutdown.clone());
-            Arc::new(shared.under(pressure.clone()))
+            Arc::new(shared.under(pressure.clone(), crowded.clone()))
         };
         let mut shared = share(Arc::clone(&tuning.current()));
         let permits = Arc::new(Semaphore::new(
@@ -115,12 +117,11 @@ impl Listener {
 
         let mut pause = None;
         loop {
-            let permit = Arc::clone(&permits).acquire_owned();
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.draining() => break,
                 // The permit comes first: a connection that cannot be served yet stays in the backlog.
-                accepted = accept(&socket, permit) => accepted,
+                accepted = accept(&socket, &permits, &crowded) => accepted,
             };
             match accepted {
                 Ok((tcp, addr, permit)) => {
@@ -170,11 +171,15 @@ impl Ended {
     }
 }
 
+/// The next connection. While there is no place for one, those that have not asked for anything yet are told to leave.
 async fn accept(
     socket: &TcpListener,
-    permit: impl Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>>,
+    permits: &Arc<Semaphore>,
+    crowded: &Pressure,
 ) -> io::Result<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
-    let permit = permit.await.map_err(io::Error::other)?;
+    crowded.set(permits.available_permits() == 0);
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let permit = permit.map_err(io::Error::other)?;
     let (tcp, addr) = socket.accept().await?;
     Ok((tcp, addr, permit))
 }

@@ -208,6 +208,11 @@ impl Clocks {
         self.busy.load(Relaxed)
     }
 
+    /// When the connection was accepted.
+    pub(super) const fn accepted(&self) -> Instant {
+        self.accepted
+    }
+
     /// When the head that is arriving must be complete.
     pub(super) fn head_due(&self) -> Option<Instant> {
         self.instant(self.head_due.load(Relaxed))

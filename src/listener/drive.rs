@@ -11,9 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     clocks::Clocks,
-    pressure::Pressure,
+    session::Shared,
     settings::{Closing, Settings},
-    shutdown::Shutdown,
     timer::wait,
 };
 
@@ -64,6 +63,8 @@ struct Order {
     force: Option<Instant>,
     /// Whether connections are short.
     pressed: bool,
+    /// Whether there is no place for another connection, and this one has not asked for anything.
+    crowded: bool,
 }
 
 impl Limits {
@@ -88,7 +89,11 @@ impl Limits {
 
     /// The next thing to come due, if any can.
     fn next(&self, clocks: &Clocks, order: &Order) -> Option<(Instant, Due)> {
-        let head = clocks.head_due().map(|at| (at, Due::End(|| End::HeadLate)));
+        let head = clocks.head_due().map(|at| match order.crowded {
+            true => at.min(clocks.accepted() + self.closing.pressed),
+            false => at,
+        });
+        let head = head.map(|at| (at, Due::End(|| End::HeadLate)));
         let stalled = clocks
             .stalled_since()
             .map(|since| (since + self.write_stall, Due::End(|| End::Stalled)));
@@ -126,15 +131,16 @@ pub(super) async fn drive<C>(
     tell: fn(Pin<&mut C>),
     clocks: &Clocks,
     limits: Limits,
-    (shutdown, pressure): (&Shutdown, &Pressure),
+    shared: &Shared,
 ) -> End
 where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut timer = pin!(sleep_until(Instant::now()));
-    let mut draining = pin!(shutdown.draining());
-    let mut cut_off = pin!(shutdown.cut_off());
-    let mut short = pressure.watch();
+    let mut draining = pin!(shared.shutdown.draining());
+    let mut cut_off = pin!(shared.shutdown.cut_off());
+    let mut short = shared.pressure.watch();
+    let mut crowded = shared.crowded.watch();
     let mut order = Order::default();
 
     poll_fn(|cx| {
@@ -153,6 +159,7 @@ where
                 tell(connection.as_mut());
                 continue;
             }
+            order.crowded = clocks.heads() == 0 && crowded.is_on(cx);
             order.pressed = order.told.is_none() && short.is_on(cx);
             if order.force.is_none() && cut_off.as_mut().poll(cx).is_ready() {
                 order.force = Some(Instant::now() + limits.closing.last_word);

@@ -1,6 +1,6 @@
 //! One connection, from accept to close.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc};
+use std::{convert::Infallible, future::poll_fn, io, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use http_body::Body;
@@ -13,7 +13,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -44,7 +44,9 @@ pub(super) struct Shared {
     /// Runs the streams of HTTP/2.
     pub(super) tasks: Tasks,
     pub(super) shutdown: Shutdown,
-    pressure: Pressure,
+    pub(super) pressure: Pressure,
+    /// Comes when no connection can be taken any more.
+    pub(super) crowded: Pressure,
 }
 
 impl Shared {
@@ -55,11 +57,16 @@ impl Shared {
             settings,
             shutdown,
             pressure: Pressure::default(),
+            crowded: Pressure::default(),
         }
     }
 
-    pub(super) fn under(self, pressure: Pressure) -> Self {
-        Self { pressure, ..self }
+    pub(super) fn under(self, pressure: Pressure, crowded: Pressure) -> Self {
+        Self {
+            pressure,
+            crowded,
+            ..self
+        }
     }
 }
 
@@ -79,8 +86,10 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let opened = tokio::select! {
+        biased;
         opened = open(tcp, &shared) => opened,
         () = abandoned(&shared) => return false,
+        () = displaced(&shared, &clocks) => return false,
     };
     let (stream, version, prefix) = match opened {
         Ok(Some(opened)) => opened,
@@ -95,8 +104,7 @@ where
         settings,
         http1,
         tasks,
-        shutdown,
-        pressure,
+        ..
     } = &*shared;
     let service = Watched::new(
         service,
@@ -119,7 +127,7 @@ where
                 http1::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                (shutdown, pressure),
+                &shared,
             )
             .await
         }
@@ -142,7 +150,7 @@ where
                 http2::Connection::graceful_shutdown,
                 &clocks,
                 limits,
-                (shutdown, pressure),
+                &shared,
             )
             .await
         }
@@ -195,6 +203,23 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
         version,
         Bytes::new(),
     )))
+}
+
+/// Waits until others need the place of a connection that has not asked for anything in time.
+async fn displaced(shared: &Shared, clocks: &Clocks) {
+    let mut crowded = shared.crowded.watch();
+    loop {
+        poll_fn(|cx| match crowded.is_on(cx) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        let leaves = clocks.accepted() + shared.settings.closing.pressed;
+        if Instant::now() >= leaves {
+            return;
+        }
+        sleep_until(leaves).await;
+    }
 }
 
 /// Waits until a connection that has not asked for anything has had its time in a drain.

@@ -12,7 +12,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::harness::{Running, answer, get, reaches, rest, send, serve, settings, within};
+use super::harness::{
+    NEVER, Running, SOON, answer, get, reaches, rest, send, serve, settings, within,
+};
 use crate::listener::{
     clocks::Clocks,
     io::{Io, Watch},
@@ -212,6 +214,27 @@ async fn connections_beyond_the_permits_wait() {
     assert_eq!(running.seen.peers.borrow().len(), 1);
     drop(first);
     assert!(answer(&mut second).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_leaves_the_last_place_to_who_does() {
+    for said in [
+        &b""[..],
+        b"GET",
+        b"PRI * HT",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut settings = settings();
+        settings.connections = 1;
+        settings.timeouts.head = NEVER;
+        settings.closing.pressed = SOON;
+        let running = serve(settings);
+        let mut silent = running.connect().await;
+        send(&mut silent, said).await;
+        let mut second = running.connect().await;
+        get(&mut second, "/").await;
+        assert!(answer(&mut second).await.ends_with("hello"), "{said:?}");
+    }
 }
 
 #[tokio::test]
