@@ -115,8 +115,7 @@ impl Reloads<'_> {
         let path = file.display();
         // What changes from here on is another change.
         self.watch.settled();
-        let loaded = config::load(file, self.environment);
-        let mut config = match loaded.and_then(|config| config.to_replace(file)) {
+        let mut config = match config::load_again(file, self.environment) {
             Ok(config) => config,
             Err(problems) => {
                 app.reload_refused();

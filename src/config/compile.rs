@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
@@ -37,21 +38,46 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Config, Proble
         let hint = "name another file with --config or FAREGATE_CONFIG";
         Err(Problems::of_file(&shown, text, hint))
     };
+    let too_large = || format!("is larger than {LARGEST} bytes");
     match fs::metadata(path) {
         Ok(about) if about.is_dir() => return fail("is a directory".to_owned()),
         Ok(about) if about.len() > LARGEST => {
-            return fail(format!("is larger than {LARGEST} bytes"));
+            return fail(too_large());
         }
         Ok(_) | Err(_) => {}
     }
-    match fs::read(path).map(String::from_utf8) {
+    // A device may have more than it says, and no end.
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    match read.map(|_| String::from_utf8(bytes)) {
+        Err(error) => fail(format!("cannot be read: {error}")),
+        Ok(Ok(text)) if text.len() as u64 > LARGEST => fail(too_large()),
         Ok(Ok(text)) => parse(&text, path, environment),
         Ok(Err(error)) => {
             let wrong = error.utf8_error().valid_up_to();
             not_text(&shown, &error.as_bytes()[..wrong])
         }
-        Err(error) => fail(format!("cannot be read: {error}")),
     }
+}
+
+/// Reads a file that takes the place of one that is in force. It has to say something: an empty one would take every
+/// account away, and is more likely one that is being written. And it has to be a file: a pipe would be waited for.
+///
+/// # Errors
+/// Everything that is wrong with it, together.
+pub fn load_again(path: &Path, environment: &dyn Environment) -> Result<Config, Problems> {
+    let shown = path.display().to_string();
+    let hint =
+        "write another file and move it into its place, so that it is never read half-written";
+    let fail = |text: &str| Err(Problems::of_file(&shown, text.to_owned(), hint));
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return fail("is a pipe or a device, which is not read again");
+    }
+    let config = load(path, environment)?;
+    if config.blank {
+        return fail("is empty");
+    }
+    Ok(config)
 }
 
 /// Says where a file stops being text: after `before`.

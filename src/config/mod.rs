@@ -4,11 +4,7 @@
 //! `table`), and the values become each module's own `Settings`, a file for each topic. Nothing stops at the first
 //! mistake. Modules never import this one. Must not know what the settings are used for.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     accounts::Roster,
@@ -46,7 +42,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{asked_at, load, parse};
+pub use compile::{asked_at, load, load_again, parse};
 pub use locate::{NoFile, locate};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
@@ -83,22 +79,6 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What is allowed and seldom meant, in the order of the file.
     pub warnings: Vec<Problem>,
-}
-
-impl Config {
-    /// A file that takes the place of one that is in force has to say something: an empty one would take every account
-    /// away, and is more likely one that is being written.
-    ///
-    /// # Errors
-    /// It says nothing.
-    pub fn to_replace(self, path: &Path) -> Result<Self, Problems> {
-        if self.blank {
-            let hint = "write another file and move it into its place, so that it is never read half-written";
-            let shown = path.display().to_string();
-            return Err(Problems::of_file(&shown, "is empty".to_owned(), hint));
-        }
-        Ok(self)
-    }
 }
 
 /// When calls are refused because there are too many. What is `None` follows the machine.

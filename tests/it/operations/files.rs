@@ -130,6 +130,14 @@ async fn a_file_that_is_half_written_or_gone_leaves_the_old_one_in_force() {
     fs::create_dir(&file).unwrap();
     stays(&mut daemon).await;
     fs::remove_dir(&file).unwrap();
+    // What would be waited for, or has no end.
+    symlink("/dev/zero", &file).unwrap();
+    stays(&mut daemon).await;
+    fs::remove_file(&file).unwrap();
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    stays(&mut daemon).await;
+    fs::remove_file(&file).unwrap();
 
     // A link, as container platforms exchange files: it leads nowhere, then to another file, then back.
     symlink(folder.join("not-there.yaml"), &file).unwrap();
