@@ -48,6 +48,8 @@ pub async fn serve(
     environment: &dyn Environment,
     out: &mut dyn Write,
 ) -> Result<(), ServeError> {
+    // First of all: who manages processes may send SIGHUP at any time, and a signal that nobody takes ends this one.
+    let reload = signal(SignalKind::hangup())?;
     let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
     watch.watch_also(&config.files);
@@ -55,7 +57,7 @@ pub async fn serve(
     warn(&config);
     let files = descriptors::raise();
     descriptors::fit(&mut config, files);
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(reload)?;
     let demo = |address: &str| demo::commands(&config, address);
     let scheme = config.listener.tls.as_ref().map_or("http", |_| "https");
     let commands = demo(&format!("{scheme}://{}", config.listener.address));
@@ -171,11 +173,11 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    fn listen(reload: Signal) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            reload: signal(SignalKind::hangup())?,
+            reload,
         })
     }
 

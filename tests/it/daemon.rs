@@ -146,6 +146,23 @@ async fn a_file_that_changes_is_reloaded_without_being_told() {
     assert_eq!(daemon.chat(one, CHAT).send().await.status, 200);
 }
 
+/// The file is a pipe until the program reads it: so the signal comes while it starts.
+#[tokio::test]
+async fn a_reload_that_is_asked_for_while_it_starts_ends_nothing() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), &yaml(&upstream));
+    let place = folder.path().display();
+    let command = format!(
+        "cd {place}; mv faregate.yaml real.yaml; mkfifo faregate.yaml; \
+         (exec 3>faregate.yaml; kill -HUP $$; mv real.yaml faregate.yaml; cat faregate.yaml >&3) &"
+    );
+    let mut daemon = Daemon::start_after(&format!("{command} :"), folder).await;
+    let reloaded = daemon.logs(|line| line["cause"] == "signal").await;
+    assert_eq!(reloaded["message"], "the configuration was reloaded");
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+}
+
 #[tokio::test]
 async fn a_file_that_takes_a_key_away_needs_no_store_that_can_be_written() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
