@@ -14,6 +14,9 @@ use crate::{
     telemetry,
 };
 
+/// What a write beyond the limit of a file's size raises, on every system that has it (`ulimit -f`).
+const SIGXFSZ: i32 = 25;
+
 /// How the daemon is started.
 #[derive(Debug)]
 pub struct ServeOptions {
@@ -50,6 +53,8 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     // First of all: who manages processes may send SIGHUP at any time, and a signal that nobody takes ends this one.
     let reload = signal(SignalKind::hangup())?;
+    // Nor is a write beyond what a file may have a reason to end: it fails, as on a full disk.
+    let _ = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
     watch.watch_also(&config.files);
