@@ -5,9 +5,10 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::Body;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
+    listener::by,
     overload::Room,
     refusal::{Code, Detail, Refusal},
 };
@@ -138,9 +139,9 @@ where
             Poll::Pending => {
                 patience.wait();
                 let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
-                let frame = timeout_at(patience.deadline(&bounds), frame).await;
+                let frame = by(patience.deadline(&bounds), frame).await;
                 patience.waited();
-                frame.map_err(|_| Code::RequestTimeout)?
+                frame.ok_or(Code::RequestTimeout)?
             }
         };
         let frame = match frame {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     admission::{Bounds, Patience},
+    listener::catch_up,
     upstream::BodyError,
 };
 
@@ -63,10 +64,12 @@ impl Passing {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if due <= Instant::now() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(due);
+            let until = match (due <= Instant::now()).then(|| catch_up(timer)) {
+                Some(None) => return Poll::Ready(()),
+                Some(Some(until)) => until,
+                None => due,
+            };
+            timer.as_mut().reset(until);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     clocks::Clocks,
     session::Shared,
     settings::{Closing, Settings},
-    timer::wait,
+    timer::{catch_up, wait},
 };
 
 /// Why a connection ended.
@@ -63,6 +63,8 @@ struct Order {
     force: Option<Instant>,
     /// Whether connections are short.
     pressed: bool,
+    /// Until when what came while we stood still is read, whatever has come due.
+    catching_up: Option<Instant>,
     /// Whether there is no place for another connection, and this one has not asked for anything.
     crowded: bool,
 }
@@ -173,8 +175,13 @@ where
             let Some((at, due)) = limits.next(clocks, &order) else {
                 return Poll::Pending;
             };
+            let at = order.catching_up.map_or(at, |until| at.max(until));
             if wait(timer.as_mut(), at, cx).is_pending() {
                 return Poll::Pending;
+            }
+            order.catching_up = catch_up(&timer);
+            if order.catching_up.is_some() {
+                continue;
             }
             match due {
                 Due::End(end) => return Poll::Ready(end()),

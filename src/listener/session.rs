@@ -13,7 +13,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -33,6 +33,7 @@ use super::{
     stream::Stream,
     streams::Streams,
     tasks::Tasks,
+    timer::by,
     watched::Watched,
 };
 
@@ -188,15 +189,16 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
     let head_due = accepted + timeouts.head;
     let Some(tls) = &shared.settings.tls else {
         let mut stream = Stream::Plain(tcp);
-        let sniffed = timeout_at(head_due, sniff(&mut stream)).await??;
+        let sniffed = by(head_due, pin!(sniff(&mut stream)))
+            .await
+            .ok_or(io::ErrorKind::TimedOut)??;
         return Ok(sniffed.map(|(version, prefix)| (stream, version, prefix)));
     };
     let handshake_due = head_due.min(accepted + timeouts.tls);
-    let stream = timeout_at(
-        handshake_due,
-        TlsAcceptor::from(Arc::clone(tls)).accept(tcp),
-    )
-    .await??;
+    let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(tcp);
+    let stream = by(handshake_due, handshake)
+        .await
+        .ok_or(io::ErrorKind::TimedOut)??;
     let version = negotiated(stream.get_ref().1.alpn_protocol());
     Ok(Some((
         Stream::Tls(Box::new(stream.into())),

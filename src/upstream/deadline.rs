@@ -6,13 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Duration, Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::{
     Timeouts,
     failure::{Deadline, Failure, FailureKind},
     outgoing::Progress,
 };
+use crate::listener::{by, catch_up};
 
 /// An instant far enough away to stand for "never".
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
@@ -37,7 +38,7 @@ pub(super) async fn head<F: Future>(
 ) -> Result<F::Output, Failure> {
     let mut due = after(Instant::now(), first_byte);
     loop {
-        if let Ok(output) = timeout_at(due.min(end), answer.as_mut()).await {
+        if let Some(output) = by(due.min(end), answer.as_mut()).await {
             return Ok(output);
         }
         let now = Instant::now();
@@ -89,14 +90,15 @@ impl BodyClock {
         let timer = self.timer.get_or_insert_with(|| boxed(due));
         // What is due never moves back, so a timer set earlier fires too early, at worst, and is set again.
         while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= due {
-                return Poll::Ready(if idle_at <= self.end {
-                    Deadline::Idle
-                } else {
-                    Deadline::Total
-                });
+            if Instant::now() < due {
+                timer.as_mut().reset(due);
+                continue;
             }
-            timer.as_mut().reset(due);
+            match catch_up(timer) {
+                Some(until) => timer.as_mut().reset(until),
+                None if idle_at <= self.end => return Poll::Ready(Deadline::Idle),
+                None => return Poll::Ready(Deadline::Total),
+            }
         }
         Poll::Pending
     }

@@ -1,11 +1,13 @@
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Call, Daemon, Gate, Step, Upstream, raw, raw_until_close, within, write};
+use crate::harness::{
+    Call, Daemon, Gate, Step, Upstream, json, raw, raw_until_close, sse, within, write,
+};
 
 const KEY: &str = "the-key-of-account-a-0001";
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -161,6 +163,67 @@ async fn a_reload_that_is_asked_for_while_it_starts_ends_nothing() {
     let reloaded = daemon.logs(|line| line["cause"] == "signal").await;
     assert_eq!(reloaded["message"], "the configuration was reloaded");
     assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+}
+
+/// A process that is stopped sees its clock jump, and deadlines that passed before what came meanwhile.
+#[tokio::test]
+async fn what_came_while_it_was_stopped_is_no_late_answer() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |seen| {
+        let wait = Step::Wait(opened.clone());
+        let event = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
+        match seen.json()["stream"].as_bool() {
+            Some(true) => {
+                let mut steps = sse(&[event, "data: [DONE]\n\n"]);
+                steps.insert(2, wait);
+                steps
+            }
+            _ => [vec![wait], json("200 OK", ANSWER)].concat(),
+        }
+    })
+    .await;
+    let hasty = "kind: openai, timeouts: {first_byte: 300ms, idle: 300ms}";
+    let daemon = Daemon::start(&yaml(&upstream).replace("kind: openai", hasty)).await;
+    let longer = Duration::from_millis(900);
+    let mut stream = daemon.chat(KEY, STREAM).open().await.into_body();
+    within("an event", stream.frame()).await.unwrap().unwrap();
+    daemon.stopped(longer, || gate.open()).await;
+    let rest = within("the rest", stream.collect())
+        .await
+        .unwrap()
+        .to_bytes();
+    assert_eq!(rest, "data: [DONE]\n\n");
+    upstream.arrival().await;
+    let call = tokio::spawn(daemon.chat(KEY, CHAT).send());
+    upstream.arrival().await;
+    daemon.stopped(longer, || gate.open()).await;
+    let answer = within("the answer", call).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, ANSWER));
+}
+
+#[tokio::test]
+async fn what_a_client_sent_while_it_was_stopped_is_not_late() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let timeouts = "server: {timeouts: {head: 300ms, body_idle: 300ms, keep_alive: 300ms}, ";
+    let yaml = yaml(&upstream).replace("server: {", timeouts);
+    let daemon = Daemon::start(&yaml).await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+         content-length: {}\r\n\r\n",
+        CHAT.len()
+    );
+    let request = head.clone() + CHAT;
+    for before in [0, 20, head.len(), request.len() - 5] {
+        let (first, rest) = request.as_bytes().split_at(before);
+        let mut client = raw(daemon.address, first).await;
+        let sends = || assert_eq!(client.try_write(rest).unwrap(), rest.len());
+        daemon.stopped(Duration::from_millis(900), sends).await;
+        let mut status = [0; 15];
+        let read = within("an answer", client.read_exact(&mut status)).await;
+        assert!(read.is_ok(), "{before}: {read:?}");
+        assert_eq!(status, *b"HTTP/1.1 200 OK", "{before}");
+    }
 }
 
 #[tokio::test]

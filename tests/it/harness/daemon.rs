@@ -141,6 +141,14 @@ impl Daemon {
         assert!(told.unwrap().success());
     }
 
+    /// Stops it for that long, as a debugger or a machine that sleeps does; `meanwhile` happens while it stands still.
+    pub(crate) async fn stopped(&self, time: Duration, meanwhile: impl FnOnce()) {
+        self.signal("STOP");
+        meanwhile();
+        tokio::time::sleep(time).await;
+        self.signal("CONT");
+    }
+
     /// Kills it at once, as `kill -9` does, and gives its folder back.
     pub(crate) fn killed(mut self) -> TempDir {
         let mut child = self.child.take().unwrap();
