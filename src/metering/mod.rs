@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod charge;
 mod context;
 mod drain;
 mod observer;
@@ -11,6 +12,7 @@ mod reservation;
 
 pub use answer::Answer;
 pub use body::{Aborted, Cut, Interruption, Metered, Policy};
+pub use charge::Charge;
 pub use context::{DrainPlace, MeteringContext};
 pub use observer::{Observer, is_events};
-pub use reservation::{Charge, Draft, Ending, Receipt, Reservation};
+pub use reservation::{Draft, Ending, Receipt, Reservation};

@@ -5,19 +5,21 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use tokio::sync::oneshot;
 
+use super::{
+    MeteringContext,
+    body::CUT_OFF,
+    charge::{Bill, Charge, agreed},
+};
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
     call::Model,
-    domain::{
-        Features, NanoUsd, ProviderId, RequestId, ServiceTier, Timestamp, Usage, whole_millis,
-    },
-    metering::{MeteringContext, body::CUT_OFF},
-    prices::{Factor, Pico, Terms},
+    domain::{NanoUsd, ProviderId, RequestId, Timestamp, Usage, whole_millis},
+    prices::Terms,
     providers::{Endpoint, Observed},
     refusal::Code,
     store::{
-        Agreed, CallRecord, Checkpoint, Durability, HeldCounter, HoldRecord, Outcome, Posting,
-        Slot, Unwritten, Whose,
+        CallRecord, Checkpoint, Durability, HeldCounter, HoldRecord, Outcome, Posting, Slot,
+        Unwritten, Whose,
     },
     telemetry::ProviderMetrics,
 };
@@ -74,63 +76,6 @@ struct Open {
     attempts: u32,
     /// Free again when the call has ended.
     _seat: Seat,
-}
-
-/// How much of a call is charged.
-#[derive(Debug, Clone, Copy)]
-pub enum Charge {
-    /// Nothing: everything goes back, the request's count too.
-    Void,
-    /// What the provider reported, and nothing where it reported nothing.
-    Reported(Observed),
-    /// What the provider reported, or our own count.
-    Metered(Observed),
-    /// What was passed on of an answer that was cut because it was longer than what was held for it.
-    Overrun(Observed),
-}
-
-impl Charge {
-    /// How the call was served, where its provider said so.
-    const fn service_tier(&self) -> Option<ServiceTier> {
-        match self {
-            Self::Void => None,
-            Self::Reported(observed) | Self::Metered(observed) | Self::Overrun(observed) => {
-                observed.service_tier
-            }
-        }
-    }
-
-    /// What is charged, and whether that is our own count. `most` is the output limit that the provider got.
-    fn usage(self, draft: &Draft, most: Option<u64>) -> (Usage, bool) {
-        match self {
-            Self::Void => (Usage::default(), false),
-            Self::Reported(Observed {
-                suspect: false,
-                usage: Some(usage),
-                ..
-            }) => (usage, false),
-            Self::Reported(_) => (Usage::default(), false),
-            Self::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
-            Self::Metered(observed) => observed.settle(draft.input_estimate, most),
-            Self::Overrun(observed) => {
-                let (usage, _) = observed.settle(draft.input_estimate, None);
-                let output = usage.output.max(observed.output_at_least());
-                (Usage { output, ..usage }, true)
-            }
-        }
-    }
-
-    /// What an answer with this status costs, of which so much was observed. A provider that failed by its own word is
-    /// paid nothing; one that refused the call, what it reports.
-    pub fn by(status: StatusCode, observed: Observed) -> Self {
-        if status.is_server_error() {
-            Self::Void
-        } else if status.is_client_error() {
-            Self::Reported(observed)
-        } else {
-            Self::Metered(observed)
-        }
-    }
 }
 
 /// What a settled call used.
@@ -367,7 +312,7 @@ impl Open {
     }
 
     fn settle(self: Box<Self>, outcome: Outcome, status: u16, charge: Charge) -> Ending {
-        let most = self.most_output();
+        let bill = charge.bill(&self.draft, &self.taken, self.most_output());
         let Self {
             metering,
             provider,
@@ -380,80 +325,24 @@ impl Open {
             attempts,
             _seat,
         } = *self;
-        let (usage, estimated) = charge.usage(&draft, most);
-        let terms = draft.terms.as_ref();
-        let held = terms.map(|_| taken.money());
-        let refused = match charge {
-            Charge::Reported(_) => terms.and_then(Terms::refused),
-            _ => None,
-        };
-        let terms = refused.as_ref().or(terms);
-        let served = terms.zip(charge.service_tier());
-        let served = served.and_then(|(terms, tier)| served_as(terms, tier, &usage, taken.money()));
-        let terms = served.as_ref().or(terms);
-        let (cost, settled) = match charge {
-            Charge::Void => (terms.map(|_| NanoUsd::ZERO), Settled::Void),
-            Charge::Reported(_) | Charge::Metered(_) | Charge::Overrun(_) => {
-                let cost = terms.map(|terms| terms.cost(&usage));
-                let settled = Settled::Used {
-                    tokens: usage.total(),
-                    cost: cost.unwrap_or_default(),
-                };
-                (cost, settled)
-            }
-        };
-        let held_tokens = taken.tokens();
-        let price_version = terms.and_then(Terms::version).cloned();
-        let agreed = agreed(&draft, terms, &taken);
-        let Moved { counters, credit } =
-            draft
-                .key
-                .account
-                .book
-                .settle(taken, settled, &metering.clock);
+        let book = &draft.key.account.book;
+        let Moved { counters, credit } = book.settle(taken, bill.settled, &metering.clock);
         let now = metering.clock.elapsed();
-        let queue = forwarded.unwrap_or(now).saturating_sub(draft.arrived);
-        provider.call_ended(outcome.as_str(), &usage, cost);
-        if estimated {
+        let receipt = Receipt {
+            outcome,
+            usage: bill.usage,
+            estimated: bill.estimated,
+            cost: bill.cost,
+            queue: forwarded.unwrap_or(now).saturating_sub(draft.arrived),
+            first_byte,
+        };
+        provider.call_ended(outcome.as_str(), &receipt.usage, receipt.cost);
+        if receipt.estimated {
             metering.metrics.call_estimated();
         }
         let total = now.saturating_sub(draft.arrived);
-        let call = CallRecord {
-            id: draft.id,
-            at: draft.at,
-            account: draft.key.account.id.clone(),
-            key: draft.key.id.clone(),
-            plan: draft.key.account.plan.id.clone(),
-            route: draft.route,
-            provider: draft.provider,
-            model: draft.model.as_ref().map(|model| model.name.clone()),
-            upstream_model: draft
-                .model
-                .as_ref()
-                .map(|model| model.upstream_name.clone()),
-            endpoint: draft.endpoint.as_str(),
-            stream: draft.stream,
-            outcome,
-            status,
-            usage,
-            estimated,
-            overrun: matches!(charge, Charge::Overrun(_))
-                || held_tokens > 0 && usage.total() > held_tokens
-                || cost > held,
-            held_tokens,
-            held,
-            cost,
-            price_version,
-            agreed: Some(agreed),
-            end_user: draft.end_user,
-            idempotency_key: draft.idempotency_key,
-            attempt: attempts,
-            queue_ms: whole_millis(queue),
-            first_byte_ms: first_byte.map(whole_millis),
-            total_ms: whole_millis(total),
-        };
         let posting = Posting {
-            call,
+            call: record(draft, bill, &receipt, (status, attempts, total)),
             counters,
             credit,
         };
@@ -464,37 +353,46 @@ impl Open {
                 None
             }
         };
-        let receipt = Receipt {
-            outcome,
-            usage,
-            estimated,
-            cost,
-            queue,
-            first_byte,
-        };
         Ending { receipt, on_disk }
     }
 }
 
-/// The terms of a call that was served in `tier`, where that is another one than it asked for. What was asked for is what
-/// was held for: being served in another tier never makes the call cost more.
-fn served_as(terms: &Terms, tier: ServiceTier, usage: &Usage, held: NanoUsd) -> Option<Terms> {
-    let served = terms.served_as(tier)?;
-    let most = terms.cost(usage).max(held);
-    (served.cost(usage) <= most).then_some(served)
-}
-
-/// What was agreed besides the version of the price.
-fn agreed(draft: &Draft, terms: Option<&Terms>, taken: &Taken) -> Agreed {
-    let extras = terms.map(Terms::extras);
-    Agreed {
-        output_limit: taken.output,
-        written: draft.limited,
-        answers: taken.answers(),
-        factor: terms.map_or(Factor::ONE, Terms::factor),
-        per_request: terms.map_or(Pico::ZERO, Terms::per_request),
-        service_tier: extras.and_then(|extras| extras.service_tier),
-        features: extras.map_or(Features::NONE, |extras| extras.features),
-        plan_version: Some(draft.key.account.plan.version()),
+/// The record of a settled call: with what status, after how many attempts and how long after its arrival it ended.
+fn record(
+    draft: Draft,
+    bill: Bill,
+    receipt: &Receipt,
+    (status, attempt, total): (u16, u32, Duration),
+) -> CallRecord {
+    let account = &draft.key.account;
+    let model = draft.model.as_ref();
+    CallRecord {
+        id: draft.id,
+        at: draft.at,
+        account: account.id.clone(),
+        key: draft.key.id.clone(),
+        plan: account.plan.id.clone(),
+        route: draft.route,
+        provider: draft.provider,
+        model: model.map(|model| model.name.clone()),
+        upstream_model: model.map(|model| model.upstream_name.clone()),
+        endpoint: draft.endpoint.as_str(),
+        stream: draft.stream,
+        outcome: receipt.outcome,
+        status,
+        usage: bill.usage,
+        estimated: bill.estimated,
+        overrun: bill.overrun,
+        held_tokens: bill.held_tokens,
+        held: bill.held,
+        cost: bill.cost,
+        price_version: bill.price_version,
+        agreed: Some(bill.agreed),
+        end_user: draft.end_user,
+        idempotency_key: draft.idempotency_key,
+        attempt,
+        queue_ms: whole_millis(receipt.queue),
+        first_byte_ms: receipt.first_byte.map(whole_millis),
+        total_ms: whole_millis(total),
     }
 }
