@@ -62,6 +62,23 @@ struct Made {
     sound: u64,
 }
 
+/// A document while it is read.
+#[derive(Debug, Default)]
+struct Document<'a> {
+    /// What its `type` says.
+    kind: Option<Text<'a>>,
+    /// What it has whole, what it adds to a text, and what is in its item and in the response that it repeats.
+    made: Made,
+    delta: Made,
+    item: Made,
+    whole: Made,
+    usage: bool,
+    /// Whether it has a list of choices, and nothing in it.
+    no_choices: bool,
+    finishes: bool,
+    error: bool,
+}
+
 /// What one document says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Seen {
@@ -127,45 +144,35 @@ fn rest_of(reader: &mut Reader<'_>, text: &[u8], tally: &mut Tally) -> Result<bo
 }
 
 fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault> {
-    let mut seen = Seen::default();
-    let (mut usage, mut no_choices) = (false, false);
-    let mut kind = None;
-    let (mut made, mut delta) = (Made::default(), Made::default());
-    let (mut item, mut whole) = (Made::default(), Made::default());
-    reader.members(|reader, name| {
+    let mut document = Document::default();
+    reader.members(|reader, name| document.member(reader, name, tally))?;
+    reader.end()?;
+    Ok(document.seen(tally))
+}
+
+impl<'a> Document<'a> {
+    /// Reads one member.
+    fn member(
+        &mut self,
+        reader: &mut Reader<'a>,
+        name: Text<'a>,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
         if name.is("usage") {
-            usage |= tally.read(reader)?;
+            self.usage |= tally.read(reader)?;
         } else if name.is("choices") {
-            no_choices = reader.kind()? == Kind::Array;
-            reader.elements(|reader| {
-                no_choices = false;
-                choice(reader, &mut made, &mut seen.finishes, tally, &mut usage)
-            })?;
+            self.choices(reader, tally)?;
         } else if name.is("delta") {
             // Of responses (a string) and messages (an object); which deltas are text, the type says.
-            written(reader, 0, &mut delta)?;
+            written(reader, 0, &mut self.delta)?;
         } else if name.is("message") || name.is("response") {
-            // Messages' first event, and responses' events of their whole.
-            reader.members(|reader, name| {
-                if name.is("usage") {
-                    tally.read(reader)?;
-                } else if name.is("output") {
-                    // Its text came before, in deltas of its own.
-                    written(reader, 0, &mut whole)?;
-                } else {
-                    let value = reader.skip()?;
-                    if name.is("service_tier") {
-                        tally.served(&value);
-                    }
-                }
-                Ok::<(), Fault>(())
-            })?;
+            self.nested(reader, tally)?;
         } else if name.is("content") || name.is("output") {
             // The answers of messages and responses that are no stream.
-            written(reader, 0, &mut made)?;
+            written(reader, 0, &mut self.made)?;
         } else if name.is("item") {
             // A picture is there before the event of the whole, and whoever has it may leave.
-            written(reader, 0, &mut item)?;
+            written(reader, 0, &mut self.item)?;
         } else if name.is("usage_info") {
             // Mistral's, of documents.
             tally.read(reader)?;
@@ -173,7 +180,7 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
             // Groq's, of a stream that was not asked for them.
             reader.members(|reader, name| {
                 if name.is("usage") {
-                    usage |= tally.read(reader)?;
+                    self.usage |= tally.read(reader)?;
                     return Ok(());
                 }
                 reader.skip().map(drop)
@@ -181,45 +188,98 @@ fn document_of(reader: &mut Reader<'_>, tally: &mut Tally) -> Result<Seen, Fault
         } else {
             let value = reader.skip()?;
             if name.is("type") {
-                kind = value.text();
+                self.kind = value.text();
             } else if name.is("service_tier") {
                 tally.served(&value);
             } else if name.is("error") {
-                seen.error |= value.kind != Kind::Null;
+                self.error |= value.kind != Kind::Null;
             }
         }
-        Ok::<(), Fault>(())
-    })?;
-    reader.end()?;
-    let is = |wanted: &str| kind.is_some_and(|kind| kind.is(wanted));
-    if !is("response.audio.delta") {
-        made.text += delta.text;
+        Ok(())
     }
-    seen.text = made.text;
-    seen.sound = made.sound + delta.sound;
-    let only = made.last.or(delta.last);
-    let alone = made.texts + delta.texts == 1 && made.images + delta.images == 0 && seen.sound == 0;
-    // Where something else was counted, or its text was not, the lengths differ; those of an empty text would not.
-    seen.only =
-        only.filter(|only| alone && seen.text > 0 && (only.end - only.start) as u64 == seen.text);
-    tally.made_images(made.images + delta.images);
-    if is("response.output_item.done") {
-        tally.drew(item.images);
-    } else if is("response.image_generation_call.partial_image") {
-        tally.draws();
+
+    fn choices(&mut self, reader: &mut Reader<'a>, tally: &mut Tally) -> Result<(), Fault> {
+        self.no_choices = reader.kind()? == Kind::Array;
+        reader.elements(|reader| {
+            self.no_choices = false;
+            choice(
+                reader,
+                &mut self.made,
+                &mut self.finishes,
+                tally,
+                &mut self.usage,
+            )
+        })
     }
-    tally.has_drawn(whole.images);
-    seen.usage = usage;
-    seen.finishes |= FINISHES.into_iter().any(is);
-    seen.usage_chunk = usage && no_choices;
-    // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
-    seen.final_usage = seen.usage_chunk || (usage && is("message_delta") && tally.tells_output());
-    seen.ends = is("message_stop")
-        || is("response.completed")
-        || is("response.incomplete")
-        || is("response.failed");
-    seen.error |= is("error") || is("response.failed");
-    Ok(seen)
+
+    /// Reads what messages' first event has, and responses' events of their whole.
+    fn nested(&mut self, reader: &mut Reader<'a>, tally: &mut Tally) -> Result<(), Fault> {
+        reader.members(|reader, name| {
+            if name.is("usage") {
+                tally.read(reader)?;
+            } else if name.is("output") {
+                // Its text came before, in deltas of its own.
+                written(reader, 0, &mut self.whole)?;
+            } else {
+                let value = reader.skip()?;
+                if name.is("service_tier") {
+                    tally.served(&value);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.kind.is_some_and(|known| known.is(kind))
+    }
+
+    /// What it says, when all of it has been read.
+    fn seen(mut self, tally: &mut Tally) -> Seen {
+        if !self.is("response.audio.delta") {
+            self.made.text += self.delta.text;
+        }
+        self.count_images(tally);
+        let usage_chunk = self.usage && self.no_choices;
+        // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
+        let last_delta = self.usage && self.is("message_delta") && tally.tells_output();
+        Seen {
+            text: self.made.text,
+            sound: self.made.sound + self.delta.sound,
+            usage_chunk,
+            final_usage: usage_chunk || last_delta,
+            ends: self.is("message_stop")
+                || self.is("response.completed")
+                || self.is("response.incomplete")
+                || self.is("response.failed"),
+            usage: self.usage,
+            finishes: self.finishes || FINISHES.into_iter().any(|kind| self.is(kind)),
+            error: self.error || self.is("error") || self.is("response.failed"),
+            only: self.only(),
+        }
+    }
+
+    fn count_images(&self, tally: &mut Tally) {
+        tally.made_images(self.made.images + self.delta.images);
+        if self.is("response.output_item.done") {
+            tally.drew(self.item.images);
+        } else if self.is("response.image_generation_call.partial_image") {
+            tally.draws();
+        }
+        tally.has_drawn(self.whole.images);
+    }
+
+    /// The one text that counts, where nothing else was counted. `made` has the delta's by now.
+    fn only(&self) -> Option<Span> {
+        let (made, delta) = (&self.made, &self.delta);
+        let alone = made.texts + delta.texts == 1
+            && made.images + delta.images == 0
+            && made.sound + delta.sound == 0;
+        // Where something else was counted, or its text was not, the lengths differ; those of an empty text would not.
+        made.last
+            .or(delta.last)
+            .filter(|only| alone && made.text > 0 && (only.end - only.start) as u64 == made.text)
+    }
 }
 
 /// Adds what is in one of `choices`.

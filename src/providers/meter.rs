@@ -17,8 +17,9 @@ pub use whole::{AnswerMeter, Encoding};
 
 use super::{
     Endpoint, answer,
+    observed::Observed,
     sse::{Event, Large, Scanner},
-    usage::{Observed, Tally},
+    usage::Tally,
 };
 use template::Template;
 use whole::Inflate;

@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 mod json;
 mod listing;
 mod meter;
+mod observed;
 mod sse;
 mod usage;
 
@@ -26,5 +27,5 @@ pub use endpoint::{Endpoint, model_in_path};
 pub use event_mask::EventMask;
 pub use listing::{model, models};
 pub use meter::{AnswerMeter, Encoding, StreamMeter};
+pub use observed::Observed;
 pub use sse::end_of_event;
-pub use usage::Observed;

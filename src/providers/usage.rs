@@ -4,39 +4,13 @@
 //! itself is marked suspect, and is never read as less than was said before.
 
 use super::{
-    Endpoint, estimate_tokens,
+    Endpoint,
     json::{Fault, Kind, Reader, Text, Value},
 };
 use crate::domain::{ServiceTier, Usage};
 
 /// Most tokens that one call can have used, a hundred times the largest context windows; a figure above it is a mistake.
 const ABSURD: u64 = 1 << 27;
-
-/// What was seen of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// What the provider says the call used; `None` where it said nothing that makes sense.
-    pub usage: Option<Usage>,
-    /// Whether the provider's figures contradict themselves or each other. `usage` is then an upper reading at best:
-    /// settle by your own count, never by a credit.
-    pub suspect: bool,
-    /// Whether the stream was cut off before its last figures, so that `usage` is what they were so far.
-    pub partial: bool,
-    /// Bytes of text, reasoning and tool calls in the answer, without escapes.
-    pub output_bytes: u64,
-    /// Bytes of the answer that could not be read, and may be text of it.
-    pub unread_bytes: u64,
-    /// Bytes of sound in the answer, as base64.
-    pub output_sound: u64,
-    /// Events of a stream that carried such text.
-    pub output_events: u64,
-    /// Pictures in the answer.
-    pub images: u64,
-    /// Whether the stream told of an error after its head.
-    pub error_event: bool,
-    /// How the call was served, where the provider says so.
-    pub service_tier: Option<ServiceTier>,
-}
 
 /// The figures of all usage objects of one answer, as they came.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,62 +52,8 @@ pub(super) struct Tally {
 /// is asked for advice (API reference, `usage.iterations`).
 const APART: [&str; 2] = ["compaction", "advisor_message"];
 
-/// Bytes of the longest tokens that tokenizers have (OpenAI's o200k: 128 spaces).
-const LONGEST_TOKEN: u64 = 128;
-
-/// Bytes of base64 to a token of sound: 50 ms of 24,000 samples a second of two bytes each, as streams have it (OpenAI's guide
-/// to audio).
-const SOUND_TOKEN: u64 = 3200;
-
-/// So many events with less than two bytes each are a text cut into characters, and no tokens.
-const CHARACTERS: u64 = 64;
-
-impl Observed {
-    /// Tokens of output that were seen at the very least, by the answer's text and not by the provider's word. An event
-    /// carries a token or more, except from servers that cut a finished text into characters.
-    pub fn output_at_least(&self) -> u64 {
-        let (events, bytes) = (self.output_events, self.output_bytes);
-        let by_events = if events > CHARACTERS && bytes < events.saturating_mul(2) {
-            bytes / 6
-        } else {
-            events
-        };
-        by_events.max(bytes / LONGEST_TOKEN)
-    }
-
-    /// What to settle by, and whether it is an estimate: the provider's figures where they are whole and make
-    /// sense, else our own count of the answer on `input_tokens` of input. No count of ours is above `most`, where the
-    /// provider was told to stop: what cannot be read may be anything, and was not all text.
-    pub fn settle(&self, input_tokens: u64, most: Option<u64>) -> (Usage, bool) {
-        let most = most.unwrap_or(u64::MAX);
-        let spoken = self.output_sound.div_ceil(SOUND_TOKEN).min(most);
-        let counted = estimate_tokens(self.output_bytes.saturating_add(self.unread_bytes));
-        let counted = counted.saturating_add(spoken).min(most);
-        // Text is not written with no tokens, nor on none: zero is how some imitators say that they do not count.
-        let uncounted = |usage: &Usage| usage.output == 0 && self.output_bytes > 0;
-        match self.usage.filter(|_| !self.suspect) {
-            Some(usage) if !self.partial && !uncounted(&usage) => (usage, false),
-            Some(usage) if usage.input > 0 || !uncounted(&usage) => {
-                let usage = Usage {
-                    output: usage.output.max(counted),
-                    audio_output: usage.audio_output.max(spoken),
-                    ..usage
-                };
-                (usage, true)
-            }
-            _ => {
-                let usage = Usage {
-                    input: input_tokens,
-                    output: counted,
-                    audio_output: spoken,
-                    images: self.images,
-                    ..Usage::default()
-                };
-                (usage, true)
-            }
-        }
-    }
-}
+/// Where a member's figure goes; nowhere where it is none that counts.
+type Figure = for<'a> fn(&'a mut Tally, &Text<'_>) -> Option<&'a mut Option<u64>>;
 
 impl Tally {
     /// Reads a usage object; `null` says nothing. Returns whether it was an object.
@@ -143,97 +63,135 @@ impl Tally {
     /// and of what was read from a cache DeepSeek's (`prompt_cache_hit_tokens`) and Moonshot's (`cached_tokens`); no two APIs
     /// use one name for two things but for whether `input_tokens` includes the cache, which [`Tally::usage`] knows.
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<bool, Fault> {
-        match reader.kind()? {
-            Kind::Object => {}
-            Kind::Null => {
-                reader.skip()?;
-                return Ok(false);
-            }
-            _ => {
-                reader.skip()?;
-                self.seen = true;
-                self.suspect = true;
-                return Ok(false);
-            }
+        let kind = reader.kind()?;
+        if kind != Kind::Object {
+            reader.skip()?;
+            self.seen |= kind != Kind::Null;
+            self.suspect |= kind != Kind::Null;
+            return Ok(false);
         }
         self.seen = true;
         self.tells_output = false;
-        let suspect = &mut self.suspect;
-        reader.members(|reader, name| {
-            let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
-            let field = if is(&["prompt_tokens", "input_tokens"]) {
-                &mut self.input
-            } else if is(&["completion_tokens", "output_tokens"]) {
-                let value = reader.skip()?;
-                self.tells_output = value.unsigned() > Some(0);
-                put(&mut self.output, &value, suspect);
-                return Ok(());
-            } else if is(&["total_tokens"]) {
-                &mut self.total
-            } else if is(&[
-                "cache_read_input_tokens",
-                "prompt_cache_hit_tokens",
-                "cached_tokens",
-            ]) {
-                &mut self.cached
-            } else if is(&["cache_creation_input_tokens"]) {
-                &mut self.cache_write
-            } else if is(&["prompt_audio_seconds"]) {
-                &mut self.seconds
-            } else if is(&["pages_processed"]) {
-                &mut self.pages
-            } else if is(&["cache_creation"]) {
-                return reader.members(|reader, name| {
-                    let value = reader.skip()?;
-                    if name.is("ephemeral_5m_input_tokens") {
-                        put(&mut self.cache_write_5m, &value, suspect);
-                    } else if name.is("ephemeral_1h_input_tokens") {
-                        put(&mut self.cache_write_1h, &value, suspect);
-                    }
-                    Ok(())
-                });
-            } else if is(&["iterations"]) && !self.step {
-                let steps = steps_apart(reader, suspect)?;
-                if steps.total() > self.apart.total() {
-                    self.apart = steps;
-                }
-                return Ok(());
-            } else if is(&["type"]) {
-                let kind = reader.skip()?;
-                let is = |wanted: &&str| kind.text().is_some_and(|kind| kind.is(wanted));
-                self.is_apart = APART.iter().any(is);
-                return Ok(());
-            } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
-                return reader.members(|reader, name| {
-                    let value = reader.skip()?;
-                    if name.is("cached_tokens") {
-                        put(&mut self.cached, &value, suspect);
-                    } else if name.is("cache_write_tokens") {
-                        put(&mut self.cache_write, &value, suspect);
-                    } else if name.is("audio_tokens") {
-                        put(&mut self.audio_input, &value, suspect);
-                    }
-                    Ok(())
-                });
-            } else if is(&["completion_tokens_details", "output_tokens_details"]) {
-                return reader.members(|reader, name| {
-                    let value = reader.skip()?;
-                    if name.is("reasoning_tokens") || name.is("thinking_tokens") {
-                        put(&mut self.reasoning, &value, suspect);
-                    } else if name.is("audio_tokens") {
-                        put(&mut self.audio_output, &value, suspect);
-                    }
-                    Ok(())
-                });
-            } else {
-                reader.skip()?;
-                return Ok(());
-            };
-            put(field, &reader.skip()?, suspect);
-            Ok(())
-        })?;
+        reader.members(|reader, name| self.member(reader, &name))?;
         self.beside |= self.counts_beside();
         Ok(true)
+    }
+
+    /// Reads one member of a usage object.
+    fn member(&mut self, reader: &mut Reader<'_>, name: &Text<'_>) -> Result<(), Fault> {
+        let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
+        if is(&["cache_creation"]) {
+            self.details(reader, Self::figure_of_cache)
+        } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
+            self.details(reader, Self::figure_of_input)
+        } else if is(&["completion_tokens_details", "output_tokens_details"]) {
+            self.details(reader, Self::figure_of_output)
+        } else if is(&["iterations"]) && !self.step {
+            let (steps, unsound) = steps_apart(reader)?;
+            self.suspect |= unsound;
+            if steps.total() > self.apart.total() {
+                self.apart = steps;
+            }
+            Ok(())
+        } else {
+            let value = reader.skip()?;
+            if is(&["type"]) {
+                let is = |wanted: &&str| value.text().is_some_and(|kind| kind.is(wanted));
+                self.is_apart = APART.iter().any(is);
+            } else if is(&["completion_tokens", "output_tokens"]) {
+                self.tells_output = value.unsigned() > Some(0);
+            }
+            self.put(&value, |tally| tally.figure(name));
+            Ok(())
+        }
+    }
+
+    /// Reads an object of figures that are parts of others.
+    fn details(&mut self, reader: &mut Reader<'_>, figure: Figure) -> Result<(), Fault> {
+        reader.members(|reader, name| {
+            let value = reader.skip()?;
+            self.put(&value, |tally| figure(tally, &name));
+            Ok(())
+        })
+    }
+
+    /// The figure that a member of a usage object is.
+    fn figure(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
+        let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
+        if is(&["prompt_tokens", "input_tokens"]) {
+            Some(&mut self.input)
+        } else if is(&["completion_tokens", "output_tokens"]) {
+            Some(&mut self.output)
+        } else if is(&["total_tokens"]) {
+            Some(&mut self.total)
+        } else if is(&[
+            "cache_read_input_tokens",
+            "prompt_cache_hit_tokens",
+            "cached_tokens",
+        ]) {
+            Some(&mut self.cached)
+        } else if is(&["cache_creation_input_tokens"]) {
+            Some(&mut self.cache_write)
+        } else if is(&["prompt_audio_seconds"]) {
+            Some(&mut self.seconds)
+        } else if is(&["pages_processed"]) {
+            Some(&mut self.pages)
+        } else {
+            None
+        }
+    }
+
+    /// The figure that a member of Anthropic's `cache_creation` is: what was written, by how long it is kept.
+    fn figure_of_cache(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
+        if name.is("ephemeral_5m_input_tokens") {
+            Some(&mut self.cache_write_5m)
+        } else if name.is("ephemeral_1h_input_tokens") {
+            Some(&mut self.cache_write_1h)
+        } else {
+            None
+        }
+    }
+
+    /// The figure that a member of the input's details is.
+    fn figure_of_input(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
+        if name.is("cached_tokens") {
+            Some(&mut self.cached)
+        } else if name.is("cache_write_tokens") {
+            Some(&mut self.cache_write)
+        } else if name.is("audio_tokens") {
+            Some(&mut self.audio_input)
+        } else {
+            None
+        }
+    }
+
+    /// The figure that a member of the output's details is.
+    fn figure_of_output(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
+        if name.is("reasoning_tokens") || name.is("thinking_tokens") {
+            Some(&mut self.reasoning)
+        } else if name.is("audio_tokens") {
+            Some(&mut self.audio_output)
+        } else {
+            None
+        }
+    }
+
+    /// Takes a figure, where the value is one: the largest counts, since figures of a stream are running totals.
+    fn put(
+        &mut self,
+        value: &Value<'_>,
+        figure: impl FnOnce(&mut Self) -> Option<&mut Option<u64>>,
+    ) {
+        let Some(figure) = figure(self).filter(|_| value.kind != Kind::Null) else {
+            return;
+        };
+        let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
+            self.suspect = true;
+            return;
+        };
+        let before = figure.replace(figure.unwrap_or(0).max(count));
+        // Zero behind a figure is how some say "as before".
+        self.suspect |= before.is_some_and(|before| count < before && count > 0);
     }
 
     /// Some imitators of OpenAI count reasoning beside the output; their total tells.
@@ -352,9 +310,9 @@ impl Tally {
     }
 }
 
-/// Sums up the steps of one call that are billed beside what its usage object says itself.
-fn steps_apart(reader: &mut Reader<'_>, suspect: &mut bool) -> Result<Usage, Fault> {
-    let mut steps = Usage::default();
+/// Sums up the steps of one call that are billed beside what its usage object says itself, and whether that is suspect.
+fn steps_apart(reader: &mut Reader<'_>) -> Result<(Usage, bool), Fault> {
+    let (mut steps, mut suspect) = (Usage::default(), false);
     reader.elements(|reader| {
         let mut step = Tally {
             step: true,
@@ -363,13 +321,13 @@ fn steps_apart(reader: &mut Reader<'_>, suspect: &mut bool) -> Result<Usage, Fau
         step.read(reader)?;
         let (usage, unsound) = step.usage(Endpoint::Messages);
         if step.is_apart {
-            *suspect |= unsound;
+            suspect |= unsound;
             steps = sum(steps, usage.unwrap_or_default());
         }
         Ok::<(), Fault>(())
     })?;
-    *suspect |= steps.total() > ABSURD;
-    Ok(steps)
+    suspect |= steps.total() > ABSURD;
+    Ok((steps, suspect))
 }
 
 /// Both together, of what Anthropic counts.
@@ -383,20 +341,6 @@ const fn sum(one: Usage, other: Usage) -> Usage {
         reasoning: one.reasoning.saturating_add(other.reasoning),
         ..one
     }
-}
-
-/// Takes a figure: the largest counts, since figures of a stream are running totals.
-fn put(figure: &mut Option<u64>, value: &Value<'_>, suspect: &mut bool) {
-    if value.kind == Kind::Null {
-        return;
-    }
-    let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
-        *suspect = true;
-        return;
-    };
-    // Zero behind a figure is how some say "as before".
-    *suspect |= figure.is_some_and(|before| count < before && count > 0);
-    *figure = Some(figure.map_or(count, |before| before.max(count)));
 }
 
 #[cfg(test)]

@@ -7,10 +7,7 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use smallvec::SmallVec;
 
 use super::StreamMeter;
-use crate::providers::{
-    Endpoint, answer,
-    usage::{Observed, Tally},
-};
+use crate::providers::{Endpoint, answer, observed::Observed, usage::Tally};
 
 /// Most bytes of an answer that are kept to be read, and most that they may grow to.
 const LARGEST: usize = 64 << 20;
