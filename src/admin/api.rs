@@ -8,15 +8,13 @@ use tokio::sync::Semaphore;
 
 use super::{
     Registry,
-    credit::entry_filter,
     input::{self, Members},
     operations::{
-        self, AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
+        AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
         change_key, create_account, create_key, revoke_key, rotate_key,
     },
-    payments::event_filter,
     problem::{Reason, Rejection},
-    query::{Query, call_filter, notification_filter, page, usage_query},
+    query::Query,
     route::Resource,
     view,
 };
@@ -130,121 +128,6 @@ impl<R: Registry> Api<R> {
             ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, resource.methods())),
         }
-    }
-
-    async fn read(&self, resource: &Resource<'_>, mut query: Query) -> Result<Done, Rejection> {
-        let roster = self.registry.roster();
-        let now = self.clock.now();
-        let body = match resource {
-            Resource::Accounts => {
-                let range = (query.limit()?, query.parsed("cursor")?);
-                query.finish()?;
-                page(
-                    roster.accounts.iter().map(|account| &**account),
-                    |spec| spec.id.as_str(),
-                    view::account,
-                    range,
-                )
-            }
-            Resource::Account(id) => {
-                query.finish()?;
-                view::account(operations::account(&roster, id)?)
-            }
-            Resource::Keys => {
-                let range = (query.limit()?, query.parsed("cursor")?);
-                let owner: Option<String> = query.parsed("account")?;
-                query.finish()?;
-                if let Some(owner) = &owner {
-                    operations::account(&roster, owner)?;
-                }
-                let of_owner =
-                    |key: &&KeySpec| owner.as_deref().is_none_or(|id| key.account.as_str() == id);
-                let keys = roster.keys.iter().map(|key| &**key).filter(of_owner);
-                page(
-                    keys,
-                    |spec| spec.id.as_str(),
-                    |spec| view::key(spec, now),
-                    range,
-                )
-            }
-            Resource::Key(id) => {
-                query.finish()?;
-                view::key(operations::key(&roster, id)?, now)
-            }
-            Resource::Plans => {
-                let range = (query.limit()?, query.parsed("cursor")?);
-                query.finish()?;
-                page(
-                    roster.plans.iter(),
-                    |spec| spec.id.as_str(),
-                    view::plan,
-                    range,
-                )
-            }
-            Resource::Calls => {
-                let filter = call_filter(&mut query)?;
-                query.finish()?;
-                json!(self.registry.calls(filter).await?)
-            }
-            Resource::Call(id) => {
-                query.finish()?;
-                self.call_of(id).await?
-            }
-            Resource::Usage => {
-                let asked = usage_query(&mut query)?;
-                let range = (query.limit_or_most()?, query.parsed("cursor")?);
-                query.finish()?;
-                let rows = self.registry.usage(asked).await?;
-                page(
-                    rows.iter(),
-                    |row| row.group.as_deref().unwrap_or_default(),
-                    |row| json!(row),
-                    range,
-                )
-            }
-            Resource::Credit(id) => {
-                query.finish()?;
-                self.credit_of(id).await?
-            }
-            Resource::Ledger => {
-                let filter = entry_filter(&mut query)?;
-                query.finish()?;
-                self.ledger(filter).await?
-            }
-            Resource::Notifications => {
-                let filter = notification_filter(&mut query)?;
-                query.finish()?;
-                json!(self.registry.notifications(filter).await?)
-            }
-            Resource::Webhooks => {
-                let filter = event_filter(&mut query)?;
-                query.finish()?;
-                self.webhooks(filter).await?
-            }
-            Resource::Subscription(_)
-            | Resource::Rotation(_)
-            | Resource::CreditTransfer
-            | Resource::Retry(_)
-            | Resource::Test
-            | Resource::Replay(_) => {
-                return Err(not_allowed(&Method::GET, resource.methods()));
-            }
-        };
-        Ok(body.into())
-    }
-
-    async fn call_of(&self, id: &str) -> Result<Value, Rejection> {
-        let none = || {
-            let words = format!(
-                "There is no record of a call {id:?}. A refused request leaves none, because a flood of them must not \
-                 fill the disk: the access log has one line for every request, with its status and code. A call under \
-                 way has none yet, and one older than `store.retention` has none any more."
-            );
-            Rejection::new(Reason::NotFound, words)
-        };
-        let id = id.parse().map_err(|_| none())?;
-        let call = self.registry.call(id).await?;
-        call.map(|call| json!(call)).ok_or_else(none)
     }
 
     async fn create_account(&self, mut members: Members) -> Result<Done, Rejection> {

@@ -13,6 +13,7 @@ mod operations;
 mod payments;
 mod problem;
 mod query;
+mod read;
 mod route;
 mod service;
 mod view;

@@ -70,6 +70,11 @@ impl Query {
         })
     }
 
+    /// How many items a page of a list in memory has, and the id that it begins behind.
+    pub(super) fn range(&mut self) -> Result<(usize, Option<String>), Rejection> {
+        Ok((self.limit()?, self.parsed("cursor")?))
+    }
+
     /// How many items a page has.
     pub(super) fn limit(&mut self) -> Result<usize, Rejection> {
         self.limit_or(DEFAULT_LIMIT)
@@ -88,6 +93,16 @@ impl Query {
                 .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
         })?;
         Ok(limit.unwrap_or(unsaid))
+    }
+
+    /// What `read` takes of it; nothing else may be there.
+    pub(super) fn read<T>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let taken = read(&mut self)?;
+        self.finish()?;
+        Ok(taken)
     }
 
     /// Nothing may be left.
