@@ -1,20 +1,13 @@
 //! The running daemon: every part, in the order in which it is started and stopped.
 
 use std::{
-    convert::Infallible,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use http_body_util::Full;
-use hyper::service::service_fn;
-use tokio::sync::oneshot;
-
-use super::{Publisher, fullness, simulators::Simulators};
+use super::{Publisher, fullness, metrics, serve, simulators::Simulators};
 use crate::{
     accounts::Accounts,
     admin::Admin,
@@ -25,11 +18,9 @@ use crate::{
     metering::MeteringContext,
     notify::Notifier,
     overload::Overload,
-    providers::Dialect,
-    refusal::Code,
     reload::Fixed,
-    store::{OpenError, Outcome, Store, WriteError, once_free},
-    telemetry::{AccessLog, Metrics, Vocabulary},
+    store::{Loaded, OpenError, Store, WriteError, once_free},
+    telemetry::{AccessLog, Metrics},
 };
 
 /// How long what is left after a forced end may take to settle.
@@ -89,29 +80,6 @@ pub enum StartError {
     Simulator(#[from] io::Error),
 }
 
-const DIALECTS: &[&str] = &[
-    Dialect::OpenAi.as_str(),
-    Dialect::Anthropic.as_str(),
-    Dialect::Gemini.as_str(),
-];
-
-const OUTCOMES: &[&str] = &[
-    Outcome::Completed.as_str(),
-    Outcome::ClientClosed.as_str(),
-    Outcome::UpstreamFailed.as_str(),
-    Outcome::Indeterminate.as_str(),
-];
-
-const CODES: &[&str] = &{
-    let mut words = [""; Code::ALL.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = Code::ALL[at].as_str();
-        at += 1;
-    }
-    words
-};
-
 impl App {
     /// Binds every address, opens the store and starts to serve. Nothing is served unless everything could be started.
     ///
@@ -141,28 +109,15 @@ impl App {
 
         let open = || Store::open(&store, clock.clone());
         let (store, loaded) = once_free(open).await?;
-        let metrics = Arc::new(Metrics::new(Vocabulary {
-            dialects: DIALECTS,
-            codes: CODES,
-            outcomes: OUTCOMES,
-        }));
+        let metrics = metrics::new();
         let (stop, shutdown) = ShutdownHandle::new();
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
-        let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.credit);
-        let accounts = Arc::new(accounts.since(loaded.newest));
-        let background = Tasks::default();
-        let publisher = Arc::new(Publisher::new(
-            Arc::clone(&accounts),
-            store.clone(),
-            shutdown.clone(),
-            (loaded.accounts, loaded.keys),
-            loaded.first_seen,
-            loaded.standings,
-        ));
+        let (accounts, publisher) = known(loaded, &store, &clock, &shutdown);
         publisher
             .set_file(roster, gateway.webhooks.clone(), || ())
             .await?;
 
+        let background = Tasks::default();
         background.spawn(record_expired(
             Arc::clone(&publisher),
             shutdown_admin.clone(),
@@ -196,21 +151,17 @@ impl App {
         );
         publisher.tell_through(notifier.clone());
         let serving_admin = Tasks::default();
-        let mut administered = None;
-        if let Some((listener, token)) = admin {
-            let admin = Arc::new(Admin::new(
-                Arc::clone(&publisher),
-                token,
-                Arc::clone(&metrics),
-                clock.clone(),
-            ));
-            administered = Some((listener.local_addr(), Arc::clone(&admin)));
-            serving_admin.spawn(serve_admin(listener, admin, shutdown_admin.clone()));
-        }
-        watch(&metrics, &store, &clock, (log, overload.clone()));
+        let admin = admin.map(|(listener, token)| {
+            let (publisher, metrics) = (Arc::clone(&publisher), Arc::clone(&metrics));
+            let admin = Arc::new(Admin::new(publisher, token, metrics, clock.clone()));
+            let running = (listener.local_addr(), Arc::clone(&admin));
+            serving_admin.spawn(serve::admin(listener, admin, shutdown_admin.clone()));
+            running
+        });
+        metrics::watch(&metrics, &store, &clock, (log, overload.clone()));
         background.spawn(overload.clone().watch(shutdown_admin.cut_off()));
         let serving = Tasks::default();
-        serving.spawn(serve_public(
+        serving.spawn(serve::public(
             listener,
             Arc::clone(&gateway),
             (Arc::clone(&metrics), overload.clone()),
@@ -227,7 +178,7 @@ impl App {
             tuning,
             overload,
             notifier,
-            admin: administered,
+            admin,
             fixed,
             drain: Mutex::new(drain),
             simulators,
@@ -365,6 +316,26 @@ impl App {
     }
 }
 
+/// The accounts and keys that the store has, with what they have used and what they have left.
+fn known(
+    loaded: Loaded,
+    store: &Store,
+    clock: &Clock,
+    shutdown: &Shutdown,
+) -> (Arc<Accounts>, Arc<Publisher>) {
+    let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.credit);
+    let accounts = Arc::new(accounts.since(loaded.newest));
+    let publisher = Publisher::new(
+        Arc::clone(&accounts),
+        store.clone(),
+        shutdown.clone(),
+        (loaded.accounts, loaded.keys),
+        loaded.first_seen,
+        loaded.standings,
+    );
+    (accounts, Arc::new(publisher))
+}
+
 /// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
 async fn record_expired(publisher: Arc<Publisher>, shutdown: Shutdown) {
     loop {
@@ -396,97 +367,5 @@ fn reachable(settings: &mut gateway::Settings, configured: SocketAddr, public: S
         if settings.links.public_url == format!("{scheme}://{configured}") {
             settings.links.public_url = format!("{scheme}://{public}");
         }
-    }
-}
-
-async fn serve_public(
-    listener: Listener,
-    gateway: Arc<Gateway>,
-    (metrics, overload): (Arc<Metrics>, Overload),
-    shutdown: Shutdown,
-) {
-    let drained = listener
-        .serve(
-            |peer, connection| {
-                let gateway = Arc::clone(&gateway);
-                let open = (Open::count(&metrics), overload.connected());
-                service_fn(move |request| {
-                    let _ = &open;
-                    Arc::clone(&gateway).answer(request, peer, connection.in_flight())
-                })
-            },
-            shutdown,
-        )
-        .await;
-    tracing::info!(
-        finished = drained.finished,
-        forced = drained.forced,
-        "the public listener has ended"
-    );
-}
-
-async fn serve_admin(listener: Listener, admin: Arc<Admin<Arc<Publisher>>>, shutdown: Shutdown) {
-    let requests = Tasks::default();
-    listener
-        .serve(
-            |_, connection| {
-                let (admin, requests) = (Arc::clone(&admin), requests.clone());
-                service_fn(move |request| {
-                    let (admin, mut in_flight) = (Arc::clone(&admin), connection.in_flight());
-                    let (tell, told) = oneshot::channel();
-                    // A change that was begun is finished, though its client may leave: what the store has and what is
-                    // in force must not come apart.
-                    requests.spawn(async move { drop(tell.send(admin.handle(request).await)) });
-                    async move {
-                        let answer = told.await.unwrap_or_else(|_| failed());
-                        in_flight.answered();
-                        Ok::<_, Infallible>(answer)
-                    }
-                })
-            },
-            shutdown,
-        )
-        .await;
-    requests.wait().await;
-}
-
-/// The answer to a request whose task panicked.
-fn failed() -> Response<Full<Bytes>> {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
-}
-
-/// Gauges that are read when somebody looks.
-fn watch(
-    metrics: &Arc<Metrics>,
-    store: &Store,
-    clock: &Clock,
-    (log, overload): (AccessLog, Overload),
-) {
-    let (store, ledger) = (store.clone(), store.ledger());
-    metrics.config_loaded(clock.now(), true);
-    metrics.refresh_with(move |metrics| {
-        metrics.store_healthy(store.health().is_writable());
-        metrics.ledger_queue(ledger.waiting());
-        metrics.log_lines_dropped(log.dropped());
-        fullness::tell(&overload, metrics);
-    });
-}
-
-/// One open connection in the gauge.
-#[derive(Debug)]
-struct Open(Arc<Metrics>);
-
-impl Open {
-    fn count(metrics: &Arc<Metrics>) -> Self {
-        metrics.connection_opened();
-        Self(Arc::clone(metrics))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.connection_closed();
     }
 }
