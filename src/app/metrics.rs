@@ -52,7 +52,7 @@ pub(super) fn watch(
     (log, overload): (AccessLog, Overload),
 ) {
     let (store, ledger) = (store.clone(), store.ledger());
-    metrics.config_loaded(clock.now(), true);
+    metrics.config_loaded(clock.now());
     metrics.refresh_with(move |metrics| {
         metrics.store_healthy(store.health().is_writable());
         metrics.ledger_queue(ledger.waiting());

@@ -251,18 +251,18 @@ impl App {
             );
         }
         self.metrics.restart_pending(!waiting.is_empty());
-        self.metrics.config_loaded(self.clock.now(), true);
+        self.metrics.config_loaded(self.clock.now());
         Ok(())
     }
 
     /// Notes that a changed file was refused; what was in force stays.
     pub fn reload_refused(&self) {
-        self.metrics.config_loaded(self.clock.now(), false);
+        self.metrics.config_refused();
     }
 
     /// Begins the drain: nothing new is accepted, readiness says so.
     pub fn begin_drain(&self) {
-        self.metrics.draining(true);
+        self.metrics.draining();
         self.stop.begin();
     }
 

@@ -336,7 +336,7 @@ fn metrics_are_rendered_for_prometheus() {
     openai.call_ended("completed", &usage, Some(NanoUsd::from_nanos(435_000)));
     openai.failed("upstream_timeout");
     metrics.provider("openai").failed("upstream_timeout");
-    metrics.config_loaded(Timestamp::from_millis(1_790_000_000_123), true);
+    metrics.config_loaded(Timestamp::from_millis(1_790_000_000_123));
     metrics.refresh_with(|metrics| metrics.ledger_queue(7));
     let mut lines: Vec<String> = metrics.render().lines().map(str::to_owned).collect();
     // The recorder keeps its series in a hash map.

@@ -185,12 +185,15 @@ impl Metrics {
         self.store_healthy.set(f64::from(u8::from(healthy)));
     }
 
-    /// A configuration was loaded at `at`, or refused.
-    pub fn config_loaded(&self, at: Timestamp, accepted: bool) {
-        self.reload_success.set(f64::from(u8::from(accepted)));
-        if accepted {
-            self.reload_at.set(at.unix_seconds() as f64);
-        }
+    /// A configuration was put in force.
+    pub fn config_loaded(&self, at: Timestamp) {
+        self.reload_success.set(1.0);
+        self.reload_at.set(at.unix_seconds() as f64);
+    }
+
+    /// A configuration was refused.
+    pub fn config_refused(&self) {
+        self.reload_success.set(0.0);
     }
 
     /// Whether the file says something that only a restart applies.
@@ -198,9 +201,9 @@ impl Metrics {
         self.restart_pending.set(f64::from(u8::from(pending)));
     }
 
-    /// Whether the process is on its way out.
-    pub fn draining(&self, draining: bool) {
-        self.draining.set(f64::from(u8::from(draining)));
+    /// The process is on its way out.
+    pub fn draining(&self) {
+        self.draining.set(1.0);
     }
 
     /// How many log lines found no room since the start.
