@@ -158,15 +158,11 @@ impl Forward {
         let (body, small) = match &ask {
             None => (body, None),
             Some(ask) => {
-                let field = limit_field(destination.endpoint, settings);
+                let limits = (output_limit, key.levels.limits_output());
                 let edits = Edits {
                     model: model.as_ref().map(|model| model.upstream_name.as_str()),
                     include_usage: adds_usage,
-                    output_limit: output_limit.and_then(|limit| field.map(|field| (field, limit))),
-                    // Nothing is held by an output that nothing limits: then the body stays as it came.
-                    limit_name: field
-                        .filter(|_| settings.output_limit_field == OutputLimitField::MaxTokens)
-                        .filter(|_| key.levels.limits_output()),
+                    ..limit_edits(destination.endpoint, settings, limits)
                 };
                 let (body, room) = room.keep(ask.edit(&bytes, &edits));
                 (Outgoing::full(body), room)
@@ -184,13 +180,7 @@ impl Forward {
             let failure = Failure::unsent(FailureKind::Unrecorded).because(unwritten);
             return Err(failed(reservation, &failure, &upstream));
         }
-        let sends = || {
-            if UNREAD.try_with(|()| ()).is_ok() {
-                return Err(Failure::unsent(FailureKind::Abandoned));
-            }
-            let written = reservation.forwarding();
-            written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
-        };
+        let sends = || sends(&mut reservation);
         // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
         let cut_off = (head.version == Version::HTTP_2).then(|| shutdown.cut_off());
         let sent = {
@@ -276,6 +266,15 @@ async fn until_cut_off<F: Future>(
     .await
 }
 
+/// Notes that a call is about to be sent, unless it has no client any more.
+fn sends(reservation: &mut Reservation) -> Result<(), Failure> {
+    if UNREAD.try_with(|()| ()).is_ok() {
+        return Err(Failure::unsent(FailureKind::Abandoned));
+    }
+    let written = reservation.forwarding();
+    written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
+}
+
 /// Settles a call that got no answer.
 fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> Unanswered {
     let code = failure.kind.code();
@@ -300,6 +299,22 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
         ),
     };
     Unanswered::of(code, ending)
+}
+
+/// What `limit` changes in a body, where any; `limited` says whether anything is held by its output.
+fn limit_edits(
+    endpoint: Endpoint,
+    settings: &upstream::Settings,
+    (limit, limited): (Option<u64>, bool),
+) -> Edits<'static> {
+    let field = limit_field(endpoint, settings);
+    // Nothing is held by an output that nothing limits: then the body stays as it came.
+    let reads_one_name = limited && settings.output_limit_field == OutputLimitField::MaxTokens;
+    Edits {
+        output_limit: field.zip(limit),
+        limit_name: field.filter(|_| reads_one_name),
+        ..Edits::default()
+    }
 }
 
 /// The member that limits the output of a call.

@@ -234,14 +234,10 @@ impl Gateway {
         };
         let held = reserve(permitted, request, &self.metering).await?;
         seen.served_by(&held.provider);
-        let upstream = snapshot
-            .upstreams
-            .get(&held.provider)
-            .cloned()
-            .ok_or(Code::InternalError)?;
+        let upstream = snapshot.upstreams.get(&held.provider).cloned();
         let forward = Forward {
             held,
-            upstream,
+            upstream: upstream.ok_or(Code::InternalError)?,
             head: whole_head.take().ok_or(Code::InternalError)?,
             destination,
             ask,
@@ -253,16 +249,14 @@ impl Gateway {
             shutdown: self.shutdown.clone(),
             id: seen.id,
         };
-        match forward.send().await {
-            Ok(answered) => Ok(Reply::Theirs(answered)),
-            Err(unanswered) => {
-                if let Some(receipt) = &unanswered.receipt {
-                    seen.settled(receipt);
-                }
-                seen.named(unanswered.upstream_id.as_ref());
-                Err(unanswered.refusal)
+        let sent = forward.send().await;
+        sent.map(Reply::Theirs).map_err(|unanswered| {
+            if let Some(receipt) = &unanswered.receipt {
+                seen.settled(receipt);
             }
-        }
+            seen.named(unanswered.upstream_id.as_ref());
+            unanswered.refusal
+        })
     }
 
     /// Whether there is room for any call.
