@@ -157,29 +157,37 @@ where
         }
     };
 
+    log(peer, &end);
     // hyper has let go of the stream by now, whatever the end was.
-    let stream = clocks.take_stream();
-    let answered = match &end {
-        End::Finished(Ok(())) => true,
-        // The parser's own 400, 414 and 431 come with an error.
-        End::Finished(Err(error)) => error.is_parse(),
-        _ => false,
-    };
-    match &end {
-        End::Finished(Ok(())) => {}
-        End::Finished(Err(error)) => {
-            tracing::debug!(peer = %peer.addr, error = error as &dyn std::error::Error, "a connection failed");
-        }
-        why => tracing::debug!(peer = %peer.addr, ?why, "a connection was closed"),
-    }
-    if let Some(stream) = stream
-        && answered
+    if let Some(stream) = clocks.take_stream()
+        && was_answered(&end)
         && version == Version::Http1
         && clocks.is_client_sending()
     {
         lingering_close::linger(stream, settings.closing).await;
     }
     matches!(end, End::Forced)
+}
+
+/// Says why a connection ended, where that was not its client's wish.
+fn log(peer: Peer, end: &End) {
+    match end {
+        End::Finished(Ok(())) => {}
+        End::Finished(Err(error)) => {
+            tracing::debug!(peer = %peer.addr, error = error as &dyn std::error::Error, "a connection failed");
+        }
+        why => tracing::debug!(peer = %peer.addr, ?why, "a connection was closed"),
+    }
+}
+
+/// Whether a connection ended with an answer.
+fn was_answered(end: &End) -> bool {
+    match end {
+        End::Finished(Ok(())) => true,
+        // The parser's own 400, 414 and 431 come with an error.
+        End::Finished(Err(error)) => error.is_parse(),
+        _ => false,
+    }
 }
 
 /// Handshake and choice of protocol; `None` when the client left without a byte.
