@@ -29,6 +29,7 @@ mod streams;
 mod tasks;
 mod timer;
 mod tuning;
+mod waiters;
 mod watched;
 mod workers;
 

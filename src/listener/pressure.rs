@@ -8,6 +8,8 @@ use std::{
     task::{Context, Waker},
 };
 
+use super::waiters::Waiters;
+
 /// Whether connections are short: idle ones then close early. Cloning is shallow.
 #[derive(Debug, Clone, Default)]
 pub struct Pressure(Arc<Shared>);
@@ -17,13 +19,7 @@ struct Shared {
     on: AtomicBool,
     /// How often it has come. Who registered before the last time has been woken and is registered no more.
     times: AtomicU64,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    places: Vec<Option<Waker>>,
-    free: Vec<usize>,
+    waiting: Mutex<Waiters>,
 }
 
 /// One connection's view of it.
@@ -52,12 +48,11 @@ impl Pressure {
         if self.0.on.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Woken outside the lock: a waker may run code of its own. Places stay with their owners, who give them back.
-        let wakers: Vec<Waker> = {
+        // Woken outside the lock: a waker may run code of its own.
+        let wakers = {
             let mut waiting = self.waiting();
             self.0.times.fetch_add(1, Ordering::AcqRel);
-            let places = waiting.places.iter_mut();
-            places.filter_map(Option::take).collect()
+            waiting.take()
         };
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -75,30 +70,12 @@ impl Pressure {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiters> {
         // Nothing between lock and unlock can leave the list half changed.
         self.0
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Waiting ===
-
-impl Waiting {
-    fn put(&mut self, place: Option<usize>, waker: Waker) -> usize {
-        let place = place.or_else(|| self.free.pop());
-        match place.and_then(|at| self.places.get_mut(at).map(|slot| (at, slot))) {
-            Some((at, slot)) => {
-                *slot = Some(waker);
-                at
-            }
-            None => {
-                self.places.push(Some(waker));
-                self.places.len() - 1
-            }
-        }
     }
 }
 
@@ -135,11 +112,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            let mut waiting = self.pressure.waiting();
-            if let Some(slot) = waiting.places.get_mut(place.at) {
-                *slot = None;
-                waiting.free.push(place.at);
-            }
+            self.pressure.waiting().leave(place.at);
         }
     }
 }

@@ -12,11 +12,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use super::waiters::Waiters;
+
 /// The flag.
 #[derive(Debug, Default)]
 pub(super) struct Signal {
     raised: AtomicBool,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Waiters>,
 }
 
 /// Waits for a stage of the shutdown. Can be awaited, or polled by a body; polling again after the end is allowed.
@@ -29,24 +31,13 @@ pub struct Until {
     place: Option<(usize, Waker)>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    places: Vec<Option<Waker>>,
-    free: Vec<usize>,
-}
-
 // === impl Signal ===
 
 impl Signal {
     pub(super) fn raise(&self) {
         self.raised.store(true, Ordering::Release);
-        // Woken outside the lock: a waker may run code of its own. Places stay with their owners, who give them back.
-        let wakers: Vec<Waker> = self
-            .waiting()
-            .places
-            .iter_mut()
-            .filter_map(Option::take)
-            .collect();
+        // Woken outside the lock: a waker may run code of its own.
+        let wakers = self.waiting().take();
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -61,39 +52,14 @@ impl Signal {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiters> {
         // Nothing between lock and unlock can leave the list half changed.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn waiters(&self) -> usize {
-        self.waiting().places.iter().flatten().count()
-    }
-}
-
-// === impl Waiting ===
-
-impl Waiting {
-    fn put(&mut self, place: Option<usize>, waker: Waker) -> usize {
-        let place = place.or_else(|| self.free.pop());
-        match place.and_then(|at| self.places.get_mut(at).map(|slot| (at, slot))) {
-            Some((at, slot)) => {
-                *slot = Some(waker);
-                at
-            }
-            None => {
-                self.places.push(Some(waker));
-                self.places.len() - 1
-            }
-        }
-    }
-
-    fn leave(&mut self, at: usize) {
-        if let Some(slot) = self.places.get_mut(at) {
-            *slot = None;
-            self.free.push(at);
-        }
+        self.waiting().count()
     }
 }
 
