@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     accounts::{Binding, Credit, Reason},
     domain::{NanoUsd, Timestamp, Unit},
-    refusal::{Code, CreditFacts, LimitFacts, LimitKind, Refusal, Subject},
+    refusal::{Code, CountedPer, CreditFacts, LimitFacts, LimitKind, Refusal, Subject},
 };
 
 /// How long a caller waits for calls in flight to return what they hold: they usually end within seconds.
@@ -18,6 +18,14 @@ pub const fn limit_kind(reason: Reason, unit: Unit) -> LimitKind {
         (Reason::Concurrency, _) => LimitKind::Concurrency,
         (Reason::Spent | Reason::TooLarge | Reason::OnHold, Unit::Usd) => LimitKind::Budget,
         (Reason::Spent | Reason::TooLarge | Reason::OnHold, _) => LimitKind::Quota,
+    }
+}
+
+/// What a level counts per; `None` for calls at the same time.
+pub fn counted_per(level: &Binding) -> Option<CountedPer> {
+    match level.reason {
+        Reason::Rate => Some(CountedPer::Minute),
+        _ => level.per.map(CountedPer::Window),
     }
 }
 
@@ -35,12 +43,11 @@ pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Ref
         Reason::Rate => Code::RateLimitExceeded,
         Reason::Concurrency => Code::ConcurrencyLimitExceeded,
     };
-    let minute = (kind == LimitKind::RateLimit).then_some("minute");
     let facts = LimitFacts {
         kind,
         scope: binding.scope,
         unit: binding.unit,
-        per: binding.per.map(crate::domain::Per::as_str).or(minute),
+        per: counted_per(binding),
         limit: binding.limit,
         used: binding.used,
         held: binding.held,

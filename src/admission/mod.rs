@@ -33,7 +33,7 @@ mod standing;
 mod weigh;
 
 pub use authenticate::{Caller, authenticate, subject};
-pub use binding::limit_kind;
+pub use binding::{counted_per, limit_kind};
 pub use guesses::{Guesses, WrongKeys};
 pub use media::described;
 pub use peek::{Bounds, Patience, announced, peek};

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::Cors;
 use crate::{
     accounts::{Key, Reading, Reason},
-    admission::{Notice, limit_kind},
+    admission::{Notice, counted_per, limit_kind},
     domain::{Clock, Mode, RequestId, Unit},
     providers::Dialect,
     refusal::{
@@ -79,7 +79,7 @@ pub(super) fn limits(
             if mode == Mode::Shadow || figures.reason == Reason::Concurrency {
                 return;
             }
-            let per = figures.per.map_or("minute", |per| per.as_str());
+            let per = counted_per(&figures);
             let held = if figures.unit == Unit::Tokens {
                 figures.held.saturating_sub(own)
             } else {
@@ -88,7 +88,8 @@ pub(super) fn limits(
             let spent = figures.used.saturating_add(held);
             let remaining = figures.limit.saturating_sub(spent);
             // Above 80 % of a quota; a minute's rate comes back by itself.
-            if figures.per.is_some() && u128::from(figures.used) * 5 > u128::from(figures.limit) * 4
+            if let Some(per) = figures.per
+                && u128::from(figures.used) * 5 > u128::from(figures.limit) * 4
             {
                 let gap = if words.is_empty() { "" } else { ", " };
                 let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
@@ -107,7 +108,7 @@ pub(super) fn limits(
             policies.push(PolicyState {
                 scope: figures.scope,
                 unit: figures.unit,
-                per: Some(per),
+                per,
                 quota: figures.limit,
                 window_seconds: Some(window.as_secs()).filter(|seconds| *seconds > 0),
                 remaining,

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::local;
 use crate::{
-    accounts::{Account, Key, Reading},
-    admission::limit_kind,
-    domain::{Amount, CURRENCY, Clock, Mode, NanoUsd, Per, SubscriptionPolicy, Timestamp, Unit},
-    refusal::LimitKind,
+    accounts::{Key, Reading},
+    admission::{counted_per, limit_kind},
+    domain::{Amount, CURRENCY, Clock, Mode, SubscriptionPolicy, Timestamp, Unit},
+    refusal::{CountedPer, CreditMember},
 };
 
 #[derive(Serialize)]
@@ -18,7 +18,7 @@ struct Page<'a> {
     plan: &'a str,
     subscription: Option<Subscription>,
     /// Prepaid credit, where the plan takes it.
-    credit: Option<Credit>,
+    credit: Option<CreditMember>,
     limits: Vec<Limit>,
 }
 
@@ -27,14 +27,6 @@ struct Subscription {
     status: &'static str,
     current_period_end: Option<Timestamp>,
     grace_until: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct Credit {
-    balance: NanoUsd,
-    held: NanoUsd,
-    available: NanoUsd,
-    currency: &'static str,
 }
 
 #[derive(Serialize)]
@@ -77,35 +69,24 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         key: key.id.as_str(),
         plan: account.plan.id.as_str(),
         subscription,
-        credit: key.levels.credit.then(|| credit(account, now)),
+        credit: key.levels.credit.then(|| {
+            let credit = account.book.credit(now);
+            CreditMember::new(credit.balance, credit.held)
+        }),
         limits,
     };
     local::document(&page)
 }
 
-fn credit(account: &Account, now: Timestamp) -> Credit {
-    let credit = account.book.credit(now);
-    Credit {
-        balance: credit.balance,
-        held: credit.held,
-        available: credit.available(),
-        currency: CURRENCY,
-    }
-}
-
 fn limit(reading: &Reading, now: Timestamp) -> Limit {
     let Reading { figures, mode, .. } = reading;
     let kind = limit_kind(figures.reason, figures.unit);
-    let per = match kind {
-        LimitKind::RateLimit => Some("minute"),
-        _ => figures.per.map(Per::as_str),
-    };
     let wait = figures.wait.filter(|wait| !wait.is_zero());
     Limit {
         kind: kind.as_str(),
         scope: figures.scope.as_str(),
         unit: figures.unit.as_str(),
-        per,
+        per: counted_per(figures).map(CountedPer::as_str),
         limit: figures.amount(figures.limit),
         used: figures.amount(figures.used),
         held: figures.amount(figures.held),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CreditFacts, LimitFacts, LimitKind, actions::Actions, render::View};
+use super::{CountedPer, LimitFacts, LimitKind, actions::Actions, render::View};
 use crate::domain::{Amount, CURRENCY, NanoUsd, Scope, Timestamp};
 
 /// What the account stands at, and what lifts the refusal.
@@ -13,7 +13,7 @@ pub(super) struct Billing<'a> {
     subscription: Option<&'static str>,
     limit: Option<Bound>,
     /// `null` where no credit decides, and where it must not be named.
-    credit: Option<Credit>,
+    credit: Option<CreditMember>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_affordable_tokens: Option<u64>,
     actions: Actions<'a>,
@@ -41,12 +41,25 @@ struct Figures {
     currency: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct Credit {
+/// Prepaid credit, as every answer writes it.
+#[derive(Debug, Serialize)]
+pub struct CreditMember {
     balance: NanoUsd,
     held: NanoUsd,
     available: NanoUsd,
     currency: &'static str,
+}
+
+impl CreditMember {
+    /// Of a balance, what calls in flight hold of it, and what is left for a new one.
+    pub fn new(balance: NanoUsd, held: NanoUsd) -> Self {
+        Self {
+            balance,
+            held,
+            available: balance.saturating_sub(held),
+            currency: CURRENCY,
+        }
+    }
 }
 
 /// The member of `view`'s body; none where neither the account is known nor paying helps.
@@ -63,7 +76,11 @@ pub(super) fn billing<'a>(view: &'a View<'_>) -> Option<Billing<'a>> {
             .and_then(|subject| subject.subscription)
             .map(|status| status.as_str()),
         limit: view.refusal.limit.map(|limit| limit_member(&limit, redact)),
-        credit: view.refusal.credit.filter(|_| !redact).map(credit_member),
+        credit: view
+            .refusal
+            .credit
+            .filter(|_| !redact)
+            .map(|credit| CreditMember::new(credit.balance, credit.held)),
         max_affordable_tokens: view.affordable,
         actions: view.actions,
     })
@@ -97,7 +114,7 @@ fn limit_member(limit: &LimitFacts, redact: bool) -> Bound {
         kind: limit.kind.as_str(),
         scope: limit.scope.as_str(),
         unit: limit.unit.as_str(),
-        per: limit.per,
+        per: limit.per.map(CountedPer::as_str),
         figures: (!redact).then(|| Figures {
             limit: limit.amount(limit.limit),
             used: limit.amount(limit.used),
@@ -106,14 +123,5 @@ fn limit_member(limit: &LimitFacts, redact: bool) -> Bound {
             currency: (limit.kind == LimitKind::Budget).then_some(CURRENCY),
         }),
         resets_at: limit.resets_at,
-    }
-}
-
-fn credit_member(credit: CreditFacts) -> Credit {
-    Credit {
-        balance: credit.balance,
-        held: credit.held,
-        available: credit.available(),
-        currency: CURRENCY,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Code, CreditFacts, LimitFacts, LimitKind, Refusal, Subject};
-use crate::domain::{NanoUsd, Scope, Unit};
+use super::{Code, CountedPer, CreditFacts, LimitFacts, LimitKind, Refusal, Subject};
+use crate::domain::{NanoUsd, Per, Scope, Unit};
 
 /// The name of a limit within a sentence, such as `daily token quota`.
 pub(super) struct LimitName(pub(super) LimitFacts);
@@ -37,15 +37,15 @@ fn singular(unit: Unit) -> &'static str {
     unit.as_str().trim_end_matches('s')
 }
 
-fn adjective(per: Option<&str>) -> &'static str {
+fn adjective(per: Option<CountedPer>) -> &'static str {
     match per {
-        Some("minute") => "per-minute ",
-        Some("hour") => "hourly ",
-        Some("day") => "daily ",
-        Some("week") => "weekly ",
-        Some("month") => "monthly ",
-        Some("period") => "billing period's ",
-        _ => "",
+        Some(CountedPer::Minute) => "per-minute ",
+        Some(CountedPer::Window(Per::Hour)) => "hourly ",
+        Some(CountedPer::Window(Per::Day)) => "daily ",
+        Some(CountedPer::Window(Per::Week)) => "weekly ",
+        Some(CountedPer::Window(Per::Month)) => "monthly ",
+        Some(CountedPer::Window(Per::Period)) => "billing period's ",
+        None => "",
     }
 }
 
@@ -107,7 +107,7 @@ fn limited(out: &mut String, refusal: &Refusal, limit: LimitFacts) -> Result<boo
         }
         Code::RateLimitExceeded if redact => write!(out, "{name} reached{holder}")?,
         Code::RateLimitExceeded => {
-            let per = limit.per.unwrap_or("minute");
+            let per = limit.per.unwrap_or(CountedPer::Minute);
             let unit = match most {
                 1 => singular(limit.unit),
                 _ => limit.unit.as_str(),

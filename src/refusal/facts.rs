@@ -1,10 +1,10 @@
 //! What a refusal knows: its code, whom it concerns, which limit binds.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::Code;
 use crate::domain::{
-    AccountId, Amount, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope,
+    AccountId, Amount, LimitStatus, ModelName, NanoUsd, Per, PlanId, RequestId, Scope,
     SubscriptionStatus, Timestamp, Unit,
 };
 
@@ -63,6 +63,31 @@ impl LimitKind {
     }
 }
 
+/// What a limit counts per.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedPer {
+    /// A minute, whenever it begins.
+    Minute,
+    /// A calendar window or a billing period.
+    Window(Per),
+}
+
+impl CountedPer {
+    /// The word in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Window(per) => per.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for CountedPer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A limit and how much of it is used. The figures of a budget are billionths of a US dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitFacts {
@@ -72,8 +97,8 @@ pub struct LimitFacts {
     pub scope: Scope,
     /// What is counted; money only for a budget.
     pub unit: Unit,
-    /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
-    pub per: Option<&'static str>,
+    /// What it counts per; `None` for calls at the same time.
+    pub per: Option<CountedPer>,
     /// How many.
     pub limit: u64,
     /// Settled use.

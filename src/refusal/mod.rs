@@ -25,9 +25,10 @@ mod verdict;
 mod words;
 
 pub use actions::Remedy;
+pub use billing::CreditMember;
 pub use buffer::{id as id_value, value as field_value};
 pub use code::Code;
-pub use facts::{CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
+pub use facts::{CountedPer, CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Subject};
 pub use foreseen::Foreseen;
 pub use links::{Address, Links};
 pub use pages::{page_headers, problem_page};

@@ -10,7 +10,7 @@ use std::{convert::Infallible, fmt::Write as _, ops::Range, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::{LimitFacts, LimitKind, buffer, verdict::whole_second};
+use super::{CountedPer, LimitFacts, LimitKind, buffer, verdict::whole_second};
 use crate::{
     domain::{Anchor, Per, Scope, Timestamp, Unit, whole_millis},
     providers::Dialect,
@@ -29,8 +29,8 @@ pub struct PolicyState {
     pub scope: Scope,
     /// Requests or tokens; no field passes money.
     pub unit: Unit,
-    /// `minute`, `hour`, `day`, `week`, `month` or `period`; `None` for calls at the same time.
-    pub per: Option<&'static str>,
+    /// What it counts per; `None` for calls at the same time.
+    pub per: Option<CountedPer>,
     /// How many.
     pub quota: u64,
     /// The window's length in seconds; `None` where it has none or it is not known.
@@ -91,13 +91,15 @@ impl PolicyState {
 }
 
 /// The window's length; a billing period's is not known here.
-fn window_seconds(per: &str, now: Timestamp) -> Option<u64> {
-    if per == "minute" {
-        return Some(60);
+fn window_seconds(per: CountedPer, now: Timestamp) -> Option<u64> {
+    match per {
+        CountedPer::Minute => Some(60),
+        CountedPer::Window(Per::Period) => None,
+        CountedPer::Window(per) => {
+            let window = per.window(now, Anchor::Creation(now));
+            Some(window.start.until(window.end).as_secs())
+        }
     }
-    let per = Per::parse(per).filter(|per| *per != Per::Period)?;
-    let window = per.window(now, Anchor::Creation(now));
-    Some(window.start.until(window.end).as_secs())
 }
 
 /// Writes the fields of `policies`, replacing those of the same name; without policies, nothing.
@@ -147,7 +149,7 @@ fn tightest(policies: &[PolicyState], unit: Unit) -> Option<&PolicyState> {
     policies
         .iter()
         .filter(|state| state.unit == unit && state.per.is_some())
-        .min_by_key(|state| (state.per != Some("minute"), state.remaining))
+        .min_by_key(|state| (state.per != Some(CountedPer::Minute), state.remaining))
 }
 
 fn vendor(dialect: Dialect, unit: Unit) -> Option<Vendor> {
@@ -242,7 +244,7 @@ fn name(out: &mut String, state: &PolicyState) {
         Some(per) => {
             out.push_str(unit.as_str());
             out.push_str("-per-");
-            out.push_str(per);
+            out.push_str(per.as_str());
         }
         None => {
             out.push_str("concurrent-");

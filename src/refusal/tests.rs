@@ -11,13 +11,13 @@ mod rules;
 use std::time::Duration;
 
 use super::{
-    Code, CreditFacts, Detail, LimitFacts, LimitKind, Links, Refusal, Rendered, Representation,
-    Scene, Subject, render,
+    Code, CountedPer, CreditFacts, Detail, LimitFacts, LimitKind, Links, Refusal, Rendered,
+    Representation, Scene, Subject, render,
 };
 use crate::{
     domain::{
-        AccountId, LimitStatus, ModelName, NanoUsd, PlanId, RequestId, Scope, SubscriptionStatus,
-        Timestamp, Unit,
+        AccountId, LimitStatus, ModelName, NanoUsd, Per, PlanId, RequestId, Scope,
+        SubscriptionStatus, Timestamp, Unit,
     },
     providers::Dialect,
 };
@@ -70,7 +70,7 @@ fn quota() -> LimitFacts {
         kind: LimitKind::Quota,
         scope: Scope::Plan,
         unit: Unit::Tokens,
-        per: Some("day"),
+        per: Some(CountedPer::Window(Per::Day)),
         limit: 100_000,
         used: 100_000,
         held: 0,
@@ -84,7 +84,7 @@ fn requests_per_minute() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::RateLimit,
         unit: Unit::Requests,
-        per: Some("minute"),
+        per: Some(CountedPer::Minute),
         limit: 20,
         used: 20,
         resets_at: None,
@@ -105,7 +105,7 @@ fn budget() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::Budget,
         unit: Unit::Usd,
-        per: Some("month"),
+        per: Some(CountedPer::Window(Per::Month)),
         limit: nanos("50"),
         used: nanos("50"),
         resets_at: Some("2026-12-01T00:00:00Z".parse().expect("an instant")),

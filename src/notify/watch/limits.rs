@@ -8,15 +8,15 @@ use crate::{
     accounts::{Binding, Key, Reading},
     domain::{Mode, Per, Scope, Timestamp, Unit},
     notify::event::{Event, Notice},
-    refusal::Remedy,
+    refusal::{LimitKind, Remedy},
 };
 
-/// Percent of a limit at which people are warned.
-const WARNING: i64 = 80;
-const ALL: i64 = 100;
-
-const QUOTA: &str = "quota";
-const BUDGET: &str = "budget";
+/// How much of a limit is used: a person is told once of each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Nearly,
+    All,
+}
 
 /// A limit of which much is used.
 struct High {
@@ -25,7 +25,7 @@ struct High {
     /// When its window began: the end may move while the window stays the same.
     start: i64,
     resets_at: Timestamp,
-    level: i64,
+    level: Level,
 }
 
 impl Look<'_> {
@@ -59,18 +59,18 @@ impl Look<'_> {
             limit.per,
             limit.figures.limit,
         );
-        if self.is_told(&slot, limit.start, limit.level) {
+        if self.is_told(&slot, limit.start, limit.level.percent()) {
             return;
         }
         let event = match (limit.kind(), limit.level) {
-            (BUDGET, ALL) => Event::BudgetExhausted,
-            (BUDGET, _) => Event::BudgetWarning,
-            (_, ALL) => Event::QuotaExhausted,
-            _ => Event::QuotaWarning,
+            (LimitKind::Budget, Level::All) => Event::BudgetExhausted,
+            (LimitKind::Budget, Level::Nearly) => Event::BudgetWarning,
+            (_, Level::All) => Event::QuotaExhausted,
+            (_, Level::Nearly) => Event::QuotaWarning,
         };
         let wait = json!({"rel": "wait", "until": limit.resets_at});
         // A key's or an account's own budget was set for it and stays what it is under a larger plan.
-        let actions = if limit.kind() == BUDGET && limit.figures.scope != Scope::Plan {
+        let actions = if limit.kind() == LimitKind::Budget && limit.figures.scope != Scope::Plan {
             vec![wait]
         } else {
             let upgrade = action(Remedy::Upgrade, &self.settings.links, &account.id);
@@ -81,7 +81,16 @@ impl Look<'_> {
         notice.account = Some(account.id.clone());
         notice.key = of_key.then(|| key.id.clone());
         notice.plan = Some(account.plan.id.clone());
-        self.note(slot, (limit.start, limit.level), Some(notice));
+        self.note(slot, (limit.start, limit.level.percent()), Some(notice));
+    }
+}
+
+impl Level {
+    const fn percent(self) -> i64 {
+        match self {
+            Self::Nearly => 80,
+            Self::All => 100,
+        }
     }
 }
 
@@ -94,13 +103,9 @@ impl High {
             return None;
         }
         let (used, limit) = (u128::from(figures.used), u128::from(figures.limit));
-        let level = if used >= limit {
-            ALL
-        } else if used * 100 >= limit * 80 {
-            WARNING
-        } else {
-            return None;
-        };
+        let reached =
+            |level: &Level| used * 100 >= limit * u128::from(level.percent().unsigned_abs());
+        let level = [Level::All, Level::Nearly].into_iter().find(reached)?;
         Some(Self {
             figures,
             per,
@@ -110,16 +115,16 @@ impl High {
         })
     }
 
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> LimitKind {
         match self.figures.unit {
-            Unit::Usd => BUDGET,
-            Unit::Requests | Unit::Tokens => QUOTA,
+            Unit::Usd => LimitKind::Budget,
+            Unit::Requests | Unit::Tokens => LimitKind::Quota,
         }
     }
 
     fn facts(&self) -> Value {
         json!({
-            "kind": self.kind(),
+            "kind": self.kind().as_str(),
             "scope": self.figures.scope.as_str(),
             "unit": self.figures.unit.as_str(),
             "per": self.per.as_str(),

@@ -6,7 +6,9 @@ use super::{example, links, now, openai, quota, scene};
 use crate::{
     domain::Scope,
     providers::Dialect,
-    refusal::{Code, Detail, LimitFacts, LimitKind, Links, Refusal, Representation, render},
+    refusal::{
+        Code, CountedPer, Detail, LimitFacts, LimitKind, Links, Refusal, Representation, render,
+    },
 };
 use http::HeaderMap;
 
@@ -105,7 +107,7 @@ fn one_of_something_is_not_several() {
     let minute = |most| {
         let limit = LimitFacts {
             kind: LimitKind::RateLimit,
-            per: Some("minute"),
+            per: Some(CountedPer::Minute),
             limit: most,
             used: most,
             resets_at: None,

@@ -6,10 +6,11 @@ use super::{
     Answer, answer, bob, budget, credit, example, links, nanos, openai, quota, scene, subject,
 };
 use crate::{
-    domain::{LimitStatus, NanoUsd, Scope, Timestamp, Unit},
+    domain::{LimitStatus, NanoUsd, Per, Scope, Timestamp, Unit},
     providers::Dialect,
     refusal::{
-        Code, CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Representation, stream_event,
+        Code, CountedPer, CreditFacts, Detail, LimitFacts, LimitKind, Refusal, Representation,
+        stream_event,
     },
 };
 use serde_json::{Value, json};
@@ -98,20 +99,20 @@ fn a_budget_says_how_much_whose_and_until_when() {
     let own = |scope, per| {
         let limit = LimitFacts {
             scope,
-            per: Some(per),
+            per: Some(CountedPer::Window(per)),
             used: nanos("50.000123"),
             ..budget()
         };
         example(Code::BudgetExceeded).limited_by(limit)
     };
     // A larger plan does not lift what was set for a key or an account.
-    let key = own(Scope::Key, "day");
+    let key = own(Scope::Key, Per::Day);
     message(
         &key,
         "Daily budget used: 50.000123 of 50.00 USD of this key. It resets at 2026-12-01T00:00:00Z.",
     );
     assert_eq!(rels(&openai(&key)), ["wait"]);
-    let account = own(Scope::Account, "period");
+    let account = own(Scope::Account, Per::Period);
     message(
         &account,
         "Billing period's budget used: 50.000123 of 50.00 USD of account acme. It resets at 2026-12-01T00:00:00Z.",

@@ -4,9 +4,12 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::now;
 use crate::{
-    domain::{Scope, Timestamp, Unit},
+    domain::{Per, Scope, Timestamp, Unit},
     providers::Dialect,
-    refusal::rate_limit::{PolicyState, write},
+    refusal::{
+        CountedPer,
+        rate_limit::{PolicyState, write},
+    },
 };
 use http::HeaderMap;
 
@@ -14,7 +17,7 @@ fn per_minute(unit: Unit, quota: u64, remaining: u64) -> PolicyState {
     PolicyState {
         scope: Scope::Plan,
         unit,
-        per: Some("minute"),
+        per: Some(CountedPer::Minute),
         quota,
         window_seconds: Some(60),
         remaining,
@@ -24,7 +27,7 @@ fn per_minute(unit: Unit, quota: u64, remaining: u64) -> PolicyState {
 
 fn per_day(quota: u64, remaining: u64) -> PolicyState {
     PolicyState {
-        per: Some("day"),
+        per: Some(CountedPer::Window(Per::Day)),
         window_seconds: Some(86_400),
         resets_at: Some(now().plus(Duration::from_secs(12 * 3600))),
         ..per_minute(Unit::Tokens, quota, remaining)
