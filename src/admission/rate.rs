@@ -43,8 +43,12 @@ pub fn rate(
     clock: &Clock,
 ) -> Result<Admitted, Refusal> {
     let caller = subscriber.caller();
-    let seated = requirement == Requirement::Full;
-    match caller.account().book.enter(&caller.key().levels, seated) {
+    let (book, levels) = (&caller.account().book, &caller.key().levels);
+    let entered = match requirement {
+        Requirement::Full => book.enter(levels),
+        _ => book.enter_unseated(levels),
+    };
+    match entered {
         Ok(seat) => Ok(Admitted { subscriber, seat }),
         Err(bound) => Err(binding::refuse(&bound, caller.subject(), clock.now())),
     }

@@ -15,12 +15,23 @@ pub struct Seat {
 }
 
 impl Book {
-    /// Takes one call from every rate, and a seat where it is `seated`, or nothing.
+    /// Takes one call from every rate and a seat, or nothing.
     ///
     /// # Errors
     /// The rate, or the number of calls at once, that is used up.
-    pub(crate) fn enter(self: &Arc<Self>, levels: &Levels, seated: bool) -> Result<Seat, Binding> {
-        let concurrent: &[RateLevel] = if seated { &levels.concurrent } else { &[] };
+    pub(crate) fn enter(self: &Arc<Self>, levels: &Levels) -> Result<Seat, Binding> {
+        self.take(levels, &levels.concurrent)
+    }
+
+    /// Takes one call from every rate, or nothing.
+    ///
+    /// # Errors
+    /// The rate that is used up.
+    pub(crate) fn enter_unseated(self: &Arc<Self>, levels: &Levels) -> Result<Seat, Binding> {
+        self.take(levels, &[])
+    }
+
+    fn take(self: &Arc<Self>, levels: &Levels, concurrent: &[RateLevel]) -> Result<Seat, Binding> {
         let state = &mut *self.state();
         state.seat(concurrent)?;
         let mut passed: SmallVec<[_; 4]> = SmallVec::new();

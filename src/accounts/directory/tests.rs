@@ -121,11 +121,11 @@ fn a_call_that_looked_into_the_past_changes_no_present_limit() {
     let past = accounts.directory().clone();
     accounts.publish(roster(rates(2, 200, 0), none(), none(), none()));
     let present = key(&accounts, "k1");
-    let enter = || present.account.book.enter(&present.levels, true).is_ok();
+    let enter = || present.account.book.enter(&present.levels).is_ok();
     assert!(enter());
     // The other key was never used: its limits are made now, and those of its account are the past's.
     let late = past.lookup(&KeyDigest::of(b"k2")).unwrap();
     assert!(enter(), "two a minute");
     assert!(!enter());
-    assert!(late.key.account.book.enter(&late.key.levels, true).is_err());
+    assert!(late.key.account.book.enter(&late.key.levels).is_err());
 }

@@ -156,7 +156,7 @@ fn an_unchanged_rate_goes_on_and_a_changed_one_starts_fresh() {
     let accounts = Accounts::new(clock.clone(), Vec::new());
     let enter = |accounts: &Accounts| {
         let key = key(accounts, "k1");
-        key.account.book.enter(&key.levels, true).map(drop).is_ok()
+        key.account.book.enter(&key.levels).map(drop).is_ok()
     };
     accounts.publish(roster(rates(1, 0, 0), none(), none(), none()));
     assert!(enter(&accounts));
@@ -184,7 +184,7 @@ fn calls_under_way_keep_what_they_were_admitted_by() {
     limits.quotas.push(quota(Unit::Tokens, Per::Day, 1000));
     accounts.publish(roster(limits.clone(), none(), none(), none()));
     let old = key(&accounts, "k1");
-    let seat = old.account.book.enter(&old.levels, true).unwrap();
+    let seat = old.account.book.enter(&old.levels).unwrap();
     let taken = old
         .account
         .book
@@ -193,11 +193,11 @@ fn calls_under_way_keep_what_they_were_admitted_by() {
     limits.quotas[0].limit = 500;
     accounts.publish(roster(limits, none(), none(), none()));
     let new = key(&accounts, "k1");
-    assert!(new.account.book.enter(&new.levels, true).is_err());
+    assert!(new.account.book.enter(&new.levels).is_err());
     assert_eq!(use_tokens(&accounts, &clock, 101), Err(Reason::OnHold));
     old.account.book.settle(taken, counted(450), &clock);
     drop(seat);
-    assert!(new.account.book.enter(&new.levels, true).is_ok());
+    assert!(new.account.book.enter(&new.levels).is_ok());
     assert_eq!(use_tokens(&accounts, &clock, 51), Err(Reason::TooLarge));
     assert_eq!(use_tokens(&accounts, &clock, 50), Ok(()));
 }

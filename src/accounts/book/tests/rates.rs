@@ -24,10 +24,10 @@ fn all_rates_are_taken_or_none() {
     // The key's own, its share of the plan, the account's, the plan's.
     assert_eq!(left(), [3, 2, 4, 5]);
     for _ in 0..2 {
-        assert!(book.enter(&first.levels, true).is_ok());
+        assert!(book.enter(&first.levels).is_ok());
     }
     assert_eq!(left(), [1, 0, 2, 3]);
-    let bound = book.enter(&first.levels, true).unwrap_err();
+    let bound = book.enter(&first.levels).unwrap_err();
     assert_eq!(
         (bound.reason, bound.scope, bound.limit),
         (Reason::Rate, Scope::Key, 2)
@@ -36,14 +36,14 @@ fn all_rates_are_taken_or_none() {
     assert_eq!(left(), [1, 0, 2, 3]);
     // The other key has a share of its own, and takes from the account's and the plan's.
     for _ in 0..2 {
-        assert!(book.enter(&second.levels, true).is_ok());
+        assert!(book.enter(&second.levels).is_ok());
     }
     assert_eq!(left(), [1, 0, 0, 1]);
     clock.advance(Duration::from_secs(15));
-    let bound = book.enter(&second.levels, true).unwrap_err();
+    let bound = book.enter(&second.levels).unwrap_err();
     assert_eq!((bound.scope, bound.limit), (Scope::Key, 2));
     clock.advance(Duration::from_secs(15));
-    assert!(book.enter(&second.levels, true).is_ok());
+    assert!(book.enter(&second.levels).is_ok());
 }
 
 #[test]
@@ -55,23 +55,23 @@ fn a_seat_is_free_when_it_is_dropped_and_a_refused_call_takes_none() {
     accounts.publish(roster(seats(3), seats(2), none, rates(1000, 0, 0)));
     let (first, second) = (key(&accounts, "k1"), key(&accounts, "k2"));
     let book = &first.account.book;
-    let one = book.enter(&first.levels, true).unwrap();
-    let two = book.enter(&first.levels, true).unwrap();
-    let bound = book.enter(&first.levels, true).unwrap_err();
+    let one = book.enter(&first.levels).unwrap();
+    let two = book.enter(&first.levels).unwrap();
+    let bound = book.enter(&first.levels).unwrap_err();
     assert_eq!(
         (bound.reason, bound.scope),
         (Reason::Concurrency, Scope::Key)
     );
     // What takes no seat goes on.
-    assert!(book.enter(&first.levels, false).is_ok());
-    let three = book.enter(&second.levels, true).unwrap();
-    let bound = book.enter(&second.levels, true).unwrap_err();
+    assert!(book.enter_unseated(&first.levels).is_ok());
+    let three = book.enter(&second.levels).unwrap();
+    let bound = book.enter(&second.levels).unwrap_err();
     assert_eq!(
         (bound.reason, bound.scope),
         (Reason::Concurrency, Scope::Plan)
     );
     drop(one);
-    drop(book.enter(&second.levels, true).unwrap());
+    drop(book.enter(&second.levels).unwrap());
     drop((two, three));
     let taken = readings(&first, &clock)
         .into_iter()
