@@ -39,6 +39,15 @@ struct Unsent {
     again: Option<Request<Outgoing>>,
 }
 
+/// Which connection a request goes out on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// A new one, or a place on one that somebody else has opened meanwhile.
+    Any,
+    /// One that did not exist before.
+    New,
+}
+
 impl Upstream {
     /// A provider. Connects when the first call needs it. HTTP/2 and HTTP/1.1 are offered over TLS, whatever
     /// `settings.tls` says about it.
@@ -107,7 +116,7 @@ impl Upstream {
 
         let lease = match self.pool.take() {
             Some(lease) => lease,
-            None => self.connection(start, end, false).await?,
+            None => self.connection(Wanted::Any, start, end).await?,
         };
         let request = Request::from_parts(head, body);
         sends()?;
@@ -120,7 +129,7 @@ impl Upstream {
         };
         tracing::debug!(provider = %self.id(), error = %failure, "a request that was not processed is sent again");
         let again = async {
-            let lease = self.connection(Instant::now(), end, true).await?;
+            let lease = self.connection(Wanted::New, Instant::now(), end).await?;
             sends()?;
             let answer = self.exchange(lease, request, &path, end).await;
             answer.map_err(|unsent| unsent.failure)
@@ -142,13 +151,19 @@ impl Upstream {
             .map_err(|error| Failure::unsent(FailureKind::Unsendable).because(error))
     }
 
-    /// A connection that did not exist before, or, unless it has to be `new`, a place on one that somebody else has
-    /// opened meanwhile.
-    async fn connection(&self, start: Instant, end: Instant, new: bool) -> Result<Lease, Failure> {
+    /// The connection that is wanted, begun with at `start`.
+    async fn connection(
+        &self,
+        wanted: Wanted,
+        start: Instant,
+        end: Instant,
+    ) -> Result<Lease, Failure> {
         let deadline = deadline::after(start, self.settings.timeouts.connect).min(end);
         let opening = async {
             let _turn = self.pool.turn().await;
-            if !new && let Some(lease) = self.pool.take_shared() {
+            if wanted == Wanted::Any
+                && let Some(lease) = self.pool.take_shared()
+            {
                 return Ok(lease);
             }
             let connection = self.origin.open(deadline).await?;
