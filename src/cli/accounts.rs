@@ -8,7 +8,7 @@ use super::{
     arguments::{AccountsCommand, CreateAccount, SetSubscription},
     backend::{Backend, listed, path},
     keys, show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{config::Config, domain::Clock};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(
             if json {
                 return show::json(terminal, &listed(&accounts));
             }
-            terminal.result(table(&accounts, terminal.bold()))
+            terminal.result(table(&accounts, terminal.heading()))
         }
         AccountsCommand::Show { id, json } => {
             let backend = Backend::to_read(config, clock).await?;
@@ -44,7 +44,7 @@ pub(super) async fn run(
             if keys.is_empty() {
                 return terminal.result("\nno keys\n");
             }
-            terminal.result(format_args!("\n{}", keys::table(&keys, terminal.bold())))
+            terminal.result(format_args!("\n{}", keys::table(&keys, terminal.heading())))
         }
         AccountsCommand::Create(flags) => {
             let wanted = Change {
@@ -170,9 +170,9 @@ fn stated(flags: &SetSubscription) -> Value {
     })
 }
 
-fn table(accounts: &[Value], bold: bool) -> Table {
+fn table(accounts: &[Value], heading: Heading) -> Table {
     let columns = ["ID", "PLAN", "SUBSCRIPTION", "STATE", "CREATED", "LIMITS"];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     for account in accounts {
         table.row([
             show::text(&account["id"]),

@@ -8,7 +8,7 @@ use super::{
     arguments::{AddCredit, CreditCommand, EntryFlags, TransferCredit},
     backend::{Backend, path, target},
     show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{config::Config, domain::Clock};
 
@@ -137,13 +137,16 @@ fn list(sheet: &Value, entries: &Value, terminal: &mut Terminal<'_>) -> Result<(
     let items = |list: &Value| list.as_array().cloned().unwrap_or_default();
     let lots = items(&sheet["lots"]);
     if !lots.is_empty() {
-        terminal.result(format_args!("\n{}", lots_table(&lots, terminal.bold())))?;
+        terminal.result(format_args!("\n{}", lots_table(&lots, terminal.heading())))?;
     }
     let rows = items(&entries["data"]);
     if rows.is_empty() {
         return terminal.result("\nno entries\n");
     }
-    terminal.result(format_args!("\n{}", entries_table(&rows, terminal.bold())))?;
+    terminal.result(format_args!(
+        "\n{}",
+        entries_table(&rows, terminal.heading())
+    ))?;
     if entries["next_cursor"].is_string() {
         terminal
             .note("There are older entries; --limit shows more, and `faregate ledger export` all.");
@@ -151,9 +154,9 @@ fn list(sheet: &Value, entries: &Value, terminal: &mut Terminal<'_>) -> Result<(
     Ok(())
 }
 
-fn lots_table(lots: &[Value], bold: bool) -> Table {
+fn lots_table(lots: &[Value], heading: Heading) -> Table {
     let columns = [">LOT", "KIND", ">AMOUNT", ">LEFT", ">PRIORITY", "EXPIRES"];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     for lot in lots {
         table.row([
             show::text(&lot["entry"]),
@@ -167,9 +170,9 @@ fn lots_table(lots: &[Value], bold: bool) -> Table {
     table
 }
 
-fn entries_table(entries: &[Value], bold: bool) -> Table {
+fn entries_table(entries: &[Value], heading: Heading) -> Table {
     let columns = [">ENTRY", "AT", "KIND", ">AMOUNT", "AUTHOR", "ID", "REASON"];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     for entry in entries {
         table.row([
             show::text(&entry["entry"]),

@@ -71,7 +71,7 @@ pub(super) async fn run(
     if flags.json {
         return show::json(terminal, &json!(explanation));
     }
-    terminal.result(page(&explanation, terminal.bold()))
+    terminal.result(page(&explanation, terminal.heading()))
 }
 
 #[cfg(test)]

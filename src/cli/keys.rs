@@ -8,7 +8,7 @@ use super::{
     arguments::{CreateKey, KeysCommand, LimitFlags},
     backend::{Backend, listed, path},
     show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{config::Config, domain::Clock};
 
@@ -27,7 +27,7 @@ pub(super) async fn run(
         if json {
             return show::json(terminal, &listed(&keys));
         }
-        return terminal.result(table(&keys, terminal.bold()));
+        return terminal.result(table(&keys, terminal.heading()));
     }
     let backend = Backend::to_write(config, clock).await?;
     let work = async |backend: &Backend| change(&command, backend).await;
@@ -151,7 +151,7 @@ pub(super) fn limited(body: &mut Map<String, Value>, flags: &LimitFlags) {
 }
 
 /// Keys for people.
-pub(super) fn table(keys: &[Value], bold: bool) -> Table {
+pub(super) fn table(keys: &[Value], heading: Heading) -> Table {
     let columns = [
         "ID",
         "ACCOUNT",
@@ -161,7 +161,7 @@ pub(super) fn table(keys: &[Value], bold: bool) -> Table {
         "EXPIRES",
         "LIMITS",
     ];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     for key in keys {
         let starts = match key["public_part"].as_str() {
             Some(public) if !public.is_empty() => format!("fg_{public}_"),

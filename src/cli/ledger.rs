@@ -8,7 +8,7 @@ use super::{
     Failure, Terminal,
     arguments::{ExportFlags, LedgerCommand, read},
     backend, show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{
     config::Config,
@@ -57,7 +57,10 @@ fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<()
             "Read {calls} {call} and {entries} {entry}. Difference: {difference} USD.\n"
         ))?;
         if !verified.problems.is_empty() {
-            terminal.result(format_args!("\n{}", problems(&verified, terminal.bold())))?;
+            terminal.result(format_args!(
+                "\n{}",
+                problems(&verified, terminal.heading())
+            ))?;
         }
     }
     if verified.is_right() {
@@ -71,8 +74,8 @@ fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<()
 }
 
 /// What is wrong, in the units of the store: billionths of a dollar, or how many.
-fn problems(verified: &Verified, bold: bool) -> Table {
-    let mut table = Table::new(&["OF", "WHAT", ">STORED", ">ADDED UP"], bold);
+fn problems(verified: &Verified, heading: Heading) -> Table {
+    let mut table = Table::new(&["OF", "WHAT", ">STORED", ">ADDED UP"], heading);
     for problem in &verified.problems {
         table.row([
             problem.owner.clone(),

@@ -8,7 +8,7 @@ use super::{
     arguments::NotificationsCommand,
     backend::{Backend, listed, path},
     show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{config::Config, domain::Clock};
 
@@ -39,7 +39,7 @@ pub(super) async fn run(
                 terminal.note("No messages.");
                 return Ok(());
             }
-            terminal.result(table(&messages, terminal.bold()))
+            terminal.result(table(&messages, terminal.heading()))
         }
         NotificationsCommand::Retry { id, json } => {
             let target = path(&["notifications", &id, "retry"]);
@@ -75,7 +75,7 @@ async fn post(target: &str, config: Config, clock: &Clock) -> Result<Value, Fail
 }
 
 /// Messages for people.
-pub(super) fn table(messages: &[Value], bold: bool) -> Table {
+pub(super) fn table(messages: &[Value], heading: Heading) -> Table {
     let columns = [
         "ID",
         "TYPE",
@@ -86,7 +86,7 @@ pub(super) fn table(messages: &[Value], bold: bool) -> Table {
         "TARGET",
         "LAST ERROR",
     ];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     for message in messages {
         let target = match message["recipient"].as_str() {
             Some(recipient) => recipient.to_owned(),

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, Terminal, arguments::PricesFlags, backend::listed, show, table::Table as Shown,
+    Failure, Terminal,
+    arguments::PricesFlags,
+    backend::listed,
+    show,
+    table::{Heading, Table as Shown},
 };
 use crate::{
     config::Config,
@@ -85,7 +89,7 @@ pub(super) fn run(
         terminal.note("The configuration lists no models.");
         return Ok(());
     }
-    terminal.result(table(&rows, factor, terminal.bold()))
+    terminal.result(table(&rows, factor, terminal.heading()))
 }
 
 fn unknown(what: &str, name: &str, section: &str) -> Failure {
@@ -94,7 +98,7 @@ fn unknown(what: &str, name: &str, section: &str) -> Failure {
     ))
 }
 
-fn table(rows: &[Row<'_>], factor: Factor, bold: bool) -> Shown {
+fn table(rows: &[Row<'_>], factor: Factor, heading: Heading) -> Shown {
     let columns = [
         "MODEL",
         "PROVIDER",
@@ -108,7 +112,7 @@ fn table(rows: &[Row<'_>], factor: Factor, bold: bool) -> Shown {
         "FROM",
         "SOURCE",
     ];
-    let mut table = Shown::new(&columns, bold);
+    let mut table = Shown::new(&columns, heading);
     for Row {
         model,
         price,

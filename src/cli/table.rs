@@ -1,27 +1,45 @@
 //! Aligned columns for people.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A heading and rows of the same length. Numbers stand on the right.
 #[derive(Debug)]
 pub(super) struct Table {
-    heading: Vec<&'static str>,
+    names: Vec<&'static str>,
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
-    bold: bool,
+    heading: Heading,
+}
+
+/// How headings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heading {
+    /// As everything else.
+    Plain,
+    /// In bold letters, for a terminal.
+    Bold,
+}
+
+impl Heading {
+    pub(super) fn written(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Plain => Cow::Borrowed(text),
+            Self::Bold => Cow::Owned(format!("\x1b[1m{text}\x1b[0m")),
+        }
+    }
 }
 
 impl Table {
     /// A table with these columns; one whose name starts with `>` stands on the right.
-    pub(super) fn new(columns: &[&'static str], bold: bool) -> Self {
+    pub(super) fn new(columns: &[&'static str], heading: Heading) -> Self {
         Self {
-            heading: columns
+            names: columns
                 .iter()
                 .map(|name| name.trim_start_matches('>'))
                 .collect(),
             right: columns.iter().map(|name| name.starts_with('>')).collect(),
             rows: Vec::new(),
-            bold,
+            heading,
         }
     }
 
@@ -40,13 +58,13 @@ impl Table {
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
         let widths = cells.map(|cell| cell.chars().count());
-        widths.fold(self.heading[column].len(), usize::max)
+        widths.fold(self.names[column].len(), usize::max)
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths: Vec<usize> = (0..self.heading.len())
+        let widths: Vec<usize> = (0..self.names.len())
             .map(|column| self.width(column))
             .collect();
         let line = |cells: &mut dyn Iterator<Item = &str>| {
@@ -64,12 +82,8 @@ impl fmt::Display for Table {
             line.truncate(line.trim_end().len());
             line
         };
-        let heading = line(&mut self.heading.iter().copied());
-        if self.bold {
-            writeln!(f, "\x1b[1m{heading}\x1b[0m")?;
-        } else {
-            writeln!(f, "{heading}")?;
-        }
+        let names = line(&mut self.names.iter().copied());
+        writeln!(f, "{}", self.heading.written(&names))?;
         for row in &self.rows {
             writeln!(f, "{}", line(&mut row.iter().map(String::as_str)))?;
         }

@@ -5,13 +5,13 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use super::{Failure, exit::Exit};
+use super::{Failure, exit::Exit, table::Heading};
 
 /// Results go to `out`, which may be a pipe into another program; everything said to a person goes to `notes`.
 pub struct Terminal<'a> {
     out: Box<dyn Write + 'a>,
     notes: Box<dyn Write + 'a>,
-    bold: bool,
+    heading: Heading,
     /// Whether somebody watches the notes.
     watched: bool,
 }
@@ -21,7 +21,11 @@ impl Terminal<'_> {
     pub fn standard(color: bool) -> Terminal<'static> {
         let out = io::stdout();
         Terminal {
-            bold: color && out.is_terminal(),
+            heading: if color && out.is_terminal() {
+                Heading::Bold
+            } else {
+                Heading::Plain
+            },
             out: Box::new(out),
             notes: Box::new(io::stderr()),
             watched: io::stderr().is_terminal(),
@@ -35,14 +39,14 @@ impl<'a> Terminal<'a> {
         Self {
             out: Box::new(out),
             notes: Box::new(notes),
-            bold: false,
+            heading: Heading::Plain,
             watched: false,
         }
     }
 
-    /// Whether headings may be bold.
-    pub(super) const fn bold(&self) -> bool {
-        self.bold
+    /// How headings of results are written.
+    pub(super) const fn heading(&self) -> Heading {
+        self.heading
     }
 
     /// Writes a result.
@@ -81,7 +85,7 @@ impl<'a> Terminal<'a> {
 impl fmt::Debug for Terminal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Terminal")
-            .field("bold", &self.bold)
+            .field("heading", &self.heading)
             .finish_non_exhaustive()
     }
 }

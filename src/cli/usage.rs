@@ -7,7 +7,7 @@ use super::{
     arguments::{UsageFlags, read},
     backend::{Backend, listed, path},
     csv, show,
-    table::Table,
+    table::{Heading, Table},
 };
 use crate::{
     config::Config,
@@ -57,11 +57,11 @@ pub(super) async fn run(
         terminal.note("No calls.");
         return Ok(());
     }
-    terminal.result(table(by, &rows, terminal.bold()))
+    terminal.result(table(by, &rows, terminal.heading()))
 }
 
 /// Sums for people, with a line for all of them together.
-pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
+pub(super) fn table(by: &str, rows: &[Value], heading: Heading) -> Table {
     let first = match by {
         "key" => "KEY",
         "model" => "MODEL",
@@ -79,7 +79,7 @@ pub(super) fn table(by: &str, rows: &[Value], bold: bool) -> Table {
         ">TOKENS",
         ">COST (USD)",
     ];
-    let mut table = Table::new(&columns, bold);
+    let mut table = Table::new(&columns, heading);
     let mut total = [0_u64; 6];
     let mut total_cost = None;
     for row in rows {

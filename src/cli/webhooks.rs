@@ -85,7 +85,7 @@ fn list(page: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let columns = ["RECEIVED", "EVENT", "TYPE", "STATUS", "ACCOUNT", "WHY"];
-    let mut table = Table::new(&columns, terminal.bold());
+    let mut table = Table::new(&columns, terminal.heading());
     for event in &events {
         table.row([
             show::instant(&event["received_at"]),

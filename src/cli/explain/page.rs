@@ -8,15 +8,16 @@ use super::{
     cost::Costing,
     history::Hold,
 };
+use crate::cli::table::Heading;
 
 /// The width of what stands before the words.
 const MARGIN: usize = 17;
 
 /// All of it, as text.
-pub(super) fn page(explanation: &Explanation, bold: bool) -> String {
+pub(super) fn page(explanation: &Explanation, heading: Heading) -> String {
     let mut out = Page {
         text: String::new(),
-        bold,
+        heading,
     };
     // Writing to a string does not fail.
     let _ = out.whole(explanation);
@@ -25,7 +26,7 @@ pub(super) fn page(explanation: &Explanation, bold: bool) -> String {
 
 struct Page {
     text: String,
-    bold: bool,
+    heading: Heading,
 }
 
 impl Page {
@@ -280,11 +281,7 @@ impl Page {
     }
 
     fn title(&mut self, title: &str) -> fmt::Result {
-        if self.bold {
-            writeln!(self.text, "\n\x1b[1m{title}\x1b[0m")
-        } else {
-            writeln!(self.text, "\n{title}")
-        }
+        writeln!(self.text, "\n{}", self.heading.written(title))
     }
 
     fn line(&mut self, name: &str, words: &str) -> fmt::Result {

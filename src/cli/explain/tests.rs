@@ -9,7 +9,10 @@ use super::{
     history::{hold, outcome, remarks, steps},
     page::page,
 };
-use crate::config::{self, Config, ProcessEnvironment};
+use crate::{
+    cli::table::Heading,
+    config::{self, Config, ProcessEnvironment},
+};
 
 const YAML: &str = r#"
 providers: {up: {kind: openai, base_url: "http://127.0.0.1:1/v1", api_key: sk-upstream}}
@@ -70,7 +73,7 @@ fn explanation(call: Value) -> Explanation {
 
 /// The part of a page below a title.
 fn part(call: Value, title: &str) -> String {
-    let whole = page(&explanation(call), false);
+    let whole = page(&explanation(call), Heading::Plain);
     let mut parts = whole.split("\n\n");
     parts
         .find(|part| part.starts_with(title))
@@ -80,7 +83,7 @@ fn part(call: Value, title: &str) -> String {
 
 #[test]
 fn a_page_has_everything() {
-    insta::assert_snapshot!(page(&explanation(call(|_| ())), false));
+    insta::assert_snapshot!(page(&explanation(call(|_| ())), Heading::Plain));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    super::notifications,
+    super::{notifications, table::Heading},
     Exit, clock,
     stopped::{CONFIG, directory_with},
     type_in,
@@ -82,5 +82,8 @@ fn a_table_names_the_address_of_an_e_mail() {
         row("email", json!("ops@example.com")),
         row("https://example.com/hooks", json!(null)),
     ];
-    insta::assert_snapshot!("table_of_messages", notifications::table(&rows, false));
+    insta::assert_snapshot!(
+        "table_of_messages",
+        notifications::table(&rows, Heading::Plain)
+    );
 }

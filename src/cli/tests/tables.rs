@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
-use super::super::{table::Table, usage};
+use super::super::{
+    table::{Heading, Table},
+    usage,
+};
 
 #[test]
 fn columns_are_aligned_and_cells_are_harmless() {
-    let mut table = Table::new(&["NAME", ">COUNT", "WORDS"], false);
+    let mut table = Table::new(&["NAME", ">COUNT", "WORDS"], Heading::Plain);
     table.row(["ä-long-name".to_owned(), "7".to_owned(), String::new()]);
     table.row([
         "x\x1b[2J".to_owned(),
@@ -14,7 +17,7 @@ fn columns_are_aligned_and_cells_are_harmless() {
         "a b".to_owned(),
     ]);
     insta::assert_snapshot!("table", table);
-    let bold = Table::new(&["NAME"], true).to_string();
+    let bold = Table::new(&["NAME"], Heading::Bold).to_string();
     assert_eq!(bold, "\x1b[1mNAME\x1b[0m\n");
 }
 
@@ -32,7 +35,7 @@ fn usage_has_a_total() {
         row(json!("2026-11-20"), 1200),
         row(json!(null), 1),
     ];
-    insta::assert_snapshot!("usage", usage::table("day", &rows, false));
-    let alone = usage::table("model", &rows[..1], false).to_string();
+    insta::assert_snapshot!("usage", usage::table("day", &rows, Heading::Plain));
+    let alone = usage::table("model", &rows[..1], Heading::Plain).to_string();
     assert!(alone.starts_with("MODEL ") && !alone.contains("total"));
 }
