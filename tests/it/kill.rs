@@ -10,7 +10,9 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::harness::{Daemon, TOKEN, faregate, notice, replayed, verified, within, write};
+use crate::harness::{
+    Daemon, TOKEN, faregate, notice, number_of, replayed, verified, within, write,
+};
 
 mod audit;
 mod load;
@@ -62,14 +64,6 @@ accounts:
     keys: [{{id: wide-1, key: {first}}}, {{id: wide-2, key: {second}}}]
   - {{id: tight, plan: p, credit: 0.01, keys: [{{id: tight-1, key: {third}}}]}}
 "#
-    )
-}
-
-fn number_of(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}: {text} is no number")),
     )
 }
 

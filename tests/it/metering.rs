@@ -6,7 +6,7 @@ use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, shared_config, sse};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, gzip, shared_config, sse};
 
 /// All recorded answers of a kind (`sse` or `json`), by vendor and name.
 fn fixtures(extension: &str) -> Vec<(String, Vec<u8>)> {
@@ -321,13 +321,6 @@ async fn a_stream_that_is_not_called_one_is_charged_as_it_says() {
         assert_eq!(call["estimated"], estimated, "{media}{framing}");
         gateway.stop().await;
     }
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    use std::io::Write;
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[tokio::test]

@@ -132,18 +132,3 @@ async fn arrived(receiver: &Upstream, count: usize) -> Vec<Value> {
     assert_eq!(seen.len(), count, "{seen:#?}");
     seen.iter().map(verified).collect()
 }
-
-/// The value of a metric.
-async fn metric(gateway: &Gateway, name: &str) -> String {
-    let text = gateway
-        .admin("GET", "/metrics")
-        .send()
-        .await
-        .text()
-        .to_owned();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name} is not in {text}"))
-        .to_owned()
-}

@@ -32,20 +32,6 @@ async fn gated(gate: &Gate) -> Upstream {
     .await
 }
 
-async fn metric(gateway: &Gateway, name: &str) -> String {
-    let text = gateway
-        .admin("GET", "/metrics")
-        .send()
-        .await
-        .text()
-        .to_owned();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name} is not in {text}"))
-        .to_owned()
-}
-
 #[tokio::test]
 async fn a_call_keeps_the_version_of_the_plan_that_it_was_admitted_by() {
     let upstream = provider().await;
@@ -362,10 +348,10 @@ async fn what_only_a_restart_changes_is_told() {
     let upstream = provider().await;
     let yaml = planned(&upstream, "{}");
     let mut gateway = Gateway::start(&yaml).await;
-    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    assert_eq!(gateway.metric("faregate_restart_pending").await, "0");
     let other = yaml.replace("sk-upstream", "sk-another") + "log: {format: json}\n";
     gateway.reload(&other).await;
-    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "1");
+    assert_eq!(gateway.metric("faregate_restart_pending").await, "1");
     // The rest is in force.
     served(&gateway.chat(KEY, CHAT).send().await);
     assert_eq!(
@@ -373,7 +359,7 @@ async fn what_only_a_restart_changes_is_told() {
         "Bearer sk-another"
     );
     gateway.reload(&yaml).await;
-    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    assert_eq!(gateway.metric("faregate_restart_pending").await, "0");
     gateway.stop().await;
 }
 
@@ -385,7 +371,7 @@ async fn another_admin_token_holds_at_once() {
     let other = "another-admin-token-of-32-bytes-or-more";
     let admin = format!("admin: {{listen: \"127.0.0.1:0\", token: {other}}}\n");
     gateway.reload(&(yaml.clone() + &admin)).await;
-    assert_eq!(metric(&gateway, "faregate_restart_pending").await, "0");
+    assert_eq!(gateway.metric("faregate_restart_pending").await, "0");
     let asked = async |token: &str| {
         let call = Call::new(gateway.admin, "GET", "/admin/v1/accounts");
         call.bearer(token).send().await.status

@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use crate::harness::{
-    Gateway, KEY, Step, Upstream, json, raw, raw_until_close, shared_config, within,
+    Gateway, KEY, Step, Upstream, json, raw, raw_until_close, read_until, shared_config, within,
 };
 
 async fn echoing() -> Upstream {
@@ -295,21 +295,6 @@ async fn head_keeps_the_length_and_has_no_body() {
     assert_eq!(*upstream.connections.borrow(), 1);
     gateway.calls(2).await;
     gateway.stop().await;
-}
-
-/// Reads until `wanted` has come, and gives everything read so far.
-async fn read_until(stream: &mut tokio::net::TcpStream, wanted: &[u8]) -> Vec<u8> {
-    let mut read = Vec::new();
-    within("bytes came", async {
-        while !read.windows(wanted.len()).any(|part| part == wanted) {
-            assert!(
-                stream.read_buf(&mut read).await.unwrap() > 0,
-                "closed early"
-            );
-        }
-    })
-    .await;
-    read
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 
 use super::probe::find;
-use crate::harness::{Gateway, KEY, raw, shared_config, watch_panics, within};
+use crate::harness::{Gateway, KEY, raw, read_until, shared_config, watch_panics, within};
 
 async fn start() -> (Gateway, TcpListener) {
     watch_panics();
@@ -23,21 +23,6 @@ fn upload(framing: &str, beginning: &str) -> String {
     format!(
         "POST /raw/v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{framing}\r\n\r\n{beginning}"
     )
-}
-
-/// Reads until `wanted` has come.
-async fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> Vec<u8> {
-    let mut read = Vec::new();
-    within("bytes came", async {
-        while find(&read, wanted).is_none() {
-            assert!(
-                stream.read_buf(&mut read).await.unwrap() > 0,
-                "closed early"
-            );
-        }
-    })
-    .await;
-    read
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -159,4 +159,17 @@ pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream
+}
+
+/// Reads until `wanted` has come.
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), wanted: &[u8]) -> Vec<u8> {
+    let mut read = Vec::new();
+    within("bytes came", async {
+        while !read.windows(wanted.len()).any(|part| part == wanted) {
+            let count = stream.read_buf(&mut read).await.unwrap();
+            assert_ne!(count, 0, "closed early: {}", String::from_utf8_lossy(&read));
+        }
+    })
+    .await;
+    read
 }

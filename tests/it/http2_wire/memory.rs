@@ -4,16 +4,8 @@ use super::{HEALTH, chat_head, flood::count};
 use crate::harness::{
     Daemon, KEY, TOKEN, Upstream,
     h2raw::{Wire, block, data, flag, frame, headers, kind, ping, settings},
-    notice, shared_config,
+    notice, resident, shared_config,
 };
-
-/// Bytes that a process holds, by the kernel's own count.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
-    kib.parse::<u64>().unwrap() << 10
-}
 
 async fn daemon(upstream: &Upstream) -> Daemon {
     Daemon::start(&format!(

@@ -5,19 +5,12 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::{ANSWER, HEALTHY, WHOLE, head, input, piece, stands};
-use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, json, shared_config, within};
+use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, json, jump, shared_config, within};
 
 /// Opens a call for a whole answer, reads its beginning and leaves it.
 async fn left(gateway: &Gateway) {
     let mut answer = gateway.chat(LIMITED, WHOLE).open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
-}
-
-/// Lets so many seconds of tokio's time pass at once.
-async fn pass(seconds: u64) {
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(seconds)).await;
-    tokio::time::resume();
 }
 
 /// A provider that begins an answer and goes on with `then`.
@@ -40,14 +33,14 @@ async fn reading_on_ends_two_minutes_after_the_client_left() {
     let mut answer = gateway.chat(LIMITED, WHOLE).open().await.into_body();
     within("a frame", answer.frame()).await.unwrap().unwrap();
     // What passes while the client is there does not count.
-    pass(119).await;
+    jump(Duration::from_secs(119)).await;
     drop(answer);
     gateway.records(1).await;
-    pass(119).await;
+    jump(Duration::from_secs(119)).await;
     gateway.calls(0).await;
     assert_eq!(gateway.chat(LIMITED, HEALTHY).send().await.status, 200);
     gateway.calls(1).await;
-    pass(2).await;
+    jump(Duration::from_secs(2)).await;
     let calls = gateway.calls(2).await;
     let cut = calls.iter().find(|call| call["outcome"] == "client_closed");
     let cut = cut.unwrap();
@@ -76,12 +69,12 @@ async fn reading_on_ends_two_minutes_after_the_client_left_before_the_head() {
     upstream.arrival().await;
     call.abort();
     gateway.records(1).await;
-    pass(110).await;
+    jump(Duration::from_secs(110)).await;
     gate.open();
     // The head has come when another call has been served.
     assert_eq!(gateway.chat(LIMITED, HEALTHY).send().await.status, 200);
     gateway.calls(1).await;
-    pass(11).await;
+    jump(Duration::from_secs(11)).await;
     let calls = gateway.calls(2).await;
     let cut = calls.iter().find(|call| call["outcome"] == "client_closed");
     assert_eq!(cut.unwrap()["tokens"]["input"], input(WHOLE));

@@ -8,9 +8,8 @@ mod vanished;
 mod ways;
 
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::harness::{Gateway, LIMITED, Step, Upstream, piece, within};
+use crate::harness::{Gateway, LIMITED, Step, Upstream, piece};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
@@ -40,19 +39,6 @@ fn request(body: &str) -> String {
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
-}
-
-/// Reads until `text` has come.
-async fn read_until<S: AsyncRead + Unpin>(client: &mut S, text: &str) {
-    let mut read = Vec::new();
-    let came = |read: &[u8]| {
-        let mut parts = read.windows(text.len());
-        parts.any(|part| part == text.as_bytes())
-    };
-    while !came(&read) {
-        let count = within("more of the answer", client.read_buf(&mut read)).await;
-        assert_ne!(count.unwrap(), 0, "{}", String::from_utf8_lossy(&read));
-    }
 }
 
 /// What holds after every case: nothing is held, the provider was asked as often as there are records, no record has a

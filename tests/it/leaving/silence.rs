@@ -5,14 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::{EVENT, STREAM, head, piece};
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, shared_config, within};
-
-/// Lets so much of tokio's time pass at once.
-async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
-}
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, jump, shared_config, within};
 
 #[tokio::test]
 async fn a_minute_of_silence_has_a_comment_every_fifteen_seconds() {
@@ -37,7 +30,7 @@ async fn a_minute_of_silence_has_a_comment_every_fifteen_seconds() {
     };
     assert_eq!(next().await, EVENT);
     for _ in 0..4 {
-        pass(Duration::from_secs(15)).await;
+        jump(Duration::from_secs(15)).await;
         assert_eq!(next().await, ": keep-alive\n\n");
     }
     gate.open();

@@ -6,8 +6,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{ANSWER, EVENT, STREAM, WHOLE, end, head, input, piece, read_until, request, stands};
-use crate::harness::{Gate, Gateway, Seen, Step, Upstream, json, raw, shared_config};
+use super::{ANSWER, EVENT, STREAM, WHOLE, end, head, input, piece, request, stands};
+use crate::harness::{Gate, Gateway, Seen, Step, Upstream, json, raw, read_until, shared_config};
 
 /// How many bytes of a whole answer come before its client leaves within it.
 const SEEN: usize = 30;
@@ -123,7 +123,7 @@ impl Case {
             } else {
                 "choices"
             };
-            read_until(client, seen).await;
+            read_until(client, seen.as_bytes()).await;
         }
     }
 

@@ -18,8 +18,8 @@ use tokio::{
 use super::{chat, peers};
 use crate::{
     harness::{
-        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, metrics, notice, raw, shared_config,
-        within,
+        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, metrics, notice, raw, resident,
+        shared_config, within,
     },
     tls::Authority,
 };
@@ -42,14 +42,6 @@ fn yaml(server: &str, url: &str) -> String {
 
 fn server(more: &str) -> String {
     format!("server: {{listen: \"127.0.0.1:0\"{more}}}\n")
-}
-
-/// Resident bytes of the process.
-fn resident(daemon: &Daemon) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes: u64 = line.unwrap().trim_end_matches("kB").trim().parse().unwrap();
-    kibibytes << 10
 }
 
 fn descriptors(daemon: &Daemon) -> usize {
@@ -126,14 +118,14 @@ async fn idle_tls_connections_take_64_kibibytes_each() {
     // Whatever the first connection makes is there afterwards.
     let mut first = authority.connect(daemon.address, &["http/1.1"]).await;
     assert!(health(&mut first).await);
-    let before = resident(&daemon);
+    let before = resident(daemon.pid());
     let mut clients = Vec::new();
     for _ in 0..peers() {
         let mut client = authority.connect(daemon.address, &["http/1.1"]).await;
         assert!(health(&mut client).await);
         clients.push(client);
     }
-    let grown = resident(&daemon).saturating_sub(before);
+    let grown = resident(daemon.pid()).saturating_sub(before);
     let each = grown / peers() as u64;
     notice(&format!(
         "{} idle TLS connections take {each} bytes each",
@@ -149,14 +141,14 @@ async fn stalled_bodies_take_64_kibibytes_each() {
     let daemon = Daemon::start(&yaml(&server(""), &upstream.url())).await;
     let answer = daemon.chat(KEY, HEALTHY).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let before = resident(&daemon);
+    let before = resident(daemon.pid());
     let start = chat("Content-Length: 1000000") + &" ".repeat(16 << 10);
     let mut clients = Vec::new();
     for _ in 0..peers() {
         clients.push(raw(daemon.address, start.as_bytes()).await);
     }
     under_way(&daemon, peers()).await;
-    let grown = resident(&daemon).saturating_sub(before);
+    let grown = resident(daemon.pid()).saturating_sub(before);
     let each = grown / peers() as u64;
     notice(&format!(
         "{} stalled bodies take {each} bytes each",

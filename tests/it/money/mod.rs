@@ -7,12 +7,14 @@ mod expiry;
 mod leaving;
 mod output;
 mod overrun;
+mod power_cut;
 mod refusing;
 mod settling;
 mod shown;
-mod silence;
 mod tiers;
 mod unpriced;
+
+use std::fs;
 
 use faregate::{domain::NanoUsd, store::Reader};
 use serde_json::Value;
@@ -20,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     fixture::{KEY, answer, file},
-    harness::{Gate, Gateway, Step, Upstream, replayed, write},
+    harness::{Gate, Gateway, Step, Upstream, replayed, within, write},
 };
 
 /// Models `m` and `big` cost a thousand for a token of input and four for one of output, `c` three and fifteen.
@@ -69,7 +71,7 @@ fn adds_up(folder: &TempDir, calls: u64) {
 
 /// An amount as answers have it: dollars, as a decimal string.
 #[track_caller]
-fn nanos(amount: &Value) -> i64 {
+pub(crate) fn nanos(amount: &Value) -> i64 {
     let text = amount.as_str().unwrap_or_else(|| panic!("{amount}"));
     NanoUsd::parse(text).unwrap().nanos()
 }
@@ -90,6 +92,29 @@ async fn budgets(gateway: &Gateway) -> Vec<(String, i64, i64)> {
         (scope, nanos(&limit["used"]), nanos(&limit["held"]))
     };
     budgets.map(figures).collect()
+}
+
+/// The one row that a gateway finds which starts after a power cut: from a copy of `folder`, once the file of calls under way
+/// tells of `step`.
+async fn found_after(step: impl AsyncFnOnce(), yaml: &str, folder: &TempDir) -> Value {
+    let noted = || fs::read(folder.path().join("faregate.db.inflight")).unwrap();
+    let before = noted();
+    step().await;
+    within("it was noted", async {
+        while noted() == before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let copy = TempDir::new().unwrap();
+    for file in ["faregate.db", "faregate.db-wal", "faregate.db.inflight"] {
+        fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let after = Gateway::start(&kept(yaml, &copy)).await;
+    let row = after.calls(1).await.remove(0);
+    assert_eq!(row["outcome"], "indeterminate", "{row}");
+    after.stop().await;
+    row
 }
 
 /// A provider that answers when the gate is opened: 9 tokens in, 2 out.

@@ -3,9 +3,7 @@ use std::time::Duration;
 use faregate::domain::{Clock, Timestamp};
 use serde_json::{Value, json};
 
-use super::{
-    TOKEN, arrived, gateway, hooks, listed, message, metric, receiver, test, verified, webhook,
-};
+use super::{TOKEN, arrived, gateway, hooks, listed, message, receiver, test, verified, webhook};
 use crate::harness::{Daemon, Gateway, Upstream, write};
 
 /// The usual times from each try to the next.
@@ -45,11 +43,9 @@ async fn a_message_is_signed_with_every_secret_and_delivered_once() {
         "1795176000"
     );
     assert_eq!(
-        metric(
-            &gateway,
-            "faregate_notifications_total{result=\"delivered\"}"
-        )
-        .await,
+        gateway
+            .metric("faregate_notifications_total{result=\"delivered\"}")
+            .await,
         "1"
     );
     // What the target is called has no query: that may be a secret.
@@ -106,11 +102,15 @@ async fn a_message_that_nobody_takes_is_tried_ten_times_under_one_name() {
     times.dedup();
     assert_eq!(times.len(), 10, "each try is signed with its own time");
     assert_eq!(
-        metric(&gateway, "faregate_notifications_total{result=\"retried\"}").await,
+        gateway
+            .metric("faregate_notifications_total{result=\"retried\"}")
+            .await,
         "9"
     );
     assert_eq!(
-        metric(&gateway, "faregate_notifications_total{result=\"failed\"}").await,
+        gateway
+            .metric("faregate_notifications_total{result=\"failed\"}")
+            .await,
         "1"
     );
 
@@ -179,17 +179,12 @@ async fn a_receiver_that_is_gone_gets_nothing_until_somebody_asks() {
     assert_eq!(messages.len(), 2);
     assert!(messages.iter().all(is("disabled")), "{messages:#?}");
     assert_eq!(
-        metric(
-            &gateway,
-            "faregate_notifications_total{result=\"disabled\"}"
-        )
-        .await,
+        gateway
+            .metric("faregate_notifications_total{result=\"disabled\"}")
+            .await,
         "1"
     );
-    assert_eq!(
-        metric(&gateway, "faregate_notifications_pending").await,
-        "0"
-    );
+    assert_eq!(gateway.metric("faregate_notifications_pending").await, "0");
 
     let retry = format!(
         "/admin/v1/notifications/{}/retry",

@@ -1,6 +1,6 @@
 //! A gateway that is nearly overloaded: which calls it still takes, which wait, and that no call under way is ended.
 
-use crate::harness::{Call, Gateway};
+use crate::harness::Gateway;
 
 /// Answers in memory, until they are settled.
 mod answers;
@@ -38,13 +38,5 @@ const C: &str = "the-key-of-account-c-0001";
 
 /// A metric by the beginning of its line.
 async fn metric(gateway: &Gateway, line: &str) -> u64 {
-    let text = Call::new(gateway.admin, "GET", "/metrics").send().await;
-    let value = text
-        .text()
-        .lines()
-        .find_map(|text| text.strip_prefix(line)?.strip_prefix(' '));
-    value
-        .unwrap_or_else(|| panic!("no {line}"))
-        .parse()
-        .unwrap()
+    gateway.metric(line).await.parse().unwrap()
 }

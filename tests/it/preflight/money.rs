@@ -6,6 +6,7 @@ use super::{
     CHAT, Gate, Gateway, KEY, MESSAGE, Upstream, chat, file, foretold, gated, met, provider,
     refused, served, within,
 };
+use crate::money::nanos;
 
 /// One dollar per million tokens of either kind, so that a token is a millionth of a dollar.
 fn priced(upstream: &Upstream, plan: &str, credit: &str) -> String {
@@ -89,13 +90,6 @@ async fn the_cost_is_the_hold_that_a_call_takes() {
         served(&within("the answer", call).await.unwrap());
     }
     gateway.stop().await;
-}
-
-/// A decimal string as billionths.
-fn nanos(amount: &Value) -> i64 {
-    faregate::domain::NanoUsd::parse(amount.as_str().unwrap())
-        .unwrap()
-        .nanos()
 }
 
 #[tokio::test]

@@ -1,12 +1,8 @@
 //! Providers that quote what they were sent: our credential is nobody's to read.
 
-use std::io::Write;
-
-use flate2::{Compression, write::GzEncoder};
-
 use crate::{
     fixture::{CHAT, MESSAGE},
-    harness::{Gateway, KEY, Step, Upstream, json, shared_config},
+    harness::{Gateway, KEY, Step, Upstream, gzip, json, shared_config},
 };
 
 fn error(status: &str, words: &str) -> Vec<Step> {
@@ -103,11 +99,6 @@ fn packed(coding: &str, body: &[u8]) -> Vec<Step> {
 
 #[tokio::test]
 async fn it_is_masked_in_what_the_provider_compressed() {
-    let gzip = |words: &[u8]| {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(words).unwrap();
-        gzip.finish().unwrap()
-    };
     let words = "no sk-upstream here";
     let whole = gzip(words.as_bytes());
     let long = gzip(&[words.as_bytes(), &[b' '; 8 << 20]].concat());

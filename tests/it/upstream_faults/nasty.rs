@@ -1,9 +1,7 @@
 //! Answers that are whole and meant to hurt: bodies where none may be, bombs, streams that no parser likes.
 
-use std::io::Write;
-
 use super::{STREAM, WHOLE, chat, saying};
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, shared_config};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, gzip, shared_config};
 
 /// D-08, D-11: what follows an answer that has ended is nobody's, and its connection is not used again.
 #[tokio::test]
@@ -49,12 +47,6 @@ async fn bodies_where_none_may_be() {
         gateway.tells_no_secret().await;
         gateway.stop().await;
     }
-}
-
-fn gzip(plain: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(plain).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// D-14: an answer is compressed though none was asked for, a thousand times. It is the client's to unpack; here it is read

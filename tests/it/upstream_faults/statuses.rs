@@ -1,9 +1,7 @@
 //! A provider's statuses: its own troubles are not the caller's, and its words about them stay here.
 
-use std::io::Write;
-
 use super::{WHOLE, chat, saying};
-use crate::harness::{Gateway, LIMITED, Upstream, shared_config};
+use crate::harness::{Gateway, LIMITED, Upstream, gzip, shared_config};
 
 /// What no client may read of a provider's troubles.
 const WORDS: &str = "org-secret-account-42";
@@ -107,9 +105,7 @@ async fn the_providers_own_troubles_are_not_the_callers() {
 #[tokio::test]
 async fn a_bill_behind_compression_is_recognised() {
     let bill = format!(r#"{{"error":{{"message":"{WORDS}","code":"insufficient_quota"}}}}"#);
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bill.as_bytes()).unwrap();
-    let packed = encoder.finish().unwrap();
+    let packed = gzip(bill.as_bytes());
     let mut text = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
         packed.len()
