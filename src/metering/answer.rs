@@ -11,8 +11,7 @@ use http::StatusCode;
 use http_body::Body;
 
 use super::{
-    Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation,
-    body::{CUT_OFF, Policy},
+    Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation, body::Policy, cut::CUT_OFF,
     drain,
 };
 use crate::{overload::Room, providers::end_of_event, refusal::Code, store::Outcome};

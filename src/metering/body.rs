@@ -4,7 +4,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,12 +16,13 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Answer, Charge, DrainPlace, Ending, Observer, Receipt};
+use super::{
+    Answer, Charge, DrainPlace, Ending, Receipt,
+    cut::{Aborted, CUT_OFF, Cut, Interruption},
+};
 use crate::{
-    domain::{RequestId, Timestamp},
     listener::{Shutdown, Until},
-    providers::Dialect,
-    refusal::{Code, Links, Refusal, Representation, Scene, Subject, stream_event},
+    refusal::Code,
     store::{Outcome, PATIENCE},
 };
 
@@ -35,50 +35,6 @@ pub(super) const NOTED_AFTER: Duration = Duration::from_secs(1);
 /// Longer than any call: streams without a heartbeat are noted all the same.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How a call ends that our own shutdown cuts: its client was there, and nobody waited for what the provider had to say.
-pub(super) const CUT_OFF: Outcome = Outcome::Indeterminate;
-
-/// Why an answer broke off, as a client's or a provider's failure.
-pub trait Interruption {
-    /// The code of the failure.
-    fn code(&self) -> Code;
-
-    /// Whether the client's own body broke, and nothing of the provider's.
-    fn is_the_clients(&self) -> bool;
-}
-
-/// What the one event that ends a cut stream is written with.
-#[derive(Debug)]
-pub struct Cut {
-    /// Where people read on.
-    pub links: Arc<Links>,
-    /// The stream's wire format.
-    pub dialect: Dialect,
-    /// Our id of the request.
-    pub id: RequestId,
-    /// Whose stream it is.
-    pub subject: Subject,
-}
-
-impl Cut {
-    /// The event itself, behind an empty line where what `observer` has seen ends within another.
-    fn event(&self, code: Code, now: Timestamp, observer: &Observer) -> Bytes {
-        let scene = Scene {
-            dialect: self.dialect,
-            representation: Representation::Dialect,
-            request_id: self.id,
-            links: &self.links,
-            now,
-        };
-        let event = stream_event(&Refusal::new(code).about(self.subject.clone()), &scene);
-        if observer.at_boundary() {
-            event
-        } else {
-            [b"\n\n", &event[..]].concat().into()
-        }
-    }
-}
-
 /// What happens upstream when the client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -87,18 +43,6 @@ pub enum Policy {
     /// The answer is read to its end.
     Drain,
 }
-
-/// The transfer was broken off on purpose, so that no client takes half an answer for a whole one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Aborted;
-
-impl fmt::Display for Aborted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer was broken off")
-    }
-}
-
-impl std::error::Error for Aborted {}
 
 pin_project! {
     /// A provider's answer on its way to the client.
@@ -234,6 +178,33 @@ where
             return None;
         }
         Some(event.map(Frame::data).ok_or(Aborted))
+    }
+
+    /// Takes in what came of the answer; what of it goes out at once.
+    fn came(mut self: Pin<&mut Self>, data: Bytes) -> Option<Bytes> {
+        let this = self.as_mut().project();
+        let answer = this.answer.as_mut()?;
+        let pass = answer.push(data);
+        if let Some(code) = answer.overrun() {
+            self.cut_overrun(code);
+            return pass;
+        }
+        // Clients stop reading at the event that completes a stream; when the transfer itself ends may be much later.
+        if !answer.is_over() && !answer.observer.ended() {
+            answer.checkpoint();
+            self.moved();
+            return pass;
+        }
+        // Settled before its last frame is given away: who has read an answer whole finds it recorded.
+        *this.next = answer.observer.finish();
+        *this.last = pass;
+        let ending = answer.settle(Outcome::Completed);
+        *this.complete = !answer.is_over();
+        if !*this.complete {
+            *this.answer = None;
+        }
+        self.ended(ending);
+        None
     }
 
     /// Cuts a stream that is longer than what was held for it. Its last frame has been seen, is charged and goes out
@@ -400,33 +371,9 @@ where
             };
             match answer.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
-                    let pass = answer.push(data);
-                    if let Some(code) = answer.overrun() {
-                        self.as_mut().cut_overrun(code);
-                        match pass {
-                            Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
-                            None => continue,
-                        }
+                    if let Some(pass) = self.as_mut().came(data) {
+                        return Poll::Ready(Some(Ok(Frame::data(pass))));
                     }
-                    // Clients stop reading at the event that completes a stream; when the transfer itself ends may be
-                    // much later.
-                    if !answer.is_over() && !answer.observer.ended() {
-                        answer.checkpoint();
-                        self.as_mut().moved();
-                        match pass {
-                            Some(pass) => return Poll::Ready(Some(Ok(Frame::data(pass)))),
-                            None => continue,
-                        }
-                    }
-                    // Settled before its last frame is given away: who has read an answer whole finds it recorded.
-                    *this.next = answer.observer.finish();
-                    *this.last = pass;
-                    let ending = answer.settle(Outcome::Completed);
-                    *this.complete = !answer.is_over();
-                    if !*this.complete {
-                        *this.answer = None;
-                    }
-                    self.as_mut().ended(ending);
                 }
                 Poll::Ready(Some(Err(interruption))) => {
                     let outcome = if interruption.is_the_clients() {

@@ -6,13 +6,15 @@ mod answer;
 mod body;
 mod charge;
 mod context;
+mod cut;
 mod drain;
 mod observer;
 mod reservation;
 
 pub use answer::Answer;
-pub use body::{Aborted, Cut, Interruption, Metered, Policy};
+pub use body::{Metered, Policy};
 pub use charge::Charge;
 pub use context::{DrainPlace, MeteringContext};
+pub use cut::{Aborted, Cut, Interruption};
 pub use observer::{Observer, is_events};
 pub use reservation::{Draft, Ending, Receipt, Reservation};

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::{
     MeteringContext,
-    body::CUT_OFF,
     charge::{Bill, Charge, agreed},
+    cut::CUT_OFF,
 };
 use crate::{
     accounts::{Key, Moved, Seat, Settled, Taken},
