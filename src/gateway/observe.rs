@@ -186,7 +186,7 @@ impl Observation {
 
     fn blames(&self, code: Code) {
         if let Some(provider) = &self.provider
-            && code.as_str().starts_with("upstream_")
+            && code.is_the_providers()
         {
             self.observer
                 .metrics

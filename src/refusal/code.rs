@@ -173,6 +173,22 @@ impl Code {
         Self::UpstreamOverloaded,
     ];
 
+    /// Whether it tells of a failure of the provider, or between it and us.
+    pub const fn is_the_providers(self) -> bool {
+        matches!(
+            self,
+            Self::UpstreamUnreachable
+                | Self::UpstreamTls
+                | Self::UpstreamAuth
+                | Self::UpstreamDisconnected
+                | Self::UpstreamInvalidResponse
+                | Self::UpstreamConnectTimeout
+                | Self::UpstreamTimeout
+                | Self::UpstreamUnavailable
+                | Self::UpstreamOverloaded
+        )
+    }
+
     /// The code as clients read it.
     pub const fn as_str(self) -> &'static str {
         match self {

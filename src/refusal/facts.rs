@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::Code;
 use crate::domain::{
-    AccountId, Amount, LimitStatus, ModelName, NanoUsd, Per, PlanId, RequestId, Scope,
-    SubscriptionStatus, Timestamp, Unit,
+    AccountId, Amount, LimitStatus, ModelName, NanoUsd, Per, PlanId, Scope, SubscriptionStatus,
+    Timestamp, Unit,
 };
 
 /// A decision not to forward, or a provider's failure, with all that its answer says.
@@ -144,8 +144,6 @@ pub enum Detail {
     Bytes(u64),
     /// The instant a subscription closed or a key expired.
     Since(Timestamp),
-    /// The request that caused it, when it is another one.
-    Request(RequestId),
 }
 
 impl LimitFacts {

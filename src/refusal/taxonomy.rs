@@ -24,15 +24,7 @@ pub(super) fn openai(refusal: &Refusal, status: StatusCode) -> &'static str {
             .map_or(Unit::Requests, |limit| limit.unit)
             .as_str(),
         Code::UnsupportedTransferCoding => "invalid_request_error",
-        Code::UpstreamUnreachable
-        | Code::UpstreamTls
-        | Code::UpstreamAuth
-        | Code::UpstreamDisconnected
-        | Code::UpstreamInvalidResponse
-        | Code::UpstreamConnectTimeout
-        | Code::UpstreamTimeout
-        | Code::UpstreamUnavailable
-        | Code::UpstreamOverloaded => "api_error",
+        code if code.is_the_providers() => "api_error",
         _ => match status {
             StatusCode::PAYMENT_REQUIRED => "insufficient_quota",
             StatusCode::FORBIDDEN => "permission_error",

@@ -201,7 +201,6 @@ fn example(code: Code) -> Refusal {
         Code::InvalidJson => refusal.with(Detail::Explain(
             "The body is not valid JSON at line 1 column 18; send one JSON object".into(),
         )),
-        Code::InternalError => refusal.with(Detail::Request(request_id())),
         Code::UpstreamOverloaded => refusal.about(free()).retry_after(Duration::from_secs(7)),
         _ => refusal,
     }

@@ -80,9 +80,6 @@ fn compose(
         write!(out, " {said}")?;
         end_sentence(out);
     }
-    if let Detail::Request(other) = refusal.detail {
-        write!(out, " Request {other} caused it.")?;
-    }
 
     let mut clauses = Clauses {
         out,
