@@ -14,6 +14,7 @@ mod local;
 mod mask;
 mod observe;
 mod path;
+mod places;
 mod preflight;
 mod read;
 mod relay;

@@ -12,20 +12,18 @@ use super::{
     ReplyBody, Settings, Snapshot,
     answer::{self, Reply, ReplyContext},
     forward::Forward,
-    headers, limits, linger,
-    local::{self, LocalAnswer},
+    headers, linger, local,
     observe::{Observation, Observer},
-    preflight::{self, PreflightContext},
+    places,
     read::read,
-    route::{self, Open, Place},
+    route::{self, Place},
     vet,
-    webhook::{self, Payments},
+    webhook::Payments,
 };
 use crate::{
     accounts::Accounts,
     admission::{self, Admitted, authenticate, policy, rate, reserve, standing},
     call::{Destination, Requirement},
-    domain::Vendor,
     listener::{InFlight, Peer, Shutdown},
     metering::MeteringContext,
     overload::Overload,
@@ -40,12 +38,12 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
-    accounts: Arc<Accounts>,
-    metering: Arc<MeteringContext>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) metering: Arc<MeteringContext>,
     store: Store,
-    observer: Arc<Observer>,
-    shutdown: Shutdown,
-    payments: Option<Arc<dyn Payments>>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) shutdown: Shutdown,
+    pub(super) payments: Option<Arc<dyn Payments>>,
 }
 
 impl Gateway {
@@ -199,7 +197,7 @@ impl Gateway {
         let admitted = self.admit(snapshot, seen, head, &destination)?;
         if destination.requirement() == Requirement::Key
             && destination.route.provider.is_none()
-            && let Some(list) = list(&destination, snapshot, &admitted)
+            && let Some(list) = places::list(&destination, snapshot, &admitted)
         {
             return list;
         }
@@ -260,7 +258,7 @@ impl Gateway {
     }
 
     /// Whether there is room for any call.
-    fn opens(&self) -> Result<(), Code> {
+    pub(super) fn opens(&self) -> Result<(), Code> {
         let opens = self.observer.overload.opens();
         opens.map_err(|_| Code::Overloaded)
     }
@@ -294,85 +292,8 @@ impl Gateway {
         rate(subscriber, destination.requirement(), clock)
     }
 
-    fn open(
-        &self,
-        place: &Open,
-        snapshot: &Snapshot,
-        context: &ReplyContext,
-    ) -> Result<Reply, Refusal> {
-        let mut fields = HeaderMap::new();
-        let local = local::open(
-            place,
-            snapshot,
-            context.representation,
-            self.ready(),
-            &mut fields,
-        )?;
-        Ok(Reply::Ours(local, fields))
-    }
-
-    async fn webhook(
-        &self,
-        vendor: Vendor,
-        snapshot: &Snapshot,
-        head: &Parts,
-        unread: &mut Option<Incoming>,
-    ) -> Result<Reply, Refusal> {
-        if self.shutdown.is_draining() {
-            return Err(Code::Draining.into());
-        }
-        let payments = self.payments.as_ref().ok_or(Code::RouteNotFound)?;
-        let signed = webhook::read(
-            (vendor, snapshot, &self.observer.overload),
-            head,
-            unread,
-            self.metering.clock.now(),
-        )
-        .await?;
-        let mut fields = HeaderMap::new();
-        let told = webhook::take(payments, signed, &self.metering.tasks).await?;
-        Ok(Reply::Ours(LocalAnswer::json(told, &mut fields), fields))
-    }
-
-    fn limits(
-        &self,
-        snapshot: &Snapshot,
-        seen: &mut Observation,
-        head: &Parts,
-    ) -> Result<Reply, Refusal> {
-        let admitted = self.admit_key(snapshot, seen, head)?;
-        let mut fields = HeaderMap::new();
-        let (key, clock) = (admitted.caller().key(), &self.metering.clock);
-        let page = limits::page(key, snapshot.subscriptions, clock);
-        Ok(Reply::Ours(LocalAnswer::json(page, &mut fields), fields))
-    }
-
-    async fn preflight(
-        &self,
-        snapshot: &Snapshot,
-        seen: &mut Observation,
-        head: &Parts,
-        unread: &mut Option<Incoming>,
-    ) -> Result<Reply, Refusal> {
-        // Its body takes as much room as that of the call.
-        self.opens()?;
-        let admitted = self.admit_key(snapshot, seen, head)?;
-        let key = admitted.caller().key();
-        seen.calls_from(key).map_err(|_| over_share())?;
-        let context = PreflightContext {
-            snapshot,
-            accounts: &self.accounts,
-            metering: &self.metering,
-            overload: &self.observer.overload,
-            draining: self.shutdown.is_draining(),
-        };
-        let page = preflight::page(&context, admitted, seen, head, unread).await?;
-        let mut fields = HeaderMap::new();
-        Ok(Reply::Ours(LocalAnswer::json(page, &mut fields), fields))
-    }
-
     /// What is asked about a key needs the key, and counts as a request.
-    fn admit_key(
+    pub(super) fn admit_key(
         &self,
         snapshot: &Snapshot,
         seen: &mut Observation,
@@ -411,22 +332,8 @@ pub fn ready(shutdown: &Shutdown, store: &Store) -> Result<(), &'static str> {
     }
 }
 
-fn list(
-    destination: &Destination,
-    snapshot: &Snapshot,
-    admitted: &Admitted,
-) -> Option<Result<Reply, Refusal>> {
-    let mut fields = HeaderMap::new();
-    let caller = admitted.caller();
-    let listed = local::models(destination, snapshot, caller.key(), &mut fields)?;
-    Some(match listed {
-        Ok(local) => Ok(Reply::Ours(local, fields)),
-        Err(refusal) => Err(refusal.about(caller.subject())),
-    })
-}
-
 /// The refusal of one call more than an account may have under way while places are scarce.
-fn over_share() -> Refusal {
+pub(super) fn over_share() -> Refusal {
     let words = "The gateway has nearly as much work as it can do, and this account has most of it under way. Try \
 again shortly, with fewer calls at once.";
     Refusal::new(Code::Overloaded).with(Detail::Say(words))
