@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure, Terminal,
     arguments::{AccountsCommand, CreateAccount, SetSubscription},
-    backend::{Backend, listed, path},
+    backend::{Backend, change, listed, path},
     keys, show,
     table::{Heading, Table},
 };
@@ -14,38 +14,13 @@ use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: AccountsCommand,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     match command {
-        AccountsCommand::List { json } => {
-            let backend = Backend::to_read(config, clock).await?;
-            let list = async |backend: &Backend| backend.all(&path(&["accounts"]), &[]).await;
-            let accounts = backend.during(list).await?;
-            if json {
-                return show::json(terminal, &listed(&accounts));
-            }
-            terminal.result(table(&accounts, terminal.heading()))
-        }
-        AccountsCommand::Show { id, json } => {
-            let backend = Backend::to_read(config, clock).await?;
-            let both = async |backend: &Backend| {
-                let account = backend.get(&path(&["accounts", &id])).await?;
-                let keys = backend.all(&path(&["keys"]), &[("account", &id)]).await?;
-                Ok((account, keys))
-            };
-            let (mut account, keys) = backend.during(both).await?;
-            if json {
-                account["keys"] = keys.into();
-                return show::json(terminal, &account);
-            }
-            terminal.result(sheet(&account))?;
-            if keys.is_empty() {
-                return terminal.result("\nno keys\n");
-            }
-            terminal.result(format_args!("\n{}", keys::table(&keys, terminal.heading())))
-        }
+        AccountsCommand::List { json } => list(json, config, clock, terminal).await,
+        AccountsCommand::Show { id, json } => one(&id, json, config, clock, terminal).await,
         AccountsCommand::Create(flags) => {
             let wanted = Change {
                 method: Method::POST,
@@ -94,6 +69,47 @@ pub(super) async fn run(
     }
 }
 
+async fn list(
+    json: bool,
+    config: &Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let backend = Backend::to_read(config, clock).await?;
+    let list = async |backend: &Backend| backend.all(&path(&["accounts"]), &[]).await;
+    let accounts = backend.during(list).await?;
+    if json {
+        return show::json(terminal, &listed(&accounts));
+    }
+    terminal.result(table(&accounts, terminal.heading()))
+}
+
+/// Shows one account with its keys.
+async fn one(
+    id: &str,
+    json: bool,
+    config: &Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let backend = Backend::to_read(config, clock).await?;
+    let both = async |backend: &Backend| {
+        let account = backend.get(&path(&["accounts", id])).await?;
+        let keys = backend.all(&path(&["keys"]), &[("account", id)]).await?;
+        Ok((account, keys))
+    };
+    let (mut account, keys) = backend.during(both).await?;
+    if json {
+        account["keys"] = keys.into();
+        return show::json(terminal, &account);
+    }
+    terminal.result(sheet(&account))?;
+    if keys.is_empty() {
+        return terminal.result("\nno keys\n");
+    }
+    terminal.result(format_args!("\n{}", keys::table(&keys, terminal.heading())))
+}
+
 /// A change of one account.
 struct Change {
     method: Method,
@@ -106,14 +122,11 @@ impl Change {
     /// Sends it. `None` when the answer was printed for a program.
     async fn send(
         self,
-        config: Config,
+        config: &Config,
         clock: &Clock,
         terminal: &mut Terminal<'_>,
     ) -> Result<Option<Value>, Failure> {
-        let backend = Backend::to_write(config, clock).await?;
-        let send =
-            async |backend: &Backend| backend.call(self.method, &self.target, self.body).await;
-        let account = backend.during(send).await?;
+        let account = change((config, clock), self.method, &self.target, self.body).await?;
         if self.json {
             show::json(terminal, &account)?;
             return Ok(None);

@@ -35,8 +35,8 @@ pub(super) enum Backend {
 
 impl Backend {
     /// For a verb that changes something: the daemon where one holds the store, else the store itself.
-    pub(super) async fn to_write(config: Config, clock: &Clock) -> Result<Self, Failure> {
-        let daemon = client(&config);
+    pub(super) async fn to_write(config: &Config, clock: &Clock) -> Result<Self, Failure> {
+        let daemon = client(config);
         let file = match &config.store.location {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
@@ -50,8 +50,15 @@ impl Backend {
         {
             return Err(elsewhere(daemon, &file));
         }
-        let (roster, store, webhooks) = (config.roster, config.store, config.gateway.webhooks);
-        let own = || Offline::own(roster.clone(), &store, webhooks.clone(), clock);
+        let webhooks = &config.gateway.webhooks;
+        let own = || {
+            Offline::own(
+                config.roster.clone(),
+                &config.store,
+                webhooks.clone(),
+                clock,
+            )
+        };
         let mut owned = own();
         if matches!(owned, Err(OpenError::Locked { .. })) {
             let listens = match &daemon {
@@ -89,8 +96,8 @@ impl Backend {
     }
 
     /// For a verb that only looks: the daemon where one answers, else the store, which can be read beside a daemon.
-    pub(super) async fn to_read(config: Config, clock: &Clock) -> Result<Self, Failure> {
-        let daemon = client(&config);
+    pub(super) async fn to_read(config: &Config, clock: &Clock) -> Result<Self, Failure> {
+        let daemon = client(config);
         let file = match &config.store.location {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
@@ -100,7 +107,8 @@ impl Backend {
         {
             return Ok(Self::Daemon(daemon));
         }
-        let offline = Offline::watch(config.roster, &file, clock).map_err(Failure::unavailable)?;
+        let offline = Offline::watch(config.roster.clone(), &file, clock);
+        let offline = offline.map_err(Failure::unavailable)?;
         Ok(Self::Here(Box::new(Api::new(offline, clock.clone()))))
     }
 
@@ -164,6 +172,18 @@ impl Backend {
         }
         done
     }
+}
+
+/// Changes something wherever the store is; what the API answers.
+pub(super) async fn change(
+    (config, clock): (&Config, &Clock),
+    method: Method,
+    target: &str,
+    body: Option<Value>,
+) -> Result<Value, Failure> {
+    let backend = Backend::to_write(config, clock).await?;
+    let change = async |backend: &Backend| backend.call(method, target, body).await;
+    backend.during(change).await
 }
 
 impl From<Rejection> for Failure {

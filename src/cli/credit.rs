@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, Terminal,
     arguments::{AddCredit, CreditCommand, EntryFlags, TransferCredit},
-    backend::{Backend, path, target},
+    backend::{Backend, change, path, target},
     show,
     table::{Heading, Table},
 };
@@ -14,62 +14,13 @@ use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: CreditCommand,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     match command {
-        CreditCommand::Add(flags) => {
-            let AddCredit {
-                account,
-                amount,
-                kind,
-                words,
-            } = flags;
-            let body = body(json!({ "amount": amount, "kind": kind }), &words);
-            let target = path(&["accounts", &account, "credit"]);
-            let posted = send(target, body, config, clock).await?;
-            if words.json {
-                return show::json(terminal, &posted);
-            }
-            let text = |member: &str| show::text(&posted[member]);
-            let already = if posted["existed"] == true {
-                " was posted before"
-            } else {
-                ""
-            };
-            terminal.result(format_args!(
-                "Entry {}{already}: {} {} USD. Account {account} has {} USD.\n",
-                text("entry"),
-                text("kind"),
-                text("amount"),
-                text("balance"),
-            ))
-        }
-        CreditCommand::Transfer(flags) => {
-            let TransferCredit {
-                from,
-                to,
-                amount,
-                words,
-            } = flags;
-            let members = json!({ "from": from, "to": to, "amount": amount });
-            let target = path(&["credit", "transfer"]);
-            let posted = send(target, body(members, &words), config, clock).await?;
-            if words.json {
-                return show::json(terminal, &posted);
-            }
-            let verb = if posted["existed"] == true {
-                "was transferred before"
-            } else {
-                "was transferred"
-            };
-            terminal.result(format_args!(
-                "{amount} USD {verb}. Account {from} has {} USD, account {to} has {} USD.\n",
-                show::text(&posted["from"]["balance"]),
-                show::text(&posted["to"]["balance"]),
-            ))
-        }
+        CreditCommand::Add(flags) => add(flags, config, clock, terminal).await,
+        CreditCommand::Transfer(flags) => transfer(flags, config, clock, terminal).await,
         CreditCommand::List {
             account,
             limit,
@@ -97,15 +48,67 @@ pub(super) async fn run(
     }
 }
 
-async fn send(
-    target: String,
-    body: Value,
-    config: Config,
+async fn add(
+    flags: AddCredit,
+    config: &Config,
     clock: &Clock,
-) -> Result<Value, Failure> {
-    let backend = Backend::to_write(config, clock).await?;
-    let send = async |backend: &Backend| backend.call(Method::POST, &target, Some(body)).await;
-    backend.during(send).await
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let AddCredit {
+        account,
+        amount,
+        kind,
+        words,
+    } = flags;
+    let body = body(json!({ "amount": amount, "kind": kind }), &words);
+    let target = path(&["accounts", &account, "credit"]);
+    let posted = change((config, clock), Method::POST, &target, Some(body)).await?;
+    if words.json {
+        return show::json(terminal, &posted);
+    }
+    let text = |member: &str| show::text(&posted[member]);
+    let already = if posted["existed"] == true {
+        " was posted before"
+    } else {
+        ""
+    };
+    terminal.result(format_args!(
+        "Entry {}{already}: {} {} USD. Account {account} has {} USD.\n",
+        text("entry"),
+        text("kind"),
+        text("amount"),
+        text("balance"),
+    ))
+}
+
+async fn transfer(
+    flags: TransferCredit,
+    config: &Config,
+    clock: &Clock,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let TransferCredit {
+        from,
+        to,
+        amount,
+        words,
+    } = flags;
+    let body = body(json!({ "from": from, "to": to, "amount": amount }), &words);
+    let target = path(&["credit", "transfer"]);
+    let posted = change((config, clock), Method::POST, &target, Some(body)).await?;
+    if words.json {
+        return show::json(terminal, &posted);
+    }
+    let verb = if posted["existed"] == true {
+        "was transferred before"
+    } else {
+        "was transferred"
+    };
+    terminal.result(format_args!(
+        "{amount} USD {verb}. Account {from} has {} USD, account {to} has {} USD.\n",
+        show::text(&posted["from"]["balance"]),
+        show::text(&posted["to"]["balance"]),
+    ))
 }
 
 /// What an entry says, as the API takes it.

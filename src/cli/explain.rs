@@ -37,12 +37,10 @@ struct Explanation {
 
 pub(super) async fn run(
     flags: &ExplainFlags,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let (models, routes) = (config.gateway.models.clone(), config.gateway.routes.clone());
-    let plans = config.roster.plans.clone();
     let backend = Backend::to_read(config, clock).await?;
     let target = path(&["calls", &flags.request_id]);
     let answer = backend
@@ -55,9 +53,9 @@ pub(super) async fn run(
         ))
     })?;
     let present = cost::Present {
-        models: models.as_deref().unwrap_or_default(),
-        plans: &plans,
-        routes: &routes,
+        models: config.gateway.models.as_deref().unwrap_or_default(),
+        plans: &config.roster.plans,
+        routes: &config.gateway.routes,
     };
     let cost = costing(&call, &present);
     let explanation = Explanation {

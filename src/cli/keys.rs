@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure, Terminal,
     arguments::{CreateKey, KeysCommand, LimitFlags},
-    backend::{Backend, listed, path},
+    backend::{Backend, change, listed, path},
     show,
     table::{Heading, Table},
 };
@@ -14,79 +14,80 @@ use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: KeysCommand,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    if let KeysCommand::List { account, json } = command {
-        let backend = Backend::to_read(config, clock).await?;
-        let parameters: Vec<_> = account.iter().map(|id| ("account", id.as_str())).collect();
-        let keys = backend
-            .during(async |backend| backend.all(&path(&["keys"]), &parameters).await)
-            .await?;
-        if json {
-            return show::json(terminal, &listed(&keys));
-        }
-        return terminal.result(table(&keys, terminal.heading()));
-    }
-    let backend = Backend::to_write(config, clock).await?;
-    let work = async |backend: &Backend| change(&command, backend).await;
-    let (key, json) = backend.during(work).await?;
-    if json {
-        return show::json(terminal, &key);
-    }
-    report(&command, &key, terminal)
-}
-
-/// Sends the change; the answer is the key as it is afterwards.
-async fn change(command: &KeysCommand, backend: &Backend) -> Result<(Value, bool), Failure> {
+    let at = (config, clock);
     match command {
+        KeysCommand::List { account, json } => list(account, json, at, terminal).await,
         KeysCommand::Create(flags) => {
-            let key = backend
-                .call(Method::POST, &path(&["keys"]), Some(wanted(flags)))
-                .await?;
-            Ok((key, flags.json))
-        }
-        KeysCommand::Revoke { id, json } => {
-            let key = backend
-                .call(Method::DELETE, &path(&["keys", id]), None)
-                .await?;
-            Ok((key, *json))
+            let body = Some(wanted(&flags));
+            let key = change(at, Method::POST, &path(&["keys"]), body).await?;
+            report(&key, flags.json, terminal, |id, account| {
+                format!(
+                    "Key {id} of account {account} was created. It is shown this once and cannot be shown again:"
+                )
+            })
         }
         KeysCommand::Rotate { id, overlap, json } => {
-            let body = json!({ "overlap_seconds": overlap.as_secs() });
-            let target = path(&["keys", id, "rotate"]);
-            let key = backend.call(Method::POST, &target, Some(body)).await?;
-            Ok((key, *json))
+            let body = Some(json!({ "overlap_seconds": overlap.as_secs() }));
+            let target = path(&["keys", &id, "rotate"]);
+            let key = change(at, Method::POST, &target, body).await?;
+            report(&key, json, terminal, |id, _| {
+                let until = match key["previous_secret_until"].as_str() {
+                    Some(_) => {
+                        format!(
+                            "works until {}",
+                            show::instant(&key["previous_secret_until"])
+                        )
+                    }
+                    None => "is refused from now on".to_owned(),
+                };
+                format!(
+                    "Key {id} has a new secret; the old one {until}. The new one is shown this once:"
+                )
+            })
         }
-        KeysCommand::List { .. } => Ok((Value::Null, false)),
+        KeysCommand::Revoke { id, json } => {
+            let key = change(at, Method::DELETE, &path(&["keys", &id]), None).await?;
+            report(&key, json, terminal, |id, account| {
+                let since = show::instant(&key["revoked_at"]);
+                format!("Key {id} of account {account} was revoked at {since}.")
+            })
+        }
     }
 }
 
-/// A new secret goes to standard output, alone on its line; the words go beside it.
-fn report(command: &KeysCommand, key: &Value, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let id = show::text(&key["id"]);
-    let account = show::text(&key["account"]);
-    match command {
-        KeysCommand::Create(_) => terminal.note(format_args!(
-            "Key {id} of account {account} was created. It is shown this once and cannot be shown again:"
-        )),
-        KeysCommand::Rotate { .. } => {
-            let until = match key["previous_secret_until"].as_str() {
-                Some(_) => format!("works until {}", show::instant(&key["previous_secret_until"])),
-                None => "is refused from now on".to_owned(),
-            };
-            terminal.note(format_args!(
-                "Key {id} has a new secret; the old one {until}. The new one is shown this once:"
-            ));
-        }
-        KeysCommand::Revoke { .. } | KeysCommand::List { .. } => {
-            terminal.note(format_args!(
-                "Key {id} of account {account} was revoked at {}.",
-                show::instant(&key["revoked_at"])
-            ));
-        }
+async fn list(
+    account: Option<String>,
+    json: bool,
+    (config, clock): (&Config, &Clock),
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let backend = Backend::to_read(config, clock).await?;
+    let parameters: Vec<_> = account.iter().map(|id| ("account", id.as_str())).collect();
+    let keys = backend
+        .during(async |backend| backend.all(&path(&["keys"]), &parameters).await)
+        .await?;
+    if json {
+        return show::json(terminal, &listed(&keys));
     }
+    terminal.result(table(&keys, terminal.heading()))
+}
+
+/// Shows a key that was changed. A new secret goes to standard output, alone on its line; the words about the key of this
+/// id and account go beside it.
+fn report(
+    key: &Value,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+    words: impl FnOnce(&str, &str) -> String,
+) -> Result<(), Failure> {
+    if json {
+        return show::json(terminal, key);
+    }
+    terminal.note(words(&show::text(&key["id"]), &show::text(&key["account"])));
     match key["key"].as_str() {
         Some(secret) => terminal.result(format_args!("{secret}\n")),
         None => Ok(()),

@@ -69,14 +69,14 @@ pub fn run(
             }
             Command::Schema => terminal.result(config::schema()),
             Command::Keys(command) => {
-                loaded().and_then(|config| block_on(keys::run(command, config, clock, terminal)))
+                loaded().and_then(|config| block_on(keys::run(command, &config, clock, terminal)))
             }
             Command::Accounts(command) => loaded()
-                .and_then(|config| block_on(accounts::run(command, config, clock, terminal))),
+                .and_then(|config| block_on(accounts::run(command, &config, clock, terminal))),
             Command::Notifications(command) => loaded()
-                .and_then(|config| block_on(notifications::run(command, config, clock, terminal))),
+                .and_then(|config| block_on(notifications::run(command, &config, clock, terminal))),
             Command::Credit(command) => {
-                loaded().and_then(|config| block_on(credit::run(command, config, clock, terminal)))
+                loaded().and_then(|config| block_on(credit::run(command, &config, clock, terminal)))
             }
             Command::Ledger(command) => loaded()
                 .and_then(|config| block_on(ledger::run(&command, &config, clock, terminal))),
@@ -87,12 +87,12 @@ pub fn run(
                 loaded().and_then(|config| prices::run(&flags, &config, clock, terminal))
             }
             Command::Webhooks(command) => loaded()
-                .and_then(|config| block_on(webhooks::run(command, config, clock, terminal))),
+                .and_then(|config| block_on(webhooks::run(command, &config, clock, terminal))),
             Command::Usage(flags) => {
-                loaded().and_then(|config| block_on(usage::run(&flags, config, clock, terminal)))
+                loaded().and_then(|config| block_on(usage::run(&flags, &config, clock, terminal)))
             }
             Command::Explain(flags) => {
-                loaded().and_then(|config| block_on(explain::run(&flags, config, clock, terminal)))
+                loaded().and_then(|config| block_on(explain::run(&flags, &config, clock, terminal)))
             }
             Command::Prove(flags) => prove::run(&flags, clock, terminal),
             Command::Health => block_on(check::health(located(), environment, terminal)),

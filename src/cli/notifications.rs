@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::NotificationsCommand,
-    backend::{Backend, listed, path},
+    backend::{Backend, change, listed, path},
     show,
     table::{Heading, Table},
 };
@@ -14,7 +14,7 @@ use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: NotificationsCommand,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ pub(super) async fn run(
         }
         NotificationsCommand::Retry { id, json } => {
             let target = path(&["notifications", &id, "retry"]);
-            let message = post(&target, config, clock).await?;
+            let message = change((config, clock), Method::POST, &target, None).await?;
             if json {
                 return show::json(terminal, &message);
             }
@@ -51,7 +51,7 @@ pub(super) async fn run(
         }
         NotificationsCommand::Test { json } => {
             let target = path(&["notifications", "test"]);
-            let sent = post(&target, config, clock).await?;
+            let sent = change((config, clock), Method::POST, &target, None).await?;
             if json {
                 return show::json(terminal, &sent);
             }
@@ -66,12 +66,6 @@ pub(super) async fn run(
             terminal.result(format_args!("{words}\n"))
         }
     }
-}
-
-async fn post(target: &str, config: Config, clock: &Clock) -> Result<Value, Failure> {
-    let backend = Backend::to_write(config, clock).await?;
-    let send = async |backend: &Backend| backend.call(Method::POST, target, None).await;
-    backend.during(send).await
 }
 
 /// Messages for people.

@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) async fn run(
     flags: &UsageFlags,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::WebhooksCommand,
-    backend::{Backend, path, target},
+    backend::{Backend, change, path, target},
     show,
     table::Table,
 };
@@ -14,7 +14,7 @@ use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: WebhooksCommand,
-    config: Config,
+    config: &Config,
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
@@ -48,10 +48,8 @@ pub(super) async fn run(
             list(&page, terminal)
         }
         WebhooksCommand::Replay { id, json } => {
-            let backend = Backend::to_write(config, clock).await?;
             let target = path(&["webhooks", &id, "replay"]);
-            let replay = async |backend: &Backend| backend.call(Method::POST, &target, None).await;
-            let replayed = backend.during(replay).await?;
+            let replayed = change((config, clock), Method::POST, &target, None).await?;
             if json {
                 show::json(terminal, &replayed)?;
             } else {

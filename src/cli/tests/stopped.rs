@@ -43,7 +43,7 @@ async fn a_verb_waits_for_another_that_writes() {
     };
     let config = config::load(&file, &Variables::default()).unwrap();
     let clock = clock();
-    let (backend, ()) = tokio::join!(Backend::to_write(config, &clock), ends);
+    let (backend, ()) = tokio::join!(Backend::to_write(&config, &clock), ends);
     backend.unwrap().during(async |_| Ok(())).await.unwrap();
 }
 
