@@ -34,6 +34,7 @@ mod scalar;
 mod schema;
 mod secret;
 mod server;
+mod subscription;
 mod table;
 mod tls;
 mod tree;
