@@ -9,7 +9,9 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot, watch};
+#[cfg(test)]
+use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     accounts::{AccountSpec, CreditRow, KeySpec, PaymentStanding, Spoken},
@@ -26,7 +28,8 @@ use super::{
     health::{self, Fault, Health, Monitor},
     inflight::Inflight,
     ledger::Ledger,
-    open::{self, OpenError, Opened},
+    open::{self, Opened},
+    open_error::OpenError,
     payments,
     read_pause::ReadPause,
     reader::{self, ReadError, Reader},
@@ -147,7 +150,8 @@ impl Store {
             }
             Location::Memory => Inflight::in_memory(*in_flight),
         };
-        let loaded = load(&connection, clock.now()).map_err(|error| open::of_row(&name, error))?;
+        let loaded =
+            load(&connection, clock.now()).map_err(|error| OpenError::of_row(&name, error))?;
 
         let monitor = Arc::new(Monitor::new());
         let (ledger, postings) =
@@ -278,7 +282,8 @@ impl Store {
     }
 
     /// The health, to be waited for.
-    pub fn watch_health(&self) -> watch::Receiver<Health> {
+    #[cfg(test)]
+    pub(super) fn watch_health(&self) -> watch::Receiver<Health> {
         self.inner.monitor.watch()
     }
 

@@ -116,6 +116,7 @@ impl Monitor {
         matches!(*self.health.borrow(), Health::Fatal(_))
     }
 
+    #[cfg(test)]
     pub(super) fn watch(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }

@@ -22,6 +22,7 @@ mod inflight;
 mod ledger;
 mod notifications;
 mod open;
+mod open_error;
 mod pace;
 mod payments;
 mod posting;
@@ -58,7 +59,8 @@ pub use notifications::{
     Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
     NotificationId, NotificationRow, NotificationStatus,
 };
-pub use open::{OpenError, once_free};
+pub use open::once_free;
+pub use open_error::OpenError;
 pub use payments::{
     Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, LiveAccounts, ParsedEvent,
     Received,

@@ -7,13 +7,12 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, OpenFlags};
 
 use super::{
-    columns::RowError,
     file_identity::FileIdentity,
-    health::Fault,
-    inflight::{FileError, beside},
+    inflight::beside,
+    open_error::OpenError,
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     settings::Location,
 };
@@ -30,94 +29,6 @@ const LOOKS: usize = 50;
 
 /// A log that grew beyond this is cut when it starts again.
 const LARGEST_LOG: i64 = 64 << 20;
-
-/// Why a store could not be opened. The texts are for people; each says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process writes to it.
-    #[error(
-        "the store {} is in use by another faregate process, which holds {}; stop that one, or name another file in store.url",
-        file.display(), lock.display()
-    )]
-    Locked {
-        /// The store.
-        file: PathBuf,
-        /// The file that carries the lock.
-        lock: PathBuf,
-    },
-    /// A file or folder cannot be used.
-    #[error("{} cannot be opened: {source}; {hint}", path.display())]
-    Unusable {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// The file is empty.
-    #[error(
-        "{} is empty, which a store never is; put back a backup, or delete the file to begin with a new store",
-        file.display()
-    )]
-    Empty {
-        /// The file.
-        file: PathBuf,
-    },
-    /// The file is something else.
-    #[error(
-        "{} is not a Faregate store: {words}; nothing was changed; name another file in store.url, or put back a backup of this one",
-        file.display()
-    )]
-    Foreign {
-        /// The file.
-        file: PathBuf,
-        /// What it is.
-        words: &'static str,
-    },
-    /// The file was written by a newer version.
-    #[error(
-        "{} has schema version {found}, and this faregate knows up to {VERSION}; nothing was changed; use the newer faregate again, or put back a backup from before the upgrade",
-        file.display()
-    )]
-    Newer {
-        /// The file.
-        file: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-    /// The file was written by an older version, and was opened only to be read.
-    #[error(
-        "{} has schema version {found}, and this faregate reads {VERSION}; start the new daemon once, which brings it up to date",
-        file.display()
-    )]
-    Older {
-        /// The file.
-        file: PathBuf,
-        /// Its version.
-        found: u32,
-    },
-    /// Something in the file cannot be read.
-    #[error(
-        "{} is damaged: {words}; put back a backup, or correct it with sqlite3",
-        file.display()
-    )]
-    Damaged {
-        /// The file.
-        file: PathBuf,
-        /// What was found.
-        words: String,
-    },
-    /// The file of calls under way cannot be used.
-    #[error(transparent)]
-    InFlight(#[from] FileError),
-    /// The database or the system says no.
-    #[error("the store cannot be opened: {words}")]
-    Failed {
-        /// What they say.
-        words: String,
-    },
-}
 
 /// A store that only this process may write.
 #[derive(Debug)]
@@ -161,15 +72,15 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&file)?,
-        Err(error) => return Err(unusable(&file, error)),
+        Err(error) => return Err(OpenError::unusable(&file, error)),
     }
 
-    let failed = |error: Error| of_sqlite(&file, &error);
+    let failed = |error: Error| OpenError::of_sqlite(&file, &error);
     let mut connection = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     check(&connection, &file)?;
     if connection.is_readonly("main").map_err(failed)? {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        return Err(unusable(&file, denied));
+        return Err(OpenError::unusable(&file, denied));
     }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -187,7 +98,7 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
     // Writing has made the log, which stays until the last connection is closed.
     let identities = [file.clone(), beside(&file, "-wal")]
         .iter()
-        .map(|file| FileIdentity::of(file).map_err(|error| unusable(file, error)))
+        .map(|file| FileIdentity::of(file).map_err(|error| OpenError::unusable(file, error)))
         .collect::<Result<_, _>>()?;
     Ok(Opened {
         connection,
@@ -203,9 +114,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     match fs::metadata(&file) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
         Ok(_) => {}
-        Err(error) => return Err(unusable(&file, error)),
+        Err(error) => return Err(OpenError::unusable(&file, error)),
     }
-    let failed = |error: Error| of_sqlite(&file, &error);
+    let failed = |error: Error| OpenError::of_sqlite(&file, &error);
     let connection = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     let found = check(&connection, &file)?;
     if found < VERSION {
@@ -215,20 +126,9 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     Ok((connection, file))
 }
 
-/// What a row that cannot be read means for the store as a whole.
-pub(super) fn of_row(file: &Path, error: RowError) -> OpenError {
-    match error {
-        RowError::Sqlite(error) => of_sqlite(file, &error),
-        damaged @ RowError::Damaged { .. } => OpenError::Damaged {
-            file: file.to_owned(),
-            words: damaged.to_string(),
-        },
-    }
-}
-
 fn open_memory() -> Result<Opened, OpenError> {
     let name = PathBuf::from("the store in memory");
-    let failed = |error: Error| of_sqlite(&name, &error);
+    let failed = |error: Error| OpenError::of_sqlite(&name, &error);
     let mut connection = Connection::open_in_memory().map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
@@ -254,9 +154,9 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         }
         Ok(file) => return Ok(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unusable(path, error)),
+        Err(error) => return Err(OpenError::unusable(path, error)),
     }
-    let file = std::path::absolute(path).map_err(|error| unusable(path, error))?;
+    let file = std::path::absolute(path).map_err(|error| OpenError::unusable(path, error))?;
     let folder = file.parent().unwrap_or(&file);
     let folder = fs::canonicalize(folder).map_err(|source| OpenError::Unusable {
         path: folder.to_owned(),
@@ -293,7 +193,7 @@ pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
     options.create(true).truncate(false).read(true).write(true);
     let lock = private(&mut options)
         .open(&path)
-        .map_err(|error| unusable(&path, error))?;
+        .map_err(|error| OpenError::unusable(&path, error))?;
     share_owner(file, &lock);
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -301,7 +201,7 @@ pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
             file: file.to_owned(),
             lock: path,
         }),
-        Err(TryLockError::Error(error)) => Err(unusable(&path, error)),
+        Err(TryLockError::Error(error)) => Err(OpenError::unusable(&path, error)),
     }
 }
 
@@ -338,8 +238,8 @@ pub(super) fn release(lock: File) {
 /// Makes a store under another name and moves it into place, so that a file of that name is never half made.
 fn create(file: &Path) -> Result<(), OpenError> {
     let draft = beside(file, ".new");
-    let io_failed = |error| unusable(&draft, error);
-    let failed = |error: Error| of_sqlite(&draft, &error);
+    let io_failed = |error| OpenError::unusable(&draft, error);
+    let failed = |error: Error| OpenError::of_sqlite(&draft, &error);
     // The lock says that nobody else is at it.
     begin(&draft).map_err(io_failed)?;
     let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
@@ -401,7 +301,7 @@ pub(super) fn keep_pages(connection: &Connection, kibibytes: i64) -> rusqlite::R
 /// Whether the file is ours and not newer than we are; its version.
 fn check(connection: &Connection, file: &Path) -> Result<u32, OpenError> {
     let file = file.to_owned();
-    let stamp = Stamp::of(connection).map_err(|error| of_sqlite(&file, &error))?;
+    let stamp = Stamp::of(connection).map_err(|error| OpenError::of_sqlite(&file, &error))?;
     if stamp.application != APPLICATION_ID {
         let words = "it is the database of another program";
         return Err(OpenError::Foreign { file, words });
@@ -418,50 +318,4 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-fn unusable(path: &Path, source: io::Error) -> OpenError {
-    let hint = match source.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "the user that runs faregate must be allowed to read and write it and its folder"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => "the store needs a file system that can be written",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on its disk",
-        io::ErrorKind::NotFound if path.parent().is_some_and(Path::exists) => {
-            "start the daemon once, which makes it"
-        }
-        io::ErrorKind::NotFound => "make its folder, or correct store.url",
-        _ => "look at the disk and at store.url",
-    };
-    OpenError::Unusable {
-        path: path.to_owned(),
-        source,
-        hint,
-    }
-}
-
-pub(super) fn of_sqlite(file: &Path, error: &Error) -> OpenError {
-    let file = file.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => OpenError::Foreign {
-            file,
-            words: "it is not an SQLite database",
-        },
-        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
-            file,
-            words: error.to_string(),
-        },
-        // To look at a store, too, SQLite opens files beside it to write.
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            OpenError::Failed {
-                words: format!(
-                    "{}: {error}; the user that runs this must be allowed to read and write it and its folder",
-                    file.display()
-                ),
-            }
-        }
-        _ => OpenError::Failed {
-            words: Fault::of(error, &file).words,
-        },
-    }
 }

@@ -16,7 +16,8 @@ use super::{
     call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
-    open::{self, OpenError},
+    open::open_to_read,
+    open_error::OpenError,
     roster_rows,
     usage::{self, UsageQuery, UsageRow},
 };
@@ -45,7 +46,7 @@ impl Reader {
     /// # Errors
     /// There is no store of our version.
     pub fn open(file: &Path) -> Result<Self, OpenError> {
-        let (connection, file) = open::open_to_read(file)?;
+        let (connection, file) = open_to_read(file)?;
         Ok(Self { connection, file })
     }
 

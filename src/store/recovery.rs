@@ -8,7 +8,8 @@ use super::{
     columns::RowError,
     counters::Counters,
     inflight::{self, Found, Inflight, Recovered, beside},
-    open::{self, OpenError},
+    open::share_owner,
+    open_error::OpenError,
     posting,
     record::Posting,
     settings::Durability,
@@ -28,7 +29,7 @@ pub(super) fn recover(
     let mut found = inflight::scan(beside(store, ".inflight"))?;
     record(connection, store, &mut found)?;
     let (file, path) = found.renew(slots)?;
-    open::share_owner(store, &file);
+    share_owner(store, &file);
     let strict = durability == Durability::Strict;
     Inflight::in_file(file, path, slots, strict).map_err(|error| OpenError::Failed {
         words: format!("calls under way cannot be kept: {error}"),
@@ -37,7 +38,7 @@ pub(super) fn recover(
 
 fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Result<(), OpenError> {
     let calls = unrecorded(connection, std::mem::take(&mut found.calls))
-        .map_err(|error| open::of_sqlite(store, &error))?;
+        .map_err(|error| OpenError::of_sqlite(store, &error))?;
     if calls.is_empty() {
         return Ok(());
     }
@@ -47,11 +48,11 @@ fn record(connection: &mut Connection, store: &Path, found: &mut Found) -> Resul
     let indeterminate = open.count();
     let settled = calls.len() - indeterminate;
     let mut postings: Vec<Posting> = calls.into_iter().map(Recovered::into_posting).collect();
-    forget_old(connection, &mut postings).map_err(|error| open::of_row(store, error))?;
+    forget_old(connection, &mut postings).map_err(|error| OpenError::of_row(store, error))?;
     let mut counters = Counters::default();
     for group in postings.chunks(LARGEST_GROUP) {
         posting::write(connection, &mut counters, group.iter())
-            .map_err(|error| open::of_sqlite(store, &error))?;
+            .map_err(|error| OpenError::of_sqlite(store, &error))?;
     }
     tracing::warn!(
         settled,

@@ -1,23 +1,25 @@
 //! Accounts and keys as rows: written whole, read whole.
 
+mod cells;
+mod hashes;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use rusqlite::{Connection, Row, Rows, Transaction, params, types::ValueRef};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::{
-    accounts::{
-        AccountSpec, Digests, KeySpec, Opener, OwnTerms, Source, limits_from_json, limits_to_json,
-    },
+    accounts::{AccountSpec, KeySpec, OwnTerms, Source, limits_to_json},
     domain::{
-        AccountId, EmailAddress, KeyDigest, KeyId, Limits, PlanId, Subscription,
-        SubscriptionStatus, Timestamp, Window,
+        AccountId, EmailAddress, KeyId, PlanId, Subscription, SubscriptionStatus, Timestamp, Window,
     },
 };
 
 use super::columns::{Columns, RowError, instant, list};
+use cells::Cells;
+use hashes::Hashes;
 
 /// Inserts an account, or replaces the one of the same id.
 pub(super) fn put_account(
@@ -209,7 +211,7 @@ pub(super) fn keys_of(
     accounts: &[Arc<AccountSpec>],
 ) -> Result<Vec<Arc<KeySpec>>, RowError> {
     let mut owners: HashSet<AccountId> = accounts.iter().map(|spec| spec.id.clone()).collect();
-    let mut select = connection.prepare(HASHES)?;
+    let mut select = connection.prepare(hashes::ALL)?;
     let mut hashes = Hashes::read(connection, select.query([])?)?;
     let mut select = connection.prepare(
         "SELECT id, account, public_part, created_at, limits, allowed_ips, models, expires_at,
@@ -245,137 +247,6 @@ pub(super) fn keys_of(
     }
     keys.shrink_to_fit();
     Ok(keys)
-}
-
-/// Every secret with the name of its key, in the order of the keys. The index has both, so no row is looked for.
-const HASHES: &str = "SELECT key, key_hash FROM key_hashes ORDER BY key";
-
-/// The secrets of all keys, taken in the order of the keys: there may be a million, and a map of them would be the most
-/// that a start needs.
-struct Hashes<'s> {
-    rows: Rows<'s>,
-    /// The key of the row that comes next, and its secret.
-    next: Option<(String, KeyDigest)>,
-    /// Where secrets stand among those of their key, and when they end: of keys that were rotated.
-    rotated: HashMap<KeyDigest, (i64, Option<Timestamp>)>,
-}
-
-impl<'s> Hashes<'s> {
-    fn read(connection: &Connection, rows: Rows<'s>) -> Result<Self, RowError> {
-        let mut rotated = HashMap::new();
-        let mut select = connection
-            .prepare("SELECT * FROM key_hashes WHERE position <> 0 OR ends_at IS NOT NULL")?;
-        let mut found = select.query([])?;
-        while let Some(row) = found.next()? {
-            let columns = Columns::new(row, "key_hashes", "key");
-            let digest = columns.word("key_hash", |text| text.parse().ok())?;
-            let place = (
-                columns.plain("position")?,
-                columns.optional_instant("ends_at")?,
-            );
-            rotated.insert(digest, place);
-        }
-        let mut hashes = Self {
-            rows,
-            next: None,
-            rotated,
-        };
-        hashes.step()?;
-        Ok(hashes)
-    }
-
-    /// Goes on to the next row.
-    fn step(&mut self) -> Result<(), RowError> {
-        let mut key = self.next.take().map(|(key, _)| key).unwrap_or_default();
-        if let Some(row) = self.rows.next()? {
-            let columns = Columns::new(row, "key_hashes", "key");
-            let cells = Cells { row, columns };
-            key.clear();
-            cells.word(0, "key", |text| {
-                key.push_str(text);
-                Some(())
-            })?;
-            let digest = cells.word(1, "key_hash", |text| text.parse().ok())?;
-            self.next = Some((key, digest));
-        }
-        Ok(())
-    }
-
-    /// The secrets of a key. Keys have to come in their order.
-    fn of(&mut self, id: &str) -> Result<Digests, RowError> {
-        let mut found: Option<Digests> = None;
-        let mut several: Vec<(i64, Opener)> = Vec::new();
-        while let Some((key, digest)) = &self.next
-            && key.as_str() <= id
-        {
-            // A secret of a key that there is not opens nothing.
-            if key == id {
-                let digest = *digest;
-                let place = self.rotated.get(&digest).copied();
-                if found.is_none() && place.is_none() && several.is_empty() {
-                    found = Some(Digests::one(digest));
-                } else {
-                    let before = found.take().into_iter().flat_map(|one| one.to_vec());
-                    several.extend(before.map(|one| (0, one)));
-                    let (position, end) = place.unwrap_or_default();
-                    several.push((position, (digest, end)));
-                }
-            }
-            self.step()?;
-        }
-        Ok(found.unwrap_or_else(|| {
-            several.sort_by_key(|(position, _)| *position);
-            several.into_iter().map(|(_, opener)| opener).collect()
-        }))
-    }
-}
-
-/// A row that is one of a million: cells by their number, and text where it lies. What is wrong with one is said in the
-/// words of [`Columns`].
-struct Cells<'a> {
-    row: &'a Row<'a>,
-    columns: Columns<'a>,
-}
-
-impl<'a> Cells<'a> {
-    /// A text; nothing where there is NULL, or what is no text.
-    fn text(&self, cell: usize) -> Result<Option<&'a str>, RowError> {
-        Ok(match self.row.get_ref(cell)? {
-            ValueRef::Text(text) => std::str::from_utf8(text).ok(),
-            _ => None,
-        })
-    }
-
-    fn word<T>(
-        &self,
-        cell: usize,
-        column: &'static str,
-        mut read: impl FnMut(&str) -> Option<T>,
-    ) -> Result<T, RowError> {
-        match self.text(cell)?.and_then(&mut read) {
-            Some(value) => Ok(value),
-            None => self.columns.word(column, read),
-        }
-    }
-
-    /// What most rows do not have.
-    fn unless_null<T>(
-        &self,
-        cell: usize,
-        read: impl FnOnce(&Columns<'a>) -> Result<Option<T>, RowError>,
-    ) -> Result<Option<T>, RowError> {
-        match self.row.get_ref(cell)? {
-            ValueRef::Null => Ok(None),
-            _ => read(&self.columns),
-        }
-    }
-
-    fn limits(&self, cell: usize) -> Result<Limits, RowError> {
-        match self.text(cell)? {
-            Some("{}") => Ok(Limits::default()),
-            _ => self.columns.json("limits", limits_from_json),
-        }
-    }
 }
 
 /// The name that was read before, or a new one: a name that many rows have is in memory once.
