@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Version, header, request, response};
 
-use super::{Snapshot, judge::judge, mask, relay::Relayed};
+use super::{Snapshot, judge::judge, mask, read::RequestBody, relay::Relayed};
 use crate::{
     accounts::Key,
     admission::{Held, Notice, subject},
@@ -38,14 +38,9 @@ pub(super) struct Forward {
     pub(super) upstream: Arc<Upstream>,
     pub(super) head: request::Parts,
     pub(super) destination: Destination,
-    /// What the body says, where it was read.
-    pub(super) ask: Option<Ask>,
-    /// The body, where it was read.
-    pub(super) bytes: Bytes,
+    pub(super) body: RequestBody,
     /// What the body takes of the room for all.
     pub(super) room: Room,
-    /// The body, where it is passed on as it comes.
-    pub(super) body: Outgoing,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) metering: Arc<MeteringContext>,
     pub(super) shutdown: Shutdown,
@@ -104,7 +99,7 @@ impl Forward {
     /// Sends the call and waits for the head of its answer: a provider's failure comes as a refusal, with the reservation
     /// settled. What is sent goes into the box, and takes no room in the future of its request.
     pub(super) fn send(self) -> UnderWay {
-        let stream = self.ask.as_ref().is_some_and(|ask| ask.stream);
+        let stream = self.body.ask().is_some_and(|ask| ask.stream);
         let policy = match self.upstream.settings().on_client_disconnect {
             Some(DisconnectPolicy::Cancel) => Policy::Cancel,
             Some(DisconnectPolicy::Drain) => Policy::Drain,
@@ -131,10 +126,8 @@ impl Forward {
             upstream,
             head,
             destination,
-            ask,
-            bytes,
-            room,
             body,
+            room,
             snapshot,
             metering,
             shutdown,
@@ -153,11 +146,11 @@ impl Forward {
         };
         let settings = upstream.settings();
         // A usage chunk that only we asked for is hidden again.
-        let adds_usage = settings.stream_usage && ask.as_ref().is_some_and(Ask::lacks_usage);
+        let adds_usage = settings.stream_usage && body.ask().is_some_and(Ask::lacks_usage);
         let answer_room = room.another();
-        let (body, small) = match &ask {
-            None => (body, None),
-            Some(ask) => {
+        let (body, small) = match body {
+            RequestBody::Passing(body) => (body, None),
+            RequestBody::Understood(ask, bytes) => {
                 let limits = (output_limit, key.levels.limits_output());
                 let edits = Edits {
                     model: model.as_ref().map(|model| model.upstream_name.as_str()),
@@ -168,7 +161,6 @@ impl Forward {
                 (Outgoing::full(body), room)
             }
         };
-        drop(bytes);
         // What is understood has to be read: answers for their usage, errors for whose fault they tell of.
         let encoding = if destination.endpoint.has_ask() {
             Encoding::Identity
@@ -180,7 +172,7 @@ impl Forward {
             let failure = Failure::unsent(FailureKind::Unrecorded).because(unwritten);
             return Err(failed(reservation, &failure, &upstream));
         }
-        let sends = || sends(&mut reservation);
+        let sends = || about_to_send(&mut reservation);
         // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
         let cut_off = (head.version == Version::HTTP_2).then(|| shutdown.cut_off());
         let sent = {
@@ -267,7 +259,7 @@ async fn until_cut_off<F: Future>(
 }
 
 /// Notes that a call is about to be sent, unless it has no client any more.
-fn sends(reservation: &mut Reservation) -> Result<(), Failure> {
+fn about_to_send(reservation: &mut Reservation) -> Result<(), Failure> {
     if UNREAD.try_with(|()| ()).is_ok() {
         return Err(Failure::unsent(FailureKind::Abandoned));
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     Snapshot, local,
     observe::Observation,
-    read::read,
+    read::{RequestBody, read},
     route::{self, Place},
     vet,
 };
@@ -22,6 +22,7 @@ use crate::{
     overload::Overload,
     providers::Dialect,
     refusal::{Code, Detail, Foreseen, Refusal, Representation, Scene},
+    upstream::Outgoing,
 };
 
 /// The call that is asked about where `for` names none.
@@ -103,19 +104,17 @@ async fn foretell(
     destination: Destination,
 ) -> Result<Result<Foretold, Refusal>, Refusal> {
     // A body that no call's checks read decides nothing, so it is not read here either.
-    let (ask, bytes) = if destination.endpoint.has_ask() {
+    let body = if destination.endpoint.has_ask() {
         let mut room = context
             .overload
             .room(Some(&admitted.caller().account().book));
         let request = (head, unread);
-        let (ask, bytes, _) =
-            read(context.snapshot, seen, &destination, request, &mut room).await?;
-        (ask, bytes)
+        read(context.snapshot, seen, &destination, request, &mut room).await?
     } else {
-        (None, Bytes::new())
+        RequestBody::Passing(Outgoing::empty())
     };
-    let model = ask.as_ref().and_then(|ask| ask.model.as_ref());
-    seen.asks(model, false, bytes.len() as u64);
+    let model = body.ask().and_then(|ask| ask.model.as_ref());
+    seen.asks(model, false, body.bytes().len() as u64);
     if context.draining {
         return Ok(Err(Code::Draining.into()));
     }
@@ -124,8 +123,8 @@ async fn foretell(
         at: seen.at,
         arrived: seen.arrived,
         destination: &destination,
-        ask: ask.as_ref(),
-        body: &bytes,
+        ask: body.ask(),
+        body: body.bytes(),
         idempotency_key: None,
     };
     let foretold = admission::preflight(

@@ -16,6 +16,40 @@ use crate::{
     upstream::Outgoing,
 };
 
+/// A request's body.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most calls have the large one, and a box would be an allocation of each"
+)]
+pub(super) enum RequestBody {
+    /// Read whole: what it asks for, and its bytes.
+    Understood(Ask, Bytes),
+    /// Passed on as it comes.
+    Passing(Outgoing),
+}
+
+/// The bytes of a body that was not read.
+static NOTHING: Bytes = Bytes::new();
+
+impl RequestBody {
+    /// What it asks for, where it was read.
+    pub(super) const fn ask(&self) -> Option<&Ask> {
+        match self {
+            Self::Understood(ask, _) => Some(ask),
+            Self::Passing(_) => None,
+        }
+    }
+
+    /// Its bytes, where it was read.
+    pub(super) const fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Understood(_, bytes) => bytes,
+            Self::Passing(_) => &NOTHING,
+        }
+    }
+}
+
 /// Reads a body that has to be understood, and takes room for it; leaves any other to be passed on as it comes.
 pub(super) async fn read(
     snapshot: &Snapshot,
@@ -23,7 +57,7 @@ pub(super) async fn read(
     destination: &Destination,
     (head, unread): (&Parts, &mut Option<Incoming>),
     room: &mut Room,
-) -> Result<(Option<Ask>, Bytes, Outgoing), Refusal> {
+) -> Result<RequestBody, Refusal> {
     let limits = &snapshot.limits;
     let understood = destination.endpoint.has_ask();
     let most = if understood {
@@ -43,18 +77,15 @@ pub(super) async fn read(
     let body = unread.take().ok_or(Code::InternalError)?;
     if !understood && body.is_end_stream() {
         // A request without a body can be sent again, and leaves its connection for the next.
-        return Ok((None, Bytes::new(), Outgoing::empty()));
+        return Ok(RequestBody::Passing(Outgoing::empty()));
     }
     if !understood {
-        return Ok((
-            None,
-            Bytes::new(),
-            Outgoing::stream(Passing::new(body, bounds, seen.uploads())),
-        ));
+        let passing = Passing::new(body, bounds, seen.uploads());
+        return Ok(RequestBody::Passing(Outgoing::stream(passing)));
     }
     let bytes = peek(body, bounds, room).await?;
     let ask = Ask::read(destination.endpoint, &bytes).map_err(|error| misread(&error))?;
-    Ok((Some(ask), bytes, Outgoing::empty()))
+    Ok(RequestBody::Understood(ask, bytes))
 }
 
 fn misread(error: &AskError) -> Refusal {

@@ -207,16 +207,17 @@ impl Gateway {
             .overload
             .room(Some(&admitted.caller().account().book));
         let request = (head, unread);
-        let (ask, bytes, body) = read(snapshot, seen, &destination, request, &mut room).await?;
+        let body = read(snapshot, seen, &destination, request, &mut room).await?;
+        let ask = body.ask();
         seen.asks(
-            ask.as_ref().and_then(|ask| ask.model.as_ref()),
-            ask.as_ref().is_some_and(|ask| ask.stream),
-            bytes.len() as u64,
+            ask.and_then(|ask| ask.model.as_ref()),
+            ask.is_some_and(|ask| ask.stream),
+            body.bytes().len() as u64,
         );
         let permitted = policy(
             admitted,
             &destination,
-            ask.as_ref(),
+            ask,
             &snapshot.catalogue,
             &self.accounts,
             seen.at,
@@ -226,8 +227,8 @@ impl Gateway {
             at: seen.at,
             arrived: seen.arrived,
             destination: &destination,
-            ask: ask.as_ref(),
-            body: &bytes,
+            ask,
+            body: body.bytes(),
             idempotency_key: idempotency_key(&head.headers),
         };
         let held = reserve(permitted, request, &self.metering).await?;
@@ -238,10 +239,8 @@ impl Gateway {
             upstream: upstream.ok_or(Code::InternalError)?,
             head: whole_head.take().ok_or(Code::InternalError)?,
             destination,
-            ask,
-            bytes,
-            room,
             body,
+            room,
             snapshot: Arc::clone(snapshot),
             metering: Arc::clone(&self.metering),
             shutdown: self.shutdown.clone(),
