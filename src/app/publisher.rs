@@ -16,8 +16,8 @@ use crate::{
     notify::Notifier,
     store::{
         CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
-        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
-        Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        Loaded, NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page,
+        Posted, Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
     webhooks,
 };
@@ -59,16 +59,17 @@ struct Parts {
 }
 
 impl Publisher {
-    /// Publishes what the store has; the file comes with [`Self::set_file`].
-    pub fn new(
-        accounts: Arc<Accounts>,
-        store: Store,
-        shutdown: Shutdown,
-        created: (Vec<Arc<AccountSpec>>, Vec<Arc<KeySpec>>),
-        first_seen: HashMap<AccountId, Timestamp>,
-        standings: Vec<PaymentStanding>,
-    ) -> Self {
-        let (created, keys) = created;
+    /// Publishes what the store has loaded; the file comes with [`Self::set_file`].
+    pub fn new(accounts: Arc<Accounts>, store: Store, shutdown: Shutdown, loaded: Loaded) -> Self {
+        let Loaded {
+            accounts: created,
+            keys,
+            standings,
+            first_seen,
+            counters: _,
+            credit: _,
+            newest: _,
+        } = loaded;
         let of_account = |standing: PaymentStanding| (standing.account.clone(), standing);
         let parts = Parts {
             file: Roster::default(),

@@ -1,7 +1,7 @@
 //! The running daemon: every part, in the order in which it is started and stopped.
 
 use std::{
-    io,
+    io, mem,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -318,20 +318,19 @@ impl App {
 
 /// The accounts and keys that the store has, with what they have used and what they have left.
 fn known(
-    loaded: Loaded,
+    mut loaded: Loaded,
     store: &Store,
     clock: &Clock,
     shutdown: &Shutdown,
 ) -> (Arc<Accounts>, Arc<Publisher>) {
-    let accounts = Accounts::new(clock.clone(), loaded.counters).with_credit(&loaded.credit);
+    let accounts = Accounts::new(clock.clone(), mem::take(&mut loaded.counters));
+    let accounts = accounts.with_credit(&loaded.credit);
     let accounts = Arc::new(accounts.since(loaded.newest));
     let publisher = Publisher::new(
         Arc::clone(&accounts),
         store.clone(),
         shutdown.clone(),
-        (loaded.accounts, loaded.keys),
-        loaded.first_seen,
-        loaded.standings,
+        loaded,
     );
     (accounts, Arc::new(publisher))
 }

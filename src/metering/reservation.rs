@@ -95,6 +95,15 @@ pub struct Receipt {
     pub first_byte: Option<Duration>,
 }
 
+/// How a call went, beside what it used.
+struct Course {
+    /// What its client was told.
+    status: u16,
+    attempts: u32,
+    /// From arrival to the end.
+    total: Duration,
+}
+
 /// A settled call, and what the end of its answer waits for.
 #[derive(Debug)]
 pub struct Ending {
@@ -340,9 +349,13 @@ impl Open {
         if receipt.estimated {
             metering.metrics.call_estimated();
         }
-        let total = now.saturating_sub(draft.arrived);
+        let course = Course {
+            status,
+            attempts,
+            total: now.saturating_sub(draft.arrived),
+        };
         let posting = Posting {
-            call: record(draft, bill, &receipt, (status, attempts, total)),
+            call: record(draft, bill, &receipt, course),
             counters,
             credit,
         };
@@ -357,13 +370,8 @@ impl Open {
     }
 }
 
-/// The record of a settled call: with what status, after how many attempts and how long after its arrival it ended.
-fn record(
-    draft: Draft,
-    bill: Bill,
-    receipt: &Receipt,
-    (status, attempt, total): (u16, u32, Duration),
-) -> CallRecord {
+/// The record of a settled call.
+fn record(draft: Draft, bill: Bill, receipt: &Receipt, course: Course) -> CallRecord {
     let account = &draft.key.account;
     let model = draft.model.as_ref();
     CallRecord {
@@ -379,7 +387,7 @@ fn record(
         endpoint: draft.endpoint.as_str(),
         stream: draft.stream,
         outcome: receipt.outcome,
-        status,
+        status: course.status,
         usage: bill.usage,
         estimated: bill.estimated,
         overrun: bill.overrun,
@@ -390,9 +398,9 @@ fn record(
         agreed: Some(bill.agreed),
         end_user: draft.end_user,
         idempotency_key: draft.idempotency_key,
-        attempt,
+        attempt: course.attempts,
         queue_ms: whole_millis(receipt.queue),
         first_byte_ms: receipt.first_byte.map(whole_millis),
-        total_ms: whole_millis(total),
+        total_ms: whole_millis(course.total),
     }
 }
