@@ -1,12 +1,11 @@
 //! Lemon Squeezy's events.
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
     Endpoint, Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
     event::{named, other_mode},
-    members::{Node, Wrong},
+    members::{Node, Wrong, document},
 };
 use crate::domain::{SubscriptionStatus, Vendor};
 
@@ -15,8 +14,7 @@ pub(super) fn read(
     verified: &Verified<'_>,
     endpoint: Option<&Endpoint>,
 ) -> Result<PaymentEvent, Illegible> {
-    let value: Value = serde_json::from_slice(verified.body())
-        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))?;
+    let value = document(verified)?;
     let root = Node::root(&value);
     let digest = Sha256::digest(verified.body());
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -34,10 +32,7 @@ pub(super) fn read(
     let (meta, data) = (root.at("meta"), root.at("data"));
     let attributes = data.at("attributes");
     let updated = attributes.at("updated_at");
-    let created = updated
-        .instant()
-        .and_then(|at| at.ok_or_else(|| updated.not("a date and time")))
-        .map_err(odd)?;
+    let created = updated.require_instant().map_err(odd)?;
     let live = attributes.at("test_mode").flag().map(|test| !test);
     let other_mode = other_mode(Vendor::LemonSqueezy, endpoint, live);
     let news = match kind {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::News;
+use super::{Illegible, News, Verified};
 use crate::domain::{CURRENCY, NanoUsd, Timestamp};
 
 /// Longer texts are no ids and no words of a vendor.
@@ -22,6 +22,12 @@ pub(super) struct Node<'v> {
 pub(super) type Wrong = String;
 
 const NULL: &Value = &Value::Null;
+
+/// The whole of a body.
+pub(super) fn document(verified: &Verified<'_>) -> Result<Value, Illegible> {
+    serde_json::from_slice(verified.body())
+        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))
+}
 
 impl<'v> Node<'v> {
     pub(super) const fn root(value: &'v Value) -> Self {
@@ -102,6 +108,11 @@ impl<'v> Node<'v> {
         let at = self.value.as_str().and_then(|text| text.parse().ok());
         at.map(Some)
             .ok_or_else(|| self.not("a date and time such as 2026-11-20T00:00:00Z"))
+    }
+
+    /// RFC 3339 that has to be there.
+    pub(super) fn require_instant(&self) -> Result<Timestamp, Wrong> {
+        self.instant()?.ok_or_else(|| self.not("a date and time"))
     }
 
     /// Cents of a dollar, a whole number, or one in a text as Paddle has them, as billionths.

@@ -1,11 +1,9 @@
 //! Paddle Billing's events.
 
-use serde_json::Value;
-
 use super::{
     Endpoint, Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
     event::named,
-    members::{Node, Wrong},
+    members::{Node, Wrong, document},
 };
 use crate::domain::{SubscriptionStatus, Vendor};
 
@@ -14,8 +12,7 @@ pub(super) fn read(
     verified: &Verified<'_>,
     endpoint: Option<&Endpoint>,
 ) -> Result<PaymentEvent, Illegible> {
-    let value: Value = serde_json::from_slice(verified.body())
-        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))?;
+    let value = document(verified)?;
     let root = Node::root(&value);
     let id = root.at("event_id").require().map_err(Illegible::Nameless)?;
     let id = named(Vendor::Paddle, id);
@@ -26,10 +23,7 @@ pub(super) fn read(
     };
     let kind = root.at("event_type").require().map_err(odd)?;
     let occurred = root.at("occurred_at");
-    let created = occurred
-        .instant()
-        .and_then(|at| at.ok_or_else(|| occurred.not("a date and time")))
-        .map_err(odd)?;
+    let created = occurred.require_instant().map_err(odd)?;
     let data = root.at("data");
     let news = news(kind, &data, endpoint).map_err(odd)?;
     let account = data.at("custom_data.faregate_account").text();

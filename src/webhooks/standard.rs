@@ -1,18 +1,15 @@
 //! Our own vocabulary, for everybody who can sign by Standard Webhooks 1.0.0.
 
-use serde_json::Value;
-
 use super::{
     Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
     event::named,
-    members::{Node, Wrong},
+    members::{Node, Wrong, document},
 };
 use crate::domain::{PlanId, SubscriptionStatus, Vendor};
 
 /// Reads an event. Its id is the header's.
 pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
-    let value: Value = serde_json::from_slice(verified.body())
-        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))?;
+    let value = document(verified)?;
     let Some(own) = verified.id() else {
         let words = "it has no webhook-id".to_owned();
         return Err(Illegible::Nameless(words));
@@ -26,10 +23,7 @@ pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
     };
     let kind = root.at("type").require().map_err(odd)?;
     let timestamp = root.at("timestamp");
-    let created = timestamp
-        .instant()
-        .and_then(|at| at.ok_or_else(|| timestamp.not("a date and time")))
-        .map_err(odd)?;
+    let created = timestamp.require_instant().map_err(odd)?;
     let data = root.at("data");
     let news = match kind {
         "subscription.updated" => subscription(&data),

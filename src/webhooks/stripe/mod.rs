@@ -3,12 +3,10 @@
 mod credit;
 mod subscription;
 
-use serde_json::Value;
-
 use super::{
     Endpoint, Illegible, News, Party, PaymentEvent, Verified,
     event::{named, other_mode},
-    members::{Node, Wrong},
+    members::{Node, Wrong, document},
 };
 use crate::domain::{Timestamp, Vendor};
 
@@ -27,8 +25,7 @@ pub(super) fn read(
     verified: &Verified<'_>,
     endpoint: Option<&Endpoint>,
 ) -> Result<PaymentEvent, Illegible> {
-    let value: Value = serde_json::from_slice(verified.body())
-        .map_err(|error| Illegible::Nameless(format!("the body is not JSON: {error}")))?;
+    let value = document(verified)?;
     let root = Node::root(&value);
     let id = root.at("id").require().map_err(Illegible::Nameless)?;
     let id = named(Vendor::Stripe, id);
