@@ -7,7 +7,7 @@ use tokio::{sync::Barrier, task::JoinSet};
 use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
-    client::{Answer, Call, Line},
+    client::{Answer, Call, Line, share},
     configs::{self, Account, BURSTS, PRICE},
     scratch::Scratch,
     tokens::{balance, recorded, rows, verify},
@@ -104,25 +104,19 @@ async fn burst(
     let id = account.id;
     let mut tasks = JoinSet::new();
     for number in 0..lines {
+        let (line, start) = (Line::to(address).await?, Arc::clone(&start));
+        let call = Call {
+            path: "/exact/v1/chat/completions",
+            account: id,
+            model: "exact",
+            max_tokens: 5,
+            stream: false,
+        };
         // Where there are fewer connections than calls, some make another call afterwards.
-        let share = calls / lines + usize::from(number < calls % lines);
-        let line = Line::to(address).await?;
-        let start = Arc::clone(&start);
+        let calls = std::iter::repeat_n(call, share(calls, lines, number));
         tasks.spawn(async move {
-            let mut line = line;
             start.wait().await;
-            let mut answers = Vec::with_capacity(share);
-            for _ in 0..share {
-                let call = Call {
-                    path: "/exact/v1/chat/completions",
-                    account: id,
-                    model: "exact",
-                    max_tokens: 5,
-                    stream: false,
-                };
-                answers.push(line.call(call).await.ok().filter(|answer| answer.whole));
-            }
-            answers
+            line.calls(calls).await
         });
     }
     let mut answers = Vec::with_capacity(calls);

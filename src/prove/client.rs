@@ -80,6 +80,18 @@ impl Line {
         })
     }
 
+    /// Makes calls one after the other; `None` is no whole answer.
+    pub(super) async fn calls<'a>(
+        mut self,
+        calls: impl Iterator<Item = Call<'a>>,
+    ) -> Vec<Option<Answer>> {
+        let mut answers = Vec::with_capacity(calls.size_hint().0);
+        for call in calls {
+            answers.push(self.call(call).await.ok().filter(|answer| answer.whole));
+        }
+        answers
+    }
+
     /// Makes a call and reads its answer to the end, on a new connection where the last one was not kept.
     pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Answer, Broken> {
         if self.closes || self.sender.is_closed() {
@@ -119,6 +131,11 @@ impl Line {
             .await
             .map_err(|_| Broken)?
     }
+}
+
+/// Shares calls out over lines: how many the line of this number makes.
+pub(super) fn share(calls: usize, lines: usize, number: usize) -> usize {
+    calls / lines + usize::from(number < calls % lines)
 }
 
 async fn whole(mut body: Incoming) -> Result<Bytes, Broken> {

@@ -8,7 +8,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
-    client::{Answer, Call, Line},
+    client::{Answer, Call, Line, share},
     configs::{self, INPUT, OUTPUT},
     scratch::Scratch,
 };
@@ -90,22 +90,15 @@ async fn spend(
 ) -> Result<Vec<Option<Answer>>, Obstacle> {
     let mut tasks = JoinSet::new();
     for number in 0..lines {
-        let share = calls / lines + usize::from(number < calls % lines);
-        let mut line = Line::to(daemon.address).await?;
-        tasks.spawn(async move {
-            let mut answers = Vec::with_capacity(share);
-            for call in 0..share {
-                let call = Call {
-                    path: "/v1/chat/completions",
-                    account: "tokens",
-                    model: "tokens",
-                    max_tokens: 20,
-                    stream: (number + call) % 2 == 0,
-                };
-                answers.push(line.call(call).await.ok().filter(|answer| answer.whole));
-            }
-            answers
+        let line = Line::to(daemon.address).await?;
+        let calls = (0..share(calls, lines, number)).map(move |call| Call {
+            path: "/v1/chat/completions",
+            account: "tokens",
+            model: "tokens",
+            max_tokens: 20,
+            stream: (number + call) % 2 == 0,
         });
+        tasks.spawn(line.calls(calls));
     }
     let mut answers = Vec::with_capacity(calls);
     while let Some(done) = tasks.join_next().await {
