@@ -172,7 +172,7 @@ impl Ended {
 }
 
 /// The next connection. While there is no place for one, those that have not asked for anything yet are told to leave.
-async fn accept(
+pub(super) async fn accept(
     socket: &TcpListener,
     permits: &Arc<Semaphore>,
     crowded: &Pressure,
@@ -180,6 +180,8 @@ async fn accept(
     crowded.set(permits.available_permits() == 0);
     let permit = Arc::clone(permits).acquire_owned().await;
     let permit = permit.map_err(io::Error::other)?;
+    // The place that we hold is free, however long it takes until somebody wants it.
+    crowded.set(false);
     let (tcp, addr) = socket.accept().await?;
     Ok((tcp, addr, permit))
 }

@@ -1,14 +1,16 @@
 //! Both protocols without TLS, limits, permits, panics.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, client::conn::http2, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::JoinSet,
 };
 
@@ -16,6 +18,8 @@ use super::harness::{
     NEVER, Running, SOON, answer, get, reaches, rest, send, serve, settings, within,
 };
 use crate::listener::{
+    Pressure,
+    accept::accept,
     clocks::Clocks,
     io::{Io, Watch},
     protocol::sniff,
@@ -235,6 +239,20 @@ async fn who_asks_for_nothing_leaves_the_last_place_to_who_does() {
         get(&mut second, "/").await;
         assert!(answer(&mut second).await.ends_with("hello"), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn nobody_has_to_leave_once_there_is_a_place() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let permits = Arc::new(Semaphore::new(1));
+    let crowded = Pressure::default();
+    let held = Arc::clone(&permits).try_acquire_owned().unwrap();
+    let mut next = pin!(accept(&socket, &permits, &crowded));
+    assert!(next.as_mut().now_or_never().is_none());
+    assert!(crowded.is_on());
+    drop(held);
+    assert!(next.as_mut().now_or_never().is_none());
+    assert!(!crowded.is_on());
 }
 
 #[tokio::test]
