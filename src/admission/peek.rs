@@ -8,7 +8,7 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use crate::{
-    listener::by,
+    listener::{CatchUp, by},
     overload::Room,
     refusal::{Code, Detail, Refusal},
 };
@@ -127,6 +127,7 @@ where
 {
     let mut body = pin!(body);
     let mut patience = Patience::new();
+    let mut catch_up = CatchUp::default();
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     loop {
@@ -139,7 +140,7 @@ where
             Poll::Pending => {
                 patience.wait();
                 let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
-                let frame = by(patience.deadline(&bounds), frame).await;
+                let frame = by(patience.deadline(&bounds), &mut catch_up, frame).await;
                 patience.waited();
                 frame.ok_or(Code::RequestTimeout)?
             }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     admission::{Bounds, Patience},
-    listener::catch_up,
+    listener::CatchUp,
     upstream::BodyError,
 };
 
@@ -27,6 +27,7 @@ pub(super) struct Passing {
     body: Incoming,
     bounds: Bounds,
     patience: Patience,
+    catch_up: CatchUp,
     /// How much has come, for the record.
     counted: Arc<AtomicU64>,
     /// Whether the client is waited for now.
@@ -43,6 +44,7 @@ impl Passing {
             body,
             bounds,
             patience,
+            catch_up: CatchUp::default(),
             counted,
             waiting: false,
             timer: None,
@@ -64,12 +66,14 @@ impl Passing {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let until = match (due <= Instant::now()).then(|| catch_up(timer)) {
-                Some(None) => return Poll::Ready(()),
-                Some(Some(until)) => until,
-                None => due,
+            let until = match Instant::now() < due {
+                true => Some(due),
+                false => self.catch_up.after(due, timer),
             };
-            timer.as_mut().reset(until);
+            match until {
+                Some(until) => timer.as_mut().reset(until),
+                None => return Poll::Ready(()),
+            }
         }
     }
 }

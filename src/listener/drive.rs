@@ -13,7 +13,7 @@ use super::{
     clocks::Clocks,
     session::Shared,
     settings::{Closing, Settings},
-    timer::{catch_up, wait},
+    timer::{CatchUp, wait},
 };
 
 /// Why a connection ended.
@@ -64,7 +64,7 @@ struct Order {
     /// Whether connections are short.
     pressed: bool,
     /// Until when what came while we stood still is read, whatever has come due.
-    catching_up: Option<Instant>,
+    catch_up: CatchUp,
     /// Whether there is no place for another connection, and this one has not asked for anything.
     crowded: bool,
 }
@@ -175,12 +175,10 @@ where
             let Some((at, due)) = limits.next(clocks, &order) else {
                 return Poll::Pending;
             };
-            let at = order.catching_up.map_or(at, |until| at.max(until));
-            if wait(timer.as_mut(), at, cx).is_pending() {
+            if wait(timer.as_mut(), order.catch_up.at_least(at), cx).is_pending() {
                 return Poll::Pending;
             }
-            order.catching_up = catch_up(&timer);
-            if order.catching_up.is_some() {
+            if order.catch_up.after(at, &timer).is_some() {
                 continue;
             }
             match due {

@@ -46,6 +46,6 @@ pub use shutdown::{Shutdown, ShutdownHandle};
 pub use signal::Until;
 pub(crate) use stream::Stream;
 pub use tasks::Tasks;
-pub(crate) use timer::{by, catch_up};
+pub(crate) use timer::{CatchUp, by};
 pub use tuning::Tuning;
 pub use workers::Workers;

@@ -33,7 +33,7 @@ use super::{
     stream::Stream,
     streams::Streams,
     tasks::Tasks,
-    timer::by,
+    timer::{CatchUp, by},
     watched::Watched,
 };
 
@@ -195,16 +195,17 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
     let timeouts = shared.settings.timeouts;
     let accepted = Instant::now();
     let head_due = accepted + timeouts.head;
+    let mut catch_up = CatchUp::default();
     let Some(tls) = &shared.settings.tls else {
         let mut stream = Stream::Plain(tcp);
-        let sniffed = by(head_due, pin!(sniff(&mut stream)))
+        let sniffed = by(head_due, &mut catch_up, pin!(sniff(&mut stream)))
             .await
             .ok_or(io::ErrorKind::TimedOut)??;
         return Ok(sniffed.map(|(version, prefix)| (stream, version, prefix)));
     };
     let handshake_due = head_due.min(accepted + timeouts.tls);
     let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(tcp);
-    let stream = by(handshake_due, handshake)
+    let stream = by(handshake_due, &mut catch_up, handshake)
         .await
         .ok_or(io::ErrorKind::TimedOut)??;
     let version = negotiated(stream.get_ref().1.alpn_protocol());

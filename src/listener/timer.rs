@@ -12,6 +12,9 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+#[cfg(test)]
+mod tests;
+
 /// A timer that rings so much too late says that we stood still.
 const STOOD_STILL: Duration = Duration::from_millis(250);
 
@@ -32,23 +35,43 @@ pub(super) fn wait(mut timer: Pin<&mut Sleep>, at: Instant, cx: &mut Context<'_>
     }
 }
 
-/// Until when we read what came while we stood still, where `timer` has rung and says that we did.
-pub(crate) fn catch_up(timer: &Sleep) -> Option<Instant> {
-    let now = Instant::now();
-    let late = timer.is_elapsed() && now >= timer.deadline() + STOOD_STILL;
-    late.then(|| now + CATCH_UP)
+/// Until when we read what came while we stood still. Each deadline has it once: neither a slow peer nor a process that is
+/// late all the time pushes one out for ever.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct CatchUp(Option<Instant>);
+
+impl CatchUp {
+    /// `due`, or when we have caught up, where that is later.
+    pub(crate) fn at_least(self, due: Instant) -> Instant {
+        self.0.map_or(due, |until| until.max(due))
+    }
+
+    /// Until when to wait on, where `due` has passed and `timer`, which has rung for it, says that we stood still.
+    pub(crate) fn after(&mut self, due: Instant, timer: &Sleep) -> Option<Instant> {
+        let now = Instant::now();
+        if self.0.is_some_and(|until| due <= until) {
+            return self.0.filter(|until| now < *until);
+        }
+        let late = timer.is_elapsed() && now >= timer.deadline() + STOOD_STILL;
+        self.0 = late.then(|| now + CATCH_UP);
+        self.0
+    }
 }
 
 /// Waits for `future` until `at`, and where we stood still then, for what came meanwhile; `None` where it did not end.
-pub(crate) async fn by<F: Future + Unpin>(at: Instant, mut future: F) -> Option<F::Output> {
-    let mut timer = pin!(sleep_until(at));
+pub(crate) async fn by<F: Future + Unpin>(
+    at: Instant,
+    catch_up: &mut CatchUp,
+    mut future: F,
+) -> Option<F::Output> {
+    let mut timer = pin!(sleep_until(catch_up.at_least(at)));
     poll_fn(|cx| {
         if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
             return Poll::Ready(Some(output));
         }
         loop {
             ready!(timer.as_mut().poll(cx));
-            match catch_up(&timer) {
+            match catch_up.after(at, &timer) {
                 Some(until) => timer.as_mut().reset(until),
                 None => return Poll::Ready(None),
             }

@@ -13,7 +13,7 @@ use super::{
     failure::{Deadline, Failure, FailureKind},
     outgoing::Progress,
 };
-use crate::listener::{by, catch_up};
+use crate::listener::{CatchUp, by};
 
 /// An instant far enough away to stand for "never".
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
@@ -37,8 +37,9 @@ pub(super) async fn head<F: Future>(
     progress: Option<&Progress>,
 ) -> Result<F::Output, Failure> {
     let mut due = after(Instant::now(), first_byte);
+    let mut catch_up = CatchUp::default();
     loop {
-        if let Some(output) = by(due.min(end), answer.as_mut()).await {
+        if let Some(output) = by(due.min(end), &mut catch_up, answer.as_mut()).await {
             return Ok(output);
         }
         let now = Instant::now();
@@ -60,6 +61,7 @@ pub(super) async fn head<F: Future>(
 pub(super) struct BodyClock {
     idle: Duration,
     end: Instant,
+    catch_up: CatchUp,
     /// Since when we wait for the provider. A client that does not read stops us asking, and so this clock.
     waiting: Option<Instant>,
     /// Made at the first wait; an answer that is there at once needs none.
@@ -67,10 +69,11 @@ pub(super) struct BodyClock {
 }
 
 impl BodyClock {
-    pub(super) const fn new(idle: Duration, end: Instant) -> Self {
+    pub(super) fn new(idle: Duration, end: Instant) -> Self {
         Self {
             idle,
             end,
+            catch_up: CatchUp::default(),
             waiting: None,
             timer: None,
         }
@@ -79,7 +82,7 @@ impl BodyClock {
     /// A frame came. One that never lets us wait is measured here.
     pub(super) fn moved(&mut self) -> Option<Deadline> {
         self.waiting = None;
-        (Instant::now() >= self.end).then_some(Deadline::Total)
+        (Instant::now() >= self.catch_up.at_least(self.end)).then_some(Deadline::Total)
     }
 
     /// No frame is there. Ready when none may come any more.
@@ -94,7 +97,7 @@ impl BodyClock {
                 timer.as_mut().reset(due);
                 continue;
             }
-            match catch_up(timer) {
+            match self.catch_up.after(due, timer) {
                 Some(until) => timer.as_mut().reset(until),
                 None if idle_at <= self.end => return Poll::Ready(Deadline::Idle),
                 None => return Poll::Ready(Deadline::Total),
