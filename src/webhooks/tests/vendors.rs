@@ -142,6 +142,14 @@ fn an_order_of_lemon_squeezys_test_mode_waits_where_live_ones_are_wanted() {
         "it is a test event, and payment.webhooks.lemonsqueezy.livemode is true"
     );
     assert_eq!(fact(&order(json!(false))).0, "lemonsqueezy:order:6");
+    let none = "it does not say whether it is a live event";
+    assert!(parked(&order(Value::Null)).starts_with(none));
+    // A licence key says nothing of its mode, and there is nothing to wait for.
+    let data = json!({"type": "license-keys", "id": "7", "attributes": {"updated_at": NOON}});
+    let body = json!({"meta": {"event_name": "license_key_created"}, "data": data}).to_string();
+    let verified = Verified::kept(Vendor::LemonSqueezy, "lemonsqueezy:msg_2", body.as_bytes());
+    let event = read(&verified, &settings).unwrap();
+    assert!(matches!(event.news, News::Ignored(_)), "{event:?}");
 }
 
 fn lemon(kind: &str, custom: Value, data: Value) -> PaymentEvent {
