@@ -64,11 +64,9 @@ where
         let this = self.project();
         let is_head = *this.is_head;
         let mut answer = ready!(this.answer.poll(cx))?;
-        // As GET would have it, and as hyper adds it where there is content.
-        if is_head
-            && !answer.body().is_end_stream()
-            && let Some(length) = answer.body().size_hint().exact()
-        {
+        // As GET would have it, and as hyper adds it where there is content. One without is that of a provider who was asked
+        // by HEAD, and may be silent about its length.
+        if is_head && let Some(length @ 1..) = answer.body().size_hint().exact() {
             let fields = answer.headers_mut();
             let length = HeaderValue::from(length);
             fields.entry(CONTENT_LENGTH).or_insert(length);

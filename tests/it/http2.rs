@@ -233,3 +233,24 @@ async fn an_answer_to_head_ends_with_its_head() {
     }
     gateway.stop().await;
 }
+
+/// What its provider does not say of an answer, nobody makes up: GET would have content.
+#[tokio::test]
+async fn an_answer_to_head_has_no_length_that_its_provider_did_not_say() {
+    let upstream = Upstream::start(|_| {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        vec![Step::Send(head.into())]
+    })
+    .await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+    let sender = connect(&gateway).await;
+    let mut asked = request("/raw/v1/x", LIMITED, "");
+    *asked.method_mut() = Method::HEAD;
+    let answer = send(&sender, asked).await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.body().is_end_stream());
+    assert_eq!(answer.headers().get("content-length"), None);
+    assert_eq!(gateway.calls(1).await[0]["outcome"], "completed");
+    gateway.nothing_held(LIMITED).await;
+    gateway.stop().await;
+}
