@@ -134,8 +134,9 @@ pub(super) async fn weigh<T>(
                 None => affordable,
             }
         });
+        let least = least_output(request);
         let bound = Binding {
-            affordable,
+            affordable: affordable.map(|most| if most < least { 0 } else { most }),
             ..bound
         };
         let refusal = binding::refuse(&bound, caller.subject(), now);
@@ -150,6 +151,15 @@ pub(super) async fn weigh<T>(
         wanted,
         found,
     })
+}
+
+/// The least output limit that is worth another try. Where the client's own is less, what the provider takes is not known.
+fn least_output(request: &Request<'_>) -> u64 {
+    let ask = request.ask.filter(|ask| {
+        let limit = ask.output_limit;
+        limit.is_none_or(|limit| limit >= ask.least_output)
+    });
+    ask.map_or(1, |ask| ask.least_output)
 }
 
 /// What there is to say to a call that is too large and has no output limit to lower.

@@ -204,6 +204,13 @@ async fn a_limit_is_not_clamped_below_what_its_provider_takes() {
             let answer = post(&gateway, path, &asked).await;
             if affordable < least {
                 refused(&answer, 402, "insufficient_credit_for_request");
+                // Nobody is told to come again with what the provider refuses.
+                assert_eq!(
+                    answer.value()["max_affordable_tokens"],
+                    0,
+                    "{}",
+                    answer.text()
+                );
             } else {
                 served(&answer);
                 assert_eq!(upstream.seen().pop().unwrap().json()[field], affordable);
