@@ -140,7 +140,7 @@ where
             Poll::Pending => {
                 patience.wait();
                 let frame = poll_fn(|cx| body.as_mut().poll_frame(cx));
-                let frame = by(patience.deadline(&bounds), &mut catch_up, frame).await;
+                let frame = by(patience.deadline(&bounds), &mut catch_up, pin!(frame)).await;
                 patience.waited();
                 frame.ok_or(Code::RequestTimeout)?
             }

@@ -205,7 +205,7 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
     };
     let handshake_due = head_due.min(accepted + timeouts.tls);
     let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(tcp);
-    let stream = by(handshake_due, &mut catch_up, handshake)
+    let stream = by(handshake_due, &mut catch_up, pin!(handshake))
         .await
         .ok_or(io::ErrorKind::TimedOut)??;
     let version = negotiated(stream.get_ref().1.alpn_protocol());

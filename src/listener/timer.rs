@@ -59,14 +59,16 @@ impl CatchUp {
 }
 
 /// Waits for `future` until `at`, and where we stood still then, for what came meanwhile; `None` where it did not end.
-pub(crate) async fn by<F: Future + Unpin>(
+///
+/// The future is borrowed: one that is moved into an async function takes room there twice.
+pub(crate) async fn by<F: Future>(
     at: Instant,
     catch_up: &mut CatchUp,
-    mut future: F,
+    mut future: Pin<&mut F>,
 ) -> Option<F::Output> {
     let mut timer = pin!(sleep_until(catch_up.at_least(at)));
     poll_fn(|cx| {
-        if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
         loop {

@@ -1,11 +1,17 @@
 //! Both protocols without TLS, limits, permits, panics.
 
-use std::{pin::pin, sync::Arc};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, client::conn::http2, client::conn::http2::SendRequest};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    client::conn::{http2, http2::SendRequest},
+    service::{Service, service_fn},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,6 +29,7 @@ use crate::listener::{
     clocks::Clocks,
     io::{Io, Watch},
     protocol::sniff,
+    session,
     stream::Stream,
 };
 
@@ -49,7 +56,7 @@ fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     clippy::disallowed_methods,
     reason = "what the test's own service sends is small"
 )]
-async fn text(response: hyper::Response<hyper::body::Incoming>) -> String {
+async fn text(response: Response<Incoming>) -> String {
     let bytes = within(response.into_body().collect()).await.unwrap();
     String::from_utf8(bytes.to_bytes().to_vec()).unwrap()
 }
@@ -300,4 +307,26 @@ async fn a_request_that_is_there_is_read_at_once() {
     // Whoever was only given what was read to learn the protocol would make room for as much again.
     let length = within(io.read(&mut read)).await.unwrap();
     assert_eq!(&read[..length], request);
+}
+
+/// Each connection has such a task for as long as it is open.
+#[test]
+fn a_connection_takes_little_room() {
+    let service = service_fn(async |_| Ok(Response::new(Full::<Bytes>::default())));
+    let size = task_size(&service);
+    assert!(size <= 2240, "{size} bytes");
+}
+
+fn task_size<S, B>(_: &S) -> usize
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn of<A, B, C, D, E, F: Future>(_: impl FnOnce(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+    of(session::run::<S, B>)
 }
