@@ -7,7 +7,12 @@ use std::{
 
 use rusqlite::{Error, ErrorCode};
 
-use super::{columns::RowError, health::Fault, inflight::FileError, schema::VERSION};
+use super::{
+    columns::RowError,
+    health::Fault,
+    inflight::{FileError, NOT_ALLOWED, READ_ONLY},
+    schema::VERSION,
+};
 
 /// Why a store could not be opened. The texts are for people; each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -112,12 +117,8 @@ impl OpenError {
     /// What keeps a file or its folder from being used, with what to do about it.
     pub(super) fn unusable(path: &Path, source: io::Error) -> Self {
         let hint = match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "the user that runs faregate must be allowed to read and write it and its folder"
-            }
-            io::ErrorKind::ReadOnlyFilesystem => {
-                "the store needs a file system that can be written"
-            }
+            io::ErrorKind::PermissionDenied => NOT_ALLOWED,
+            io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "free some space on its disk"
             }

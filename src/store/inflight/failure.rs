@@ -59,18 +59,21 @@ pub enum FileError {
     },
 }
 
+/// What to do where the system does not let us at the store, or at a file beside it.
+pub(in crate::store) const NOT_ALLOWED: &str =
+    "the user that runs faregate must be allowed to read and write it and its folder";
+
+/// What to do where nothing can be written.
+pub(in crate::store) const READ_ONLY: &str = "the store needs a file system that can be written";
+
 /// What a person can do about a file that is no use.
 const LOOK: &str = "put the right one back, or move it away to start without the calls that were under way when the daemon last ended";
 
 impl FileError {
     pub(super) fn unusable(path: &Path, what: &'static str, source: io::Error) -> Self {
         let hint = match source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "the user that runs faregate must be allowed to read and write it and its folder"
-            }
-            io::ErrorKind::ReadOnlyFilesystem => {
-                "the store needs a file system that can be written"
-            }
+            io::ErrorKind::PermissionDenied => NOT_ALLOWED,
+            io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "free some space on its disk, or lower store.in_flight"
             }

@@ -78,6 +78,7 @@ mod tail;
 
 pub use checkpoint::Checkpoint;
 pub use failure::{FileError, Unwritten};
+pub(super) use failure::{NOT_ALLOWED, READ_ONLY};
 pub(super) use file::{Found, beside, scan};
 pub use hold::{HeldCounter, HoldRecord, Whose};
 pub use place::{Inflight, Place};
