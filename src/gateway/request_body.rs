@@ -13,11 +13,11 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::{
     admission::{Bounds, Patience},
-    listener::CatchUp,
+    listener::{Alarm, CatchUp},
     upstream::BodyError,
 };
 
@@ -33,7 +33,7 @@ pub(super) struct Passing {
     /// Whether the client is waited for now.
     waiting: bool,
     /// Set anew only when it fires; made when the body is first waited for.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Alarm>>>,
 }
 
 impl Passing {
@@ -62,7 +62,7 @@ impl Passing {
                 clippy::disallowed_methods,
                 reason = "one box for each upload that has to be waited for"
             )]
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            let timer = self.timer.get_or_insert_with(|| Box::pin(Alarm::new(due)));
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -71,7 +71,7 @@ impl Passing {
                 false => self.catch_up.after(due, timer),
             };
             match until {
-                Some(until) => timer.as_mut().reset(until),
+                Some(until) => timer.as_mut().set(until),
                 None => return Poll::Ready(()),
             }
         }

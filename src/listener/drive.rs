@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{
+    alarm::Alarm,
     clocks::Clocks,
     session::Shared,
     settings::{Closing, Settings},
@@ -95,18 +96,13 @@ impl Limits {
             true => at.min(clocks.accepted() + self.closing.pressed),
             false => at,
         });
-        let head = head.map(|at| (at, Due::End(|| End::HeadLate)));
-        let stalled = clocks
-            .stalled_since()
-            .map(|since| (since + self.write_stall, Due::End(|| End::Stalled)));
-        let force = order.force.map(|at| (at, Due::End(|| End::Forced)));
+        let stalled = clocks.stalled_since().map(|since| since + self.write_stall);
         let idle = if order.pressed {
             self.idle.min(self.closing.pressed)
         } else {
             self.idle
         };
         let old = clocks.retires().filter(|_| order.told.is_none());
-        let old = old.map(|at| (at, Due::Enough));
         let quiet = match (order.told, clocks.quiet_since()) {
             (Some(told), Some(since)) => Some((
                 told.max(since) + self.closing.linger,
@@ -118,10 +114,17 @@ impl Limits {
             // An HTTP/1 connection polls the body of its answer itself, and so is awake when the request ends.
             (None, _) => self.streams.then(|| (Instant::now() + idle, Due::Look)),
         };
-        [head, stalled, force, old, quiet]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+        let mut next = quiet;
+        let mut or_before = |at: Option<Instant>, due: Due| {
+            let at = at.filter(|at| next.is_none_or(|(first, _)| *at <= first));
+            next = at.map(|at| (at, due)).or(next);
+        };
+        // Of two at the same time, the last of these counts.
+        or_before(old, Due::Enough);
+        or_before(order.force, Due::End(|| End::Forced));
+        or_before(stalled, Due::End(|| End::Stalled));
+        or_before(head, Due::End(|| End::HeadLate));
+        next
     }
 }
 
@@ -138,7 +141,7 @@ pub(super) async fn drive<C>(
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut timer = pin!(Alarm::new(Instant::now()));
     let mut draining = pin!(shared.shutdown.draining());
     let mut cut_off = pin!(shared.shutdown.cut_off());
     let mut short = shared.pressure.watch();

@@ -8,6 +8,7 @@
 //! `drive` polls hyper together with the clocks that hyper lacks, and `lingering_close` closes so that the last answer arrives.
 
 mod accept;
+mod alarm;
 mod bind;
 mod boxes;
 mod clocks;
@@ -37,6 +38,7 @@ mod workers;
 mod tests;
 
 pub use accept::Drained;
+pub(crate) use alarm::Alarm;
 pub use bind::{BindError, Listener};
 pub use connection::{Connection, InFlight, Peer};
 pub use descriptors::raise_descriptor_limit;

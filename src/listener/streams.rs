@@ -16,9 +16,9 @@ use std::{
 };
 
 use hyper::rt::Executor;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::{clocks::Clocks, tasks::Tasks, timer::wait};
+use super::{alarm::Alarm, clocks::Clocks, tasks::Tasks, timer::wait};
 
 const NEVER: u64 = u64::MAX;
 
@@ -89,7 +89,7 @@ where
         self.tasks.spawn(async move {
             let mut stream = pin!(stream);
             // Registered with the runtime only when a frame waits for the first time.
-            let mut timer = pin!(sleep(write_stall));
+            let mut timer = pin!(Alarm::new(Instant::now() + write_stall));
             poll_fn(|cx| {
                 if stream.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());

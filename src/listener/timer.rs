@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
 
 #[cfg(test)]
 mod tests;
@@ -23,13 +25,13 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Ready when `at` has passed. The timer is moved only when it would ring too late or has rung: what is due moves with
 /// every request or frame, and re-arming a timer each time would cost more than a ring in vain now and then.
-pub(super) fn wait(mut timer: Pin<&mut Sleep>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+pub(super) fn wait(mut timer: Pin<&mut Alarm>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
     loop {
-        if at < timer.deadline() || timer.is_elapsed() {
+        if at < timer.at() || timer.has_rung() {
             if Instant::now() >= at {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(at);
+            timer.as_mut().set(at);
         }
         ready!(timer.as_mut().poll(cx));
     }
@@ -47,12 +49,12 @@ impl CatchUp {
     }
 
     /// Until when to wait on, where `due` has passed and `timer`, which has rung for it, says that we stood still.
-    pub(crate) fn after(&mut self, due: Instant, timer: &Sleep) -> Option<Instant> {
+    pub(crate) fn after(&mut self, due: Instant, timer: &Alarm) -> Option<Instant> {
         let now = Instant::now();
         if self.0.is_some_and(|until| due <= until) {
             return self.0.filter(|until| now < *until);
         }
-        let late = timer.is_elapsed() && now >= timer.deadline() + STOOD_STILL;
+        let late = timer.has_rung() && now >= timer.at() + STOOD_STILL;
         self.0 = late.then(|| now + CATCH_UP);
         self.0
     }
@@ -66,7 +68,7 @@ pub(crate) async fn by<F: Future>(
     catch_up: &mut CatchUp,
     mut future: Pin<&mut F>,
 ) -> Option<F::Output> {
-    let mut timer = pin!(sleep_until(catch_up.at_least(at)));
+    let mut timer = pin!(Alarm::new(catch_up.at_least(at)));
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
@@ -74,7 +76,7 @@ pub(crate) async fn by<F: Future>(
         loop {
             ready!(timer.as_mut().poll(cx));
             match catch_up.after(at, &timer) {
-                Some(until) => timer.as_mut().reset(until),
+                Some(until) => timer.as_mut().set(until),
                 None => return Poll::Ready(None),
             }
         }

@@ -11,17 +11,14 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Answer, Charge, DrainPlace, Ending, Receipt,
     cut::{Aborted, CUT_OFF, Cut, Interruption},
 };
 use crate::{
-    listener::{Shutdown, Until},
+    listener::{Alarm, Shutdown, Until},
     refusal::Code,
     store::{Outcome, PATIENCE},
 };
@@ -70,7 +67,7 @@ pin_project! {
         last_frame: Instant,
         heartbeat: Option<Duration>,
         #[pin]
-        timer: Option<Sleep>,
+        timer: Option<Alarm>,
         shutdown: Until,
     }
 
@@ -116,7 +113,7 @@ where
             on_disk: None,
             last_frame: now,
             heartbeat,
-            timer: first.map(sleep_until),
+            timer: first.map(Alarm::new),
             shutdown: shutdown.cut_off(),
         }
     }
@@ -242,7 +239,7 @@ where
             if on_disk.is_some() {
                 // Nothing is kept alive any more, so the timer is free for this.
                 *this.heartbeat = None;
-                this.timer.set(Some(sleep_until(Instant::now() + PATIENCE)));
+                this.timer.set(Some(Alarm::new(Instant::now() + PATIENCE)));
             }
             *this.on_disk = on_disk;
         }
@@ -297,9 +294,9 @@ where
         *this.last_frame = Instant::now();
         let noted = *this.last_frame + NOTED_AFTER;
         if let Some(timer) = this.timer.as_pin_mut()
-            && timer.deadline() > noted
+            && timer.at() > noted
         {
-            timer.reset(noted);
+            timer.set(noted);
         }
     }
 
@@ -318,7 +315,7 @@ where
             let now = Instant::now();
             // The timer is set anew only when it fires, not with every frame.
             if noted > now && noted < due {
-                timer.reset(noted);
+                timer.set(noted);
                 continue;
             }
             let Some(answer) = this.answer.as_mut() else {
@@ -326,10 +323,10 @@ where
             };
             answer.checkpoint();
             if due > now {
-                timer.reset(due);
+                timer.set(due);
                 continue;
             }
-            timer.reset(now + every);
+            timer.set(now + every);
             if answer.observer.at_boundary() {
                 *this.last_frame = now;
                 return Poll::Ready(());

@@ -6,14 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::{Duration, Instant, Sleep, sleep_until};
+use tokio::time::{Duration, Instant};
 
 use super::{
     Timeouts,
     failure::{Deadline, Failure, FailureKind},
     outgoing::Progress,
 };
-use crate::listener::{CatchUp, by};
+use crate::listener::{Alarm, CatchUp, by};
 
 /// An instant far enough away to stand for "never".
 const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
@@ -65,7 +65,7 @@ pub(super) struct BodyClock {
     /// Since when we wait for the provider. A client that does not read stops us asking, and so this clock.
     waiting: Option<Instant>,
     /// Made at the first wait; an answer that is there at once needs none.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Alarm>>>,
 }
 
 impl BodyClock {
@@ -94,11 +94,11 @@ impl BodyClock {
         // What is due never moves back, so a timer set earlier fires too early, at worst, and is set again.
         while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() < due {
-                timer.as_mut().reset(due);
+                timer.as_mut().set(due);
                 continue;
             }
             match self.catch_up.after(due, timer) {
-                Some(until) => timer.as_mut().reset(until),
+                Some(until) => timer.as_mut().set(until),
                 None if idle_at <= self.end => return Poll::Ready(Deadline::Idle),
                 None => return Poll::Ready(Deadline::Total),
             }
@@ -111,6 +111,6 @@ impl BodyClock {
     clippy::disallowed_methods,
     reason = "a timer has to stay where it is while the body moves from hand to hand; one for each answer that waits"
 )]
-fn boxed(due: Instant) -> Pin<Box<Sleep>> {
-    Box::pin(sleep_until(due))
+fn boxed(due: Instant) -> Pin<Box<Alarm>> {
+    Box::pin(Alarm::new(due))
 }
