@@ -10,7 +10,6 @@ mod backup;
 mod check;
 mod client;
 mod credit;
-mod csv;
 mod exit;
 mod explain;
 mod keys;

@@ -6,12 +6,13 @@ use super::{
     Failure, Terminal,
     arguments::{UsageFlags, read},
     backend::{Backend, listed, path},
-    csv, show,
+    show,
     table::{Heading, Table},
 };
 use crate::{
     config::Config,
     domain::{Clock, NanoUsd},
+    store::csv_line,
 };
 
 pub(super) async fn run(
@@ -44,8 +45,8 @@ pub(super) async fn run(
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
-    let backend = Backend::to_read(config, clock).await?;
     let ask = async |backend: &Backend| backend.all(&path(&["usage"]), &said).await;
+    let backend = Backend::to_read(config, clock).await?;
     let rows = backend.during(ask).await?;
     if *json {
         return show::json(terminal, &listed(&rows));
@@ -129,13 +130,13 @@ pub(super) fn lines(by: &str, rows: &[Value]) -> String {
         .into_iter()
         .chain(tokens.map(|part| format!("{part}_tokens")))
         .chain(["cost".to_owned(), "currency".to_owned()]);
-    let mut lines = csv::line(heading);
+    let mut lines = csv_line(heading);
     for row in rows {
         let before = ["group", "calls", "estimated_calls"].map(|member| &row[member]);
         let parts = tokens.map(|part| &row["tokens"][part]);
         let after = [&row["cost"], &row["currency"]];
         let cells = before.into_iter().chain(parts).chain(after);
-        lines += &csv::line(cells.map(show::text));
+        lines += &csv_line(cells.map(show::text));
     }
     lines
 }

@@ -1,11 +1,14 @@
 //! The whole ledger, row by row: calls and entries in the order of time, as at one instant.
 
 mod cells;
+mod csv;
 mod events;
 
 use std::io;
 
 use rusqlite::{Connection, Statement, params_from_iter};
+
+pub(crate) use csv::csv_line;
 
 use super::{
     calls::{self, CallRow, Conditions},

@@ -45,6 +45,7 @@ pub use credit::{
     EntryFilter, EntryKind, EntryRow, LotRow, NewEntry, NewTransfer, Posted, StoredCredit,
     USUAL_PRIORITY,
 };
+pub(crate) use export::csv_line;
 pub use export::{ExportError, ExportFilter, ExportFormat};
 pub use handle::{Loaded, Store, WriteError};
 pub use health::{Health, PATIENCE};

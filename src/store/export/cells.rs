@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::Item;
+use super::{Item, csv_line};
 use crate::store::{CallRow, EntryRow};
 
 /// Members that calls and entries share, then those of a call.
@@ -81,7 +81,7 @@ pub(super) fn json(item: &Item, out: &mut dyn Write) -> io::Result<()> {
 
 /// The heading of CSV.
 pub(super) fn heading(out: &mut dyn Write) -> io::Result<()> {
-    line(out, columns().map(|(name, _)| name))
+    out.write_all(csv_line(columns().map(|(name, _)| name)).as_bytes())
 }
 
 /// A line of CSV.
@@ -101,7 +101,7 @@ pub(super) fn csv(item: &Item, out: &mut dyn Write) -> io::Result<()> {
             Some(other) => other.to_string(),
         }
     });
-    line(out, cells)
+    out.write_all(csv_line(cells).as_bytes())
 }
 
 /// Each column's name, and the part of `tokens` that it has.
@@ -115,21 +115,6 @@ fn columns() -> impl Iterator<Item = (String, Option<&'static str>)> {
             .map(|part| (format!("{part}_tokens"), Some(*part)));
         alone.into_iter().chain(parts)
     })
-}
-
-/// RFC 4180 §2: lines end with CR LF, and what has a comma, a quote or a break stands in quotes.
-fn line(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
-    for (index, cell) in cells.enumerate() {
-        if index > 0 {
-            out.write_all(b",")?;
-        }
-        if cell.contains([',', '"', '\r', '\n']) {
-            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
-        } else {
-            out.write_all(cell.as_bytes())?;
-        }
-    }
-    out.write_all(b"\r\n")
 }
 
 fn call(call: &CallRow) -> io::Result<Map<String, Value>> {
