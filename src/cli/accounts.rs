@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure, Terminal,
     arguments::{AccountsCommand, CreateAccount, SetSubscription},
-    backend::{Backend, change, listed, path},
+    backend::{Backend, change, listed, look, path},
     keys, show,
     table::{Heading, Table},
 };
@@ -22,48 +22,30 @@ pub(super) async fn run(
         AccountsCommand::List { json } => list(json, config, clock, terminal).await,
         AccountsCommand::Show { id, json } => one(&id, json, config, clock, terminal).await,
         AccountsCommand::Create(flags) => {
-            let wanted = Change {
-                method: Method::POST,
-                target: path(&["accounts"]),
-                body: Some(created(&flags)),
-                json: flags.json,
-            };
-            let account = wanted.send(config, clock, terminal).await?;
-            report(account, terminal, |account| {
+            let (target, body) = (path(&["accounts"]), Some(created(&flags)));
+            let account = change(config, clock, Method::POST, &target, body).await?;
+            show::changed(&account, flags.json, terminal, |account| {
                 let (id, plan) = (show::text(&account["id"]), show::text(&account["plan"]));
                 format!("Account {id} was created on plan {plan}.")
             })
         }
         AccountsCommand::SetPlan { id, plan, json } => {
-            let wanted = Change {
-                method: Method::PATCH,
-                target: path(&["accounts", &id]),
-                body: Some(json!({ "plan": plan })),
-                json,
-            };
-            let account = wanted.send(config, clock, terminal).await?;
-            report(account, terminal, |account| {
+            let (target, body) = (path(&["accounts", &id]), Some(json!({ "plan": plan })));
+            let account = change(config, clock, Method::PATCH, &target, body).await?;
+            show::changed(&account, json, terminal, |account| {
                 format!("Account {id} is on plan {}.", show::text(&account["plan"]))
             })
         }
         AccountsCommand::SetSubscription(flags) => {
-            let wanted = Change {
-                method: if flags.none {
-                    Method::DELETE
-                } else {
-                    Method::PUT
-                },
-                target: path(&["accounts", &flags.id, "subscription"]),
-                body: (!flags.none).then(|| stated(&flags)),
-                json: flags.json,
+            let target = path(&["accounts", &flags.id, "subscription"]);
+            let (method, body) = match flags.none {
+                true => (Method::DELETE, None),
+                false => (Method::PUT, Some(stated(&flags))),
             };
-            let account = wanted.send(config, clock, terminal).await?;
-            report(account, terminal, |account| {
-                format!(
-                    "Subscription of account {}: {}.",
-                    flags.id,
-                    subscription(account)
-                )
+            let account = change(config, clock, method, &target, body).await?;
+            show::changed(&account, flags.json, terminal, |account| {
+                let words = subscription(account);
+                format!("Subscription of account {}: {words}.", flags.id)
             })
         }
     }
@@ -75,9 +57,8 @@ async fn list(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let backend = Backend::to_read(config, clock).await?;
-    let list = async |backend: &Backend| backend.all(&path(&["accounts"]), &[]).await;
-    let accounts = backend.during(list).await?;
+    let all = async |backend: &Backend| backend.all(&path(&["accounts"]), &[]).await;
+    let accounts = look(config, clock, all).await?;
     if json {
         return show::json(terminal, &listed(&accounts));
     }
@@ -92,13 +73,12 @@ async fn one(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let backend = Backend::to_read(config, clock).await?;
     let both = async |backend: &Backend| {
         let account = backend.get(&path(&["accounts", id])).await?;
         let keys = backend.all(&path(&["keys"]), &[("account", id)]).await?;
         Ok((account, keys))
     };
-    let (mut account, keys) = backend.during(both).await?;
+    let (mut account, keys) = look(config, clock, both).await?;
     if json {
         account["keys"] = keys.into();
         return show::json(terminal, &account);
@@ -108,42 +88,6 @@ async fn one(
         return terminal.result("\nno keys\n");
     }
     terminal.result(format_args!("\n{}", keys::table(&keys, terminal.heading())))
-}
-
-/// A change of one account.
-struct Change {
-    method: Method,
-    target: String,
-    body: Option<Value>,
-    json: bool,
-}
-
-impl Change {
-    /// Sends it. `None` when the answer was printed for a program.
-    async fn send(
-        self,
-        config: &Config,
-        clock: &Clock,
-        terminal: &mut Terminal<'_>,
-    ) -> Result<Option<Value>, Failure> {
-        let account = change((config, clock), self.method, &self.target, self.body).await?;
-        if self.json {
-            show::json(terminal, &account)?;
-            return Ok(None);
-        }
-        Ok(Some(account))
-    }
-}
-
-fn report(
-    account: Option<Value>,
-    terminal: &mut Terminal<'_>,
-    words: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    match account {
-        Some(account) => terminal.result(format_args!("{}\n", words(&account))),
-        None => Ok(()),
-    }
 }
 
 /// The account that was asked for, as the API takes it.

@@ -96,7 +96,7 @@ impl Backend {
     }
 
     /// For a verb that only looks: the daemon where one answers, else the store, which can be read beside a daemon.
-    pub(super) async fn to_read(config: &Config, clock: &Clock) -> Result<Self, Failure> {
+    async fn to_read(config: &Config, clock: &Clock) -> Result<Self, Failure> {
         let daemon = client(config);
         let file = match &config.store.location {
             Location::File(file) => file.clone(),
@@ -174,9 +174,19 @@ impl Backend {
     }
 }
 
+/// Looks at something wherever it is to be seen.
+pub(super) async fn look<T>(
+    config: &Config,
+    clock: &Clock,
+    work: impl AsyncFnOnce(&Backend) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    Backend::to_read(config, clock).await?.during(work).await
+}
+
 /// Changes something wherever the store is; what the API answers.
 pub(super) async fn change(
-    (config, clock): (&Config, &Clock),
+    config: &Config,
+    clock: &Clock,
     method: Method,
     target: &str,
     body: Option<Value>,

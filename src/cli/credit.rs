@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, Terminal,
     arguments::{AddCredit, CreditCommand, EntryFlags, TransferCredit},
-    backend::{Backend, change, path, target},
+    backend::{Backend, change, look, path, target},
     show,
     table::{Heading, Table},
 };
@@ -26,7 +26,6 @@ pub(super) async fn run(
             limit,
             json,
         } => {
-            let backend = Backend::to_read(config, clock).await?;
             let limit = limit.to_string();
             let page = target(
                 &path(&["ledger"]),
@@ -38,7 +37,7 @@ pub(super) async fn run(
                     .await?;
                 Ok((sheet, backend.get(&page).await?))
             };
-            let (mut sheet, entries) = backend.during(both).await?;
+            let (mut sheet, entries) = look(config, clock, both).await?;
             if json {
                 sheet["entries"] = entries;
                 return show::json(terminal, &sheet);
@@ -62,23 +61,22 @@ async fn add(
     } = flags;
     let body = body(json!({ "amount": amount, "kind": kind }), &words);
     let target = path(&["accounts", &account, "credit"]);
-    let posted = change((config, clock), Method::POST, &target, Some(body)).await?;
-    if words.json {
-        return show::json(terminal, &posted);
-    }
-    let text = |member: &str| show::text(&posted[member]);
-    let already = if posted["existed"] == true {
-        " was posted before"
-    } else {
-        ""
-    };
-    terminal.result(format_args!(
-        "Entry {}{already}: {} {} USD. Account {account} has {} USD.\n",
-        text("entry"),
-        text("kind"),
-        text("amount"),
-        text("balance"),
-    ))
+    let posted = change(config, clock, Method::POST, &target, Some(body)).await?;
+    show::changed(&posted, words.json, terminal, |posted| {
+        let text = |member: &str| show::text(&posted[member]);
+        let already = if posted["existed"] == true {
+            " was posted before"
+        } else {
+            ""
+        };
+        format!(
+            "Entry {}{already}: {} {} USD. Account {account} has {} USD.",
+            text("entry"),
+            text("kind"),
+            text("amount"),
+            text("balance"),
+        )
+    })
 }
 
 async fn transfer(
@@ -95,20 +93,19 @@ async fn transfer(
     } = flags;
     let body = body(json!({ "from": from, "to": to, "amount": amount }), &words);
     let target = path(&["credit", "transfer"]);
-    let posted = change((config, clock), Method::POST, &target, Some(body)).await?;
-    if words.json {
-        return show::json(terminal, &posted);
-    }
-    let verb = if posted["existed"] == true {
-        "was transferred before"
-    } else {
-        "was transferred"
-    };
-    terminal.result(format_args!(
-        "{amount} USD {verb}. Account {from} has {} USD, account {to} has {} USD.\n",
-        show::text(&posted["from"]["balance"]),
-        show::text(&posted["to"]["balance"]),
-    ))
+    let posted = change(config, clock, Method::POST, &target, Some(body)).await?;
+    show::changed(&posted, words.json, terminal, |posted| {
+        let verb = if posted["existed"] == true {
+            "was transferred before"
+        } else {
+            "was transferred"
+        };
+        format!(
+            "{amount} USD {verb}. Account {from} has {} USD, account {to} has {} USD.",
+            show::text(&posted["from"]["balance"]),
+            show::text(&posted["to"]["balance"]),
+        )
+    })
 }
 
 /// What an entry says, as the API takes it.

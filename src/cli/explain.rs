@@ -17,7 +17,7 @@ use self::{
 use super::{
     Failure, Terminal,
     arguments::ExplainFlags,
-    backend::{Backend, path},
+    backend::{Backend, look, path},
     show,
 };
 use crate::{config::Config, domain::Clock};
@@ -41,11 +41,9 @@ pub(super) async fn run(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let backend = Backend::to_read(config, clock).await?;
     let target = path(&["calls", &flags.request_id]);
-    let answer = backend
-        .during(async |backend: &Backend| backend.get(&target).await)
-        .await?;
+    let get = async |backend: &Backend| backend.get(&target).await;
+    let answer = look(config, clock, get).await?;
     let call: Call = serde_json::from_value(answer).map_err(|error| {
         Failure::failed(format!(
             "the daemon describes the call in a way that this program does not know: {error}\n  hint: use the \

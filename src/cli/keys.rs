@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure, Terminal,
     arguments::{CreateKey, KeysCommand, LimitFlags},
-    backend::{Backend, change, listed, path},
+    backend::{Backend, change, listed, look, path},
     show,
     table::{Heading, Table},
 };
@@ -18,12 +18,11 @@ pub(super) async fn run(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let at = (config, clock);
     match command {
-        KeysCommand::List { account, json } => list(account, json, at, terminal).await,
+        KeysCommand::List { account, json } => list(account, json, config, clock, terminal).await,
         KeysCommand::Create(flags) => {
             let body = Some(wanted(&flags));
-            let key = change(at, Method::POST, &path(&["keys"]), body).await?;
+            let key = change(config, clock, Method::POST, &path(&["keys"]), body).await?;
             report(&key, flags.json, terminal, |id, account| {
                 format!(
                     "Key {id} of account {account} was created. It is shown this once and cannot be shown again:"
@@ -33,7 +32,7 @@ pub(super) async fn run(
         KeysCommand::Rotate { id, overlap, json } => {
             let body = Some(json!({ "overlap_seconds": overlap.as_secs() }));
             let target = path(&["keys", &id, "rotate"]);
-            let key = change(at, Method::POST, &target, body).await?;
+            let key = change(config, clock, Method::POST, &target, body).await?;
             report(&key, json, terminal, |id, _| {
                 let until = match key["previous_secret_until"].as_str() {
                     Some(_) => {
@@ -50,7 +49,7 @@ pub(super) async fn run(
             })
         }
         KeysCommand::Revoke { id, json } => {
-            let key = change(at, Method::DELETE, &path(&["keys", &id]), None).await?;
+            let key = change(config, clock, Method::DELETE, &path(&["keys", &id]), None).await?;
             report(&key, json, terminal, |id, account| {
                 let since = show::instant(&key["revoked_at"]);
                 format!("Key {id} of account {account} was revoked at {since}.")
@@ -62,14 +61,13 @@ pub(super) async fn run(
 async fn list(
     account: Option<String>,
     json: bool,
-    (config, clock): (&Config, &Clock),
+    config: &Config,
+    clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let backend = Backend::to_read(config, clock).await?;
     let parameters: Vec<_> = account.iter().map(|id| ("account", id.as_str())).collect();
-    let keys = backend
-        .during(async |backend| backend.all(&path(&["keys"]), &parameters).await)
-        .await?;
+    let all = async |backend: &Backend| backend.all(&path(&["keys"]), &parameters).await;
+    let keys = look(config, clock, all).await?;
     if json {
         return show::json(terminal, &listed(&keys));
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::NotificationsCommand,
-    backend::{Backend, change, listed, path},
+    backend::{Backend, change, listed, look, path},
     show,
     table::{Heading, Table},
 };
@@ -28,10 +28,9 @@ pub(super) async fn run(
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value.as_deref()?)))
                 .collect();
-            let backend = Backend::to_read(config, clock).await?;
             let list =
                 async |backend: &Backend| backend.all(&path(&["notifications"]), &asked).await;
-            let messages = backend.during(list).await?;
+            let messages = look(config, clock, list).await?;
             if json {
                 return show::json(terminal, &listed(&messages));
             }
@@ -43,27 +42,24 @@ pub(super) async fn run(
         }
         NotificationsCommand::Retry { id, json } => {
             let target = path(&["notifications", &id, "retry"]);
-            let message = change((config, clock), Method::POST, &target, None).await?;
-            if json {
-                return show::json(terminal, &message);
-            }
-            terminal.result(format_args!("Message {id} is sent again.\n"))
+            let message = change(config, clock, Method::POST, &target, None).await?;
+            show::changed(&message, json, terminal, |_| {
+                format!("Message {id} is sent again.")
+            })
         }
         NotificationsCommand::Test { json } => {
             let target = path(&["notifications", "test"]);
-            let sent = change((config, clock), Method::POST, &target, None).await?;
-            if json {
-                return show::json(terminal, &sent);
-            }
-            let words = match sent["messages"].as_u64() {
-                Some(0) | None => {
-                    "Nobody is notified: `notifications` names neither webhooks nor addresses."
-                        .to_owned()
+            let sent = change(config, clock, Method::POST, &target, None).await?;
+            show::changed(&sent, json, terminal, |sent| {
+                match sent["messages"].as_u64() {
+                    Some(0) | None => {
+                        "Nobody is notified: `notifications` names neither webhooks nor addresses."
+                            .to_owned()
+                    }
+                    Some(1) => "1 test message is on its way.".to_owned(),
+                    Some(count) => format!("{count} test messages are on their way."),
                 }
-                Some(1) => "1 test message is on its way.".to_owned(),
-                Some(count) => format!("{count} test messages are on their way."),
-            };
-            terminal.result(format_args!("{words}\n"))
+            })
         }
     }
 }

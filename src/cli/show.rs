@@ -67,3 +67,16 @@ pub(super) fn limits(item: &Value) -> String {
 pub(super) fn json(terminal: &mut Terminal<'_>, value: &Value) -> Result<(), Failure> {
     terminal.result(format_args!("{value:#}\n"))
 }
+
+/// Prints what a change came to: JSON for programs, or a sentence for people.
+pub(super) fn changed(
+    answer: &Value,
+    as_json: bool,
+    terminal: &mut Terminal<'_>,
+    sentence: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    if as_json {
+        return json(terminal, answer);
+    }
+    terminal.result(format_args!("{}\n", sentence(answer)))
+}

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::{UsageFlags, read},
-    backend::{Backend, listed, path},
+    backend::{Backend, listed, look, path},
     show,
     table::{Heading, Table},
 };
@@ -46,8 +46,7 @@ pub(super) async fn run(
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
     let ask = async |backend: &Backend| backend.all(&path(&["usage"]), &said).await;
-    let backend = Backend::to_read(config, clock).await?;
-    let rows = backend.during(ask).await?;
+    let rows = look(config, clock, ask).await?;
     if *json {
         return show::json(terminal, &listed(&rows));
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::WebhooksCommand,
-    backend::{Backend, change, path, target},
+    backend::{Backend, change, look, path, target},
     show,
     table::Table,
 };
@@ -38,10 +38,8 @@ pub(super) async fn run(
                 .filter_map(|(name, value)| Some((name, value?)))
                 .collect();
             let target = target(&path(&["webhooks"]), &asked);
-            let backend = Backend::to_read(config, clock).await?;
-            let page = backend
-                .during(async |backend: &Backend| backend.get(&target).await)
-                .await?;
+            let get = async |backend: &Backend| backend.get(&target).await;
+            let page = look(config, clock, get).await?;
             if json {
                 return show::json(terminal, &page);
             }
@@ -49,12 +47,8 @@ pub(super) async fn run(
         }
         WebhooksCommand::Replay { id, json } => {
             let target = path(&["webhooks", &id, "replay"]);
-            let replayed = change((config, clock), Method::POST, &target, None).await?;
-            if json {
-                show::json(terminal, &replayed)?;
-            } else {
-                terminal.result(said(&id, &replayed))?;
-            }
+            let replayed = change(config, clock, Method::POST, &target, None).await?;
+            show::changed(&replayed, json, terminal, |replayed| said(&id, replayed))?;
             match replayed["status"].as_str() {
                 Some("applied" | "ignored") => Ok(()),
                 _ => Err(Failure::failed(format!("event {id} still waits"))),
@@ -71,8 +65,8 @@ fn said(id: &str, replayed: &Value) -> String {
         format!("was {status} before, and is left as it is")
     };
     match show::text(&replayed["words"]) {
-        words if words.is_empty() => format!("Event {id} {verb}.\n"),
-        words => format!("Event {id} {verb}: {words}.\n"),
+        words if words.is_empty() => format!("Event {id} {verb}."),
+        words => format!("Event {id} {verb}: {words}."),
     }
 }
 
