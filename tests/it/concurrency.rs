@@ -1,6 +1,6 @@
 use crate::{
     fixture::{CHAT, KEY, MESSAGE, planned, provider, refused, served},
-    harness::{Gate, Gateway, Step, Upstream, within},
+    harness::{Gate, Gateway, Step, Upstream, end, head, piece, within},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -9,21 +9,23 @@ const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","c
 async fn gated(gate: &Gate) -> Upstream {
     let gate = gate.clone();
     Upstream::start(move |seen| {
-        let whole = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
-        let (begin, end) = if seen.json()["stream"] == true {
-            let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n";
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-            let end = "data: [DONE]\n\n";
-            (
-                format!("{head}{:x}\r\n{chunk}\r\n", chunk.len()),
-                format!("{:x}\r\n{end}\r\n0\r\n\r\n", end.len()),
-            )
-        } else {
-            let (begin, end) = whole.split_at(20);
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
-            (format!("{head}{}\r\n\r\n{begin}", whole.len()), end.to_owned())
-        };
-        vec![Step::Send(begin.into()), Step::Wait(gate.clone()), Step::Send(end.into())]
+        let wait = Step::Wait(gate.clone());
+        if seen.json()["stream"] == true {
+            let begin = piece("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n");
+            return vec![
+                head("text/event-stream"),
+                begin,
+                wait,
+                piece("data: [DONE]\n\n"),
+                end(),
+            ];
+        }
+        let whole =
+            r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+        let (begin, end) = whole.split_at(20);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ";
+        let begin = format!("{head}{}\r\n\r\n{begin}", whole.len());
+        vec![Step::Send(begin.into()), wait, Step::Send(end.into())]
     })
     .await
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::{io::AsyncReadExt, task::JoinSet};
 
 use crate::harness::{
-    Call, Gate, Gateway, LIMITED, Step, Upstream, piece, raw, shared_config, sse, within,
+    Call, Gate, Gateway, LIMITED, Step, Upstream, end, head, piece, raw, shared_config, sse, within,
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
@@ -15,17 +15,6 @@ const ANSWER: &str = r#"{"choices":[{"message":{"content":"hello"}}],"usage":{"p
 /// Our own count of a body's input.
 fn input(body: &str) -> u64 {
     (body.len() as u64).div_ceil(4)
-}
-
-fn head(media: &str) -> Step {
-    Step::Send(
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n")
-            .into_bytes(),
-    )
-}
-
-fn end() -> Step {
-    Step::Send(b"0\r\n\r\n".to_vec())
 }
 
 /// The one call of a gateway, once nothing is held any more.

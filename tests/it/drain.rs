@@ -4,17 +4,10 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{
-    Gate, Gateway, KEY, LIMITED, Step, Upstream, piece, raw, shared_config, within,
+    Gate, Gateway, KEY, LIMITED, Step, Upstream, end, head, piece, raw, shared_config, within,
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
-
-fn head(media: &str) -> Step {
-    Step::Send(
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n")
-            .into_bytes(),
-    )
-}
 
 async fn waiting(media: &'static str, first: &'static str, rest: &'static str) -> (Upstream, Gate) {
     let gate = Gate::default();
@@ -25,7 +18,7 @@ async fn waiting(media: &'static str, first: &'static str, rest: &'static str) -
             piece(first),
             Step::Wait(opened.clone()),
             piece(rest),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await;

@@ -2,24 +2,22 @@
 
 use http_body_util::BodyExt;
 
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, piece, shared_config, within};
+use crate::harness::{Gate, Gateway, KEY, Step, Upstream, end, head, piece, shared_config, within};
 
 const BEAT: &[u8] = b": keep-alive\n\n";
 
 /// Sends two and a half events, and waits before each half.
 fn script(gate: &Gate) -> Vec<Step> {
-    let head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let wait = || Step::Wait(gate.clone());
     vec![
-        Step::Send(head.into()),
+        head("text/event-stream"),
         wait(),
         piece("event: a\ndata: {\"n\""),
         wait(),
         piece(":1}\n\n"),
         wait(),
         piece("event: b\ndata: {\"n\":2}\n\n"),
-        Step::Send(b"0\r\n\r\n".to_vec()),
+        end(),
     ]
 }
 
@@ -95,11 +93,11 @@ async fn what_is_no_stream_gets_no_comment() {
     let opened = gate.clone();
     let upstream = Upstream::start(move |_| {
         vec![
-            Step::Send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()),
+            head("application/json"),
             piece("{\"a\""),
             Step::Wait(opened.clone()),
             piece(":1}"),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await;

@@ -11,7 +11,9 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, json, shared_config, sse, within};
+use crate::harness::{
+    Gateway, KEY, LIMITED, Step, Upstream, head, json, shared_config, sse, within,
+};
 
 type Sender = http2::SendRequest<Full<Bytes>>;
 
@@ -89,8 +91,11 @@ async fn a_hundred_calls_share_a_connection_and_none_gets_anothers_answer() {
 async fn a_reset_stream_is_cancelled_upstream_and_its_neighbours_live() {
     let upstream = Upstream::start(|seen| {
         if seen.json()["hangs"] == true {
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-            vec![Step::Send(head.into()), Step::Send(b"b\r\ndata: {}\n\n\n\r\n".to_vec()), Step::Hang]
+            vec![
+                head("text/event-stream"),
+                Step::Send(b"b\r\ndata: {}\n\n\n\r\n".to_vec()),
+                Step::Hang,
+            ]
         } else if seen.json()["waits"] == true {
             vec![Step::Hang]
         } else {

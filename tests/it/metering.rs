@@ -6,7 +6,7 @@ use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use serde_json::Value;
 
-use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, gzip, shared_config, sse};
+use crate::harness::{Gateway, KEY, LIMITED, Step, Upstream, gzip, head, shared_config, sse};
 
 /// All recorded answers of a kind (`sse` or `json`), by vendor and name.
 fn fixtures(extension: &str) -> Vec<(String, Vec<u8>)> {
@@ -187,7 +187,7 @@ async fn every_recorded_document_passes_and_is_recorded_once() {
             let sent = document.clone();
             let upstream = Upstream::start(move |_| {
                 let mut steps = stream_in_pieces(&sent, size);
-                steps[0] = Step::Send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n".to_vec());
+                steps[0] = head("application/json");
                 steps
             })
             .await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{CHAT, KEY, file, planned, provider, refused, served},
-    harness::{Call, Gate, Gateway, Step, TOKEN, Upstream, piece, verified, within},
+    harness::{Call, Gate, Gateway, Step, TOKEN, Upstream, end, head, piece, verified, within},
 };
 
 const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -19,14 +19,13 @@ const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","c
 async fn gated(gate: &Gate) -> Upstream {
     let gate = gate.clone();
     Upstream::start(move |_| {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
-            Step::Send(head.into()),
+            head("text/event-stream"),
             piece("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n"),
             Step::Wait(gate.clone()),
             piece("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":300,\"completion_tokens\":100,\"total_tokens\":400}}\n\n"),
             piece("data: [DONE]\n\n"),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await

@@ -78,18 +78,27 @@ pub(crate) fn json(status: &str, body: &str) -> Vec<Step> {
     vec![Step::Send((head + body).into_bytes())]
 }
 
+/// The head of an answer that comes in chunks.
+pub(crate) fn head(media: &str) -> Step {
+    let fields = format!("content-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n");
+    Step::Send(format!("HTTP/1.1 200 OK\r\n{fields}").into_bytes())
+}
+
 /// A text as a chunk of its own.
 pub(crate) fn piece(text: &str) -> Step {
     Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
 }
 
-/// The head of a stream, and one chunk for each text.
+/// The end of an answer that came in chunks.
+pub(crate) fn end() -> Step {
+    Step::Send(b"0\r\n\r\n".to_vec())
+}
+
+/// A whole stream: its head, one chunk for each text, and its end.
 pub(crate) fn sse(frames: &[&str]) -> Vec<Step> {
-    let head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    let mut steps = vec![Step::Send(head.into())];
+    let mut steps = vec![head("text/event-stream")];
     steps.extend(frames.iter().map(|frame| piece(frame)));
-    steps.push(Step::Send(b"0\r\n\r\n".to_vec()));
+    steps.push(end());
     steps
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
-use super::{ANSWER, HEALTHY, WHOLE, head, input, piece, stands};
-use crate::harness::{Gate, Gateway, LIMITED, Step, Upstream, json, jump, shared_config, within};
+use super::{ANSWER, HEALTHY, WHOLE, input, stands};
+use crate::harness::{
+    Gate, Gateway, LIMITED, Step, Upstream, head, json, jump, piece, shared_config, within,
+};
 
 /// Opens a call for a whole answer, reads its beginning and leaves it.
 async fn left(gateway: &Gateway) {

@@ -9,7 +9,7 @@ mod ways;
 
 use serde_json::Value;
 
-use crate::harness::{Gateway, LIMITED, Step, Upstream, piece};
+use crate::harness::{Gateway, LIMITED, Upstream};
 
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const WHOLE: &str = r#"{"model":"m","messages":[]}"#;
@@ -21,15 +21,6 @@ const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abc
 /// Our own count of a body's input.
 fn input(body: &str) -> u64 {
     (body.len() as u64).div_ceil(4)
-}
-
-fn head(media: &str) -> Step {
-    let fields = format!("content-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n");
-    Step::Send(format!("HTTP/1.1 200 OK\r\n{fields}").into_bytes())
-}
-
-fn end() -> Step {
-    Step::Send(b"0\r\n\r\n".to_vec())
 }
 
 /// A chat completion as bytes.

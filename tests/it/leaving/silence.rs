@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
-use super::{EVENT, STREAM, head, piece};
-use crate::harness::{Gate, Gateway, KEY, Step, Upstream, jump, shared_config, within};
+use super::{EVENT, STREAM};
+use crate::harness::{
+    Gate, Gateway, KEY, Step, Upstream, head, jump, piece, shared_config, within,
+};
 
 #[tokio::test]
 async fn a_minute_of_silence_has_a_comment_every_fifteen_seconds() {

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ANSWER, EVENT, STREAM, head, piece, request, stands};
-use crate::harness::{Gateway, Step, Upstream, json, shared_config};
+use super::{ANSWER, EVENT, STREAM, request, stands};
+use crate::harness::{Gateway, Step, Upstream, head, json, piece, shared_config};
 
 /// A network of two machines, ours and the client's; it is taken down when this is dropped.
 struct Network {

@@ -6,8 +6,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{ANSWER, EVENT, STREAM, WHOLE, end, head, input, piece, request, stands};
-use crate::harness::{Gate, Gateway, Seen, Step, Upstream, json, raw, read_until, shared_config};
+use super::{ANSWER, EVENT, STREAM, WHOLE, input, request, stands};
+use crate::harness::{
+    Gate, Gateway, Seen, Step, Upstream, end, head, json, piece, raw, read_until, shared_config,
+};
 
 /// How many bytes of a whole answer come before its client leaves within it.
 const SEEN: usize = 30;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{adds_up, found_after, kept, priced};
 use crate::{
     fixture::KEY,
-    harness::{Gate, Gateway, Step, Upstream, jump, piece},
+    harness::{Gate, Gateway, Step, Upstream, end, head, jump, piece},
 };
 
 const STREAM: &str = r#"{"model":"m","max_tokens":10,"stream":true}"#;
@@ -32,15 +32,14 @@ async fn noted_in_the_silence(streaming: &str, silent_before: bool, leaves: bool
     let gate = Gate::default();
     let script = gate.clone();
     let upstream = Upstream::start(move |_| {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
-            Step::Send(head.into()),
+            head("text/event-stream"),
             Step::Wait(script.clone()),
             piece(EVENT),
             Step::Wait(script.clone()),
             piece(EVENT),
             Step::Wait(script.clone()),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await;
@@ -84,14 +83,13 @@ async fn a_stream_that_is_read_on_is_noted_as_it_goes() {
     let gates: [Gate; 2] = Default::default();
     let script = gates.clone();
     let upstream = Upstream::start(move |_| {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
-            Step::Send(head.into()),
+            head("text/event-stream"),
             piece(EVENT),
             Step::Wait(script[0].clone()),
             piece(&EVENT.repeat(5)),
             Step::Wait(script[1].clone()),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await;

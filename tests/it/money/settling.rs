@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{adds_up, budgets, credit, kept, nanos, priced};
 use crate::{
     fixture::{KEY, refused, served},
-    harness::{Gate, Gateway, Step, Upstream, json as whole, piece, sse, within},
+    harness::{Gate, Gateway, Step, Upstream, end, head, json as whole, piece, sse, within},
 };
 
 const CHAT: &str = r#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -361,9 +361,8 @@ async fn a_document_that_comes_slowly_is_charged_as_it_says() {
     let script = gates.clone();
     let upstream = Upstream::start(move |_| {
         let wait = |at: usize| Step::Wait(script[at].clone());
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
         vec![
-            Step::Send(head.into()),
+            head("application/json"),
             piece("\n"),
             wait(0),
             piece("\n"),
@@ -371,7 +370,7 @@ async fn a_document_that_comes_slowly_is_charged_as_it_says() {
             piece(r#"{"usage":{"prompt_"#),
             wait(2),
             piece(r#"tokens":10,"completion_tokens":5}}"#),
-            Step::Send(b"0\r\n\r\n".to_vec()),
+            end(),
         ]
     })
     .await;

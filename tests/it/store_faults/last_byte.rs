@@ -11,6 +11,7 @@ use super::{
     ANSWER, CHAT, DELTA, DONE, Daemon, Gate, KEY, Path, STREAM, Step, USAGE, Upstream, replay, sse,
     whole, within, yaml,
 };
+use crate::harness::{end, head, piece};
 
 /// How an answer comes.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +33,8 @@ impl Form {
         match self {
             Self::Sized => whole("200 OK", ANSWER),
             Self::Chunked => {
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
                 let (first, rest) = ANSWER.split_at(50);
-                let chunk =
-                    |text: &str| Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into());
-                let end = Step::Send(b"0\r\n\r\n".to_vec());
-                vec![Step::Send(head.into()), chunk(first), chunk(rest), end]
+                vec![head("application/json"), piece(first), piece(rest), end()]
             }
             Self::Stream => {
                 let mut steps = sse(&[DELTA, USAGE]);

@@ -3,18 +3,11 @@
 use serde_json::Value;
 
 use super::{STREAM, WHOLE, chat, start_with, tokens};
-use crate::harness::{LIMITED, Step, Upstream, piece, raw_until_close};
+use crate::harness::{LIMITED, Step, Upstream, head, piece, raw_until_close};
 
 /// The first bytes of a document.
 const HALF: &str = r#"{"choices":[{"message":{"content":"hel"#;
 const EVENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"0123456789abcdef\"}}]}\n\n";
-
-fn head(media: &str) -> Step {
-    Step::Send(
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n")
-            .into_bytes(),
-    )
-}
 
 #[tokio::test]
 async fn no_answer_in_time() {
