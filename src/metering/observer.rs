@@ -44,7 +44,9 @@ impl Observer {
         }
         let encoding = Encoding::parse(text(headers, header::CONTENT_ENCODING));
         match (is_events(headers), encoding) {
-            (true, Encoding::Identity) => Self::Stream(StreamMeter::new(endpoint, hide_usage)),
+            (true, Encoding::Identity) => {
+                Self::Stream(StreamMeter::new(endpoint).hiding_usage(hide_usage))
+            }
             (true, _) => Self::Stream(StreamMeter::compressed(endpoint, encoding)),
             (false, _) => Self::Answer(AnswerMeter::new(endpoint, encoding)),
         }

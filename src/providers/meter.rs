@@ -63,11 +63,11 @@ struct Sight {
 }
 
 impl StreamMeter {
-    /// A meter for an answer of `endpoint`. With `hide_usage` the chunk that `include_usage` adds is dropped.
-    pub fn new(endpoint: Endpoint, hide_usage: bool) -> Self {
+    /// A meter for an answer of `endpoint`, all of which goes on to the client.
+    pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
-            hide_usage,
+            hide_usage: false,
             scanner: Scanner::new(),
             sight: Sight::default(),
             held: BytesMut::new(),
@@ -77,11 +77,18 @@ impl StreamMeter {
         }
     }
 
+    /// Whether the chunk that `include_usage` adds is dropped.
+    #[must_use]
+    pub fn hiding_usage(self, hide_usage: bool) -> Self {
+        Self { hide_usage, ..self }
+    }
+
     /// A meter for a stream that the provider compressed though it was asked not to: all of it passes as it is.
     pub fn compressed(endpoint: Endpoint, encoding: Encoding) -> Self {
-        let mut meter = Self::new(endpoint, false);
-        meter.inflate = Inflate::new(encoding);
-        meter
+        Self {
+            inflate: Inflate::new(encoding),
+            ..Self::new(endpoint)
+        }
     }
 
     /// Takes a frame and gives what to forward now, which is the same handle wherever nothing is hidden.

@@ -108,7 +108,7 @@ fn scanned(frames: &[&[u8]]) -> Vec<Event> {
 
 /// What goes out, what was seen, and whether the stream said that it is complete.
 fn metered(endpoint: Endpoint, hide: bool, frames: &[&[u8]]) -> (Vec<u8>, Observed, bool) {
-    let mut meter = StreamMeter::new(endpoint, hide);
+    let mut meter = StreamMeter::new(endpoint).hiding_usage(hide);
     let mut out = Vec::new();
     for frame in frames {
         out.extend(

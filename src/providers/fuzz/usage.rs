@@ -48,7 +48,7 @@ pub(crate) fn usage(data: &[u8]) {
 
 /// Each line as an event: figures never fall, and never come from nowhere.
 fn streamed(endpoint: Endpoint, document: &[u8]) {
-    let mut meter = StreamMeter::new(endpoint, false);
+    let mut meter = StreamMeter::new(endpoint);
     let mut before = meter.observed();
     for line in document.split(|byte| *byte == b'\n') {
         let event = [b"data: ", line, b"\n\n"].concat();

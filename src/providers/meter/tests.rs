@@ -64,7 +64,7 @@ fn describe(observed: &Observed, ended: Option<bool>) -> String {
 fn what_is_seen_of_every_fixture() {
     let mut lines = String::new();
     for (name, text) in fixtures("sse") {
-        let mut meter = StreamMeter::new(endpoint(&name), false);
+        let mut meter = StreamMeter::new(endpoint(&name));
         pass(&mut meter, &[&text]);
         let seen = describe(&meter.observed(), Some(meter.ended()));
         writeln!(lines, "{name}: {seen}").expect("text");
@@ -80,7 +80,7 @@ fn what_is_seen_of_every_fixture() {
 #[test]
 fn a_stream_that_hides_nothing_passes_as_the_same_handles() {
     for (name, text) in fixtures("sse") {
-        let mut meter = StreamMeter::new(endpoint(&name), false);
+        let mut meter = StreamMeter::new(endpoint(&name));
         for frame in text.chunks(100) {
             let frame = Bytes::copy_from_slice(frame);
             let passed = meter.push(frame.clone()).expect("the frame");
@@ -98,7 +98,7 @@ fn the_usage_chunk_is_hidden_and_no_other_byte() {
     let chunks = text.split_inclusive("\n\n");
     let expected: String = chunks.filter(|c| !c.contains("\"choices\":[]")).collect();
     assert!(expected.len() < text.len() && expected.contains("\"usage\":null"));
-    let mut meter = StreamMeter::new(Endpoint::ChatCompletions, true);
+    let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
     let passed = pass(&mut meter, &[text.as_bytes()]);
     assert_eq!(String::from_utf8(passed).expect("text"), expected);
     assert_eq!(meter.observed().usage.expect("usage").total(), 1028);
@@ -110,7 +110,7 @@ fn every_split_passes_and_shows_the_same() {
     for (name, text) in fixtures("sse") {
         for hide in [false, true] {
             let run = |frames: &[&[u8]]| {
-                let mut meter = StreamMeter::new(endpoint(&name), hide);
+                let mut meter = StreamMeter::new(endpoint(&name)).hiding_usage(hide);
                 let passed = pass(&mut meter, frames);
                 (passed, meter.observed(), meter.ended())
             };
@@ -130,7 +130,7 @@ fn every_split_passes_and_shows_the_same() {
 
 #[test]
 fn a_usage_chunk_at_the_end_is_hidden_without_its_blank_line() {
-    let mut meter = StreamMeter::new(Endpoint::ChatCompletions, true);
+    let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
     let end = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}";
     assert_eq!(pass(&mut meter, &[b"data: {}\n\n", end]), b"data: {}\n\n");
     assert_eq!(meter.observed().usage.expect("usage").total(), 4);
@@ -146,14 +146,14 @@ fn chunks_that_only_look_like_it_pass() {
         "data: {\"choices\":[],\"usage\":{}\n\n",
         ": {\"choices\":[],\"usage\":{}}\n\n",
     ] {
-        let mut meter = StreamMeter::new(Endpoint::ChatCompletions, true);
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
         assert_eq!(pass(&mut meter, &[chunk.as_bytes()]), chunk.as_bytes());
     }
 }
 
 #[test]
 fn only_an_unfinished_event_is_held_back_and_not_for_long() {
-    let mut meter = StreamMeter::new(Endpoint::ChatCompletions, true);
+    let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
     let push = |meter: &mut StreamMeter, frame: &[u8]| meter.push(Bytes::copy_from_slice(frame));
     assert_eq!(
         push(&mut meter, b"data: a\n\ndat"),
@@ -178,13 +178,13 @@ fn only_an_unfinished_event_is_held_back_and_not_for_long() {
 fn a_line_feed_behind_a_hidden_chunk_is_hidden_too() {
     let usage =
         b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\r\n\r";
-    let mut meter = StreamMeter::new(Endpoint::ChatCompletions, true);
+    let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
     assert_eq!(pass(&mut meter, &[usage, b"\ndata: b\n\n"]), b"data: b\n\n");
 }
 
 #[test]
 fn boundaries_without_hiding() {
-    let mut meter = StreamMeter::new(Endpoint::Messages, false);
+    let mut meter = StreamMeter::new(Endpoint::Messages);
     assert!(meter.at_event_boundary());
     meter.push("data: a\n".into());
     assert!(!meter.at_event_boundary());
@@ -227,7 +227,7 @@ fn compressed_answers_are_read_all_the_same() {
         assert_eq!(unread.output_bytes, counted as u64);
     }
     for (name, text) in fixtures("sse") {
-        let mut plain = StreamMeter::new(endpoint(&name), false);
+        let mut plain = StreamMeter::new(endpoint(&name));
         pass(&mut plain, &[&text]);
         let mut meter = StreamMeter::compressed(endpoint(&name), Encoding::Gzip);
         let body = gzip(&text);
@@ -314,7 +314,7 @@ fn what_is_too_large_to_be_kept_is_read_at_its_ends() {
     ];
     for hides in [false, true] {
         for size in [usize::MAX, 16 << 10] {
-            let mut meter = StreamMeter::new(Endpoint::Responses, hides);
+            let mut meter = StreamMeter::new(Endpoint::Responses).hiding_usage(hides);
             let mut images = Vec::new();
             for event in &stream {
                 let pieces: Vec<_> = event.as_bytes().chunks(size.min(event.len())).collect();
@@ -333,7 +333,7 @@ fn what_is_too_large_to_be_kept_is_read_at_its_ends() {
 #[test]
 fn figures_are_awaited_when_a_choice_has_said_why_it_ended() {
     for (reason, ended) in [("null", false), ("\"\"", false), ("\"stop\"", true)] {
-        let mut meter = StreamMeter::new(Endpoint::ChatCompletions, false);
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions);
         let choice = format!(r#"{{"delta":{{"content":"a"}},"finish_reason":{reason}}}"#);
         let event = format!("data: {{\"choices\":[{choice}]}}\n\n");
         pass(&mut meter, &[event.as_bytes()]);
@@ -374,7 +374,7 @@ fn figures_behind_the_last_word_are_whole_though_nothing_says_that_the_stream_is
             false,
         ),
     ] {
-        let mut meter = StreamMeter::new(Endpoint::ChatCompletions, false);
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions);
         let pieces: Vec<_> = events.iter().map(String::as_bytes).collect();
         pass(&mut meter, &pieces);
         meter.finish();

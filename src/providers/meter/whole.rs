@@ -168,7 +168,7 @@ impl AnswerMeter {
 
     /// The document read as a stream of events: some servers send one as plain text, and clients read it all the same.
     fn streamed(&self, document: Bytes) -> StreamMeter {
-        let mut stream = StreamMeter::new(self.endpoint, false);
+        let mut stream = StreamMeter::new(self.endpoint);
         stream.push(document);
         stream.finish();
         stream
