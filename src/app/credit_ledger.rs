@@ -53,8 +53,7 @@ impl CreditLedger<'_> {
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.post_entry(entry, taken).await;
         if let Some(draws) = draws {
-            let written = posted.as_ref().is_ok_and(|posted| !posted.existed);
-            self.conclude(&account, amount, &draws, written);
+            self.conclude(&account, amount, &draws, posted.as_ref().ok());
         }
         posted.map_err(refused)
     }
@@ -85,8 +84,8 @@ impl CreditLedger<'_> {
         let taken = draws.clone().unwrap_or_default();
         let posted = self.store.transfer(wanted, taken).await;
         if let Some(draws) = draws {
-            let written = posted.as_ref().is_ok_and(|[given, _]| !given.existed);
-            self.conclude(&from, amount, &draws, written);
+            let given = posted.as_ref().ok().map(|[given, _]| given);
+            self.conclude(&from, amount, &draws, given);
         }
         let [given, got] = posted.map_err(|error| unposted(error, id.as_deref()))?;
         self.gave(&to, &got, amount, (priority, expires_at));
@@ -120,9 +119,15 @@ impl CreditLedger<'_> {
         Posted { balance, ..posted }
     }
 
-    /// Ends what was drawn in memory: it is in the store now, or it goes back.
-    fn conclude(self, account: &AccountId, amount: NanoUsd, draws: &Draws, written: bool) {
-        if written {
+    /// Ends what was drawn in memory: it is in the store now, or, where nothing was posted, it goes back.
+    fn conclude(
+        self,
+        account: &AccountId,
+        amount: NanoUsd,
+        draws: &Draws,
+        posted: Option<&Posted>,
+    ) {
+        if posted.is_some_and(|posted| !posted.existed) {
             self.accounts.drawn(account);
         } else {
             self.accounts.give_back(account, amount, draws);

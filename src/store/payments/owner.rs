@@ -6,7 +6,7 @@ use super::{EventStatus, receive::Applier};
 use crate::{
     domain::{AccountId, Vendor},
     store::columns::{Columns, RowError, instant},
-    webhooks::PaymentEvent,
+    webhooks::{News, PaymentEvent},
 };
 
 /// The account that an event is about, or why that cannot be told. What was found for the object before, what the
@@ -107,18 +107,18 @@ pub(super) fn has_another(
 /// Remembers that the customer of an event is the account's, and applies what waited for that; whether it was news.
 ///
 /// A customer is taken at the word of whoever sells (metadata). At the word of whoever pays it is taken only by an event
-/// that is about nothing else (`links`).
+/// that is about nothing else.
 pub(super) fn adopt(
     applier: &mut Applier<'_>,
     event: &PaymentEvent,
     account: &AccountId,
-    links: bool,
 ) -> Result<bool, RowError> {
     let Some(customer) = &event.party.customer else {
         return Ok(false);
     };
     let vendor = event.vendor;
     let declared = applier.accounts.account_of(vendor, customer).is_some();
+    let links = matches!(event.news, News::Link);
     let told = event.party.account.is_some() && (links || !event.party.claimed);
     if !declared && applier.linked(vendor, customer)?.is_none() && !told {
         return Ok(false);

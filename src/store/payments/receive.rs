@@ -223,7 +223,7 @@ impl Applier<'_> {
             );
             return Ok(Verdict::new(EventStatus::Parked, words).about(account));
         }
-        let linked = owner::adopt(self, event, &account, true)?;
+        let linked = owner::adopt(self, event, &account)?;
         let words = linked.then(|| format!("customer {customer} belongs to account {account}"));
         Ok(Verdict::applied(words).about(account))
     }
@@ -250,7 +250,7 @@ impl Applier<'_> {
         let verdict = self.settle(event, object, &account)?;
         if verdict.status == EventStatus::Applied {
             self.release(event, object, &account)?;
-            owner::adopt(self, event, &account, false)?;
+            owner::adopt(self, event, &account)?;
         }
         Ok(verdict.about(account))
     }
