@@ -107,7 +107,8 @@ impl Counter {
     /// Replaces what was counted as used and as held for a call, where its window is that of `now`.
     pub(super) fn replace(
         &mut self,
-        (window_start, now): (Timestamp, Timestamp),
+        window_start: Timestamp,
+        now: Timestamp,
         was: (u64, u64),
         is: (u64, u64),
     ) {

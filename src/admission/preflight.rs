@@ -33,7 +33,8 @@ pub struct Foretold {
 pub async fn preflight(
     admitted: Admitted,
     request: Request<'_>,
-    (catalogue, accounts): (&Catalogue, &Accounts),
+    catalogue: &Catalogue,
+    accounts: &Accounts,
     subscriptions: SubscriptionPolicy,
     metering: &MeteringContext,
 ) -> Result<Foretold, Refusal> {

@@ -41,7 +41,7 @@ impl CreditLedger<'_> {
             let (priority, expires_at) = (entry.priority, entry.expires_at);
             let posted = self.store.post_entry(entry, Draws::new()).await;
             let posted = posted.map_err(refused)?;
-            self.gave(&account, &posted, amount, (priority, expires_at));
+            self.gave(&account, &posted, amount, priority, expires_at);
             return Ok(posted);
         }
         let amount = NanoUsd::ZERO.saturating_sub(amount);
@@ -88,7 +88,7 @@ impl CreditLedger<'_> {
             self.conclude(&from, amount, &draws, given);
         }
         let [given, got] = posted.map_err(|error| unposted(error, id.as_deref()))?;
-        self.gave(&to, &got, amount, (priority, expires_at));
+        self.gave(&to, &got, amount, priority, expires_at);
         Ok([self.standing(&from, given), self.standing(&to, got)])
     }
 
@@ -98,7 +98,8 @@ impl CreditLedger<'_> {
         account: &AccountId,
         posted: &Posted,
         amount: NanoUsd,
-        (priority, expires_at): (u8, Option<Timestamp>),
+        priority: u8,
+        expires_at: Option<Timestamp>,
     ) {
         if posted.existed {
             return;

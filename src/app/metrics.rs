@@ -49,7 +49,8 @@ pub(super) fn watch(
     metrics: &Arc<Metrics>,
     store: &Store,
     clock: &Clock,
-    (log, overload): (AccessLog, Overload),
+    log: AccessLog,
+    overload: Overload,
 ) {
     let (store, ledger) = (store.clone(), store.ledger());
     metrics.config_loaded(clock.now());

@@ -27,7 +27,8 @@ struct Open(Arc<Metrics>);
 pub(super) async fn public(
     listener: Listener,
     gateway: Arc<Gateway>,
-    (metrics, overload): (Arc<Metrics>, Overload),
+    metrics: Arc<Metrics>,
+    overload: Overload,
     shutdown: Shutdown,
 ) {
     let drained = listener

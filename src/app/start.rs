@@ -158,13 +158,14 @@ impl App {
             serving_admin.spawn(serve::admin(listener, admin, shutdown_admin.clone()));
             running
         });
-        metrics::watch(&metrics, &store, &clock, (log, overload.clone()));
+        metrics::watch(&metrics, &store, &clock, log, overload.clone());
         background.spawn(overload.clone().watch(shutdown_admin.cut_off()));
         let serving = Tasks::default();
         serving.spawn(serve::public(
             listener,
             Arc::clone(&gateway),
-            (Arc::clone(&metrics), overload.clone()),
+            Arc::clone(&metrics),
+            overload.clone(),
             shutdown,
         ));
         Ok(Self {

@@ -201,7 +201,8 @@ fn compile(
     let links = |public_url| payment::links(payment, public_url);
     let notifications = notifications::notifications(
         root,
-        (links(String::new()), subscriptions),
+        links(String::new()),
+        subscriptions,
         &mut clients,
         environment,
         report,

@@ -27,7 +27,8 @@ const LARGEST_SHARE: u8 = 100;
 /// Compiles `notifications`; the inner `None` is a file without it, the outer one a problem that was reported.
 pub(crate) fn notifications(
     root: &Fields,
-    (links, subscriptions): (Links, SubscriptionPolicy),
+    links: Links,
+    subscriptions: SubscriptionPolicy,
     clients: &mut Clients<'_>,
     environment: &dyn Environment,
     report: &mut Report,

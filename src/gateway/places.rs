@@ -54,7 +54,9 @@ impl Gateway {
         }
         let payments = self.payments.as_ref().ok_or(Code::RouteNotFound)?;
         let signed = webhook::read(
-            (vendor, snapshot, &self.observer.overload),
+            vendor,
+            snapshot,
+            &self.observer.overload,
             head,
             unread,
             self.metering.clock.now(),

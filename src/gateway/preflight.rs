@@ -108,8 +108,15 @@ async fn foretell(
         let mut room = context
             .overload
             .room(Some(&admitted.caller().account().book));
-        let request = (head, unread);
-        read(context.snapshot, seen, &destination, request, &mut room).await?
+        read(
+            context.snapshot,
+            seen,
+            &destination,
+            head,
+            unread,
+            &mut room,
+        )
+        .await?
     } else {
         RequestBody::Passing(Outgoing::empty())
     };
@@ -130,7 +137,8 @@ async fn foretell(
     let foretold = admission::preflight(
         admitted,
         request,
-        (&context.snapshot.catalogue, context.accounts),
+        &context.snapshot.catalogue,
+        context.accounts,
         context.snapshot.subscriptions,
         context.metering,
     );

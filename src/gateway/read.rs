@@ -55,7 +55,8 @@ pub(super) async fn read(
     snapshot: &Snapshot,
     seen: &mut Observation,
     destination: &Destination,
-    (head, unread): (&Parts, &mut Option<Incoming>),
+    head: &Parts,
+    unread: &mut Option<Incoming>,
     room: &mut Room,
 ) -> Result<RequestBody, Refusal> {
     let limits = &snapshot.limits;

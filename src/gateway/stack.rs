@@ -206,8 +206,7 @@ impl Gateway {
             .observer
             .overload
             .room(Some(&admitted.caller().account().book));
-        let request = (head, unread);
-        let body = read(snapshot, seen, &destination, request, &mut room).await?;
+        let body = read(snapshot, seen, &destination, head, unread, &mut room).await?;
         let ask = body.ask();
         seen.asks(
             ask.and_then(|ask| ask.model.as_ref()),

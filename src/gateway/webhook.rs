@@ -65,7 +65,9 @@ pub trait Payments: fmt::Debug + Send + Sync {
 
 /// Reads an event and checks its signature. Whoever cannot sign learns nothing but that.
 pub(super) async fn read(
-    (vendor, snapshot, overload): (Vendor, &Snapshot, &Overload),
+    vendor: Vendor,
+    snapshot: &Snapshot,
+    overload: &Overload,
     head: &Parts,
     unread: &mut Option<Incoming>,
     now: Timestamp,

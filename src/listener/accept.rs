@@ -103,12 +103,13 @@ impl Listener {
                 tls: shared.settings.tls.is_some(),
             };
             let clocks = Arc::new(Clocks::start(&shared.settings));
-            let service = (make(peer, Connection::new(&clocks)), Arc::clone(&boxes));
+            let (service, boxes) = (make(peer, Connection::new(&clocks)), Arc::clone(&boxes));
             let (shared, ended) = (Arc::clone(&shared), Arc::clone(&ended));
             tasks.spawn(async move {
                 // Given back when the connection is over, by panic too.
                 let _permit = permit;
-                let forced = session::run(tcp, peer, clocks, service, Arc::clone(&shared)).await;
+                let forced =
+                    session::run(tcp, peer, clocks, service, boxes, Arc::clone(&shared)).await;
                 if shared.shutdown.is_draining() {
                     ended.count(forced);
                 }

@@ -76,7 +76,8 @@ pub(super) async fn run<S, B>(
     tcp: TcpStream,
     peer: Peer,
     clocks: Arc<Clocks>,
-    (service, boxes): (S, Arc<FutureBoxes<S::Future>>),
+    service: S,
+    boxes: Arc<FutureBoxes<S::Future>>,
     shared: Arc<Shared>,
 ) -> bool
 where

@@ -145,7 +145,7 @@ impl Notifier {
                 if let Some(told) = &mut told {
                     self.ask(accounts, &mut balances).await;
                     let clock = &self.inner.clock;
-                    let found = watch::look(accounts, &settings, clock, (told, &balances)).await;
+                    let found = watch::look(accounts, &settings, clock, told, &balances).await;
                     self.queue(&settings, &found, told).await;
                 }
             }

@@ -49,7 +49,8 @@ pub(crate) async fn look(
     accounts: &Accounts,
     settings: &Settings,
     clock: &Clock,
-    (told, balances): (&Marks, &Balances),
+    told: &Marks,
+    balances: &Balances,
 ) -> Vec<Found> {
     let mut look = Look {
         accounts,
@@ -130,7 +131,7 @@ impl Look<'_> {
     }
 
     /// Notes what is seen, and tells it where there is something to tell.
-    fn note(&mut self, slot: String, (at, level): (i64, i64), notice: Option<Notice>) {
+    fn note(&mut self, slot: String, at: i64, level: i64, notice: Option<Notice>) {
         let mark = Mark { slot, at, level };
         self.fresh.put(&mark);
         self.found.push(Found { mark, notice });

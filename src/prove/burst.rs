@@ -39,7 +39,7 @@ pub(super) async fn prove(
             account.calls.min(calls)
         );
         let mut proof = Proof::new(format!("Burst, {}", account.id), claim);
-        let answers = burst(daemon.address, &account, (calls, lines), tell).await?;
+        let answers = burst(daemon.address, &account, calls, lines, tell).await?;
         judge(&mut proof, &account, calls, &answers);
         recorded(&home, account.id, account.calls.min(calls)).await?;
         let rows = rows(&home, account.id)?;
@@ -88,7 +88,8 @@ fn judge(proof: &mut Proof, account: &Account, calls: usize, answers: &[Option<A
 async fn burst(
     address: SocketAddr,
     account: &Account,
-    (calls, lines): (usize, usize),
+    calls: usize,
+    lines: usize,
     tell: Tell<'_>,
 ) -> Result<Vec<Option<Answer>>, Obstacle> {
     let name = format!("burst, {}", account.id);

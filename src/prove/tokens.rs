@@ -46,7 +46,7 @@ pub(super) async fn prove(
             CREDIT.0
         ),
     );
-    let answers = spend(&daemon, (calls, lines), tell).await?;
+    let answers = spend(&daemon, calls, lines, tell).await?;
     let served = judge(&mut proof, calls, &answers);
     recorded(&home, "tokens", served).await?;
     let rows = rows(&home, "tokens")?;
@@ -85,7 +85,8 @@ pub(super) fn by_hand(input: u64, output: u64) -> i64 {
 
 async fn spend(
     daemon: &Daemon,
-    (calls, lines): (usize, usize),
+    calls: usize,
+    lines: usize,
     tell: Tell<'_>,
 ) -> Result<Vec<Option<Answer>>, Obstacle> {
     let mut tasks = JoinSet::new();

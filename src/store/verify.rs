@@ -196,8 +196,11 @@ impl Replay {
             + i128::from(row.get::<_, i64>("output_tokens")?);
         let charged: bool = row.get("credit_charged")?;
         let details = row.get_ref("details")?.as_str_or_null()?;
-        let amounts = (tokens, cost.unwrap_or(0));
-        if !self.windows.call([account, key], at, amounts, details) {
+        let owners = [account, key];
+        let readable = self
+            .windows
+            .call(owners, at, tokens, cost.unwrap_or(0), details);
+        if !readable {
             let id: String = row.get("id")?;
             let what = format!("call {id} has details that are no details");
             self.wrong(account, what, None, 0);

@@ -72,7 +72,7 @@ impl Onward {
             let next = {
                 let state = &mut *book.state();
                 if let Some(place) = state.counters.find(&name) {
-                    state.counters[place].replace((window_start, now), was, is);
+                    state.counters[place].replace(window_start, now, was, is);
                 }
                 match &name.owner {
                     Owner::Key(key) => state.moved.get(key).cloned(),

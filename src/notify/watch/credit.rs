@@ -118,6 +118,6 @@ impl Look<'_> {
             });
             super::about(account, Notice::new(event, facts))
         });
-        self.note(slot, (0, level), notice);
+        self.note(slot, 0, level, notice);
     }
 }

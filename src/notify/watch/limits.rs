@@ -81,7 +81,7 @@ impl Look<'_> {
         notice.account = Some(account.id.clone());
         notice.key = of_key.then(|| key.id.clone());
         notice.plan = Some(account.plan.id.clone());
-        self.note(slot, (limit.start, limit.level.percent()), Some(notice));
+        self.note(slot, limit.start, limit.level.percent(), Some(notice));
     }
 }
 

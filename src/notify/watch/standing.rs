@@ -90,7 +90,7 @@ impl Look<'_> {
             facts["subscription"] = json!(subscription);
             about(account, Notice::new(event, facts))
         });
-        self.note(slot, (0, level), notice);
+        self.note(slot, 0, level, notice);
         last.is_some()
     }
 
@@ -146,7 +146,7 @@ impl Look<'_> {
                 let facts = json!({"subscription": self.facts(subscription), "actions": [&portal]});
                 about(account, Notice::new(event, facts))
             });
-            self.note(slot, (at, TOLD), notice);
+            self.note(slot, at, TOLD, notice);
         }
     }
 

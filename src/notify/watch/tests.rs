@@ -97,8 +97,8 @@ impl Watched {
     async fn found(&mut self) -> Vec<Found> {
         let asking = self.balances.asking(&self.accounts);
         self.balances.learn(&asking, &self.last);
-        let known = (&self.told, &self.balances);
-        look(&self.accounts, &self.settings, &self.clock, known).await
+        let (told, balances) = (&self.told, &self.balances);
+        look(&self.accounts, &self.settings, &self.clock, told, balances).await
     }
 
     /// Adds credit, as a top-up does.

@@ -26,7 +26,8 @@ pub(super) fn is_unpaid(facts: &[Dated]) -> bool {
 pub(super) fn settle(
     applier: &mut Applier<'_>,
     event: &PaymentEvent,
-    (object, facts): (&str, &[Dated]),
+    object: &str,
+    facts: &[Dated],
     account: &AccountId,
 ) -> Result<Option<Verdict>, RowError> {
     let Some(worth) = worth(facts) else {

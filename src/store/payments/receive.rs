@@ -263,7 +263,7 @@ impl Applier<'_> {
         account: &AccountId,
     ) -> Result<Verdict, RowError> {
         let facts = self.facts(object)?;
-        match credit::settle(self, event, (object, &facts), account)? {
+        match credit::settle(self, event, object, &facts, account)? {
             Some(verdict) => Ok(verdict),
             None => standing::settle(self, account, object),
         }

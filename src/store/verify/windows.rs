@@ -153,7 +153,8 @@ impl Windows {
         &mut self,
         owners: [&str; 2],
         at: &str,
-        (tokens, cost): (i128, i128),
+        tokens: i128,
+        cost: i128,
         details: Option<&str>,
     ) -> bool {
         let read: Option<Details<'_>> = match details {

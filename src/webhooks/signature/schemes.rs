@@ -17,6 +17,18 @@ const STANDARD_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signatur
 /// Longer ids are nobody's.
 const LONGEST_ID: usize = 255;
 
+/// A field with a time and signatures of one version.
+struct Timed {
+    field: HeaderName,
+    separator: char,
+    /// The name of the time.
+    time: &'static str,
+    /// The name of a signature of the version that counts.
+    version: &'static str,
+    /// What stands between time and body where both are signed.
+    between: &'static str,
+}
+
 /// `Stripe-Signature: t=<unix>,v1=<hex>[,v1=<hex>]`, over `<t>.<body>`. Other versions say nothing.
 pub(super) fn stripe(
     endpoint: &Endpoint,
@@ -24,13 +36,14 @@ pub(super) fn stripe(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), BadSignature> {
-    timed(
-        endpoint,
-        (headers, STRIPE),
-        (',', "t", "v1", "."),
-        body,
-        now,
-    )
+    let scheme = Timed {
+        field: STRIPE,
+        separator: ',',
+        time: "t",
+        version: "v1",
+        between: ".",
+    };
+    timed(&scheme, endpoint, headers, body, now)
 }
 
 /// `Paddle-Signature: ts=<unix>;h1=<hex>[;h1=<hex>]`, over `<ts>:<body>`.
@@ -40,13 +53,14 @@ pub(super) fn paddle(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), BadSignature> {
-    timed(
-        endpoint,
-        (headers, PADDLE),
-        (';', "ts", "h1", ":"),
-        body,
-        now,
-    )
+    let scheme = Timed {
+        field: PADDLE,
+        separator: ';',
+        time: "ts",
+        version: "h1",
+        between: ":",
+    };
+    timed(&scheme, endpoint, headers, body, now)
 }
 
 /// `X-Signature: <hex>`, over the body. It has no time: a repeated event is known by its id alone.
@@ -89,36 +103,35 @@ pub(super) fn standard<'a>(
     }
 }
 
-/// A field with a time and signatures of one version: separator, names of the two, and what stands between time and
-/// body where both are signed.
 fn timed(
+    scheme: &Timed,
     endpoint: &Endpoint,
-    (headers, name): (&HeaderMap, HeaderName),
-    (separator, time_name, version, between): (char, &str, &str, &str),
+    headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), BadSignature> {
+    let name = &scheme.field;
     let mut time = None;
     let mut signatures = Vec::new();
-    for part in field(headers, &name)?.split(separator) {
+    for part in field(headers, name)?.split(scheme.separator) {
         let Some((key, value)) = part.trim().split_once('=') else {
-            return Err(bad(&name, Reason::Malformed));
+            return Err(bad(name, Reason::Malformed));
         };
-        if key == time_name && time.replace(value).is_some() {
-            return Err(bad(&name, Reason::Malformed));
+        if key == scheme.time && time.replace(value).is_some() {
+            return Err(bad(name, Reason::Malformed));
         }
-        if key == version {
+        if key == scheme.version {
             signatures.extend(unhex(value));
         }
     }
-    let time = time.ok_or_else(|| bad(&name, Reason::Malformed))?;
-    let seconds = seconds(time).ok_or_else(|| bad(&name, Reason::Malformed))?;
-    let parts = [time.as_bytes(), between.as_bytes(), body];
-    matching(endpoint, &name, &parts, &signatures)?;
+    let time = time.ok_or_else(|| bad(name, Reason::Malformed))?;
+    let seconds = seconds(time).ok_or_else(|| bad(name, Reason::Malformed))?;
+    let parts = [time.as_bytes(), scheme.between.as_bytes(), body];
+    matching(endpoint, name, &parts, &signatures)?;
     if is_near(seconds, now, endpoint.tolerance) {
         Ok(())
     } else {
-        Err(bad(&name, Reason::Time))
+        Err(bad(name, Reason::Time))
     }
 }
 
