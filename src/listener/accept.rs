@@ -129,19 +129,19 @@ impl Listener {
                     pause = None;
                     start(tcp, addr, permit);
                 }
-                Err(error) => match back_off(&error, pause) {
-                    None => {}
-                    Some(next) => {
-                        if pause.is_none() {
-                            tracing::warn!(%address, %error, "cannot accept connections for now; they wait");
-                        }
-                        pause = Some(next);
-                        tokio::select! {
-                            () = shutdown.draining() => break,
-                            () = sleep(next) => {}
-                        }
+                Err(error) => {
+                    let Some(next) = back_off(&error, pause) else {
+                        continue;
+                    };
+                    if pause.is_none() {
+                        tracing::warn!(%address, %error, "cannot accept connections for now; they wait");
                     }
-                },
+                    pause = Some(next);
+                    tokio::select! {
+                        () = shutdown.draining() => break,
+                        () = sleep(next) => {}
+                    }
+                }
             }
         }
 
