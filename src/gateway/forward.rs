@@ -24,7 +24,7 @@ use crate::{
     overload::Room,
     providers::{Ask, Edits, Endpoint, Observed},
     refusal::{Code, Refusal},
-    store::Outcome,
+    store::{Outcome, Unwritten},
     upstream::{
         self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, OutputLimitField,
         Processed, Upstream,
@@ -148,19 +148,13 @@ impl Forward {
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && body.ask().is_some_and(Ask::lacks_usage);
         let answer_room = room.another();
-        let (body, small) = match body {
-            RequestBody::Passing(body) => (body, None),
-            RequestBody::Understood(ask, bytes) => {
-                let limits = (output_limit, key.levels.limits_output());
-                let edits = Edits {
-                    model: model.as_ref().map(|model| model.upstream_name.as_str()),
-                    include_usage: adds_usage,
-                    ..limit_edits(destination.endpoint, settings, limits)
-                };
-                let (body, room) = room.keep(ask.edit(&bytes, &edits));
-                (Outgoing::full(body), room)
-            }
+        let limited = key.levels.limits_output();
+        let edits = Edits {
+            model: model.as_ref().map(|model| model.upstream_name.as_str()),
+            include_usage: adds_usage,
+            ..limit_edits(destination.endpoint, settings, output_limit, limited)
         };
+        let (body, small) = outgoing(body, edits, room);
         // What is understood has to be read: answers for their usage, errors for whose fault they tell of.
         let encoding = if destination.endpoint.has_ask() {
             Encoding::Identity
@@ -169,8 +163,7 @@ impl Forward {
         };
         let recorded = reservation.hold_on_disk().await;
         if let Err(unwritten) = recorded {
-            let failure = Failure::unsent(FailureKind::Unrecorded).because(unwritten);
-            return Err(failed(reservation, &failure, &upstream));
+            return Err(failed(reservation, &unrecorded(unwritten), &upstream));
         }
         let sends = || about_to_send(&mut reservation);
         // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
@@ -187,11 +180,7 @@ impl Forward {
         drop(small);
         reservation.answered(response.status());
         let (mut parts, body) = response.into_parts();
-        if let Some(credential) = &upstream.settings().credential
-            && !parts.status.is_success()
-        {
-            mask::hide_in_fields(credential, &mut parts.headers);
-        }
+        hide_credential(&upstream, &mut parts);
         let delimited = body.is_delimited();
         let (reservation, body) =
             judge(reservation, &mut parts, body, &destination, &upstream).await?;
@@ -201,7 +190,6 @@ impl Forward {
             parts.headers.remove(header::CONTENT_LENGTH);
         }
         let held_tokens = reservation.held_tokens();
-        let allowance = reservation.allowance();
         let cut = Cut {
             links: Arc::clone(&snapshot.links),
             dialect: destination.dialect,
@@ -212,11 +200,11 @@ impl Forward {
             body,
             delimited,
             observer,
+            allowance: reservation.allowance(),
             reservation,
             metering,
             status: parts.status,
             policy,
-            allowance,
             ahead: Bytes::new(),
             room: answer_room,
         };
@@ -263,8 +251,32 @@ fn about_to_send(reservation: &mut Reservation) -> Result<(), Failure> {
     if UNREAD.try_with(|()| ()).is_ok() {
         return Err(Failure::unsent(FailureKind::Abandoned));
     }
-    let written = reservation.forwarding();
-    written.map_err(|unwritten| Failure::unsent(FailureKind::Unrecorded).because(unwritten))
+    reservation.forwarding().map_err(unrecorded)
+}
+
+/// A call that is not sent, because its record could not be written.
+fn unrecorded(unwritten: Unwritten) -> Failure {
+    Failure::unsent(FailureKind::Unrecorded).because(unwritten)
+}
+
+/// What is sent of a body, and room that is to be kept until it was.
+fn outgoing(body: RequestBody, edits: Edits<'_>, room: Room) -> (Outgoing, Option<Room>) {
+    match body {
+        RequestBody::Passing(body) => (body, None),
+        RequestBody::Understood(ask, bytes) => {
+            let (body, room) = room.keep(ask.edit(&bytes, &edits));
+            (Outgoing::full(body), room)
+        }
+    }
+}
+
+/// Hides our credential in the fields of an answer that says what is wrong: it may quote them.
+fn hide_credential(upstream: &Upstream, parts: &mut response::Parts) {
+    if let Some(credential) = &upstream.settings().credential
+        && !parts.status.is_success()
+    {
+        mask::hide_in_fields(credential, &mut parts.headers);
+    }
 }
 
 /// Settles a call that got no answer.
@@ -297,7 +309,8 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
 fn limit_edits(
     endpoint: Endpoint,
     settings: &upstream::Settings,
-    (limit, limited): (Option<u64>, bool),
+    limit: Option<u64>,
+    limited: bool,
 ) -> Edits<'static> {
     let field = limit_field(endpoint, settings);
     // Nothing is held by an output that nothing limits: then the body stays as it came.

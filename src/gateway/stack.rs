@@ -1,7 +1,7 @@
 //! The stack: what happens to a request, in order. Each check takes the value that the one before it made, so leaving
 //! one out, or exchanging two, does not compile.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc};
+use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
@@ -171,21 +171,9 @@ impl Gateway {
             Place::Open(place) => return self.open(&place, snapshot, context),
             Place::Limits => return self.limits(snapshot, seen, head),
             Place::Webhook(vendor) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "payment events are rare; the box keeps theirs out of every call's future"
-                )]
-                let told = Box::pin(self.webhook(vendor, snapshot, head, unread));
-                return told.await;
+                return apart(self.webhook(vendor, snapshot, head, unread)).await;
             }
-            Place::Preflight => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "questions are rare; the box keeps theirs out of every call's future"
-                )]
-                let foretold = Box::pin(self.preflight(snapshot, seen, head, unread));
-                return foretold.await;
-            }
+            Place::Preflight => return apart(self.preflight(snapshot, seen, head, unread)).await,
             Place::Listing(destination) | Place::Remote(destination) => destination,
         };
         seen.goes_to(&destination);
@@ -335,6 +323,15 @@ pub(super) fn over_share() -> Refusal {
     let words = "The gateway has nearly as much work as it can do, and this account has most of it under way. Try \
 again shortly, with fewer calls at once.";
     Refusal::new(Code::Overloaded).with(Detail::Say(words))
+}
+
+/// Keeps what is rare, events of payments and questions, out of the future of every call.
+fn apart<F: Future>(rare: F) -> Pin<Box<F>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "once for what is rare, and nothing for a call"
+    )]
+    Box::pin(rare)
 }
 
 /// The client's idempotency key, for the record; longer ones are not kept.
