@@ -2,11 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Semaphore;
 
+use super::{
+    CreditLedger, Declared,
+    merge::{Standings, merged, warn_of_both},
+};
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster, Spoken},
     admin::{CreditSheet, OPENING, Registry, Rejection, misfits},
@@ -22,11 +26,6 @@ use crate::{
     webhooks,
 };
 
-use super::{
-    CreditLedger, Declared,
-    merge::{Standings, merged, warn_of_both},
-};
-
 /// Merges what the file and the store say, and publishes it. Every change of accounts, keys and credit goes through it.
 #[derive(Debug)]
 pub struct Publisher {
@@ -34,8 +33,8 @@ pub struct Publisher {
     store: Store,
     shutdown: Shutdown,
     parts: Mutex<Parts>,
-    /// Set once, when it runs.
-    notifier: OnceLock<Notifier>,
+    /// Whom to ask for tests, and to tell of messages that are to be sent again.
+    notifier: Notifier,
     /// Payment events come one at a time, and so does what is declared: what is published must be what was written last.
     paying: Semaphore,
 }
@@ -60,7 +59,13 @@ struct Parts {
 
 impl Publisher {
     /// Publishes what the store has loaded; the file comes with [`Self::set_file`].
-    pub fn new(accounts: Arc<Accounts>, store: Store, shutdown: Shutdown, loaded: Loaded) -> Self {
+    pub fn new(
+        accounts: Arc<Accounts>,
+        store: Store,
+        notifier: Notifier,
+        shutdown: Shutdown,
+        loaded: Loaded,
+    ) -> Self {
         let Loaded {
             accounts: created,
             keys,
@@ -88,14 +93,9 @@ impl Publisher {
             store,
             shutdown,
             parts: Mutex::new(parts),
-            notifier: OnceLock::new(),
+            notifier,
             paying: Semaphore::new(1),
         }
-    }
-
-    /// Whom to ask for tests, and to tell of messages that are to be sent again. Only the first call counts.
-    pub fn tell_through(&self, notifier: Notifier) {
-        let _ = self.notifier.set(notifier);
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
@@ -289,17 +289,12 @@ impl Registry for Arc<Publisher> {
         id: NotificationId,
     ) -> Result<Option<NotificationRow>, Rejection> {
         let row = self.store.retry_notification(id).await?;
-        if let Some(notifier) = self.notifier.get() {
-            notifier.look();
-        }
+        self.notifier.look();
         Ok(row)
     }
 
     async fn test_notification(&self) -> Result<usize, Rejection> {
-        match self.notifier.get() {
-            Some(notifier) => Ok(notifier.test().await?),
-            None => Ok(0),
-        }
+        Ok(self.notifier.test().await?)
     }
 
     async fn credit_add(&self, entry: NewEntry) -> Result<Posted, Rejection> {

@@ -112,17 +112,13 @@ impl App {
         let metrics = metrics::new();
         let (stop, shutdown) = ShutdownHandle::new();
         let (stop_admin, shutdown_admin) = ShutdownHandle::new();
-        let (accounts, publisher) = known(loaded, &store, &clock, &shutdown);
+        let notifier = Notifier::new(notifications, store.clone(), clock.clone());
+        let (accounts, publisher) = known(loaded, &store, &notifier, &clock, &shutdown);
         publisher
             .set_file(roster, gateway.webhooks.clone(), || ())
             .await?;
 
         let background = Tasks::default();
-        background.spawn(record_expired(
-            Arc::clone(&publisher),
-            shutdown_admin.clone(),
-        ));
-        background.spawn(watch_writer(store.clone(), shutdown_admin.clone()));
         let mut simulators = Simulators::default();
         simulators
             .start(&simulated, &mut gateway, &background, &shutdown_admin)
@@ -143,13 +139,9 @@ impl App {
             .under(overload.clone()),
         );
 
-        let notifier = Notifier::start(
-            notifications,
-            (accounts, store.clone(), Arc::clone(&metrics), clock.clone()),
-            &background,
-            &shutdown_admin,
-        );
-        publisher.tell_through(notifier.clone());
+        notifier.start(accounts, Arc::clone(&metrics), &background, &shutdown_admin);
+        metrics::watch(&metrics, &store, &clock, log, overload.clone());
+        look_after(&publisher, &store, &overload, &background, &shutdown_admin);
         let serving_admin = Tasks::default();
         let admin = admin.map(|(listener, token)| {
             let (publisher, metrics) = (Arc::clone(&publisher), Arc::clone(&metrics));
@@ -158,8 +150,6 @@ impl App {
             serving_admin.spawn(serve::admin(listener, admin, shutdown_admin.clone()));
             running
         });
-        metrics::watch(&metrics, &store, &clock, log, overload.clone());
-        background.spawn(overload.clone().watch(shutdown_admin.cut_off()));
         let serving = Tasks::default();
         serving.spawn(serve::public(
             listener,
@@ -321,6 +311,7 @@ impl App {
 fn known(
     mut loaded: Loaded,
     store: &Store,
+    notifier: &Notifier,
     clock: &Clock,
     shutdown: &Shutdown,
 ) -> (Arc<Accounts>, Arc<Publisher>) {
@@ -330,10 +321,24 @@ fn known(
     let publisher = Publisher::new(
         Arc::clone(&accounts),
         store.clone(),
+        notifier.clone(),
         shutdown.clone(),
         loaded,
     );
     (accounts, Arc::new(publisher))
+}
+
+/// What has to be done again and again, for as long as there are calls.
+fn look_after(
+    publisher: &Arc<Publisher>,
+    store: &Store,
+    overload: &Overload,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+) {
+    tasks.spawn(record_expired(Arc::clone(publisher), shutdown.clone()));
+    tasks.spawn(watch_writer(store.clone(), shutdown.clone()));
+    tasks.spawn(overload.clone().watch(shutdown.cut_off()));
 }
 
 /// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.

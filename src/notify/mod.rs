@@ -59,39 +59,43 @@ struct Inner {
 }
 
 impl Notifier {
-    /// Starts to look and to send; without settings both wait for [`Self::publish`]. They end, in a few seconds at most,
-    /// when `shutdown` is cut off.
-    pub fn start(
-        settings: Option<Settings>,
-        (accounts, store, metrics, clock): (Arc<Accounts>, Store, Arc<Metrics>, Clock),
-        tasks: &Tasks,
-        shutdown: &Shutdown,
-    ) -> Self {
-        let notifier = Self {
+    /// A handle by which nothing is looked at or sent before [`Self::start`].
+    pub fn new(settings: Option<Settings>, store: Store, clock: Clock) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 settings: changes::Sender::new(settings.map(Arc::new)),
-                store: store.clone(),
-                clock: clock.clone(),
+                store,
+                clock,
                 look: Notify::new(),
                 filled: Arc::default(),
             }),
-        };
+        }
+    }
+
+    /// Starts to look and to send; without settings both wait for [`Self::publish`]. They end, in a few seconds at most,
+    /// when `shutdown` is cut off.
+    pub fn start(
+        &self,
+        accounts: Arc<Accounts>,
+        metrics: Arc<Metrics>,
+        tasks: &Tasks,
+        shutdown: &Shutdown,
+    ) {
         let queue = Queue {
-            settings: notifier.inner.settings.subscribe(),
-            store,
-            clock,
+            settings: self.inner.settings.subscribe(),
+            store: self.inner.store.clone(),
+            clock: self.inner.clock.clone(),
             metrics,
-            filled: Arc::clone(&notifier.inner.filled),
+            filled: Arc::clone(&self.inner.filled),
         };
         tasks.spawn(queue.run(shutdown.cut_off()));
-        let (watching, stop) = (notifier.clone(), shutdown.cut_off());
+        let (watching, stop) = (self.clone(), shutdown.cut_off());
         tasks.spawn(async move {
             tokio::select! {
                 () = watching.watch(&accounts) => {}
                 () = stop => {}
             }
         });
-        notifier
     }
 
     /// Puts other settings in force. Messages for targets that are in them no more are given up.

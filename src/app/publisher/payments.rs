@@ -123,8 +123,8 @@ impl Publisher {
             self.warn_of_misfits();
         }
         // Who is to hear of it hears now instead of in a few seconds.
-        if let Some(notifier) = self.notifier.get().filter(|_| !received.duplicate) {
-            notifier.look();
+        if !received.duplicate {
+            self.notifier.look();
         }
         received
     }
