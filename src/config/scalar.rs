@@ -332,7 +332,7 @@ fn url_template(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-fn word(text: &str, choice: &Choice) -> Result<&'static str, Wrong> {
+fn word(text: &str, choice: Choice) -> Result<&'static str, Wrong> {
     if let Some(word) = choice.words.iter().find(|word| **word == text) {
         return Ok(word);
     }

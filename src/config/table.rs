@@ -116,11 +116,11 @@ pub(crate) enum Kind {
     /// An RFC 3339 instant.
     Instant,
     /// One of a few words.
-    Choice(&'static Choice),
+    Choice(Choice),
 }
 
 /// A few words.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Choice {
     pub(crate) words: &'static [&'static str],
     /// Words that are refused today, and why.
@@ -144,6 +144,14 @@ pub(crate) const TOKENS: Kind = Kind::Integer {
     least: 1,
     most: i64::MAX as u64,
 };
+
+/// One of these words.
+pub(crate) const fn one_of(words: &'static [&'static str]) -> Kind {
+    Kind::Choice(Choice {
+        words,
+        deferred: &[],
+    })
+}
 
 pub(crate) const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key {

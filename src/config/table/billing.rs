@@ -1,6 +1,8 @@
 //! Keys about who pays and how much is allowed.
 
-use super::{COUNT, Choice, IMPLIED, Kind, Section, TOKENS, deferred, key, webhooks::WEBHOOKS};
+use super::{
+    COUNT, IMPLIED, Key, Kind, Section, TOKENS, deferred, key, one_of, webhooks::WEBHOOKS,
+};
 
 /// What to do about a rate limit of 0.
 const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
@@ -14,6 +16,29 @@ const BUDGETS: Kind = Kind::List(&Kind::Section(&BUDGET));
 /// A date in a subscription or of a key.
 const DATE: Kind = Kind::Instant;
 
+/// The window of a quota or a budget.
+const PER: Key = key(
+    "per",
+    one_of(&["hour", "day", "week", "month", "period"]),
+    "The window. period is the subscription's billing period, or a month from the account's creation.",
+)
+.required()
+.hint("hour, day, week, month or period; limits per minute are rate_limits");
+/// What who is beyond a quota or a budget is told.
+const STATUS: Key = key(
+    "status",
+    one_of(&["402", "403", "429"]),
+    "The status of the refusal.",
+)
+.or("402");
+/// Whether a quota or a budget is enforced.
+const MODE: Key = key(
+    "mode",
+    one_of(&["enforce", "shadow"]),
+    "shadow counts and logs, and never refuses.",
+)
+.or("enforce");
+
 pub(crate) static PLAN: Section = Section {
     name: "plan",
     doc: "A named set of models and limits. Limits count per account, over all its keys.",
@@ -25,10 +50,7 @@ pub(crate) static PLAN: Section = Section {
         ),
         key(
             "subscription",
-            Kind::Choice(&Choice {
-                words: &["none", "required"],
-                deferred: &[],
-            }),
+            one_of(&["none", "required"]),
             "Whether calls need an open subscription.",
         )
         .or("none"),
@@ -41,19 +63,13 @@ pub(crate) static PLAN: Section = Section {
         key("budgets", BUDGETS, "Money per calendar window."),
         key(
             "credit",
-            Kind::Choice(&Choice {
-                words: &["none", "required"],
-                deferred: &[],
-            }),
+            one_of(&["none", "required"]),
             "Whether calls are paid from the account's prepaid credit.",
         )
         .or("none"),
         key(
             "on_low_credit",
-            Kind::Choice(&Choice {
-                words: &["refuse", "clamp"],
-                deferred: &[],
-            }),
+            one_of(&["refuse", "clamp"]),
             "clamp lowers the output limit of a call to what its account's credit affords.",
         )
         .or("refuse"),
@@ -77,10 +93,7 @@ pub(crate) static PLAN: Section = Section {
         .or("16384"),
         key(
             "redact",
-            Kind::Choice(&Choice {
-                words: &["amounts"],
-                deferred: &[],
-            }),
+            one_of(&["amounts"]),
             "amounts keeps figures out of refusals.",
         ),
     ],
@@ -140,35 +153,13 @@ static QUOTA: Section = Section {
             },
             "How many calls; 0 allows none.",
         ),
-        key(
-            "per",
-            Kind::Choice(&Choice {
-                words: &["hour", "day", "week", "month", "period"],
-                deferred: &[],
-            }),
-            "The window. period is the subscription's billing period, or a month from the account's creation.",
-        )
-        .required()
-        .hint("hour, day, week, month or period; limits per minute are rate_limits"),
-        key(
-            "status",
-            Kind::Choice(&Choice {
-                words: &["402", "403", "429"],
-                deferred: &[],
-            }),
-            "The status of the refusal.",
-        )
-        .or("402"),
-        key(
-            "mode",
-            Kind::Choice(&Choice {
-                words: &["enforce", "shadow"],
-                deferred: &[],
-            }),
-            "shadow counts and logs, and never refuses.",
-        )
-        .or("enforce"),
-        deferred("usd", "is money, which budgets limit: write it under `budgets`"),
+        PER,
+        STATUS,
+        MODE,
+        deferred(
+            "usd",
+            "is money, which budgets limit: write it under `budgets`",
+        ),
     ],
 };
 
@@ -176,40 +167,10 @@ static BUDGET: Section = Section {
     name: "budget",
     doc: "An amount of money per calendar window, in UTC.",
     keys: &[
-        key(
-            "usd",
-            Kind::Money,
-            "How many US dollars; 0 allows none.",
-        )
-        .required(),
-        key(
-            "per",
-            Kind::Choice(&Choice {
-                words: &["hour", "day", "week", "month", "period"],
-                deferred: &[],
-            }),
-            "The window. period is the subscription's billing period, or a month from the account's creation.",
-        )
-        .required()
-        .hint("hour, day, week, month or period; limits per minute are rate_limits"),
-        key(
-            "status",
-            Kind::Choice(&Choice {
-                words: &["402", "403", "429"],
-                deferred: &[],
-            }),
-            "The status of the refusal.",
-        )
-        .or("402"),
-        key(
-            "mode",
-            Kind::Choice(&Choice {
-                words: &["enforce", "shadow"],
-                deferred: &[],
-            }),
-            "shadow counts and logs, and never refuses.",
-        )
-        .or("enforce"),
+        key("usd", Kind::Money, "How many US dollars; 0 allows none.").required(),
+        PER,
+        STATUS,
+        MODE,
     ],
 };
 
@@ -267,19 +228,16 @@ static SUBSCRIPTION: Section = Section {
     keys: &[
         key(
             "status",
-            Kind::Choice(&Choice {
-                words: &[
-                    "trialing",
-                    "active",
-                    "past_due",
-                    "incomplete",
-                    "incomplete_expired",
-                    "unpaid",
-                    "canceled",
-                    "paused",
-                ],
-                deferred: &[],
-            }),
+            one_of(&[
+                "trialing",
+                "active",
+                "past_due",
+                "incomplete",
+                "incomplete_expired",
+                "unpaid",
+                "canceled",
+                "paused",
+            ]),
             "The payment provider's word.",
         )
         .required(),

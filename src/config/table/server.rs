@@ -1,6 +1,6 @@
 //! Keys about the daemon itself.
 
-use super::{COUNT, Choice, IMPLIED, Kind, SPAN, Section, deferred, key};
+use super::{COUNT, IMPLIED, Kind, SPAN, Section, deferred, key, one_of};
 
 pub(crate) static SERVER: Section = Section {
     name: "server",
@@ -250,10 +250,7 @@ pub(crate) static STORE: Section = Section {
         .or("sqlite:faregate.db"),
         key(
             "durability",
-            Kind::Choice(&Choice {
-                words: &["grouped", "strict"],
-                deferred: &[],
-            }),
+            one_of(&["grouped", "strict"]),
             "grouped commits many calls at once, and a power cut may lose the last group; strict waits for the disk before each call is sent and before its answer ends, for five seconds at most.",
         )
         .or("grouped"),
@@ -308,10 +305,7 @@ pub(crate) static LOG: Section = Section {
     doc: "The format of the log.",
     keys: &[key(
         "format",
-        Kind::Choice(&Choice {
-            words: &["auto", "json", "pretty"],
-            deferred: &[],
-        }),
+        one_of(&["auto", "json", "pretty"]),
         "auto is pretty on a terminal and JSON elsewhere.",
     )
     .or("auto")],

@@ -1,6 +1,6 @@
 //! Keys about where calls go.
 
-use super::{Choice, IMPLIED, Kind, SPAN, Section, TOKENS, key};
+use super::{Choice, IMPLIED, Kind, SPAN, Section, TOKENS, key, one_of};
 
 /// Words for everything of Gemini's.
 const GEMINI: &str = "Gemini comes with a later version";
@@ -11,7 +11,7 @@ pub(crate) static PROVIDER: Section = Section {
     keys: &[
         key(
             "kind",
-            Kind::Choice(&Choice {
+            Kind::Choice(Choice {
                 words: &["openai", "anthropic", "http", "simulated"],
                 deferred: &[("gemini", GEMINI)],
             }),
@@ -41,10 +41,7 @@ pub(crate) static PROVIDER: Section = Section {
         key("timeouts", Kind::Section(&TIMEOUTS), "Deadlines of one call.").or(IMPLIED),
         key(
             "on_client_disconnect",
-            Kind::Choice(&Choice {
-                words: &["cancel", "drain"],
-                deferred: &[],
-            }),
+            one_of(&["cancel", "drain"]),
             "When a client leaves: cancel the call and charge what was seen, or drain it and charge exactly. Default: cancel for streams, drain for the rest.",
         ),
         key(
@@ -55,10 +52,7 @@ pub(crate) static PROVIDER: Section = Section {
         .or("true"),
         key(
             "output_limit_field",
-            Kind::Choice(&Choice {
-                words: &["max_completion_tokens", "max_tokens"],
-                deferred: &[],
-            }),
+            one_of(&["max_completion_tokens", "max_tokens"]),
             "The field that takes our output limit in chat completions (openai only).",
         )
         .or("max_completion_tokens"),
@@ -143,7 +137,7 @@ pub(crate) static ROUTE: Section = Section {
         .required(),
         key(
             "dialect",
-            Kind::Choice(&Choice {
+            Kind::Choice(Choice {
                 words: &["auto", "openai", "anthropic"],
                 deferred: &[("gemini", GEMINI)],
             }),
@@ -163,10 +157,7 @@ pub(crate) static ROUTE: Section = Section {
         .or("false"),
         key(
             "meter",
-            Kind::Choice(&Choice {
-                words: &["requests"],
-                deferred: &[],
-            }),
+            one_of(&["requests"]),
             "requests lets accounts with token quotas make calls here whose tokens cannot be counted.",
         ),
         key(
