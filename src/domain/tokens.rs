@@ -35,6 +35,69 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// How many counts it has.
+    pub const COUNTS: usize = 11;
+
+    /// Its counts in the order of its members, which files keep: what is new goes to the end.
+    pub const fn counts(self) -> [u64; Self::COUNTS] {
+        let Self {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            cache_write_1h,
+            audio_input,
+            audio_output,
+            images,
+            seconds,
+            pages,
+        } = self;
+        [
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            cache_write_1h,
+            audio_input,
+            audio_output,
+            images,
+            seconds,
+            pages,
+        ]
+    }
+
+    /// What has these counts, in the order of [`Self::counts`].
+    pub const fn of_counts(counts: [u64; Self::COUNTS]) -> Self {
+        let [
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            cache_write_1h,
+            audio_input,
+            audio_output,
+            images,
+            seconds,
+            pages,
+        ] = counts;
+        Self {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            reasoning,
+            cache_write_1h,
+            audio_input,
+            audio_output,
+            images,
+            seconds,
+            pages,
+        }
+    }
+
     /// What a token quota counts: input and output.
     pub const fn total(self) -> u64 {
         self.input.saturating_add(self.output)

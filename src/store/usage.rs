@@ -158,7 +158,7 @@ pub(super) fn sums(connection: &Connection, query: &UsageQuery) -> Result<Vec<Us
     Ok(rows)
 }
 
-/// The columns that are added up.
+/// The columns that are added up: with estimated calls and the cost, the counts of [`Usage`] in their order.
 const ADDED: [&str; 13] = [
     "estimated",
     "input_tokens",
@@ -209,37 +209,12 @@ impl Sums {
     }
 
     fn of(self, group: Option<String>) -> UsageRow {
-        let [
-            estimated_calls,
-            input,
-            cached_input,
-            cache_write,
-            output,
-            reasoning,
-            cache_write_1h,
-            audio_input,
-            audio_output,
-            images,
-            seconds,
-            pages,
-        ] = self.counts;
+        let [estimated_calls, counts @ ..] = self.counts;
         UsageRow {
             group,
             calls: self.calls,
             estimated_calls,
-            tokens: Usage {
-                input,
-                cached_input,
-                cache_write,
-                output,
-                reasoning,
-                cache_write_1h,
-                audio_input,
-                audio_output,
-                images,
-                seconds,
-                pages,
-            },
+            tokens: Usage::of_counts(counts),
             cost: self.cost,
             currency: self.cost.map(|_| CURRENCY),
         }

@@ -125,7 +125,7 @@ fn write_fixed(
     encoder.byte(outcome_code(call.outcome));
     encoder.put(&call.status.to_le_bytes());
     encoder.byte(u8::try_from(call.attempt).unwrap_or(u8::MAX));
-    for count in counts(call.usage) {
+    for count in call.usage.counts() {
         encoder.count(count);
     }
     encoder.count(call.held_tokens);
@@ -135,36 +135,6 @@ fn write_fixed(
     for time in [call.queue_ms, first_byte_ms, call.total_ms] {
         encoder.millis(time);
     }
-}
-
-/// Everything that usage counts, in the order of the file.
-const fn counts(usage: Usage) -> [u64; 11] {
-    let Usage {
-        input,
-        cached_input,
-        cache_write,
-        output,
-        reasoning,
-        cache_write_1h,
-        audio_input,
-        audio_output,
-        images,
-        seconds,
-        pages,
-    } = usage;
-    [
-        input,
-        cached_input,
-        cache_write,
-        output,
-        reasoning,
-        cache_write_1h,
-        audio_input,
-        audio_output,
-        images,
-        seconds,
-        pages,
-    ]
 }
 
 /// Input and output tokens as the file keeps them.
@@ -182,19 +152,7 @@ fn read(id: RequestId, decoder: &mut Decoder<'_>) -> Option<Settlement> {
         outcome: outcome_of(decoder.byte()?)?,
         status: decoder.u16()?,
         attempt: decoder.byte()?,
-        usage: Usage {
-            input: decoder.count()?,
-            cached_input: decoder.count()?,
-            cache_write: decoder.count()?,
-            output: decoder.count()?,
-            reasoning: decoder.count()?,
-            cache_write_1h: decoder.count()?,
-            audio_input: decoder.count()?,
-            audio_output: decoder.count()?,
-            images: decoder.count()?,
-            seconds: decoder.count()?,
-            pages: decoder.count()?,
-        },
+        usage: usage(decoder)?,
         held_tokens: decoder.count()?,
         held: decoder.amount()?,
         cost: decoder.amount()?,
@@ -204,6 +162,15 @@ fn read(id: RequestId, decoder: &mut Decoder<'_>) -> Option<Settlement> {
     };
     let tail = tail::read(decoder)?;
     Some(Settlement { call, flags, tail })
+}
+
+/// Usage, which the file has in the order of its counts.
+fn usage(decoder: &mut Decoder<'_>) -> Option<Usage> {
+    let mut counts = [0; Usage::COUNTS];
+    for count in &mut counts {
+        *count = decoder.count()?;
+    }
+    Some(Usage::of_counts(counts))
 }
 
 impl Settlement {
