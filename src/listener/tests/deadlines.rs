@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::harness::{SOON, answer, get, reaches, rest, send, serve, settings, within};
+use super::harness::{
+    SOON, answer, get, http2, reaches, request, rest, send, serve, settings, within,
+};
 use crate::listener::Settings;
 
 fn hasty(change: impl FnOnce(&mut Settings)) -> Settings {
@@ -43,14 +42,9 @@ async fn half_a_preface() {
 #[tokio::test]
 async fn a_preface_and_no_request() {
     let running = serve(hasty(|s| s.timeouts.head = SOON));
-    let io = TokioIo::new(running.connect().await);
-    let (_sender, connection) = within(
-        hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), io),
-    )
-    .await
-    .unwrap();
+    let (_sender, mut driver) = http2(running.connect().await).await;
     // How it ends does not matter here.
-    let _ = within(connection).await;
+    let _ = within(driver.join_next()).await;
 }
 
 #[tokio::test]
@@ -125,20 +119,8 @@ async fn idle_http1() {
 #[tokio::test]
 async fn idle_http2() {
     let running = serve(hasty(|s| s.http2.idle = SOON));
-    let io = TokioIo::new(running.connect().await);
-    let (mut sender, connection) = within(hyper::client::conn::http2::handshake(
-        TokioExecutor::new(),
-        io,
-    ))
-    .await
-    .unwrap();
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
-    let request = hyper::Request::get("http://test/")
-        .body(Empty::<Bytes>::new())
-        .unwrap();
-    let response = within(sender.send_request(request)).await.unwrap();
-    drop(response);
+    let (mut sender, mut driver) = http2(running.connect().await).await;
+    drop(within(sender.send_request(request("/", ""))).await.unwrap());
     // GOAWAY and an orderly end, so not an error.
     within(driver.join_next()).await.unwrap().unwrap().unwrap();
 }
@@ -189,26 +171,13 @@ async fn durations_beyond_all_clocks() {
 #[tokio::test]
 async fn an_http2_stream_that_does_not_read() {
     let running = serve(hasty(|s| s.timeouts.write_stall = SOON));
-    let io = TokioIo::new(running.connect().await);
-    let (mut sender, connection) = within(hyper::client::conn::http2::handshake(
-        TokioExecutor::new(),
-        io,
-    ))
-    .await
-    .unwrap();
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
-    let request = |path: &str| {
-        hyper::Request::get(format!("http://test{path}"))
-            .body(Empty::<Bytes>::new())
-            .unwrap()
-    };
+    let (mut sender, _driver) = http2(running.connect().await).await;
     // The body is not read, so the stream's window is used up, while the connection goes on.
-    let stalled = within(sender.send_request(request("/endless")))
+    let stalled = within(sender.send_request(request("/endless", "")))
         .await
         .unwrap();
     reaches(&running.seen.over, 1).await;
-    let response = within(sender.send_request(request("/"))).await.unwrap();
+    let response = within(sender.send_request(request("/", ""))).await.unwrap();
     assert_eq!(response.status(), 200);
     drop(stalled);
 }
@@ -216,25 +185,12 @@ async fn an_http2_stream_that_does_not_read() {
 #[tokio::test]
 async fn an_http2_stream_that_waits_for_the_service() {
     let running = serve(hasty(|s| s.timeouts.write_stall = SOON));
-    let io = TokioIo::new(running.connect().await);
-    let (mut sender, connection) = within(hyper::client::conn::http2::handshake(
-        TokioExecutor::new(),
-        io,
-    ))
-    .await
-    .unwrap();
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
-    let request = |path: &str| {
-        hyper::Request::get(format!("http://test{path}"))
-            .body(Empty::<Bytes>::new())
-            .unwrap()
-    };
-    let silent = within(sender.send_request(request("/until")))
+    let (mut sender, _driver) = http2(running.connect().await).await;
+    let silent = within(sender.send_request(request("/until", "")))
         .await
         .unwrap();
     // A stall of the same length, begun later, comes to its end meanwhile.
-    let stalled = within(sender.send_request(request("/endless")))
+    let stalled = within(sender.send_request(request("/endless", "")))
         .await
         .unwrap();
     reaches(&running.seen.over, 1).await;

@@ -12,10 +12,16 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
-use hyper::{Request, Response, body::Incoming, service::Service};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    client::conn::{http2, http2::SendRequest},
+    service::Service,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::{Notify, watch},
     task::JoinSet,
@@ -41,6 +47,27 @@ pub(super) struct Running {
     pub(super) tuning: Tuning,
     pub(super) seen: Arc<Seen>,
     server: JoinSet<Drained>,
+}
+
+/// A client's side of a connection of HTTP/2.
+pub(super) type Sender = SendRequest<Full<Bytes>>;
+
+/// Speaks HTTP/2 over a connection; with the task that drives it.
+pub(super) async fn http2<C>(connection: C) -> (Sender, JoinSet<hyper::Result<()>>)
+where
+    C: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(connection));
+    let (sender, connection) = within(handshake.boxed()).await.unwrap();
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    (sender, driver)
+}
+
+pub(super) fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(format!("http://test{path}"))
+        .body(Full::new(body.into()))
+        .unwrap()
 }
 
 /// What the service has seen.

@@ -9,19 +9,16 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
     body::Incoming,
-    client::conn::{http2, http2::SendRequest},
     service::{Service, service_fn},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    task::JoinSet,
 };
 
 use super::harness::{
-    NEVER, Running, SOON, answer, get, reaches, rest, send, serve, settings, within,
+    NEVER, SOON, answer, get, http2, reaches, request, rest, send, serve, settings, within,
 };
 use crate::listener::{
     Pressure,
@@ -32,25 +29,6 @@ use crate::listener::{
     session,
     stream::Stream,
 };
-
-type Sender = SendRequest<Full<Bytes>>;
-
-/// A connection with prior knowledge, and the task that drives it.
-async fn http2(running: &Running) -> (Sender, JoinSet<hyper::Result<()>>) {
-    let io: TokioIo<TcpStream> = TokioIo::new(running.connect().await);
-    let (sender, connection) = within(http2::handshake(TokioExecutor::new(), io))
-        .await
-        .unwrap();
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
-    (sender, driver)
-}
-
-fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
-    Request::post(format!("http://test{path}"))
-        .body(Full::new(body.into()))
-        .unwrap()
-}
 
 #[expect(
     clippy::disallowed_methods,
@@ -147,7 +125,7 @@ async fn a_head_far_above_the_limit_is_refused() {
 #[tokio::test]
 async fn http2_with_prior_knowledge() {
     let running = serve(settings());
-    let (mut sender, _driver) = http2(&running).await;
+    let (mut sender, _driver) = http2(running.connect().await).await;
     for size in [0, 1, 1 << 20] {
         let response = within(sender.send_request(request("/count", vec![0; size])))
             .await
@@ -160,7 +138,7 @@ async fn http2_with_prior_knowledge() {
 #[tokio::test]
 async fn http2_head_above_the_limit_is_refused_on_its_stream() {
     let running = serve(settings());
-    let (mut sender, _driver) = http2(&running).await;
+    let (mut sender, _driver) = http2(running.connect().await).await;
     let mut long = request("/", "");
     let value = "y".repeat(100 << 10).parse().unwrap();
     long.headers_mut().insert("x", value);
@@ -176,7 +154,7 @@ async fn http2_head_above_the_limit_is_refused_on_its_stream() {
 #[tokio::test]
 async fn http2_client_that_takes_everything_back_loses_the_connection() {
     let running = serve(settings());
-    let (mut sender, mut driver) = http2(&running).await;
+    let (mut sender, mut driver) = http2(running.connect().await).await;
     let mut calls = 0;
     // Each is dropped after the service has it, so that what h2 itself limits does not matter.
     while sender.ready().await.is_ok() && calls < 1_000 {
@@ -196,7 +174,7 @@ async fn http2_client_that_takes_everything_back_loses_the_connection() {
 #[tokio::test]
 async fn many_answered_requests_are_no_flood() {
     let running = serve(settings());
-    let (mut sender, _driver) = http2(&running).await;
+    let (mut sender, _driver) = http2(running.connect().await).await;
     let mut client = running.connect().await;
     for _ in 0..150 {
         let response = within(sender.send_request(request("/", ""))).await.unwrap();
@@ -272,7 +250,7 @@ async fn a_panic_closes_its_connection_only() {
     let mut client = running.connect().await;
     get(&mut client, "/panic").await;
     assert_eq!(rest(&mut client).await, "");
-    let (mut sender, _driver) = http2(&running).await;
+    let (mut sender, _driver) = http2(running.connect().await).await;
     assert!(
         within(sender.send_request(request("/panic", "")))
             .await

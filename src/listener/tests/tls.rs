@@ -2,10 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::FutureExt;
-use http_body_util::Empty;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     pki_types::{PrivatePkcs8KeyDer, ServerName},
@@ -13,7 +9,9 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::harness::{Running, SOON, answer, get, rest, send, serve, settings, within};
+use super::harness::{
+    Running, SOON, answer, get, http2, request, rest, send, serve, settings, within,
+};
 use crate::listener::Settings;
 
 pub(super) fn with_certificate(mut settings: Settings) -> (Settings, RootCertStore) {
@@ -62,15 +60,8 @@ async fn http2_by_alpn() {
     let running = serve(settings);
     let client = connect(&running, &roots, &[b"h2", b"http/1.1"]).await;
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
-    let handshake =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(client));
-    let (mut sender, connection) = within(handshake.boxed()).await.unwrap();
-    let mut driver = tokio::task::JoinSet::new();
-    driver.spawn(connection);
-    let request = hyper::Request::get("https://localhost/")
-        .body(Empty::<Bytes>::new())
-        .unwrap();
-    let response = within(sender.send_request(request)).await.unwrap();
+    let (mut sender, _driver) = http2(client).await;
+    let response = within(sender.send_request(request("/", ""))).await.unwrap();
     assert_eq!(response.status(), 200);
 }
 
