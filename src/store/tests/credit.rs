@@ -32,6 +32,14 @@ pub(super) fn entry(kind: EntryKind, amount: i64) -> NewEntry {
     }
 }
 
+/// Gives the account `acme` credit, in billionths of a dollar.
+pub(super) async fn top_up(store: &Store, amount: i64) {
+    let posted = store
+        .post_entry(entry(EntryKind::TopUp, amount), Draws::new())
+        .await;
+    posted.unwrap();
+}
+
 pub(super) fn draws(of: &[(i64, i64)]) -> Draws {
     of.iter()
         .map(|(entry, amount)| Draw {
@@ -190,15 +198,9 @@ async fn debt_is_paid_from_what_comes_next() {
     flushed(&store).await;
     assert_eq!((balance(&store).await, lots(&store).await), (-30, vec![]));
     // A part of the debt, then the rest of it.
-    store
-        .post_entry(entry(EntryKind::TopUp, 10), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 10).await;
     assert_eq!((balance(&store).await, lots(&store).await), (-20, vec![]));
-    store
-        .post_entry(entry(EntryKind::TopUp, 50), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 50).await;
     assert_eq!(
         (balance(&store).await, lots(&store).await),
         (30, vec![(3, 30)])
@@ -297,10 +299,7 @@ async fn what_takes_credit_takes_it_from_the_lots_it_names() {
 #[tokio::test]
 async fn a_transfer_is_both_entries_or_none() {
     let store = in_memory();
-    store
-        .post_entry(entry(EntryKind::TopUp, 100), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 100).await;
     let wanted = NewTransfer {
         id: Some("t".to_owned()),
         from: account_id("acme"),

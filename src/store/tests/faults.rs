@@ -7,7 +7,7 @@ use crate::{
         inflight::beside,
         tests::{
             Bench, account_id,
-            credit::{balance, charged, entry, usd, verified},
+            credit::{balance, charged, entry, top_up, usd, verified},
             flushed, post, posting,
         },
     },
@@ -184,10 +184,7 @@ async fn a_log_that_was_deleted_is_not_written_to() {
 async fn an_entry_on_a_full_disk_is_refused_whole_and_taken_later() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 1_000).await;
     fill_disk(&store, true).await;
     // Long enough that no free place in a page holds it.
     let mut long = entry(EntryKind::TopUp, 500);
@@ -218,10 +215,7 @@ async fn an_entry_on_a_full_disk_is_refused_whole_and_taken_later() {
 async fn charges_that_found_no_room_are_charged_once_in_the_end() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 1_000_000).await;
     fill_disk(&store, true).await;
     post(&store, (0..400).map(|number| charged(number, 9, &[(1, 9)])));
     store

@@ -11,7 +11,7 @@ use crate::{
         EntryFilter, EntryKind, Reader,
         tests::{
             Bench, TODAY, account_id,
-            credit::{balance, charged, entry, lots, verified},
+            credit::{balance, charged, entry, lots, top_up, verified},
             flushed, in_memory, post, posting,
         },
     },
@@ -52,10 +52,7 @@ async fn old_calls_leave_their_cost_behind() {
     let mut bench = Bench::new();
     bench.keep_calls = Some(day);
     let (store, _) = bench.open();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 1_000_000).await;
     // More than a batch of acme's, one of bob's, and some that no credit paid for.
     post(
         &store,

@@ -17,7 +17,7 @@ use crate::{
         Verified,
         tests::{
             Bench, TODAY, account_id,
-            credit::{charged, entry, usd, verified},
+            credit::{charged, entry, top_up, usd, verified},
             flushed, in_memory, post, posting,
         },
         verify,
@@ -305,10 +305,7 @@ async fn after(store: &Store, sql: &'static str) -> Verified {
 #[tokio::test]
 async fn what_is_wrong_is_named_with_its_figures() {
     let store = in_memory();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 1_000).await;
     post(
         &store,
         [charged(1, 300, &[(1, 300)]), charged(2, 20, &[(1, 20)])],
@@ -444,10 +441,7 @@ async fn a_counter_never_has_less_than_the_calls_that_name_it() {
 async fn a_replay_sees_one_instant_while_the_daemon_writes() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store
-        .post_entry(entry(EntryKind::TopUp, 1_000_000), Draws::new())
-        .await
-        .unwrap();
+    top_up(&store, 1_000_000).await;
     let reader = Reader::open(&bench.file()).unwrap();
     for round in 0..20 {
         post(
