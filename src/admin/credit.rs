@@ -111,7 +111,7 @@ impl<R: Registry> Api<R> {
             priority: words.priority,
         };
         let [given, got] = self.registry().credit_transfer(transfer.clone()).await?;
-        self.log(&transfer.from, &given, NanoUsd::ZERO.saturating_sub(amount));
+        self.log(&transfer.from, &given, amount.saturating_neg());
         self.log(&transfer.to, &got, amount);
         let side = |account: &AccountId, posted: &Posted| {
             json!({
@@ -233,7 +233,7 @@ fn bounded(amount: NanoUsd) -> Result<(), Rejection> {
     if amount == NanoUsd::ZERO {
         return Err(Rejection::invalid("`amount` is 0, which changes nothing."));
     }
-    let size = amount.max(NanoUsd::ZERO.saturating_sub(amount));
+    let size = amount.max(amount.saturating_neg());
     if size > LARGEST {
         let words = format!("`amount` is {amount}; one entry has at most {LARGEST} USD.");
         return Err(Rejection::invalid(words));

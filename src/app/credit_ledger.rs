@@ -44,7 +44,7 @@ impl CreditLedger<'_> {
             self.gave(&account, &posted, amount, priority, expires_at);
             return Ok(posted);
         }
-        let amount = NanoUsd::ZERO.saturating_sub(amount);
+        let amount = amount.saturating_neg();
         let draws = match &entry.id {
             // What was posted before is only looked up.
             Some(id) if self.is_posted(id).await? => None,

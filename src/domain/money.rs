@@ -82,6 +82,11 @@ impl NanoUsd {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// As much on the other side of zero, held at the end of what can be kept.
+    pub const fn saturating_neg(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+
     /// Whether it is below zero.
     pub const fn is_negative(self) -> bool {
         self.0 < 0

@@ -198,7 +198,7 @@ fn carry(transaction: &Transaction<'_>, batch: Batch<'_>, now: Timestamp) -> Res
         id: &format!("carried:{}", RequestId::new(now)),
         account: batch.0,
         kind: EntryKind::UsageCarried,
-        amount: NanoUsd::ZERO.saturating_sub(cost),
+        amount: cost.saturating_neg(),
         at: now,
         author: "faregate",
         reason: Some("the cost of calls whose records are no longer kept"),

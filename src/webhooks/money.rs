@@ -52,7 +52,7 @@ pub fn worth(facts: &[Dated]) -> Option<Worth> {
         newest(facts, |fact| matches!(fact, Fact::Taken { .. }))
     {
         return Some(Worth::Credit {
-            amount: NanoUsd::ZERO.saturating_sub(NanoUsd::from_nanos(*nano_usd)),
+            amount: NanoUsd::from_nanos(*nano_usd).saturating_neg(),
             given: true,
             expires_at: None,
             priority: None,

@@ -84,7 +84,7 @@ impl Store {
                     id: None,
                     account: account.clone(),
                     kind: EntryKind::Expiry,
-                    amount: NanoUsd::ZERO.saturating_sub(draw.amount),
+                    amount: draw.amount.saturating_neg(),
                     author: "faregate".to_owned(),
                     reason: None,
                     expires_at: None,

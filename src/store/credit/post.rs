@@ -86,10 +86,10 @@ pub(in crate::store) fn post(
         related: related.as_deref(),
     };
     let number = if *amount > NanoUsd::ZERO {
-        let debt = NanoUsd::ZERO.saturating_sub(balance).max(NanoUsd::ZERO);
+        let debt = balance.saturating_neg().max(NanoUsd::ZERO);
         add_lot(transaction, &words, debt)?
     } else {
-        let open = draws::uncovered(NanoUsd::ZERO.saturating_sub(*amount), drawn);
+        let open = draws::uncovered(amount.saturating_neg(), drawn);
         take(transaction, drawn)?;
         let rest = draws::cover(transaction, account.as_str(), open)?;
         take(transaction, &rest)?;
@@ -134,7 +134,7 @@ pub(super) fn transfer(
         id: Some(format!("{id}:from")),
         account: from.clone(),
         kind: EntryKind::Transfer,
-        amount: NanoUsd::ZERO.saturating_sub(*amount),
+        amount: amount.saturating_neg(),
         author: author.clone(),
         reason: reason.clone(),
         expires_at: None,

@@ -152,7 +152,7 @@ fn exchange(
 ) -> Result<Result<i64, Verdict>, RowError> {
     let takes = NewEntry {
         kind: EntryKind::Adjustment,
-        amount: NanoUsd::ZERO.saturating_sub(gives.amount),
+        amount: gives.amount.saturating_neg(),
         reason: Some(why.to_owned()),
         expires_at: None,
         ..gives.clone()
@@ -212,7 +212,7 @@ fn void(
     if left > NanoUsd::ZERO {
         let entry = NewEntry {
             kind: EntryKind::Adjustment,
-            amount: NanoUsd::ZERO.saturating_sub(left),
+            amount: left.saturating_neg(),
             reason: Some(WITHDRAWN.to_owned()),
             ..blank(event, object, account)
         };
@@ -269,7 +269,7 @@ fn post(applier: &mut Applier<'_>, entry: NewEntry, draws: &Draws) -> Result<Ver
         Ok(posted) => posted,
         Err(refused) => {
             if entry.amount.is_negative() {
-                let taken = NanoUsd::ZERO.saturating_sub(entry.amount);
+                let taken = entry.amount.saturating_neg();
                 applier.accounts.give_back(&entry.account, taken, draws);
             }
             if refused == NotPosted::TooLarge {
@@ -292,7 +292,7 @@ fn post(applier: &mut Applier<'_>, entry: NewEntry, draws: &Draws) -> Result<Ver
     let words = match entry.amount.is_negative() {
         true => format!(
             "{} USD taken, entry {}",
-            NanoUsd::ZERO.saturating_sub(entry.amount),
+            entry.amount.saturating_neg(),
             posted.number
         ),
         false => format!("{} USD added, entry {}", entry.amount, posted.number),
