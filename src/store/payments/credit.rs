@@ -33,7 +33,7 @@ pub(super) fn settle(
     let Some(worth) = worth(facts) else {
         return Ok(None);
     };
-    let (amount, entry) = match worth {
+    let entry = match worth {
         Worth::Unpaid => {
             let words = "the payment has not come yet";
             return Ok(Some(Verdict::new(EventStatus::Parked, words)));
@@ -45,51 +45,20 @@ pub(super) fn settle(
             expires_at,
             priority,
             reason,
-        } => {
-            let entry = NewEntry {
-                kind: if given {
-                    EntryKind::Grant
-                } else {
-                    EntryKind::TopUp
-                },
-                reason: reason.or_else(|| Some(event.kind.clone())),
-                expires_at,
-                priority: priority.unwrap_or(USUAL_PRIORITY),
-                ..blank(event, object, account)
-            };
-            (amount, entry)
-        }
+        } => NewEntry {
+            kind: if given {
+                EntryKind::Grant
+            } else {
+                EntryKind::TopUp
+            },
+            amount,
+            reason: reason.or_else(|| Some(event.kind.clone())),
+            expires_at,
+            priority: priority.unwrap_or(USUAL_PRIORITY),
+            ..blank(event, object, account)
+        },
     };
-    let before = posted(applier.transaction, object)?;
-    let Some(difference) = amount.checked_sub(before) else {
-        return Ok(Some(too_large()));
-    };
-    let mut verdict = Verdict::applied(None);
-    if difference != NanoUsd::ZERO {
-        let mut entry = NewEntry {
-            amount: difference,
-            ..entry.clone()
-        };
-        // More of a grant is a grant, which ends with the rest of it.
-        let more = entry.kind == EntryKind::Grant || before == NanoUsd::ZERO;
-        if difference.is_negative() || !more {
-            entry.kind = moved(event);
-            entry.expires_at = None;
-        }
-        // Looked at before anything is taken in memory, where debt ends at what can be kept.
-        if credit::is_too_large(applier.transaction, &entry)? {
-            return Ok(Some(too_large()));
-        }
-        let draws = if difference.is_negative() {
-            // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
-            let own = given(applier.transaction, object)?;
-            let taken = NanoUsd::ZERO.saturating_sub(difference);
-            applier.accounts.draw(account, &own, taken)
-        } else {
-            Draws::new()
-        };
-        verdict = post(applier, entry, &draws)?;
-    }
+    let mut verdict = post_rest(applier, event, object, &entry)?;
     if verdict.status == EventStatus::Applied {
         match renew(applier, &entry)? {
             Ok(Some(words)) => verdict.add(&words),
@@ -98,12 +67,51 @@ pub(super) fn settle(
         }
     }
     if verdict.words.is_none() {
-        verdict.add(&match amount {
+        verdict.add(&match entry.amount {
             NanoUsd::ZERO => "all of it went back".to_owned(),
-            _ => format!("its {amount} USD were added before"),
+            amount => format!("its {amount} USD were added before"),
         });
     }
     Ok(Some(verdict))
+}
+
+/// Posts what is missing of `entry`, or was too much, after all that was posted for the object before.
+fn post_rest(
+    applier: &mut Applier<'_>,
+    event: &PaymentEvent,
+    object: &str,
+    entry: &NewEntry,
+) -> Result<Verdict, RowError> {
+    let before = posted(applier.transaction, object)?;
+    let Some(rest) = entry.amount.checked_sub(before) else {
+        return Ok(too_large());
+    };
+    if rest == NanoUsd::ZERO {
+        return Ok(Verdict::applied(None));
+    }
+    let mut entry = NewEntry {
+        amount: rest,
+        ..entry.clone()
+    };
+    // More of a grant is a grant, which ends with the rest of it.
+    let more = entry.kind == EntryKind::Grant || before == NanoUsd::ZERO;
+    if rest.is_negative() || !more {
+        entry.kind = moved(event);
+        entry.expires_at = None;
+    }
+    // Looked at before anything is taken in memory, where debt ends at what can be kept.
+    if credit::is_too_large(applier.transaction, &entry)? {
+        return Ok(too_large());
+    }
+    let draws = if rest.is_negative() {
+        // What goes back of a payment is what it gave, and nobody's grant, which has an end and may be withdrawn itself.
+        let own = given(applier.transaction, object)?;
+        let taken = rest.saturating_neg();
+        applier.accounts.draw(&entry.account, &own, taken)
+    } else {
+        Draws::new()
+    };
+    post(applier, entry, &draws)
 }
 
 /// What is left of a grant goes into a lot that ends, and is drawn, as the vendor says now: entries are never changed.
