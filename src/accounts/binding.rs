@@ -134,7 +134,7 @@ pub struct Moved {
 /// A limit as a reader sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    /// Its figures; the reason is of no meaning.
+    /// Its figures. The reason tells no more than what kind of limit it is: nothing is refused by it here.
     pub figures: Binding,
     /// Whether it refuses.
     pub mode: Mode,

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
@@ -11,9 +12,9 @@ use smallvec::SmallVec;
 
 use super::Cors;
 use crate::{
-    accounts::{Key, Reading, Reason},
+    accounts::{Binding, Key, Reading, Reason},
     admission::{Notice, counted_per, limit_kind},
-    domain::{Clock, Mode, RequestId, Unit},
+    domain::{Clock, Mode, RequestId, Timestamp, Unit},
     providers::Dialect,
     refusal::{
         field_value, id_value,
@@ -79,43 +80,11 @@ pub(super) fn limits(
             if mode == Mode::Shadow || figures.reason == Reason::Concurrency {
                 return;
             }
-            let per = counted_per(&figures);
-            let held = if figures.unit == Unit::Tokens {
-                figures.held.saturating_sub(own)
-            } else {
-                figures.held
-            };
-            let spent = figures.used.saturating_add(held);
-            let remaining = figures.limit.saturating_sub(spent);
-            // Above 80 % of a quota; a minute's rate comes back by itself.
-            if let Some(per) = figures.per
-                && u128::from(figures.used) * 5 > u128::from(figures.limit) * 4
-            {
-                let gap = if words.is_empty() { "" } else { ", " };
-                let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
-                let kind = limit_kind(figures.reason, figures.unit).as_str();
-                let _ = write!(words, "{gap}{kind}; scope={scope}; unit={unit}; per={per}");
-                if !redact {
-                    let (used, limit) =
-                        (figures.amount(figures.used), figures.amount(figures.limit));
-                    let _ = write!(words, "; used={used}; limit={limit}");
-                }
-            }
+            warn_of(&figures, redact, &mut words);
             // The fields have whole numbers alone, and a balance is nobody's rate.
-            if figures.unit == Unit::Usd {
-                return;
+            if figures.unit != Unit::Usd {
+                policies.push(policy(&figures, window, own, now));
             }
-            policies.push(PolicyState {
-                scope: figures.scope,
-                unit: figures.unit,
-                per,
-                quota: figures.limit,
-                window_seconds: Some(window.as_secs()).filter(|seconds| *seconds > 0),
-                remaining,
-                resets_at: figures
-                    .resets_at
-                    .or_else(|| figures.wait.map(|wait| now.plus(wait))),
-            });
         });
     if !redact {
         rate_limit::write(&policies, dialect, now, headers);
@@ -125,6 +94,45 @@ pub(super) fn limits(
         .and_then(field_value)
     {
         headers.insert(FAREGATE_NOTICE, value);
+    }
+}
+
+/// Warns of what is used above 80 % of a quota; a minute's rate comes back by itself.
+fn warn_of(figures: &Binding, redact: bool, words: &mut String) {
+    let Some(per) = figures.per else {
+        return;
+    };
+    if u128::from(figures.used) * 5 <= u128::from(figures.limit) * 4 {
+        return;
+    }
+    let gap = if words.is_empty() { "" } else { ", " };
+    let (scope, unit) = (figures.scope.as_str(), figures.unit.as_str());
+    let kind = limit_kind(figures.reason, figures.unit).as_str();
+    let _ = write!(words, "{gap}{kind}; scope={scope}; unit={unit}; per={per}");
+    if !redact {
+        let (used, limit) = (figures.amount(figures.used), figures.amount(figures.limit));
+        let _ = write!(words, "; used={used}; limit={limit}");
+    }
+}
+
+/// A limit and what is left of it, to a call that holds `own` tokens.
+fn policy(figures: &Binding, window: Duration, own: u64, now: Timestamp) -> PolicyState {
+    let held = if figures.unit == Unit::Tokens {
+        figures.held.saturating_sub(own)
+    } else {
+        figures.held
+    };
+    let spent = figures.used.saturating_add(held);
+    PolicyState {
+        scope: figures.scope,
+        unit: figures.unit,
+        per: counted_per(figures),
+        quota: figures.limit,
+        window_seconds: Some(window.as_secs()).filter(|seconds| *seconds > 0),
+        remaining: figures.limit.saturating_sub(spent),
+        resets_at: figures
+            .resets_at
+            .or_else(|| figures.wait.map(|wait| now.plus(wait))),
     }
 }
 
