@@ -176,22 +176,24 @@ impl Store {
         let writer = start(writer).map_err(|error| OpenError::Failed {
             words: format!("its writer cannot be started: {error}"),
         })?;
-        let readers = Workers::start("faregate-read", READS).map_err(|error| OpenError::Failed {
-            words: format!("its readers cannot be started: {error}"),
-        });
+        let reads = match location {
+            Location::File(_) => Reads::File {
+                readers: Workers::start("faregate-read", READS).map_err(|error| {
+                    OpenError::Failed {
+                        words: format!("its readers cannot be started: {error}"),
+                    }
+                })?,
+                pause,
+            },
+            Location::Memory => Reads::Writer,
+        };
         let inner = Inner {
             ledger,
             commands,
             monitor,
             clock,
             name,
-            reads: match location {
-                Location::File(_) => Reads::File {
-                    readers: readers?,
-                    pause,
-                },
-                Location::Memory => Reads::Writer,
-            },
+            reads,
             writer: Mutex::new(Some(writer)),
         };
         let inner = Arc::new(inner);
