@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::{Answer, Call, Daemon, Gateway, KEY, LIMITED, TOKEN, Upstream, within};
+use super::{Answer, Call, Daemon, Gateway, HEALTHY, KEY, LIMITED, TOKEN, Upstream, within};
 
-/// A call that every scripted provider answers with 200.
-const HEALTHY: &str = r#"{"model":"m","messages":[]}"#;
-
-/// What no output may have: keys, tokens, and the credentials of providers.
+/// What no output may have: the keys of `shared_config`, tokens, and the credentials of its providers.
 const SECRETS: [&str; 6] = [
     KEY,
     LIMITED,
