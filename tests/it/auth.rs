@@ -115,12 +115,7 @@ accounts:
       - {id: late, key: a-key-that-ends-at-one-o-clock, expires_at: 2026-11-20T13:00:00Z}
 ";
     let gateway = Gateway::start(&file(&upstream, rest)).await;
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a","id":"made"}"#)
-        .send()
-        .await;
-    let secret = made.value()["key"].as_str().unwrap().to_owned();
+    let secret = gateway.make_key(r#"{"account":"a","id":"made"}"#).await;
     served(&gateway.chat(&secret, CHAT).send().await);
     let gone = gateway.admin("DELETE", "/admin/v1/keys/made").send().await;
     served(&gone);
@@ -181,12 +176,9 @@ accounts:
         refused(&answer, 403, "permission_denied");
         assert!(answer.text().contains("disabled"), "{}", answer.text());
     }
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a","id":"made","disabled":true}"#)
-        .send()
+    let secret = gateway
+        .make_key(r#"{"account":"a","id":"made","disabled":true}"#)
         .await;
-    let secret = made.value()["key"].as_str().unwrap().to_owned();
     refused(
         &gateway.chat(&secret, CHAT).send().await,
         403,

@@ -145,12 +145,7 @@ plans:
         .json(r#"{"id":"a","plan":"small"}"#)
         .send()
         .await;
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a"}"#)
-        .send()
-        .await;
-    let key = made.value()["key"].as_str().unwrap().to_owned();
+    let key = gateway.make_key(r#"{"account":"a"}"#).await;
     let chat = || gateway.chat(&key, CHAT).send();
     let change = async |plan: &str| {
         let body = json!({ "plan": plan }).to_string();

@@ -146,12 +146,7 @@ async fn what_was_created_stays_beside_the_file() {
         .json(r#"{"id":"a","plan":"p"}"#)
         .send()
         .await;
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a","id":"k"}"#)
-        .send()
-        .await;
-    let made = made.value()["key"].as_str().unwrap().to_owned();
+    let made = gateway.make_key(r#"{"account":"a","id":"k"}"#).await;
     let status =
         async |gateway: &Gateway, key: &str| gateway.chat(key, CHAT).send().await.status.as_u16();
     assert_eq!(status(&gateway, &made).await, 200);

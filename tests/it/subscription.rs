@@ -230,12 +230,7 @@ async fn what_the_admin_api_says_holds_from_the_next_request_on() {
         .send()
         .await;
     assert_eq!(made.status, 201, "{}", made.text());
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a"}"#)
-        .send()
-        .await;
-    let key = made.value()["key"].as_str().unwrap().to_owned();
+    let key = gateway.make_key(r#"{"account":"a"}"#).await;
     let set = |stated: serde_json::Value| {
         let call = gateway.admin("PUT", "/admin/v1/accounts/a/subscription");
         call.json(&stated.to_string()).send()

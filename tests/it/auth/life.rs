@@ -98,13 +98,7 @@ async fn a_key_works_on_the_next_request_and_not_after_its_revocation() {
 async fn a_revocation_in_a_burst_refuses_whatever_comes_after_it() {
     let upstream = provider().await;
     let gateway = Gateway::start(&planned(&upstream, "{}")).await;
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a","id":"made"}"#)
-        .send()
-        .await
-        .value();
-    let secret = made["key"].as_str().unwrap().to_owned();
+    let secret = gateway.make_key(r#"{"account":"a","id":"made"}"#).await;
     let burst = (0..8).map(|_| {
         let (address, secret) = (gateway.address, secret.clone());
         tokio::spawn(async move {

@@ -162,9 +162,7 @@ async fn every_stranger_gets_one_answer_and_on_demand_in_one_time() {
     let upstream = provider().await;
     let rest = format!("plans: {{p: {{}}, none: {{models: []}}}}\n{ACCOUNT}");
     let gateway = Gateway::start(&yaml(&upstream, &rest)).await;
-    let made = gateway.admin("POST", "/admin/v1/keys");
-    let made = made.json(r#"{"account":"a","id":"made"}"#).send().await;
-    let revoked = made.value()["key"].as_str().unwrap().to_owned();
+    let revoked = gateway.make_key(r#"{"account":"a","id":"made"}"#).await;
     served(&gateway.admin("DELETE", "/admin/v1/keys/made").send().await);
     // A key of ours whose checksum is wrong: one letter is another.
     let last = if revoked.ends_with('0') { "1" } else { "0" };

@@ -151,6 +151,13 @@ impl Gateway {
         Call::new(self.admin, method, path).bearer(TOKEN)
     }
 
+    /// Makes the key that `body` asks the admin API for; its secret.
+    pub(crate) async fn make_key(&self, body: &str) -> String {
+        let made = self.admin("POST", "/admin/v1/keys").json(body).send().await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.value()["key"].as_str().unwrap().to_owned()
+    }
+
     /// Every recorded call, newest first, once there are `count` of them.
     pub(crate) async fn calls(&self, count: usize) -> Vec<Value> {
         within("the calls were recorded", async {

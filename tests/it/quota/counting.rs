@@ -145,12 +145,7 @@ async fn counters_survive_a_restart() {
     );
     let yaml = file(&upstream, &rest);
     let gateway = Gateway::start(&yaml).await;
-    let made = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"account":"a","id":"made"}"#)
-        .send()
-        .await;
-    let made = made.value()["key"].as_str().unwrap().to_owned();
+    let made = gateway.make_key(r#"{"account":"a","id":"made"}"#).await;
     for _ in 0..2 {
         served(&chat(&gateway).await);
     }

@@ -38,10 +38,7 @@ async fn create_c(gateway: &Gateway, plan: &str) -> String {
     let made = json!({"id": "c", "plan": plan}).to_string();
     let made = gateway.admin("POST", "/admin/v1/accounts").json(&made);
     assert_eq!(made.send().await.status, 201);
-    let key = gateway
-        .admin("POST", "/admin/v1/keys")
-        .json(r#"{"id":"kc","account":"c"}"#);
-    key.send().await.value()["key"].as_str().unwrap().to_owned()
+    gateway.make_key(r#"{"id":"kc","account":"c"}"#).await
 }
 
 async fn say(gateway: &Gateway, method: &str, path: &str, body: &Value) {
