@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Step, Upstream, json as whole, raw_until_close, shared_config, stands,
-    watch_panics,
+    Gateway, HEALTHY, KEY, Step, Upstream, raw_until_close, shared_config, stands, watch_panics,
 };
 
 /// Asserts that every line of a head is one field, and that none is the injected one.
@@ -33,7 +32,7 @@ fn post(path: &str, fields: &str, body: &str) -> Vec<u8> {
 #[tokio::test]
 async fn what_a_client_says_is_never_a_line_of_a_head() {
     watch_panics();
-    let upstream = Upstream::start(|_| whole("200 OK", "{}")).await;
+    let upstream = Upstream::answering("200 OK", "{}").await;
     let cors = "server: {listen: \"127.0.0.1:0\", cors: {origins: [\"*\"]}}\n";
     let gateway = Gateway::start(&(cors.to_owned() + &shared_config(&upstream.url(), ""))).await;
     let mut told = String::new();

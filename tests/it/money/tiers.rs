@@ -149,7 +149,7 @@ async fn a_call_that_is_refused_pays_for_no_feature() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let answer = r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
-        let upstream = Upstream::start(move |_| whole(status, answer)).await;
+        let upstream = Upstream::answering(status, answer).await;
         let routes =
             "routes: [{path: /paid, provider: up, strip_prefix: true, price_per_request: 0.25}]\n";
         let row = "m: {input: 1, output: 4, request: 0.02, features: {web_search: 0.01}}";
