@@ -122,11 +122,8 @@ impl Pattern {
             return Some(Self::All);
         }
         if let Some(start) = text.strip_suffix('*') {
-            let family = Event::ALL.into_iter().map(Event::family);
-            return family
-                .into_iter()
-                .find(|family| *family == start)
-                .map(Self::Family);
+            let mut families = Event::ALL.into_iter().map(Event::family);
+            return families.find(|family| *family == start).map(Self::Family);
         }
         let one = Event::ALL.into_iter().find(|event| event.as_str() == text);
         one.map(Self::One)
