@@ -112,9 +112,10 @@ pub(super) async fn weigh<T>(
         Err(bound) => bound,
     };
     // Only what binds is kept while the input is counted: every call's future has room for this.
-    let counted = match counting_may_help(&bound) {
-        true => count(request, model, metering).await,
-        false => None,
+    let counted = if counting_may_help(&bound) {
+        count(request, model, metering).await
+    } else {
+        None
     };
     let mut longer = OWN_LIMIT;
     let found = match counted {
@@ -279,9 +280,10 @@ impl Wanted {
     ) -> Option<Self> {
         let ask = request.ask.filter(|ask| ask.output_limit.is_none())?;
         let window = model.and_then(|model| model.context_window);
-        let input = match ask.opaque_input {
-            true => self.input,
-            false => self.input.saturating_add(longer),
+        let input = if ask.opaque_input {
+            self.input
+        } else {
+            self.input.saturating_add(longer)
         };
         let input = input.min(window.unwrap_or(u64::MAX));
         Some(Self { input, ..self }.priced(terms))

@@ -142,9 +142,10 @@ impl Publisher {
                 .collect()
         };
         // A file that takes a key away is put in force whatever state the store is in.
-        let first_seen = match new.is_empty() {
-            true => HashMap::new(),
-            false => self.store.remember_accounts(new).await?,
+        let first_seen = if new.is_empty() {
+            HashMap::new()
+        } else {
+            self.store.remember_accounts(new).await?
         };
         self.open_credit(&file).await?;
         self.overrule(&file).await;

@@ -344,9 +344,10 @@ fn look_after(
 /// Posts expired credit. It is lost at its instant, whenever it is posted; until then it is in memory alone.
 async fn record_expired(publisher: Arc<Publisher>, shutdown: Shutdown) {
     loop {
-        let pause = match publisher.credit_ledger().post_expired().await {
-            true => EXPIRED_AGAIN,
-            false => EXPIRED_EVERY,
+        let pause = if publisher.credit_ledger().post_expired().await {
+            EXPIRED_AGAIN
+        } else {
+            EXPIRED_EVERY
         };
         tokio::select! {
             () = shutdown.cut_off() => return,

@@ -38,9 +38,10 @@ pub(super) async fn run(
         }
         AccountsCommand::SetSubscription(flags) => {
             let target = path(&["accounts", &flags.id, "subscription"]);
-            let (method, body) = match flags.none {
-                true => (Method::DELETE, None),
-                false => (Method::PUT, Some(stated(&flags))),
+            let (method, body) = if flags.none {
+                (Method::DELETE, None)
+            } else {
+                (Method::PUT, Some(stated(&flags)))
             };
             let account = change(config, clock, method, &target, body).await?;
             show::changed(&account, flags.json, terminal, |account| {

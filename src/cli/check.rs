@@ -57,9 +57,10 @@ pub(super) fn report(
     };
     let whole = json!({"valid": valid, "problems": problems, "warnings": warnings});
     show::json(terminal, &whole)?;
-    match valid {
-        true => Ok(()),
-        false => Err(Failure::new(Exit::Configuration, "")),
+    if valid {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Configuration, ""))
     }
 }
 
@@ -103,9 +104,10 @@ pub(super) async fn health(
         (Ok(status), problems) if status.is_success() => {
             let address = asked.address;
             if problems.is_some() {
-                let who = match asked.read {
-                    true => format!("the daemon at {address} runs with what it read before"),
-                    false => format!("{}, and a daemon is ready there", asked_anyway(address)),
+                let who = if asked.read {
+                    format!("the daemon at {address} runs with what it read before")
+                } else {
+                    format!("{}, and a daemon is ready there", asked_anyway(address))
                 };
                 terminal.note(format_args!(
                     "the configuration is wrong; {who}\n  hint: `faregate check` says what is wrong; a restart would fail"
@@ -119,9 +121,10 @@ pub(super) async fn health(
         ))),
         (Err(_), Some(problems)) => {
             let address = asked.address;
-            let words = match asked.read {
-                true => problems.to_string(),
-                false => format!("{problems}\n{}, and nothing answers", asked_anyway(address)),
+            let words = if asked.read {
+                problems.to_string()
+            } else {
+                format!("{problems}\n{}, and nothing answers", asked_anyway(address))
             };
             Err(Failure::new(Exit::Configuration, words))
         }

@@ -66,9 +66,10 @@ impl Passing {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            let until = match Instant::now() < due {
-                true => Some(due),
-                false => self.catch_up.after(due, timer),
+            let until = if Instant::now() < due {
+                Some(due)
+            } else {
+                self.catch_up.after(due, timer)
             };
             match until {
                 Some(until) => timer.as_mut().set(until),

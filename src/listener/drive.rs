@@ -92,9 +92,12 @@ impl Limits {
 
     /// The next thing to come due, if any can.
     fn next(&self, clocks: &Clocks, order: &Order) -> Option<(Instant, Due)> {
-        let head = clocks.head_due().map(|at| match order.crowded {
-            true => at.min(clocks.accepted() + self.closing.pressed),
-            false => at,
+        let head = clocks.head_due().map(|at| {
+            if order.crowded {
+                at.min(clocks.accepted() + self.closing.pressed)
+            } else {
+                at
+            }
         });
         let stalled = clocks.stalled_since().map(|since| since + self.write_stall);
         let idle = if order.pressed {

@@ -84,9 +84,10 @@ impl<B: Body> Body for Content<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        match this.is_head {
-            true => Poll::Ready(None),
-            false => this.body.poll_frame(cx),
+        if *this.is_head {
+            Poll::Ready(None)
+        } else {
+            this.body.poll_frame(cx)
         }
     }
 
@@ -95,9 +96,10 @@ impl<B: Body> Body for Content<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.is_head {
-            true => SizeHint::with_exact(0),
-            false => self.body.size_hint(),
+        if self.is_head {
+            SizeHint::with_exact(0)
+        } else {
+            self.body.size_hint()
         }
     }
 }

@@ -221,9 +221,12 @@ async fn open(tcp: TcpStream, shared: &Shared) -> io::Result<Option<(Stream, Ver
 async fn displaced(shared: &Shared, clocks: &Clocks) {
     let mut crowded = shared.crowded.watch();
     loop {
-        poll_fn(|cx| match crowded.is_on(cx) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        poll_fn(|cx| {
+            if crowded.is_on(cx) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
         let leaves = clocks.accepted() + shared.settings.closing.pressed;

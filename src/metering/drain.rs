@@ -22,9 +22,10 @@ where
         let mut stopped = answer.metering.drains_stopped();
         let mut noted = false;
         while read <= MeteringContext::DRAIN_BYTES {
-            let until = match noted {
-                true => place.until,
-                false => place.until.min(Instant::now() + NOTED_AFTER),
+            let until = if noted {
+                place.until
+            } else {
+                place.until.min(Instant::now() + NOTED_AFTER)
             };
             let next = poll_fn(|cx| answer.poll_data(cx));
             let next = tokio::select! {

@@ -149,9 +149,10 @@ impl Terms {
         let answers = u128::from(bound.answers.max(1));
         let worst =
             |rate: &dyn Fn(&Rates) -> u128| table.up_to(bound.input).map(rate).max().unwrap_or(0);
-        let image = match self.extras.makes_images() {
-            true => worst(&|rates| rates.rate(Item::Image)),
-            false => 0,
+        let image = if self.extras.makes_images() {
+            worst(&|rates| rates.rate(Item::Image))
+        } else {
+            0
         };
         let input = u128::from(bound.input)
             .saturating_mul(worst(&|rates| self.dearest_input(rates)))

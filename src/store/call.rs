@@ -84,9 +84,10 @@ fn details(connection: &Connection, row: &Row<'_>) -> Result<CallDetails, RowErr
     };
     let (terms, counted) = (part("terms"), part("counted"));
     let charged: bool = columns.plain("credit_charged")?;
-    let credit = match charged {
-        true => Some(charge(connection, &columns, &call)?),
-        false => None,
+    let credit = if charged {
+        Some(charge(connection, &columns, &call)?)
+    } else {
+        None
     };
     Ok(CallDetails {
         stream: call.stream,

@@ -73,9 +73,10 @@ impl UpstreamBody {
             open.finish();
             return Self(State::Over);
         }
-        Self(match open.waits_for_the_client() {
-            true => State::Early(EarlyAnswer::begin(open)),
-            false => State::Open(open),
+        Self(if open.waits_for_the_client() {
+            State::Early(EarlyAnswer::begin(open))
+        } else {
+            State::Open(open)
         })
     }
 

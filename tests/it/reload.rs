@@ -232,9 +232,12 @@ async fn a_key_that_moves_in_mid_call_takes_what_it_used_along() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("faregate.db");
     let with = |provider: &Upstream, payer: &str| {
-        let key = |account: &str| match account == payer {
-            true => format!("[{{id: k, key: {KEY}}}]"),
-            false => "[]".to_owned(),
+        let key = |account: &str| {
+            if account == payer {
+                format!("[{{id: k, key: {KEY}}}]")
+            } else {
+                "[]".to_owned()
+            }
         };
         let quota = "quotas: [{tokens: 700, per: day}]";
         let rest = format!(

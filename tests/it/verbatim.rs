@@ -208,9 +208,10 @@ async fn answers_pass_as_they_are_errors_and_redirects_too() {
             assert_eq!(answer.header(name), Some(value), "{status}");
         }
         let call = &gateway.calls(1).await[0];
-        let outcome = match status.starts_with('5') {
-            true => "upstream_failed",
-            false => "completed",
+        let outcome = if status.starts_with('5') {
+            "upstream_failed"
+        } else {
+            "completed"
         };
         assert_eq!(call["outcome"], outcome, "{status}");
         assert_eq!(call["status"].to_string(), status[..3]);

@@ -13,9 +13,10 @@ use crate::{
 pub(super) fn rates(prices: &[(Item, &str)]) -> Rates {
     let mut rates = Rates::default();
     for (item, price) in prices {
-        let price = match item.is_token() {
-            true => Pico::parse_per_million(price),
-            false => Pico::parse(price),
+        let price = if item.is_token() {
+            Pico::parse_per_million(price)
+        } else {
+            Pico::parse(price)
         };
         rates.set(*item, price.unwrap());
     }

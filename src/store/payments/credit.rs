@@ -212,9 +212,10 @@ fn void(
     let entries: Vec<i64> = lots.iter().map(|(lot, _)| lot.entry).collect();
     let draws = applier.accounts.empty(account, &entries);
     let left = sum(&draws);
-    let words = match lots.is_empty() {
-        true => "nothing is left of the grant",
-        false => "calls under way hold what is left of the grant",
+    let words = if lots.is_empty() {
+        "nothing is left of the grant"
+    } else {
+        "calls under way hold what is left of the grant"
     };
     let mut verdict = Verdict::applied(Some(words.to_owned()));
     if left > NanoUsd::ZERO {
@@ -297,13 +298,14 @@ fn post(applier: &mut Applier<'_>, entry: NewEntry, draws: &Draws) -> Result<Ver
             },
         });
     }
-    let words = match entry.amount.is_negative() {
-        true => format!(
+    let words = if entry.amount.is_negative() {
+        format!(
             "{} USD taken, entry {}",
             entry.amount.saturating_neg(),
             posted.number
-        ),
-        false => format!("{} USD added, entry {}", entry.amount, posted.number),
+        )
+    } else {
+        format!("{} USD added, entry {}", entry.amount, posted.number)
     };
     Ok(Verdict::applied(Some(words)))
 }

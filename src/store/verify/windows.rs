@@ -289,9 +289,10 @@ impl Series {
             if window.used < least {
                 lacks.push((place, window.used, least));
             }
-            left = match goes_on {
-                true => (window.here_or_next - (window.used - least).max(0)).max(0),
-                false => 0,
+            left = if goes_on {
+                (window.here_or_next - (window.used - least).max(0)).max(0)
+            } else {
+                0
             };
         }
         lacks

@@ -131,9 +131,10 @@ impl Chunks {
 
     fn aside(&mut self, at: At) -> At {
         self.aside += 1;
-        match self.aside > MAX_ASIDE {
-            true => At::Broken("extensions without end"),
-            false => at,
+        if self.aside > MAX_ASIDE {
+            At::Broken("extensions without end")
+        } else {
+            at
         }
     }
 }

@@ -73,9 +73,10 @@ impl Upload {
 
     /// The body again, of which nothing has been sent.
     pub(super) fn into_body(self) -> Outgoing {
-        match self.data.is_empty() {
-            true => self.body,
-            false => Outgoing::full(self.data),
+        if self.data.is_empty() {
+            self.body
+        } else {
+            Outgoing::full(self.data)
         }
     }
 

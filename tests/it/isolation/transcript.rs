@@ -74,9 +74,12 @@ fn asks(gateway: &Gateway, key: &str) -> Vec<Call> {
 fn id_length(text: &str) -> Option<usize> {
     let id = text.get(..36)?;
     let dashes = [8, 13, 18, 23];
-    let fits = |(at, byte): (usize, u8)| match dashes.contains(&at) {
-        true => byte == b'-',
-        false => byte.is_ascii_hexdigit(),
+    let fits = |(at, byte): (usize, u8)| {
+        if dashes.contains(&at) {
+            byte == b'-'
+        } else {
+            byte.is_ascii_hexdigit()
+        }
     };
     id.bytes().enumerate().all(fits).then_some(36)
 }

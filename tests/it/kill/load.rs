@@ -152,12 +152,11 @@ impl Load {
         for (number, mut caller) in all.into_iter().enumerate() {
             callers.spawn(async move {
                 let pays = number == 0;
-                while match pays {
-                    true => caller.pay().await,
-                    false => caller.call().await,
+                if pays {
+                    while caller.pay().await.is_some() {}
+                } else {
+                    while caller.call().await.is_some() {}
                 }
-                .is_some()
-                {}
             });
         }
         Self { callers, pieces }

@@ -175,9 +175,10 @@ impl Dialect {
 
     /// The cost by hand, and the outcome.
     fn owes(&self, chunks: usize, drains: bool) -> (i64, bool, &'static str) {
-        let (input, output, estimated) = match drains {
-            true => (Some(SAID.0), SAID.1, false),
-            false => (self.seen)(chunks),
+        let (input, output, estimated) = if drains {
+            (Some(SAID.0), SAID.1, false)
+        } else {
+            (self.seen)(chunks)
         };
         let input = input.unwrap_or_else(|| (self.body(chunks).len() as i64 + 3) / 4);
         let cost = input * self.prices.0 + output * self.prices.1;

@@ -413,9 +413,10 @@ async fn who_has_no_output_limit_is_not_told_to_lower_it() {
                 .json(r#"{"model":"m","input":"a long way"}"#)
                 .send()
                 .await;
-            let code = match of_a_budget {
-                true => "request_exceeds_limit",
-                false => "insufficient_credit_for_request",
+            let code = if of_a_budget {
+                "request_exceeds_limit"
+            } else {
+                "insufficient_credit_for_request"
             };
             refused(&refusal, 402, code);
             let text = refusal.text();

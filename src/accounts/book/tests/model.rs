@@ -381,9 +381,10 @@ impl World {
         let mut taken: HashMap<Name, i64> = HashMap::new();
         for (name, part) in self.open.iter().flat_map(|open| &open.parts) {
             let count = self.model.0[name];
-            *taken.entry(name.clone()).or_default() += match part.start == count.start {
-                true => part.used,
-                false => 0,
+            *taken.entry(name.clone()).or_default() += if part.start == count.start {
+                part.used
+            } else {
+                0
             };
         }
         let unwritten: i64 = self.unwritten.iter().map(|(amount, _)| amount).sum();
