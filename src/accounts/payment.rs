@@ -89,6 +89,12 @@ impl<T: PartialEq> Over<T> {
         self.declared.is_some() && !self.holds(declared)
     }
 
+    /// Nothing holds any more, and whatever counted still counts.
+    fn withdraw(&mut self) {
+        self.declared = None;
+        self.since = self.since.or(Some(Timestamp::from_millis(0)));
+    }
+
     /// The last word counts: one that was spoken under a clock far ahead is taken back by speaking again.
     fn end(&mut self, at: Timestamp) {
         self.declared = None;
@@ -127,6 +133,12 @@ impl PaymentStanding {
             plan: self.over_plan.is_contradicted(&declared.plan),
         };
         (spoken != Spoken::default()).then_some(spoken)
+    }
+
+    /// Ends it without a word against events: what it followed from is another account's.
+    pub fn withdraw(&mut self) {
+        self.over_subscription.withdraw();
+        self.over_plan.withdraw();
     }
 
     /// Ends what events said until `at` of what was spoken of.

@@ -125,6 +125,12 @@ impl<R: Registry> Api<R> {
             }
             ("POST", Resource::Credit(id)) => self.add_credit(id, members).await,
             ("POST", Resource::CreditTransfer) => self.transfer_credit(members).await,
+            ("PUT", Resource::Customer(vendor, customer)) => {
+                self.link_customer(vendor, customer, members).await
+            }
+            ("DELETE", Resource::Customer(vendor, customer)) => {
+                self.unlink_customer(vendor, customer, members).await
+            }
             ("POST", Resource::Replay(id)) => self.replay_webhook(id, members).await,
             _ => Err(not_allowed(method, resource.methods())),
         }

@@ -34,9 +34,9 @@ use crate::{
     accounts::{AccountSpec, KeySpec, Roster, Spoken},
     domain::{AccountId, NanoUsd, RequestId},
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, LotRow,
-        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted,
-        Received, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, CustomerFilter, CustomerRow, EntryFilter, EntryRow,
+        EventFilter, EventRow, LotRow, NewEntry, NewLink, NewTransfer, NotificationFilter,
+        NotificationId, NotificationRow, Page, Posted, Received, UsageQuery, UsageRow,
     },
 };
 
@@ -126,8 +126,29 @@ pub trait Registry: Send + Sync {
         id: String,
     ) -> impl Future<Output = Result<Received, Rejection>> + Send;
 
+    /// A page of payment providers' customers and whose they are, but not those of the configuration file.
+    fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> impl Future<Output = Result<Page<CustomerRow, String>, Rejection>> + Send;
+
+    /// Makes a customer an account's, or nobody's, and applies the events that have waited for it.
+    fn link_customer(
+        &self,
+        link: NewLink,
+    ) -> impl Future<Output = Result<Linked, Rejection>> + Send;
+
     /// Whether requests are taken; `Err` says in a few words why not.
     fn ready(&self) -> Result<(), &'static str>;
+}
+
+/// A link that was made or ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Whose the customer was.
+    pub before: Option<AccountId>,
+    /// What became of the events that had waited for it.
+    pub replayed: Vec<Received>,
 }
 
 /// The credit of an account as it stands.

@@ -10,7 +10,7 @@ use super::{
     api::{Api, Done, not_allowed},
     credit::entry_filter,
     operations,
-    payments::event_filter,
+    payments::{customer_filter, event_filter},
     problem::{Reason, Rejection},
     query::{Query, call_filter, notification_filter, page, usage_query},
     route::Resource,
@@ -56,7 +56,12 @@ impl<R: Registry> Api<R> {
                 json!(self.registry().notifications(filter).await?)
             }
             Resource::Webhooks => self.webhooks(query.read(event_filter)?).await?,
+            Resource::Customers => {
+                let filter = query.read(customer_filter)?;
+                json!(self.registry().customers(filter).await?)
+            }
             Resource::Subscription(_)
+            | Resource::Customer(..)
             | Resource::Rotation(_)
             | Resource::CreditTransfer
             | Resource::Retry(_)

@@ -43,6 +43,10 @@ pub(super) enum Resource<'p> {
     Webhooks,
     /// Looking at a payment event again.
     Replay(Cow<'p, str>),
+    /// Payment providers' customers, and whose they are.
+    Customers,
+    /// One customer of a payment provider.
+    Customer(Cow<'p, str>, Cow<'p, str>),
 }
 
 impl<'p> Resource<'p> {
@@ -50,8 +54,9 @@ impl<'p> Resource<'p> {
     pub(super) fn of(path: &'p str) -> Option<Self> {
         let mut segments = path.strip_prefix("/admin/v1/")?.split('/');
         let kind = segments.next()?;
+        let decoded = |segment: &'p str| percent_decode_str(segment).decode_utf8().ok();
         let id = match segments.next() {
-            Some(id) => Some(percent_decode_str(id).decode_utf8().ok()?),
+            Some(id) => Some(decoded(id)?),
             None => None,
         };
         let part = segments.next();
@@ -77,6 +82,8 @@ impl<'p> Resource<'p> {
             ("notifications", Some(id), Some("retry")) => Some(Self::Retry(id)),
             ("webhooks", None, None) => Some(Self::Webhooks),
             ("webhooks", Some(id), Some("replay")) => Some(Self::Replay(id)),
+            ("customers", None, None) => Some(Self::Customers),
+            ("customers", Some(vendor), Some(id)) => Some(Self::Customer(vendor, decoded(id)?)),
             _ => None,
         }
     }
@@ -86,7 +93,7 @@ impl<'p> Resource<'p> {
         match self {
             Self::Accounts | Self::Keys | Self::Credit(_) => "GET, POST",
             Self::Account(_) => "GET, PATCH",
-            Self::Subscription(_) => "PUT, DELETE",
+            Self::Subscription(_) | Self::Customer(..) => "PUT, DELETE",
             Self::Key(_) => "GET, PATCH, DELETE",
             Self::Rotation(_)
             | Self::CreditTransfer
@@ -99,7 +106,8 @@ impl<'p> Resource<'p> {
             | Self::Usage
             | Self::Ledger
             | Self::Notifications
-            | Self::Webhooks => "GET",
+            | Self::Webhooks
+            | Self::Customers => "GET",
         }
     }
 }

@@ -16,7 +16,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-use super::{Admin, CreditSheet, Registry, Rejection};
+use super::{Admin, CreditSheet, Linked, Registry, Rejection};
 use crate::{
     accounts::{
         AccountSpec, Digests, Extent, KeySpec, Label, Own, PlanSpec, Roster, Source, Spoken,
@@ -26,9 +26,10 @@ use crate::{
         Timestamp, Usage, Vendor,
     },
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
-        EventStatus, LotRow, NewEntry, NewTransfer, NotificationFilter, NotificationId,
-        NotificationRow, NotificationStatus, Page, Posted, Received, UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, CustomerFilter, CustomerRow, EntryFilter, EntryKind,
+        EntryRow, EventFilter, EventRow, EventStatus, LotRow, NewEntry, NewLink, NewTransfer,
+        NotificationFilter, NotificationId, NotificationRow, NotificationStatus, Page, Posted,
+        Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -208,6 +209,30 @@ impl Registry for TestRegistry {
             account: AccountId::parse("bob").ok(),
             words: Some("25.00 USD added, entry 7".to_owned()),
             effects: Vec::new(),
+        })
+    }
+
+    async fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, Rejection> {
+        self.asked.lock().unwrap().push(format!("{filter:#?}"));
+        Ok(Page {
+            data: vec![CustomerRow {
+                vendor: Vendor::Stripe,
+                customer: "cus_b".to_owned(),
+                account: AccountId::parse("bob").unwrap(),
+                since: now(),
+            }],
+            next_cursor: Some("stripe:cus_b".to_owned()),
+        })
+    }
+
+    async fn link_customer(&self, link: NewLink) -> Result<Linked, Rejection> {
+        self.asked.lock().unwrap().push(format!("{link:?}"));
+        Ok(Linked {
+            before: AccountId::parse("acme").ok(),
+            replayed: vec![self.replay_payment("stripe:evt_1".to_owned()).await?],
         })
     }
 

@@ -7,9 +7,12 @@ use bytes::Bytes;
 use super::event_context::{Declared, Withdrawals};
 use crate::{
     accounts::{Accounts, PaymentStanding},
-    admin::{Reason, Rejection},
+    admin::{Linked, Reason, Rejection},
     domain::Vendor,
-    store::{Arrived, Effect, EventStatus, KeptEvent, ParsedEvent, Received, Store, WriteError},
+    store::{
+        Arrived, Effect, EventStatus, KeptEvent, LiveAccounts, NewLink, ParsedEvent, Received,
+        Store, WriteError,
+    },
     webhooks::{self, Verified},
 };
 
@@ -38,8 +41,15 @@ impl EventApplier<'_> {
         let (withdrawals, context) = Withdrawals::open(self.accounts, Arc::clone(&self.declared));
         let mut received = self.store.receive_payment(arrived, context).await?;
         withdrawals.keep();
+        let standings = self.effect(received.effects.drain(..));
+        tell(&received);
+        Ok((received, standings))
+    }
+
+    /// Puts credit in force; the standings are for whoever asked.
+    fn effect(&self, effects: impl Iterator<Item = Effect>) -> Vec<PaymentStanding> {
         let mut standings = Vec::new();
-        for effect in received.effects.drain(..) {
+        for effect in effects {
             match effect {
                 Effect::Standing(standing) => standings.push(standing),
                 Effect::Lot { account, lot } => self.accounts.add_lot(&account, lot),
@@ -48,8 +58,45 @@ impl EventApplier<'_> {
                 }
             }
         }
-        tell(&received);
-        Ok((received, standings))
+        standings
+    }
+
+    /// Makes a customer an account's, or nobody's, and looks again at the events that have waited for it.
+    ///
+    /// # Errors
+    /// There is no such account or link, the file says something else, or the store cannot be written.
+    pub async fn link(&self, link: NewLink) -> Result<(Linked, Vec<PaymentStanding>), Rejection> {
+        let (withdrawals, context) = Withdrawals::open(self.accounts, Arc::clone(&self.declared));
+        may_link(&*context, &link)?;
+        let relinked = self.store.link_customer(link.clone(), context).await?;
+        withdrawals.keep();
+        if link.account.is_none() && relinked.before.is_none() {
+            let words = format!(
+                "Customer {:?} of {} is linked to no account; `faregate webhooks customers` shows all links.",
+                link.customer,
+                link.vendor.as_str()
+            );
+            return Err(Rejection::new(Reason::NotFound, words));
+        }
+        let mut standings = self.effect(relinked.effects.into_iter());
+        let mut replayed = Vec::new();
+        for id in relinked.waiting {
+            match self.replay(&id).await {
+                Ok((received, more)) => {
+                    replayed.push(received);
+                    standings.extend(more);
+                }
+                // The link is made, and what could not be looked at again still waits.
+                Err(rejection) => {
+                    tracing::warn!(event = %id, %rejection, "a payment event that has waited could not be replayed");
+                }
+            }
+        }
+        let linked = Linked {
+            before: relinked.before,
+            replayed,
+        };
+        Ok((linked, standings))
     }
 
     /// Looks at an event again that is in the store, by its id there or by its vendor's own.
@@ -95,6 +142,41 @@ impl EventApplier<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+/// What the file says of a customer or an account holds.
+fn may_link(declared: &dyn LiveAccounts, link: &NewLink) -> Result<(), Rejection> {
+    let (vendor, customer) = (link.vendor.as_str(), &link.customer);
+    let of_the_file = declared.account_of(link.vendor, customer);
+    if let Some(owner) = of_the_file
+        && link.account.as_ref() != Some(&owner)
+    {
+        let words = format!(
+            "The configuration file says that customer {customer:?} of {vendor} is account {owner}. Change that in the \
+             file and reload; then link the customer, which moves its subscriptions."
+        );
+        return Err(Rejection::new(Reason::ReadOnly, words));
+    }
+    let Some(account) = &link.account else {
+        return Ok(());
+    };
+    if declared.declared(account).is_none() {
+        let words = format!(
+            "There is no account {:?}; `faregate accounts list` shows all.",
+            account.as_str()
+        );
+        return Err(Rejection::new(Reason::NotFound, words));
+    }
+    match declared.customer_of(link.vendor, account) {
+        Some(other) if other != *customer => {
+            let words = format!(
+                "The configuration file says that account {account} is customer {other:?} of {vendor}. Change that in \
+                 the file and reload first."
+            );
+            Err(Rejection::new(Reason::ReadOnly, words))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,15 +13,16 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, Lot, PaymentStanding, Roster, Spoken},
-    admin::{CreditSheet, OPENING, Registry, Rejection, misfits},
+    admin::{CreditSheet, Linked, OPENING, Registry, Rejection, misfits},
     domain::{AccountId, NanoUsd, RequestId, Timestamp},
     gateway,
     listener::Shutdown,
     notify::Notifier,
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryKind, EntryRow, EventFilter, EventRow,
-        Loaded, NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page,
-        Posted, Received, Store, USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
+        CallDetails, CallFilter, CallRow, CustomerFilter, CustomerRow, EntryFilter, EntryKind,
+        EntryRow, EventFilter, EventRow, Loaded, NewEntry, NewLink, NewTransfer,
+        NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received, Store,
+        USUAL_PRIORITY, UsageQuery, UsageRow, WriteError,
     },
     webhooks,
 };
@@ -320,6 +321,17 @@ impl Registry for Arc<Publisher> {
 
     async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
         self.replay(&id).await
+    }
+
+    async fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, Rejection> {
+        Ok(self.store.customers(filter).await?)
+    }
+
+    async fn link_customer(&self, link: NewLink) -> Result<Linked, Rejection> {
+        self.link(link).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {

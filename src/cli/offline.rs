@@ -8,13 +8,14 @@ use std::{
 
 use crate::{
     accounts::{AccountSpec, Accounts, KeySpec, PaymentStanding, Roster, Spoken},
-    admin::{CreditSheet, Registry, Rejection},
+    admin::{CreditSheet, Linked, Registry, Rejection},
     app::{CreditLedger, Declared, EventApplier, merged},
     domain::{AccountId, Clock, RequestId},
     store::{
-        self, CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow,
-        NewEntry, NewTransfer, NotificationFilter, NotificationId, NotificationRow, OpenError,
-        Page, Posted, ReadError, Reader, Received, Store, StoredCredit, UsageQuery, UsageRow,
+        self, CallDetails, CallFilter, CallRow, CustomerFilter, CustomerRow, EntryFilter, EntryRow,
+        EventFilter, EventRow, NewEntry, NewLink, NewTransfer, NotificationFilter, NotificationId,
+        NotificationRow, OpenError, Page, Posted, ReadError, Reader, Received, Store, StoredCredit,
+        UsageQuery, UsageRow,
     },
     webhooks,
 };
@@ -127,6 +128,22 @@ impl Offline {
             Files::Owned(store, _) => Ok(store),
             Files::Watched(_) | Files::None => Err(only_read()),
         }
+    }
+
+    async fn applier(&self) -> Result<EventApplier<'_>, Rejection> {
+        let Files::Owned(store, books) = &self.files else {
+            return Err(only_read());
+        };
+        // Events may be older than what the file says now.
+        store
+            .overrule_payments(books.overruled.clone(), None)
+            .await?;
+        Ok(EventApplier {
+            accounts: &books.accounts,
+            store,
+            settings: &books.webhooks,
+            declared: Arc::clone(&books.declared),
+        })
     }
 
     fn credit_ledger(&self) -> Result<CreditLedger<'_>, Rejection> {
@@ -252,21 +269,26 @@ impl Registry for Offline {
     }
 
     async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
-        let Files::Owned(store, books) = &self.files else {
-            return Err(only_read());
-        };
-        let applier = EventApplier {
-            accounts: &books.accounts,
-            store,
-            settings: &books.webhooks,
-            declared: Arc::clone(&books.declared),
-        };
-        // The event may be older than what the file says now.
-        store
-            .overrule_payments(books.overruled.clone(), None)
-            .await?;
+        let applier = self.applier().await?;
         // Nobody is served from here, so there is nothing to publish.
         applier.replay(&id).await.map(|(received, _)| received)
+    }
+
+    async fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, Rejection> {
+        Ok(match &self.files {
+            Files::Owned(store, _) => store.customers(filter).await?,
+            Files::Watched(reader) => locked(reader).customers(&filter)?,
+            Files::None => Page::empty(),
+        })
+    }
+
+    async fn link_customer(&self, link: NewLink) -> Result<Linked, Rejection> {
+        let applier = self.applier().await?;
+        // Nobody is served from here, so there is nothing to publish.
+        applier.link(link).await.map(|(linked, _)| linked)
     }
 
     fn ready(&self) -> Result<(), &'static str> {

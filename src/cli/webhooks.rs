@@ -1,12 +1,12 @@
 //! `faregate webhooks …`.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Failure, Terminal,
-    arguments::WebhooksCommand,
-    backend::{Backend, change, look, path, target},
+    arguments::{CustomerFlags, WebhooksCommand},
+    backend::{Backend, change, listed, look, path, target},
     show,
     table::Table,
 };
@@ -54,7 +54,80 @@ pub(super) async fn run(
                 _ => Err(Failure::failed(format!("event {id} still waits"))),
             }
         }
+        WebhooksCommand::Customers {
+            account,
+            vendor,
+            json,
+        } => {
+            let asked = [
+                ("account", account.as_deref()),
+                ("vendor", vendor.as_deref()),
+            ];
+            let asked: Vec<(&str, &str)> = asked
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect();
+            let list = async |backend: &Backend| backend.all(&path(&["customers"]), &asked).await;
+            let found = look(config, clock, list).await?;
+            if json {
+                return show::json(terminal, &listed(&found));
+            }
+            customers(&found, terminal)
+        }
+        WebhooksCommand::Link {
+            customer: CustomerFlags { vendor, customer },
+            account,
+            json,
+        } => {
+            let target = path(&["customers", &vendor, &customer]);
+            let body = Some(json!({ "account": account }));
+            let linked = change(config, clock, Method::PUT, &target, body).await?;
+            show::changed(&linked, json, terminal, |linked| {
+                let before = match linked["before"].as_str() {
+                    Some(before) if before != account => {
+                        format!(", and no longer account {before}'s")
+                    }
+                    _ => String::new(),
+                };
+                let events = linked["replayed"].as_array().into_iter().flatten();
+                let events = events.map(|event| said(&show::text(&event["id"]), event));
+                let mut lines = vec![format!(
+                    "Customer {customer} is account {account}'s{before}."
+                )];
+                lines.extend(events);
+                lines.join("\n")
+            })
+        }
+        WebhooksCommand::Unlink {
+            customer: CustomerFlags { vendor, customer },
+            json,
+        } => {
+            let target = path(&["customers", &vendor, &customer]);
+            let unlinked = change(config, clock, Method::DELETE, &target, None).await?;
+            show::changed(&unlinked, json, terminal, |unlinked| {
+                let before = show::text(&unlinked["before"]);
+                format!("Customer {customer} is no longer account {before}'s.")
+            })
+        }
     }
+}
+
+fn customers(found: &[Value], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    if found.is_empty() {
+        terminal.note("No customers.");
+        return Ok(());
+    }
+    let columns = ["PROVIDER", "CUSTOMER", "ACCOUNT", "SINCE"];
+    let mut table = Table::new(&columns, terminal.heading());
+    for customer in found {
+        table.row([
+            show::text(&customer["vendor"]),
+            show::text(&customer["customer"]),
+            show::text(&customer["account"]),
+            show::instant(&customer["since"]),
+        ]);
+    }
+    terminal.result(table)
 }
 
 fn said(id: &str, replayed: &Value) -> String {

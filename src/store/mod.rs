@@ -63,8 +63,8 @@ pub use notifications::{
 pub use open::once_free;
 pub use open_error::OpenError;
 pub use payments::{
-    Arrived, Effect, EventFilter, EventRow, EventStatus, KeptEvent, LiveAccounts, ParsedEvent,
-    Received,
+    Arrived, CustomerFilter, CustomerRow, Effect, EventFilter, EventRow, EventStatus, KeptEvent,
+    LiveAccounts, NewLink, ParsedEvent, Received, Relinked,
 };
 pub use reader::{ReadError, Reader};
 pub use record::{

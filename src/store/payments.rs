@@ -5,6 +5,7 @@
 //! signed, nor where the standing is published.
 
 mod credit;
+mod customers;
 mod handle;
 mod owner;
 mod read;
@@ -22,6 +23,8 @@ use crate::{
     domain::{AccountId, NanoUsd, Timestamp, Vendor},
     webhooks::{Illegible, PaymentEvent},
 };
+
+pub use customers::{CustomerFilter, CustomerRow, NewLink, Relinked};
 
 pub(super) use {read::standings, word::declare};
 

@@ -1,4 +1,4 @@
-//! Payment events: lists, and replays.
+//! Payment events: lists, replays, and whose a customer is.
 
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -49,4 +49,32 @@ async fn an_event_is_looked_at_again() {
     registry.broken = true;
     let (status, _) = ask(&registry, Method::POST, target, json!(null)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_customer_is_linked_and_unlinked() {
+    let registry = registry();
+    let (status, page) = get(&registry, "/admin/v1/customers?account=bob&vendor=stripe").await;
+    assert_eq!(status, StatusCode::OK);
+    insta::assert_snapshot!("customers", format!("{page:#}"));
+    let target = "/admin/v1/customers/stripe/cus%2Fb";
+    let (status, linked) = ask(&registry, Method::PUT, target, json!({"account": "bob"})).await;
+    assert_eq!(status, StatusCode::OK);
+    insta::assert_snapshot!("linked", format!("{linked:#}"));
+    let (_, unlinked) = ask(&registry, Method::DELETE, target, json!(null)).await;
+    assert_eq!(unlinked["account"], json!(null));
+    for wrong in [
+        json!({}),
+        json!({"account": null}),
+        json!({"account": "bob", "x": 1}),
+    ] {
+        let (status, body) = ask(&registry, Method::PUT, target, wrong.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {body}");
+    }
+    let (status, _) = get(&registry, "/admin/v1/customers?vendor=paypal").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    for none in ["/admin/v1/customers/paypal/x", "/admin/v1/customers/stripe"] {
+        let (status, _) = ask(&registry, Method::DELETE, none, json!(null)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{none}");
+    }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{Declared, Parts, Publisher};
 use crate::{
     accounts::{PaymentStanding, Roster},
-    admin::Rejection,
+    admin::{Linked, Rejection},
     app::{Applied, EventApplier},
     gateway::{Boxed, Payments, Signed, Taken, Untaken},
-    store::{Arrived, ParsedEvent, Received},
+    store::{Arrived, NewLink, ParsedEvent, Received},
     webhooks,
 };
 
@@ -52,6 +52,14 @@ impl Publisher {
         let (declared, settings) = self.declared_and_settings();
         let applied = self.applier(declared, &settings).replay(id).await?;
         Ok(self.put_in_force(applied))
+    }
+
+    pub(super) async fn link(&self, link: NewLink) -> Result<Linked, Rejection> {
+        let _one_at_a_time = self.paying.acquire().await;
+        let (declared, settings) = self.declared_and_settings();
+        let (linked, standings) = self.applier(declared, &settings).link(link).await?;
+        self.stand(standings);
+        Ok(linked)
     }
 
     /// Ends what payment events said of accounts of which `file` says something else, before it is put in force: whoever
@@ -115,18 +123,23 @@ impl Publisher {
     }
 
     fn put_in_force(&self, (received, standings): Applied) -> Received {
-        if !standings.is_empty() {
-            let mut parts = self.parts();
-            parts.stand(standings);
-            self.publish(&mut parts);
-            drop(parts);
-            self.warn_of_misfits();
-        }
+        self.stand(standings);
         // Who is to hear of it hears now instead of in a few seconds.
         if !received.duplicate {
             self.notifier.look();
         }
         received
+    }
+
+    fn stand(&self, standings: Vec<PaymentStanding>) {
+        if standings.is_empty() {
+            return;
+        }
+        let mut parts = self.parts();
+        parts.stand(standings);
+        self.publish(&mut parts);
+        drop(parts);
+        self.warn_of_misfits();
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) use notifications::NotificationsCommand;
 pub(super) use prices::PricesFlags;
 pub(super) use prove::ProveFlags;
 pub(super) use usage::UsageFlags;
-pub(super) use webhooks::WebhooksCommand;
+pub(super) use webhooks::{CustomerFlags, WebhooksCommand};
 
 /// An API gateway for AI APIs that knows who pays.
 #[derive(Debug, Parser)]
@@ -92,7 +92,7 @@ pub(super) enum Command {
     Backup(BackupFlags),
     /// Show what models cost, and where each figure comes from
     Prices(PricesFlags),
-    /// List and replay payment providers' events
+    /// List and replay payment providers' events, and link their customers to accounts
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
     /// Show usage and its cost

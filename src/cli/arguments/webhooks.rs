@@ -1,6 +1,6 @@
 //! `faregate webhooks …`.
 
-use clap::{Subcommand, builder::PossibleValuesParser};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use crate::{domain::Vendor, store::EventStatus};
 
@@ -46,4 +46,59 @@ pub(in crate::cli) enum WebhooksCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List payment providers' customers, and whose they are
+    #[command(after_help = "Examples:\n  \
+        faregate webhooks customers --account acme\n\n\
+        Customers that the configuration file names are not listed.")]
+    Customers {
+        /// Only customers of this account
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// Only customers of this payment provider
+        #[arg(long, value_name = "PROVIDER", value_parser = PossibleValuesParser::new(
+            Vendor::ALL.map(Vendor::as_str)))]
+        vendor: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say whose a payment provider's customer is, also when it was linked to another account
+    #[command(
+        after_help = "Example:\n  faregate webhooks link stripe cus_RkXb1 acme\n\n\
+        The customer's subscriptions become the account's at once, and events that have waited for it are applied. \
+        Credit stays where it was credited, and a refund of it is taken from there."
+    )]
+    Link {
+        #[command(flatten)]
+        customer: CustomerFlags,
+        /// The account
+        #[arg(value_name = "ACCOUNT")]
+        account: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a payment provider's customer from its account; its next events wait until it is linked again
+    #[command(
+        after_help = "Example:\n  faregate webhooks unlink stripe cus_RkXb1\n\n\
+        The customer's subscriptions are no longer the account's. Credit stays where it was credited."
+    )]
+    Unlink {
+        #[command(flatten)]
+        customer: CustomerFlags,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CustomerFlags {
+    /// The payment provider
+    #[arg(value_name = "PROVIDER", value_parser = PossibleValuesParser::new(
+        Vendor::ALL.map(Vendor::as_str)))]
+    pub(in crate::cli) vendor: String,
+    /// The customer, by the payment provider's id
+    #[arg(value_name = "CUSTOMER")]
+    pub(in crate::cli) customer: String,
 }

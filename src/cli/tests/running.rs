@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     accounts::{AccountSpec, KeySpec, Roster, Spoken},
-    admin::{Admin, CreditSheet, Registry, Rejection},
+    admin::{Admin, CreditSheet, Linked, Registry, Rejection},
     cli::offline::Offline,
     config,
     domain::{AccountId, RequestId},
     store::{
-        CallDetails, CallFilter, CallRow, EntryFilter, EntryRow, EventFilter, EventRow, NewEntry,
-        NewTransfer, NotificationFilter, NotificationId, NotificationRow, Page, Posted, Received,
-        UsageQuery, UsageRow,
+        CallDetails, CallFilter, CallRow, CustomerFilter, CustomerRow, EntryFilter, EntryRow,
+        EventFilter, EventRow, NewEntry, NewLink, NewTransfer, NotificationFilter, NotificationId,
+        NotificationRow, Page, Posted, Received, UsageQuery, UsageRow,
     },
     telemetry::{Metrics, Vocabulary},
 };
@@ -101,6 +101,17 @@ impl Registry for Serving {
 
     async fn replay_payment(&self, id: String) -> Result<Received, Rejection> {
         self.0.replay_payment(id).await
+    }
+
+    async fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, Rejection> {
+        self.0.customers(filter).await
+    }
+
+    async fn link_customer(&self, link: NewLink) -> Result<Linked, Rejection> {
+        self.0.link_customer(link).await
     }
 
     fn ready(&self) -> Result<(), &'static str> {

@@ -78,6 +78,12 @@ fn events_are_listed_and_replayed() {
         "webhooks replay stripe:evt_3",
         "webhooks replay stripe:evt_7",
         "webhooks list --account acme",
+        "webhooks customers",
+        "webhooks link stripe cus_1 nobody",
+        "webhooks link stripe cus_1 acme",
+        "webhooks customers --account acme --json",
+        "webhooks unlink stripe cus_1",
+        "webhooks unlink stripe cus_1",
         "credit list acme",
         "ledger verify",
     ] {

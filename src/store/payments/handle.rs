@@ -1,7 +1,8 @@
 //! What the handle of the store does with payment events.
 
 use super::{
-    Arrived, EventFilter, EventRow, KeptEvent, LiveAccounts, Received, read, receive, word,
+    Arrived, CustomerFilter, CustomerRow, EventFilter, EventRow, KeptEvent, LiveAccounts, NewLink,
+    Received, Relinked, customers, read, receive, word,
 };
 use crate::{
     accounts::{PaymentStanding, Spoken},
@@ -25,6 +26,35 @@ impl Store {
             receive::receive(transaction, &arrived, accounts.as_mut(), now)
         })
         .await
+    }
+
+    /// Makes a vendor's customer an account's, or nobody's. It is on the disk when this returns; the effects are left to
+    /// whoever asks, and so are the events that have waited for it.
+    ///
+    /// # Errors
+    /// The store cannot be written; nothing was written then.
+    pub async fn link_customer(
+        &self,
+        link: NewLink,
+        mut accounts: Box<dyn LiveAccounts>,
+    ) -> Result<Relinked, WriteError> {
+        let now = self.now();
+        self.change(move |transaction| {
+            customers::relink(transaction, &link, accounts.as_mut(), now)
+        })
+        .await
+    }
+
+    /// A page of customers that are linked to accounts.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn customers(
+        &self,
+        filter: CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, ReadError> {
+        self.read(move |connection| customers::page(connection, &filter))
+            .await
     }
 
     /// Ends what payment events say of accounts of which a file says something else: what was told until `now`, or,
@@ -70,6 +100,17 @@ impl Reader {
     /// The file cannot be read.
     pub fn payment_events(&self, filter: &EventFilter) -> Result<Page<EventRow, i64>, ReadError> {
         self.look(|connection| read::page(connection, filter))
+    }
+
+    /// A page of customers that are linked to accounts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn customers(
+        &self,
+        filter: &CustomerFilter,
+    ) -> Result<Page<CustomerRow, String>, ReadError> {
+        self.look(|connection| customers::page(connection, filter))
     }
 
     /// The standing of every account of which events tell one.

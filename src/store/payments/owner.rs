@@ -56,16 +56,16 @@ pub(super) fn of(
             "it names neither a customer nor an account".to_owned()
         } else {
             format!(
-                "customer {customer} belongs to no account; write it into the file ({}), then replay the event",
+                "customer {customer} belongs to no account; `faregate webhooks link` says whose it is and applies this, or \
+                 write it into the file ({}) and replay the event",
                 key(vendor)
             )
         }));
     };
-    if applier.accounts.declared(&account).is_none() {
-        return Ok(Err(format!(
-            "there is no account {account}; create it, then replay the event"
-        )));
-    }
+    let account = match existing(applier, account) {
+        Ok(account) => account,
+        Err(words) => return Ok(Err(words)),
+    };
     if let Some(other) = applier.accounts.customer_of(vendor, &account)
         && !customer.is_empty()
         && other != customer
@@ -75,6 +75,31 @@ pub(super) fn of(
         )));
     }
     Ok(Ok(account))
+}
+
+/// An account that is there.
+pub(super) fn existing(applier: &Applier<'_>, account: AccountId) -> Result<AccountId, String> {
+    match applier.accounts.declared(&account) {
+        Some(_) => Ok(account),
+        None => Err(format!(
+            "there is no account {account}; create it, then replay the event"
+        )),
+    }
+}
+
+/// The account that an object has credited. What goes back of its money goes back from there, whoever's the customer is now.
+pub(super) fn credited(applier: &Applier<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
+    let entry = applier
+        .transaction
+        .prepare_cached(
+            "SELECT 1 FROM credit_entries WHERE related = ? AND author LIKE 'webhook:%' LIMIT 1",
+        )?
+        .query_row([object], |_| Ok(()))
+        .optional()?;
+    match entry {
+        Some(()) => assigned(applier, object),
+        None => Ok(None),
+    }
 }
 
 /// Where the file says which customer an account is.
@@ -167,7 +192,7 @@ fn waiting(
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
-fn assigned(applier: &Applier<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
+pub(super) fn assigned(applier: &Applier<'_>, object: &str) -> Result<Option<AccountId>, RowError> {
     let mut select = applier.transaction.prepare_cached(
         "SELECT event, account FROM payment_facts WHERE object = ? AND account IS NOT NULL LIMIT 1",
     )?;

@@ -216,7 +216,11 @@ impl Applier<'_> {
             Ok(account) => account,
             Err(words) => return Ok(Verdict::new(EventStatus::Parked, words)),
         };
-        if event.party.claimed && owner::has_another(self, event.vendor, customer, &account)? {
+        let known = self.linked(event.vendor, customer)?.as_ref() == Some(&account);
+        if event.party.claimed
+            && !known
+            && owner::has_another(self, event.vendor, customer, &account)?
+        {
             let words = format!(
                 "customer {customer} names account {account}, which has another customer already; if both are the \
                  account's, say so in the metadata of the subscription (faregate_account)"
@@ -242,7 +246,13 @@ impl Applier<'_> {
             );
             return Ok(Verdict::new(EventStatus::Parked, words));
         }
-        let account = match owner::of(self, event, Some(object))? {
+        let credited = owner::credited(self, object)?;
+        let is_credited = credited.is_some();
+        let owner = match credited {
+            Some(account) => owner::existing(self, account),
+            None => owner::of(self, event, Some(object))?,
+        };
+        let account = match owner {
             Ok(account) => account,
             Err(words) => return Ok(Verdict::new(EventStatus::Parked, words)),
         };
@@ -250,7 +260,10 @@ impl Applier<'_> {
         let verdict = self.settle(event, object, &account)?;
         if verdict.status == EventStatus::Applied {
             self.release(event, object, &account)?;
-            owner::adopt(self, event, &account)?;
+            // Money stays where it was credited, and says nothing of whose the customer is now.
+            if !is_credited {
+                owner::adopt(self, event, &account)?;
+            }
         }
         Ok(verdict.about(account))
     }

@@ -68,6 +68,24 @@ pub(super) fn settle(
     Ok(Verdict::applied(Some(words)))
 }
 
+/// Moves the standing of `account` to what its facts say after some of them have become another account's. Where none is
+/// left, what is declared holds.
+pub(super) fn restate(applier: &mut Applier<'_>, account: &AccountId) -> Result<(), RowError> {
+    if let Some(mut held) = super::read::standing(applier.transaction, account)? {
+        held.withdraw();
+        put(applier, &held)?;
+        applier.effects.push(Effect::Standing(held));
+    }
+    let subscriptions = subscriptions(applier, account)?;
+    let mut told = subscriptions
+        .iter()
+        .filter(|(_, facts)| stand(facts).is_some());
+    if let Some((object, _)) = told.next() {
+        settle(applier, account, object)?;
+    }
+    Ok(())
+}
+
 /// When the last of these facts happened.
 fn newest(facts: &[Dated]) -> Option<Timestamp> {
     facts.iter().map(|dated| dated.at).max()

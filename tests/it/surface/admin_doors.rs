@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Every path that the API knows, with ids that nobody has; what is there for everybody; and what is not there.
-const PATHS: [&str; 25] = [
+const PATHS: [&str; 27] = [
     "/admin/v1/accounts",
     "/admin/v1/accounts/none",
     "/admin/v1/accounts/none/subscription",
@@ -27,6 +27,8 @@ const PATHS: [&str; 25] = [
     "/admin/v1/notifications/none/retry",
     "/admin/v1/webhooks",
     "/admin/v1/webhooks/none/replay",
+    "/admin/v1/customers",
+    "/admin/v1/customers/stripe/none",
     "/metrics",
     "/healthz",
     "/readyz",

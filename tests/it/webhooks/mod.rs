@@ -4,6 +4,7 @@ mod credit;
 mod declared;
 mod doors;
 mod kept;
+mod linked;
 mod order;
 mod parked;
 mod standing;
