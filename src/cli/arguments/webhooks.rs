@@ -35,7 +35,8 @@ pub(in crate::cli) enum WebhooksCommand {
     /// Process a payment event again that was parked or failed
     #[command(
         after_help = "Example:\n  faregate webhooks replay stripe:evt_1SqNJXHrIm3tRwvj\n\n\
-        An event that was applied is not applied again. Exits with 0 when the event is applied, with 1 \
+        Credit is never added twice. A subscription is read by the configuration as it is now: a price that \
+        has got a plan since counts. Exits with 0 when the event is applied, with 1 \
         when it still waits."
     )]
     Replay {

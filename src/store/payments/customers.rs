@@ -73,6 +73,7 @@ pub(super) fn relink(
         transaction,
         accounts,
         now,
+        again: false,
         effects: Vec::new(),
     };
     let linked = applier.linked(link.vendor, customer)?;

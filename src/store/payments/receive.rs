@@ -1,6 +1,6 @@
 //! One event, from its row to what follows from it.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{
     Arrived, Effect, EventStatus, LARGEST_KEPT, LiveAccounts, ParsedEvent, Received, credit, owner,
@@ -24,6 +24,8 @@ pub(super) struct Applier<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     pub(super) accounts: &'a mut dyn LiveAccounts,
     pub(super) now: Timestamp,
+    /// Whether the event was applied before.
+    pub(super) again: bool,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -61,7 +63,7 @@ impl Verdict {
 }
 
 /// Applies an event, once: an id that was applied or ignored is a duplicate, one that was parked or has failed is looked
-/// at again.
+/// at again. Who asks for that has one about a subscription, though it was applied, read by what the file says now.
 pub(super) fn receive(
     transaction: &Transaction<'_>,
     arrived: &Arrived,
@@ -70,9 +72,12 @@ pub(super) fn receive(
 ) -> Result<Received, RowError> {
     let id = arrived.event.id();
     let known = known(transaction, id)?;
+    let again = matches!(known, Some((EventStatus::Applied, ..)));
     if let Some((status, account, words)) = known {
         let settled = match status {
-            EventStatus::Applied => true,
+            EventStatus::Applied => {
+                !(arrived.replayed && says_otherwise(transaction, &arrived.event)?)
+            }
             EventStatus::Ignored => !arrived.replayed,
             EventStatus::Parked | EventStatus::Failed => false,
         };
@@ -95,6 +100,7 @@ pub(super) fn receive(
         transaction,
         accounts,
         now,
+        again,
         effects: Vec::new(),
     };
     let verdict = match &arrived.event {
@@ -172,6 +178,31 @@ fn note(transaction: &Transaction<'_>, arrived: &Arrived, now: Timestamp) -> Res
     Ok(())
 }
 
+/// Whether an event says something else of a subscription than when it was applied: the file may have other prices.
+fn says_otherwise(transaction: &Transaction<'_>, event: &ParsedEvent) -> rusqlite::Result<bool> {
+    let ParsedEvent::Event(event) = event else {
+        return Ok(false);
+    };
+    let News::Fact {
+        fact: fact @ Fact::Subscription(_),
+        ..
+    } = &event.news
+    else {
+        return Ok(false);
+    };
+    let kept: Option<String> = transaction
+        .prepare_cached("SELECT fact FROM payment_facts WHERE event = ?")?
+        .query_row([&event.id], |row| row.get(0))
+        .optional()?;
+    Ok(kept.is_some_and(|kept| kept != written(fact)))
+}
+
+/// A fact as its column has it.
+fn written(fact: &Fact) -> String {
+    serde_json::to_string(fact)
+        .expect("a fact is a structure of texts and numbers, which JSON can write")
+}
+
 fn is_fact(event: &ParsedEvent) -> bool {
     matches!(event, ParsedEvent::Event(event) if matches!(event.news, News::Fact { .. }))
 }
@@ -246,9 +277,12 @@ impl Applier<'_> {
             );
             return Ok(Verdict::new(EventStatus::Parked, words));
         }
-        let credited = owner::credited(self, object)?;
-        let is_credited = credited.is_some();
-        let owner = match credited {
+        let kept = match self.again {
+            true => owner::assigned(self, object)?,
+            false => owner::credited(self, object)?,
+        };
+        let is_kept = kept.is_some();
+        let owner = match kept {
             Some(account) => owner::existing(self, account),
             None => owner::of(self, event, Some(object))?,
         };
@@ -260,8 +294,8 @@ impl Applier<'_> {
         let verdict = self.settle(event, object, &account)?;
         if verdict.status == EventStatus::Applied {
             self.release(event, object, &account)?;
-            // Money stays where it was credited, and says nothing of whose the customer is now.
-            if !is_credited {
+            // Money stays where it was credited, and says nothing of whose the customer is now; nor does what was applied.
+            if !is_kept {
                 owner::adopt(self, event, &account)?;
             }
         }
@@ -284,8 +318,7 @@ impl Applier<'_> {
 
     /// Keeps what an event says. One that is read again may say something else: the file may have other prices.
     fn keep(&self, event: &PaymentEvent, object: &str, fact: &Fact) -> Result<(), RowError> {
-        let text = serde_json::to_string(fact)
-            .expect("a fact is a structure of texts and numbers, which JSON can write");
+        let text = written(fact);
         self.transaction
             .prepare_cached(
                 "INSERT INTO payment_facts (event, vendor, object, created_at, customer, named, fact)

@@ -214,3 +214,63 @@ async fn what_is_no_credit_by_another_file_is_none_when_its_customer_is_known() 
     assert_eq!(balance(&gateway, "b").await, "0.00");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_price_that_is_sold_as_a_plan_later_is_one_when_its_event_is_replayed() {
+    let upstream = provider().await;
+    let yaml = shared_config(&upstream, "");
+    let mut gateway = Gateway::start(&yaml).await;
+    let bought = subscription("active", "price_new");
+    let bought = event("evt_1", 0, "customer.subscription.created", bought);
+    assert_eq!(send(&gateway, &bought).await, "applied");
+    let (_, words) = told(&gateway, "stripe:evt_1").await;
+    assert!(words.contains("no plan for price_new"), "{words}");
+    assert_eq!(account(&gateway, "a").await["plan"], "basic");
+    gateway
+        .reload(&yaml.replace("price_pro: pro", "price_pro: pro, price_new: pro"))
+        .await;
+    // Its provider sends it again, and means nothing by it.
+    assert_eq!(send(&gateway, &bought).await, "duplicate");
+    for news in [true, false] {
+        let again = replay(&gateway, "evt_1").await;
+        assert_eq!(
+            (&again["status"], &again["replayed"]),
+            (&json!("applied"), &json!(news)),
+            "{again}"
+        );
+        assert_eq!(account(&gateway, "a").await["plan"], "pro");
+    }
+    let (_, words) = told(&gateway, "stripe:evt_1").await;
+    assert!(!words.contains("no plan"), "{words}");
+    // What somebody has said since holds.
+    let newer = event(
+        "evt_2",
+        9,
+        "customer.subscription.updated",
+        subscription("canceled", "price_new"),
+    );
+    assert_eq!(send(&gateway, &newer).await, "applied");
+    replay(&gateway, "evt_1").await;
+    assert_eq!(
+        account(&gateway, "a").await["subscription"]["status"],
+        "canceled"
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn money_of_a_replayed_event_is_credited_once() {
+    let upstream = provider().await;
+    let mut gateway = Gateway::start(&shared_config(&upstream, "")).await;
+    assert_eq!(send(&gateway, &bought("evt_1")).await, "applied");
+    gateway
+        .reload(&shared_config(&upstream, ", top_up: false"))
+        .await;
+    let again = replay(&gateway, "evt_1").await;
+    assert_eq!(
+        (&again["status"], &again["replayed"]),
+        (&json!("applied"), &json!(false))
+    );
+    assert_eq!(balance(&gateway, "b").await, "25.00");
+    gateway.stop().await;
+}
