@@ -205,7 +205,7 @@ impl<R: Registry> Api<R> {
         let account = members.require("account", input::account_id)?;
         let id = members.take("id", input::key_id)?;
         let expires_at = members.take("expires_at", input::timestamp)?;
-        let allowed_ips = members.take("allowed_ips", input::list(input::network))?;
+        let allowed_ips = members.take("allowed_ips", input::networks)?;
         let common = common(&mut members)?;
         members.finish()?;
         let mut new = NewKey {
@@ -226,7 +226,7 @@ impl<R: Registry> Api<R> {
     async fn change_key(&self, id: &str, mut members: Members) -> Result<Done, Rejection> {
         let change = KeyChange {
             expires_at: members.change("expires_at", input::timestamp)?,
-            allowed_ips: members.change("allowed_ips", input::list(input::network))?,
+            allowed_ips: members.change("allowed_ips", input::networks)?,
             common: common(&mut members)?,
         };
         members.finish()?;

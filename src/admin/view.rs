@@ -38,7 +38,9 @@ pub(super) fn key(spec: &KeySpec, now: Timestamp) -> Value {
     };
     let previous = spec.digests.iter().filter_map(|(_, end)| *end);
     let previous = previous.filter(|end| *end > now).max();
-    let allowed_ips = spec.own.allowed_ips.iter().map(ToString::to_string);
+    let networks = &spec.own.allowed_ips;
+    let networks = networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let allowed_ips = Some(networks).filter(|networks| !networks.is_empty());
     let mut view = object(json!({
         "id": spec.id,
         "account": spec.account,
@@ -51,7 +53,7 @@ pub(super) fn key(spec: &KeySpec, now: Timestamp) -> Value {
         "previous_secret_until": previous,
         "disabled": spec.disabled,
         "models": models(spec.own.models.as_ref()),
-        "allowed_ips": allowed_ips.collect::<Vec<_>>(),
+        "allowed_ips": allowed_ips,
     }));
     limits(&mut view, &spec.own.limits);
     view.into()

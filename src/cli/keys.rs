@@ -110,8 +110,10 @@ fn wanted(flags: &CreateKey) -> Value {
     if let Some(end) = expires_at {
         body.insert("expires_at".to_owned(), json!(end));
     }
-    let networks = allowed_ips.iter().map(ToString::to_string);
-    body.insert("allowed_ips".to_owned(), networks.collect());
+    if !allowed_ips.is_empty() {
+        let networks = allowed_ips.iter().map(ToString::to_string);
+        body.insert("allowed_ips".to_owned(), networks.collect());
+    }
     limited(&mut body, limits);
     body.into()
 }

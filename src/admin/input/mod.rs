@@ -14,8 +14,8 @@ use crate::{
 use whole::Whole;
 
 pub(super) use value::{
-    account_id, amount, email, flag, key_id, list, model_name, network, plan_id, priority, seconds,
-    sentence, status, timestamp, word,
+    account_id, amount, email, flag, key_id, list, model_name, networks, plan_id, priority,
+    seconds, sentence, status, timestamp, word,
 };
 
 /// The members of a JSON object, taken one by one; what is left at the end is a mistake.

@@ -79,6 +79,19 @@ pub(in crate::admin) fn network(value: &Value) -> Result<IpNet, String> {
     })
 }
 
+/// The networks that a key may be used from.
+pub(in crate::admin) fn networks(value: &Value) -> Result<Vec<IpNet>, String> {
+    let networks: Vec<IpNet> = list(network)(value)?;
+    if networks.is_empty() {
+        return Err(
+            "is an empty list, which could mean no address or every address; leave it out to allow every address, or \
+             write `disabled: true` to allow none"
+                .to_owned(),
+        );
+    }
+    Ok(networks)
+}
+
 /// A duration in whole seconds, up to a year.
 pub(in crate::admin) fn seconds(value: &Value) -> Result<u64, String> {
     const YEAR: u64 = 366 * 86_400;

@@ -201,3 +201,36 @@ fn secrets_of_one_key_are_bounded() {
     assert!(refused.unwrap().detail.contains("8 secrets"));
     assert_eq!(roster.keys[0].digests.len(), 8);
 }
+
+#[tokio::test]
+async fn an_empty_list_of_addresses_is_not_taken_for_every_address() {
+    let registry = registry();
+    let wanted = json!({"id": "bob-1", "account": "bob", "allowed_ips": []});
+    let (status, refused) = ask(&registry, Method::POST, "/admin/v1/keys", wanted).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
+    let said = refused["detail"].as_str().unwrap();
+    assert!(
+        said.contains("leave it out to allow every address"),
+        "{said}"
+    );
+    let made = make(
+        &registry,
+        json!({"id": "bob-1", "account": "bob", "allowed_ips": ["10.0.0.0/8"]}),
+    );
+    assert_eq!(made.await["allowed_ips"], json!(["10.0.0.0/8"]));
+    let path = "/admin/v1/keys/bob-1";
+    let (status, _) = ask(&registry, Method::PATCH, path, json!({"allowed_ips": []})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    // Everybody is `null`, as with models, of which an empty list has none.
+    let (_, changed) = ask(
+        &registry,
+        Method::PATCH,
+        path,
+        json!({"allowed_ips": null, "models": []}),
+    )
+    .await;
+    assert_eq!(
+        (&changed["allowed_ips"], &changed["models"]),
+        (&json!(null), &json!([]))
+    );
+}
