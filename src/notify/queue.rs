@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use super::{Settings, schedule, send};
 use crate::{
     domain::Clock,
-    store::{Attempted, NotificationId, NotificationRow, Store},
+    store::{Attempted, DamagedNotification, NotificationId, NotificationRow, Store},
     telemetry::{Metrics, NotificationResult},
 };
 
@@ -116,6 +116,7 @@ impl Queue {
         let due =
             due.map_err(|error| tracing::warn!(%error, "the queue of messages could not be read"))?;
         self.metrics.notifications_pending(due.pending);
+        let others_wait = self.set_aside(due.damaged).await;
         let mut places: HashMap<String, usize> = HashMap::new();
         for target in under_way.values() {
             *places.entry(target.clone()).or_default() += 1;
@@ -130,8 +131,29 @@ impl Queue {
         };
         let mut rows = due.rows;
         rows.retain(free);
-        let wait = due.next.map_or(AT_LEAST, |next| now.until(next));
+        let wait = match due.next {
+            _ if others_wait => Duration::ZERO,
+            next => next.map_or(AT_LEAST, |next| now.until(next)),
+        };
         Ok((rows, wait.min(AT_LEAST)))
+    }
+
+    /// Gives up messages that cannot be read; whether others may have waited behind them.
+    async fn set_aside(&self, damaged: Vec<DamagedNotification>) -> bool {
+        if damaged.is_empty() {
+            return false;
+        }
+        for DamagedNotification { id, words } in &damaged {
+            tracing::error!(
+                id,
+                words,
+                "a message is damaged and is not sent; `faregate notifications list` shows what is left of it"
+            );
+        }
+        let written = self.store.set_notifications_aside(damaged).await;
+        written
+            .inspect_err(|error| tracing::warn!(%error, "a damaged message could not be set aside"))
+            .is_ok()
     }
 
     /// Tries one message once, and notes what came of it.

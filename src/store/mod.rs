@@ -57,8 +57,8 @@ pub use inflight::{
 };
 pub use ledger::{Ledger, LedgerBusy, Slot};
 pub use notifications::{
-    Attempted, DueNotifications, EMAIL_TARGET, Mark, NewNotification, NotificationFilter,
-    NotificationId, NotificationRow, NotificationStatus,
+    Attempted, DamagedNotification, DueNotifications, EMAIL_TARGET, Mark, NewNotification,
+    NotificationFilter, NotificationId, NotificationRow, NotificationStatus,
 };
 pub use open::once_free;
 pub use open_error::OpenError;

@@ -122,6 +122,17 @@ pub struct DueNotifications {
     pub next: Option<Timestamp>,
     /// How many are pending altogether.
     pub pending: u64,
+    /// Those whose time has come, and that cannot be read.
+    pub damaged: Vec<DamagedNotification>,
+}
+
+/// A message whose row has something that this version does not write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedNotification {
+    /// Its name, as far as it can be read.
+    pub id: String,
+    /// What is wrong with it.
+    pub words: String,
 }
 
 /// What a try led to.
@@ -197,6 +208,19 @@ impl Store {
     ) -> Result<(), WriteError> {
         let now = self.now();
         self.change(move |transaction| Ok(rows::attempted(transaction, id, &attempted, now)?))
+            .await
+    }
+
+    /// Gives up messages that cannot be read.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn set_notifications_aside(
+        &self,
+        damaged: Vec<DamagedNotification>,
+    ) -> Result<(), WriteError> {
+        let now = self.now();
+        self.change(move |transaction| Ok(rows::set_aside(transaction, &damaged, now)?))
             .await
     }
 

@@ -1,12 +1,12 @@
 //! Messages and marks as rows.
 
-use rusqlite::{Connection, Transaction, params, params_from_iter};
+use rusqlite::{Connection, Row, Transaction, params, params_from_iter};
 
-use crate::domain::{AccountId, Timestamp};
+use crate::domain::{AccountId, RequestId, Timestamp};
 
 use super::{
-    Attempted, DueNotifications, Mark, NewNotification, NotificationFilter, NotificationId,
-    NotificationRow, NotificationStatus,
+    Attempted, DamagedNotification, DueNotifications, Mark, NewNotification, NotificationFilter,
+    NotificationId, NotificationRow, NotificationStatus,
 };
 use crate::store::{
     calls::{Conditions, Cursor, LONGEST_PAGE, Page},
@@ -85,19 +85,24 @@ pub(super) fn due(
          ORDER BY next_at, id LIMIT ?",
     )?;
     let mut later = connection.prepare_cached(
-        "SELECT next_at FROM notifications WHERE status = 'pending' AND target = ? AND next_at > ?
+        "SELECT id, next_at FROM notifications WHERE status = 'pending' AND target = ? AND next_at > ?
          ORDER BY next_at LIMIT 1",
     )?;
     for target in targets {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut rows = select.query(params![target, now, most])?;
         while let Some(row) = rows.next()? {
-            found.rows.push(message(&columns(row))?);
+            match message(&columns(row)) {
+                Ok(message) => found.rows.push(message),
+                Err(error) => found.damaged.push(damaged(row, &error)),
+            }
         }
         let mut rows = later.query(params![target, now])?;
         if let Some(row) = rows.next()? {
-            let next = columns(row).instant("next_at")?;
-            found.next = Some(found.next.map_or(next, |known| known.min(next)));
+            match columns(row).instant("next_at") {
+                Ok(next) => found.next = Some(found.next.map_or(next, |known| known.min(next))),
+                Err(error) => found.damaged.push(damaged(row, &error)),
+            }
         }
     }
     let pending: i64 = connection
@@ -138,6 +143,20 @@ pub(super) fn attempted(
              WHERE status = 'pending' AND target = (SELECT target FROM notifications WHERE id = ?1)",
             params![id, at],
         )?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_aside(
+    transaction: &Transaction<'_>,
+    damaged: &[DamagedNotification],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut update = transaction.prepare_cached(
+        "UPDATE notifications SET status = 'failed', finished_at = ?, last_error = ? WHERE id = ?",
+    )?;
+    for DamagedNotification { id, words } in damaged {
+        update.execute((instant(now), words, id))?;
     }
     Ok(())
 }
@@ -219,7 +238,8 @@ pub(super) fn page(
             });
             break;
         }
-        data.push(message(&columns(row))?);
+        let shown = message(&columns(row));
+        data.push(shown.unwrap_or_else(|error| legible(row, &error, data.last())));
     }
     Ok(Page { data, next_cursor })
 }
@@ -239,7 +259,45 @@ pub(in crate::store) fn delete_old(
         .execute(params![before, most])
 }
 
-fn columns<'a>(row: &'a rusqlite::Row<'a>) -> Columns<'a> {
+/// What can be said of a row that cannot be read.
+fn damaged(row: &Row<'_>, error: &RowError) -> DamagedNotification {
+    DamagedNotification {
+        id: text(row, "id"),
+        words: error.to_string(),
+    }
+}
+
+/// What can be shown of a row that cannot be read, in its place behind the one `before` it.
+fn legible(row: &Row<'_>, error: &RowError, before: Option<&NotificationRow>) -> NotificationRow {
+    let columns = columns(row);
+    let some = |name| Some(text(row, name)).filter(|text| !text.is_empty());
+    let nobody = NotificationId(RequestId::from_bytes([0; 16]));
+    let made = before.map_or(Timestamp::from_millis(i64::MAX), |row| row.created_at);
+    NotificationRow {
+        id: text(row, "id").parse().unwrap_or(nobody),
+        event: text(row, "type"),
+        account: some("account"),
+        key: some("key"),
+        target: text(row, "target"),
+        recipient: some("recipient"),
+        status: NotificationStatus::Failed,
+        attempts: 0,
+        next_at: None,
+        last_error: Some(error.to_string()),
+        created_at: columns.instant("created_at").unwrap_or(made),
+        finished_at: columns.optional_instant("finished_at").unwrap_or(None),
+        body: text(row, "body"),
+    }
+}
+
+/// A text as far as it is one.
+fn text(row: &Row<'_>, column: &str) -> String {
+    let bytes = row.get_ref(column).ok();
+    let bytes = bytes.and_then(|value| value.as_bytes_or_null().ok().flatten());
+    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+}
+
+fn columns<'a>(row: &'a Row<'a>) -> Columns<'a> {
     Columns::new(row, "notifications", "id")
 }
 

@@ -298,3 +298,52 @@ async fn a_message_whose_body_is_damaged_is_given_up() {
     assert_eq!(receiver.seen().len(), 1);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_damaged_message_is_set_aside_and_the_others_are_sent() {
+    let receiver = receiver(&["500 Internal Server Error", "204 No Content"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    test(&gateway).await;
+    message(&gateway, tried(1)).await;
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    rows.execute(
+        "UPDATE notifications SET created_at = 'noon', next_at = '2026-01-01T00:00:00.000Z'",
+        [],
+    )
+    .unwrap();
+    test(&gateway).await;
+    arrived(&receiver, 2).await;
+    let listed = crate::harness::within("both are over", async {
+        loop {
+            let listed = listed(&gateway).await;
+            if listed.len() == 2
+                && listed
+                    .iter()
+                    .all(|message| message["finished_at"].is_string())
+            {
+                return listed;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let damaged = listed
+        .iter()
+        .find(|message| message["status"] == "failed")
+        .unwrap();
+    let said = damaged["last_error"].as_str().unwrap();
+    assert!(
+        said.contains("column created_at of notifications"),
+        "{said}"
+    );
+    assert!(said.contains("noon"), "{said}");
+    assert!(
+        listed
+            .iter()
+            .any(|message| message["status"] == "delivered")
+    );
+    gateway.stop().await;
+}
