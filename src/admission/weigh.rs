@@ -91,6 +91,19 @@ pub(super) async fn weigh<T>(
     let model = model.map(Arc::as_ref);
     let mut wanted = want(request, model, terms, &caller.account().plan);
     let (account, levels) = (caller.account(), &caller.key().levels);
+    let mut counted = None;
+    if let Some(window) = crowded(&wanted, request, model)
+        && levels.limits_output()
+    {
+        // A long prompt has so many more bytes than tokens that little would seem to be left.
+        let input = if wanted.input <= window / 2 {
+            wanted.input
+        } else {
+            counted = count(request, model, metering).await;
+            counted.unwrap_or_else(|| estimate_tokens(request.body.len() as u64))
+        };
+        wanted.output = within(wanted.output, window.saturating_sub(input));
+    }
     let take = |wanted: &Wanted| {
         take(
             &account.book,
@@ -112,10 +125,12 @@ pub(super) async fn weigh<T>(
         Err(bound) => bound,
     };
     // Only what binds is kept while the input is counted: every call's future has room for this.
-    let counted = if counting_may_help(&bound) {
+    let counted = if !counting_may_help(&bound) {
+        None
+    } else if counted.is_none() {
         count(request, model, metering).await
     } else {
-        None
+        counted
     };
     let mut longer = OWN_LIMIT;
     let found = match counted {
@@ -152,6 +167,31 @@ pub(super) async fn weigh<T>(
         wanted,
         found,
     })
+}
+
+/// The window, where an output limit of ours may be more than it leaves. Where the body does not show its input, nobody
+/// knows what that is.
+fn crowded(wanted: &Wanted, request: &Request<'_>, model: Option<&Model>) -> Option<u64> {
+    let window = model?.context_window?;
+    let shown = request.ask.is_some_and(|ask| !ask.opaque_input);
+    match wanted.output {
+        Output::UpTo { most, .. } if shown && window.saturating_sub(wanted.input) < most => {
+            Some(window)
+        }
+        _ => None,
+    }
+}
+
+/// The same output, but not more than `left`. Where nothing useful is left, the provider says so better than an answer that
+/// ends at once.
+fn within(output: Output, left: u64) -> Output {
+    match output {
+        Output::UpTo { most, floor } => Output::UpTo {
+            most: most.min(left.max(FLOOR)),
+            floor,
+        },
+        other => other,
+    }
 }
 
 /// The least output limit that is worth another try. Where the client's own is less, what the provider takes is not known.
@@ -244,7 +284,7 @@ fn want(
         }
         Some(limit) => Output::Fixed(limit.min(most)),
         None => Output::UpTo {
-            most: plan.default_max_output_tokens.min(most),
+            most: plan.default_max_output_tokens.min(most).min(window),
             floor: FLOOR.max(ask.least_output),
         },
     };

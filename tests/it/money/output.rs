@@ -1,10 +1,10 @@
 //! Output limits that make no sense, and what is held for those that do.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{credit, gated, priced};
 use crate::{
-    fixture::{KEY, refused, served},
+    fixture::{KEY, provider, refused, served},
     harness::{Gate, Gateway, within},
 };
 
@@ -141,6 +141,47 @@ async fn what_the_body_asks_beyond_one_answer_is_held_for() {
         assert_eq!(held, input * 1000 + outputs * 4000, "{path} {body}");
         gate.open();
         served(&within("the answer", call).await.unwrap());
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn no_limit_is_written_that_the_window_cannot_hold() {
+    let upstream = provider().await;
+    let yaml = priced(&upstream, "credit: required", "credit: 10");
+    let yaml = yaml.replace(
+        "context_window: 100000, max_output_tokens: 500",
+        "context_window: 4096",
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let word = "word ".repeat(600);
+    for (content, at_least) in [("hi", 3900), (word.as_str(), 3000)] {
+        for path in ["/v1/chat/completions", "/v1/responses"] {
+            let body = json!({
+                "model": "m", "messages": [{"role": "user", "content": content}], "input": content,
+            });
+            let answer = gateway
+                .call("POST", path)
+                .bearer(KEY)
+                .json(&body.to_string());
+            served(&answer.send().await);
+            let sent = upstream.seen().pop().unwrap().json();
+            let written = ["max_completion_tokens", "max_output_tokens"];
+            let written = written
+                .iter()
+                .find_map(|field| sent[field].as_u64())
+                .unwrap();
+            // Six hundred words, once or twice, are as many tokens.
+            let most = if content == "hi" {
+                4096 - 2
+            } else {
+                4096 - 600
+            };
+            assert!(
+                (at_least.min(most - 1200)..most).contains(&written),
+                "{path}: {written}"
+            );
+        }
     }
     gateway.stop().await;
 }
