@@ -279,7 +279,7 @@ fn want(
         Some(limit) if plan.credit_required && plan.on_low_credit == LowCredit::Clamp => {
             Output::Clamp {
                 most: limit.min(most),
-                floor: ask.least_output,
+                floor: least_output(request),
             }
         }
         Some(limit) => Output::Fixed(limit.min(most)),

@@ -221,6 +221,21 @@ async fn a_limit_is_not_clamped_below_what_its_provider_takes() {
 }
 
 #[tokio::test]
+async fn a_limit_within_the_budget_of_several_thoughts_is_clamped() {
+    let upstream = provider().await;
+    let plan = "credit: required, on_low_credit: clamp";
+    // Thinking between calls of tools may use more than one answer's limit (`interleaved-thinking`).
+    let thinking = json!({"type": "enabled", "budget_tokens": 2000});
+    let asked = json!({"model": "c", "messages": [], "max_tokens": 300, "thinking": thinking});
+    let asked = asked.to_string();
+    let usd = NanoUsd::from_nanos(asked.len() as i64 * 3000 + 120 * 15_000);
+    let gateway = Gateway::start(&priced(&upstream, plan, &format!("credit: {usd}"))).await;
+    served(&post(&gateway, "/v1/messages", &asked).await);
+    assert_eq!(upstream.seen().pop().unwrap().json()["max_tokens"], 120);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn what_only_holds_stand_in_the_way_of_is_tried_again() {
     let gate = Gate::default();
     let upstream = gated(&gate).await;
