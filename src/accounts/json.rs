@@ -238,11 +238,10 @@ fn whole(value: &Value, at: &str) -> Result<u64, String> {
 /// An amount of dollars as a decimal string; a whole number is exact too.
 fn money(value: &Value, at: &str) -> Result<u64, String> {
     let wrong = |words: &str| format!("{at}: {words}");
+    let read = |text: &str| NanoUsd::parse(text).map_err(|error| wrong(&error.up_to(NanoUsd::MAX)));
     let amount = match value {
-        Value::String(text) => NanoUsd::parse(text).map_err(|error| wrong(&error.to_string()))?,
-        Value::Number(number) if number.is_u64() => {
-            NanoUsd::parse(&number.to_string()).map_err(|error| wrong(&error.to_string()))?
-        }
+        Value::String(text) => read(text)?,
+        Value::Number(number) if number.is_u64() => read(&number.to_string())?,
         _ => return Err(wrong("must be a decimal string such as \"12.50\"")),
     };
     u64::try_from(amount.nanos()).map_err(|_| wrong("must not be below zero"))

@@ -30,7 +30,7 @@ pub const POSTABLE: [EntryKind; 4] = [
 pub const OPENING: &str = "config-credit:";
 
 /// A billion dollars: a larger entry is a slip of the hand.
-pub(super) const LARGEST: NanoUsd = NanoUsd::from_nanos(1_000_000_000_000_000_000);
+pub const LARGEST: NanoUsd = NanoUsd::from_nanos(1_000_000_000_000_000_000);
 
 /// What is said of an entry besides its amount.
 struct Words {

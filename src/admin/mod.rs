@@ -21,7 +21,7 @@ mod view;
 use std::{future::Future, sync::Arc};
 
 pub use api::{Api, Done};
-pub use credit::{OPENING, POSTABLE};
+pub use credit::{LARGEST, OPENING, POSTABLE};
 pub use input::Change;
 pub use operations::{
     AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,

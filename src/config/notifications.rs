@@ -13,7 +13,7 @@ use super::{
     tls::Clients,
 };
 use crate::{
-    domain::{EmailAddress, NanoUsd, Secret, SubscriptionPolicy},
+    domain::{EmailAddress, InvalidAmount, NanoUsd, Secret, SubscriptionPolicy},
     notify::{
         Email, Event, LowAt, Pattern, Sender, Settings, SigningKey, Smtp, TRY_TIME, Webhook,
         WebhookUrl,
@@ -225,7 +225,10 @@ fn low_credit(fields: &Fields, report: &mut Report) -> Option<LowAt> {
             .filter(|amount| !amount.is_negative())
             .map(LowAt::Amount),
     };
-    if read.is_none() {
+    if let Err(wrong @ InvalidAmount::TooLarge) = NanoUsd::parse(text) {
+        let place = fields.place_of("low_credit");
+        report.problem(place, wrong.up_to(NanoUsd::MAX));
+    } else if read.is_none() {
         let place = fields.place_of("low_credit");
         let problem = report.problem(place, "is neither an amount nor a part of the last top-up");
         problem.hint("such as 5.00, or 20%");

@@ -1,6 +1,6 @@
 //! Single values: durations, sizes, addresses, URLs and so on, from text.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{fmt::Display, net::SocketAddr, path::Path, time::Duration};
 
 use http::Uri;
 use ipnet::IpNet;
@@ -122,25 +122,22 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
 }
 
 fn price(text: &str, per_million: bool) -> Result<Pico, Wrong> {
-    let (read, hint) = if per_million {
-        (
-            Pico::parse_per_million(text),
-            "write US dollars per million tokens, such as 0.15",
-        )
+    if per_million {
+        let hint = "write US dollars per million tokens, such as 0.15";
+        Pico::parse_per_million(text).map_err(|error| exact(error, Pico::MAX.per_million(), hint))
     } else {
-        (Pico::parse(text), "write US dollars for one, such as 0.005")
-    };
-    read.map_err(|error| exact(&error, hint))
+        let hint = "write US dollars for one, such as 0.005";
+        Pico::parse(text).map_err(|error| exact(error, Pico::MAX, hint))
+    }
 }
 
 fn factor(text: &str) -> Result<Factor, Wrong> {
-    Factor::parse(text)
-        .map_err(|error| exact(&error, "write a factor of at most 1000, such as 1.2"))
+    Factor::parse(text).map_err(|error| exact(error, Factor::MAX, "write a factor, such as 1.2"))
 }
 
-fn exact(error: &InvalidAmount, hint: &str) -> Wrong {
+fn exact(error: InvalidAmount, most: impl Display, hint: &str) -> Wrong {
     Wrong {
-        text: error.to_string(),
+        text: error.up_to(most),
         hint: Some(hint.to_owned()),
     }
 }
@@ -151,7 +148,7 @@ fn money(text: &str) -> Result<NanoUsd, Wrong> {
     match NanoUsd::parse(text) {
         Ok(amount) if amount.is_negative() => Err(Wrong::new("is below zero", hint)),
         Ok(amount) => Ok(amount),
-        Err(error) => Err(exact(&error, hint)),
+        Err(error) => Err(exact(error, NanoUsd::MAX, hint)),
     }
 }
 

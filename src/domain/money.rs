@@ -23,6 +23,16 @@ pub enum InvalidAmount {
     TooLarge,
 }
 
+impl InvalidAmount {
+    /// The words, with the most that there can be.
+    pub fn up_to(self, most: impl fmt::Display) -> String {
+        match self {
+            Self::TooLarge => format!("{self}: at most {most}"),
+            Self::NotDecimal | Self::TooFine(_) => self.to_string(),
+        }
+    }
+}
+
 impl NanoUsd {
     /// Nothing.
     pub const ZERO: Self = Self(0);

@@ -86,7 +86,7 @@ pub enum WrongPrice {
     #[error("is negative")]
     Negative,
     /// It is more than a price can be.
-    #[error("is too large")]
+    #[error("is too large: at most {}", Pico::MAX)]
     TooLarge,
 }
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, Failure};
-use crate::domain::{NanoUsd, Per, Timestamp, Unit};
+use crate::{
+    admin::LARGEST,
+    cli::{Exit, Failure},
+    domain::{InvalidAmount, NanoUsd, Per, Timestamp, Unit},
+};
 
 /// An instant: `2026-11-20T08:00:00Z`, or a day, which starts at midnight UTC.
 pub(in crate::cli) fn instant(text: &str) -> Result<Timestamp, String> {
@@ -113,15 +116,20 @@ pub(in crate::cli) fn quota(text: &str) -> Result<Value, String> {
 pub(in crate::cli) fn budget(text: &str) -> Result<Value, String> {
     let read = || {
         let (limit, per) = text.split_once('/')?;
-        let (limit, per) = (NanoUsd::parse(limit).ok()?, Per::parse(per)?);
-        (limit > NanoUsd::ZERO).then(|| json!({ "usd": limit.to_string(), "per": per.as_str() }))
+        let per = Per::parse(per)?;
+        let limit = match NanoUsd::parse(limit) {
+            Err(wrong @ InvalidAmount::TooLarge) => return Some(Err(wrong.up_to(NanoUsd::MAX))),
+            limit => limit.ok()?,
+        };
+        (limit > NanoUsd::ZERO)
+            .then(|| Ok(json!({ "usd": limit.to_string(), "per": per.as_str() })))
     };
-    read().ok_or_else(|| {
-        "write US dollars and hour, day, week, month or period: 25/month, 0.50/hour".to_owned()
+    read().unwrap_or_else(|| {
+        Err("write US dollars and hour, day, week, month or period: 25/month, 0.50/hour".to_owned())
     })
 }
 
 /// An exact amount of dollars: `25`, `-3.50`, `0.000000001`.
 pub(in crate::cli) fn amount(text: &str) -> Result<NanoUsd, String> {
-    NanoUsd::parse(text).map_err(|wrong| wrong.to_string())
+    NanoUsd::parse(text).map_err(|wrong| wrong.up_to(LARGEST))
 }

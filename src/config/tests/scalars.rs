@@ -277,3 +277,26 @@ proptest! {
         let _ = fill(&text, &Fixed::default());
     }
 }
+
+#[test]
+fn what_is_too_large_is_told_how_large_it_may_be() {
+    for (kind, text, most) in [
+        (Kind::Money, "9223372036.854775808", "9223372036.854775807"),
+        (
+            Kind::Price { per_million: true },
+            "1152921504607",
+            "1152921504606.846976",
+        ),
+        (
+            Kind::Price { per_million: false },
+            "1152922",
+            "1152921.504606846976",
+        ),
+        (Kind::Factor, "1000.000001", "1000"),
+    ] {
+        let said = read(kind, text);
+        assert!(said.starts_with("! is too large: at most"), "{said}");
+        assert!(said.contains(most), "{said}");
+        assert!(!read(kind, most).starts_with('!'), "{most}");
+    }
+}

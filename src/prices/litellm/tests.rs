@@ -217,11 +217,11 @@ fn what_is_no_price_is_named() {
     );
     assert_eq!(
         wrong("gold"),
-        "prices.json: gold: output_cost_per_token is too large"
+        "prices.json: gold: output_cost_per_token is too large: at most 1152921.504606846976"
     );
     assert_eq!(
         wrong("huge"),
-        "prices.json: huge: output_cost_per_token is too large"
+        "prices.json: huge: output_cost_per_token is too large: at most 1152921.504606846976"
     );
     assert_eq!(wrong("list"), "prices.json: list is not a JSON object");
     assert_eq!(
