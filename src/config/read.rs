@@ -77,16 +77,26 @@ impl Reader<'_> {
             entries: Vec::new(),
             written: Vec::new(),
         };
-        // In braces a comma parts a key from what was meant as its value, which looks like a key then.
-        let mut cut_off = false;
+        // In braces a comma ends a value, or parts a key from it: what comes next looks like a key without a value then, and
+        // may be the end of a secret.
+        let (mut line, mut cut_off, mut whole) = (0, false, None);
         for (written, node) in pairs {
+            let goes_on = node.is_null() && line == written.at.line;
+            line = node.at.line;
             let Some(key) = section.key(&written.name) else {
-                if !(cut_off && node.is_null()) {
+                if goes_on && let Some(place) = whole.take() {
+                    self.report.problem(&place, "ends at a comma").hint(
+                        "write quotes around a value that has one, or remove what follows it",
+                    );
+                } else if !(goes_on && cut_off) {
                     self.unknown(section, written, &inside);
                 }
+                (cut_off, whole) = (true, None);
                 continue;
             };
             cut_off = node.is_null();
+            whole = (matches!(node.data, Data::Scalar { .. }) && !is_shown(key.kind))
+                .then(|| inside.key(key.name, node.at));
             let at_key = inside.key(key.name, written.at);
             if let Some(why) = key.deferred {
                 self.report.problem(&at_key, why);
@@ -384,22 +394,26 @@ fn unread(nodes: &mut Vec<Node>, place: &Place) -> Unread {
 
 /// The value at the start of a message, where nothing in it can be a secret.
 fn shown(kind: Kind, text: &str) -> String {
-    match kind {
-        Kind::Integer { .. }
-        | Kind::Duration { .. }
-        | Kind::Size { .. }
-        | Kind::Flag
-        | Kind::Network
-        | Kind::Address
-        | Kind::Instant
-        | Kind::Money
-        | Kind::Price { .. }
-        | Kind::Factor
-        | Kind::Choice(_)
-            if !text.is_empty() && text.chars().count() <= SHOWN =>
-        {
-            format!("{text:?} ")
-        }
-        _ => String::new(),
+    if is_shown(kind) && !text.is_empty() && text.chars().count() <= SHOWN {
+        return format!("{text:?} ");
     }
+    String::new()
+}
+
+/// Whether nothing in a value of this kind can be a secret.
+const fn is_shown(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Integer { .. }
+            | Kind::Duration { .. }
+            | Kind::Size { .. }
+            | Kind::Flag
+            | Kind::Network
+            | Kind::Address
+            | Kind::Instant
+            | Kind::Money
+            | Kind::Price { .. }
+            | Kind::Factor
+            | Kind::Choice(_)
+    )
 }

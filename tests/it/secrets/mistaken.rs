@@ -13,6 +13,11 @@ async fn no_mistake_is_explained_with_a_secret() {
     let mistakes = [
         "admin: {token: canary-99}",
         "admin: {token: [canary-99]}",
+        "admin: {token: abc,canary-99}",
+        "admin: {token: abc,def, canary-99}",
+        "admin: {tokn: abc,canary-99}",
+        "providers: {p: {kind: openai, api_key: abc,canary-99, base_url: \"http://x\"}}",
+        "notifications: {webhooks: [{url: https://hook.example/?key=abc,canary-99, secrets: [x]}]}",
         "admin: {token: {file: /nowhere, canary-99: x}}",
         "store: {url: \"postgres://me:canary-99@db.example/faregate\"}",
         "store: {url: \"mysql://me:canary-99@db.example/faregate\"}",
