@@ -15,7 +15,7 @@ use crate::{
     gateway::ModelSettings,
     prices::{
         Factor, Figures, Item, Pico, Price, Rates, Schedule, Service, Table,
-        litellm::{self, Imported},
+        litellm::{self, Found, Imported},
     },
 };
 
@@ -63,7 +63,19 @@ pub(crate) fn prices(
             continue;
         };
         match from_file(file, model, providers) {
-            Ok(prices) => model.prices = prices,
+            Ok(None) => {}
+            Ok(Some(Found { schedule, unknown })) => {
+                model.prices = Some(schedule);
+                if !unknown.is_empty() {
+                    let text = format!(
+                        "the file has costs for {} that are not known here: {}",
+                        model.name,
+                        unknown.join(", ")
+                    );
+                    let warning = report.warning(place, text);
+                    warning.hint("a call that they are for is charged without them; give the model a row here with higher prices, or keep it from such calls");
+                }
+            }
             Err(wrong) => {
                 let problem = report.problem(place, wrong);
                 let name = &model.name;
@@ -89,7 +101,7 @@ fn from_file(
     file: &Imported,
     model: &ModelSettings,
     providers: &Providers,
-) -> Result<Option<Schedule>, String> {
+) -> Result<Option<Found>, String> {
     let upstream = model.upstream_name.as_str();
     let provider = providers
         .known

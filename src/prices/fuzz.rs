@@ -20,7 +20,8 @@ pub(crate) fn amounts(data: &[u8]) {
     if let Ok(file) = litellm::read(file, "prices.json") {
         let found = file.find(&["m", "n"]);
         assert_eq!(found, file.find(&["m", "n"]));
-        if let Ok(Some(schedule)) = found {
+        if let Ok(Some(found)) = found {
+            let schedule = found.schedule;
             assert!(schedule.versions().all(|price| !price.version().is_empty()));
         }
     }

@@ -41,6 +41,15 @@ pub struct Imported {
     models: BTreeMap<String, Box<RawValue>>,
 }
 
+/// What a file says of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its price.
+    pub schedule: Schedule,
+    /// Keys of costs that are not known here, and so of calls that may cost more than they are charged.
+    pub unknown: Vec<String>,
+}
+
 /// Why prices cannot be taken from a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
@@ -116,20 +125,25 @@ impl Imported {
     ///
     /// # Errors
     /// That model, or one before it, has a price that is none.
-    pub fn find(&self, names: &[&str]) -> Result<Option<Schedule>, ImportError> {
+    pub fn find(&self, names: &[&str]) -> Result<Option<Found>, ImportError> {
         for name in names {
             if let Some(model) = self.models.get(*name)
-                && let Some(figures) = self.figures(name, model)?
+                && let Some((figures, unknown)) = self.figures(name, model)?
             {
                 let source = format!("{}: {name}", self.source);
-                return Ok(Some(Schedule::new([Price::new(figures, None, source)])));
+                let schedule = Schedule::new([Price::new(figures, None, source)]);
+                return Ok(Some(Found { schedule, unknown }));
             }
         }
         Ok(None)
     }
 
-    /// What a model's entry says; `None` where it says no price that is known here.
-    fn figures(&self, name: &str, model: &RawValue) -> Result<Option<Figures>, ImportError> {
+    /// What a model's entry says, and the keys of costs that are not known here; `None` where it says no price that is.
+    fn figures(
+        &self,
+        name: &str,
+        model: &RawValue,
+    ) -> Result<Option<(Figures, Vec<String>)>, ImportError> {
         let fields: BTreeMap<String, &RawValue> =
             serde_json::from_str(model.get()).map_err(|_| ImportError::NotModel {
                 file: self.source.clone(),
@@ -138,7 +152,7 @@ impl Imported {
         let mut usual = Steps::default();
         let mut services: BTreeMap<&'static str, Steps> = BTreeMap::new();
         let mut figures = Figures::default();
-        let (mut unread, mut only_reads) = (false, false);
+        let (mut unknown, mut only_reads) = (Vec::new(), false);
         for (key, value) in &fields {
             let wrong = |wrong| ImportError::NotPrice {
                 file: self.source.clone(),
@@ -156,7 +170,9 @@ impl Imported {
                     .into_iter()
                     .collect();
             } else if key == "tiered_pricing" {
-                unread |= !tiers(value.get(), &mut usual).map_err(wrong)?;
+                if !tiers(value.get(), &mut usual).map_err(wrong)? {
+                    unknown.push(key.clone());
+                }
             } else if key == "mode" {
                 only_reads = value.get() == "\"embedding\"";
             } else if key == "input_cost_per_request" {
@@ -168,8 +184,10 @@ impl Imported {
                     None => &mut usual,
                 };
                 steps.set(field, price);
-            } else if key.contains("cost") {
-                unread |= amount(value.get()).is_ok_and(|price| price != Pico::ZERO);
+            } else if key.contains("cost")
+                && amount(value.get()).is_ok_and(|price| price != Pico::ZERO)
+            {
+                unknown.push(key.clone());
             }
         }
         if only_reads && usual.own(0, Item::Input).is_some() {
@@ -178,7 +196,7 @@ impl Imported {
         let says = usual.says_a_price() || figures.request.is_some();
         // Noughts beside a price in another unit are no price: they would make such a model free.
         let free = !usual.is_above_nothing() && figures.request.unwrap_or_default() == Pico::ZERO;
-        if !says || (free && unread) {
+        if !says || (free && !unknown.is_empty()) {
             return Ok(None);
         }
         let service = |(word, steps): (&str, Steps)| {
@@ -190,7 +208,7 @@ impl Imported {
         };
         figures.services = services.into_iter().filter_map(service).collect();
         figures.table = usual.table();
-        Ok(Some(figures))
+        Ok(Some((figures, unknown)))
     }
 }
 

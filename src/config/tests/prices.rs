@@ -290,3 +290,29 @@ fn mistakes_in_a_file_are_named_once() {
     }
     insta::assert_snapshot!(page);
 }
+
+#[test]
+fn a_price_of_a_file_that_is_not_known_is_named() {
+    let json = br#"{
+        "a": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "input_cost_per_image_token": 9e-6,
+            "cache_creation_input_token_cost_above_12hr": 8e-6, "output_cost_per_video_per_second": 0,
+            "input_cost_per_second": 1e-9},
+        "b": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6,
+            "tiered_pricing": [{"range": [9, 99], "cost_of_thought": 1}]},
+        "nobody's": {"input_cost_per_token": 1, "cost_of_thought": 1}
+    }"#;
+    let config = beside(json, "prices: {file: prices.json}\nplans: {x: {}}").unwrap();
+    let lines = config.warnings.iter().map(ToString::to_string);
+    let lines = lines.filter(|line| line.contains("prices.file"));
+    let said = lines.collect::<Vec<_>>().join("\n");
+    let of_a = "for a that are not known here: cache_creation_input_token_cost_above_12hr, input_cost_per_image_token";
+    assert!(said.contains(of_a), "{said}");
+    assert!(
+        said.contains("for b that are not known here: tiered_pricing"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("video") && !said.contains("nobody"),
+        "{said}"
+    );
+}

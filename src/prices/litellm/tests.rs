@@ -56,7 +56,7 @@ fn file() -> Imported {
 }
 
 fn price(name: &str) -> Price {
-    let schedule = file().find(&[name]).unwrap().unwrap();
+    let schedule = file().find(&[name]).unwrap().unwrap().schedule;
     Price::clone(schedule.versions().next().unwrap())
 }
 
@@ -186,7 +186,7 @@ fn other_units_are_read_and_noughts_in_their_place_are_no_price() {
 fn the_first_name_with_a_price_counts() {
     let file = file();
     let source = |names: &[&str]| {
-        let schedule = file.find(names).unwrap()?;
+        let schedule = file.find(names).unwrap()?.schedule;
         schedule
             .versions()
             .next()
