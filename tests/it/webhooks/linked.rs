@@ -174,3 +174,27 @@ async fn the_file_has_the_last_word_on_its_customers() {
     assert_eq!(gateway.admin("DELETE", path).send().await.status, 404);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_the_seller_says_after_an_operator_is_heard() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&free_config(&upstream)).await;
+    let named = |id: &str, seconds: i64| {
+        let mut event = of_x(id, seconds, "active");
+        event["data"]["object"]["metadata"] = json!({"faregate_account": "b"});
+        event
+    };
+    assert_eq!(send(&gateway, &named("evt_1", 0)).await, "applied");
+    // The account is another one's, and the metadata still says the old one: a person has to look.
+    assert_eq!(link(&gateway, "cus_x", "a").await.status, 200);
+    assert_eq!(send(&gateway, &named("evt_2", 1)).await, "parked");
+    assert_eq!(shown(&gateway, "a").await.1, "active");
+    assert_eq!(shown(&gateway, "b").await.1, json!(null));
+    // Nobody's customer is whose the metadata says.
+    assert_eq!(unlink(&gateway, "cus_x").await.status, 200);
+    assert_eq!(shown(&gateway, "a").await.1, json!(null));
+    assert_eq!(send(&gateway, &named("evt_3", 2)).await, "applied");
+    assert_eq!(shown(&gateway, "b").await.1, "active");
+    assert_eq!(told(&gateway, "stripe:evt_2").await.0, "applied");
+    gateway.stop().await;
+}
