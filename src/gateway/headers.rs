@@ -166,10 +166,9 @@ pub(super) fn expose(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Answers a preflight: any method, and the fields that were asked for. Keys travel in fields, never in cookies, so no
-/// credentials are allowed.
-pub(super) fn preflight(origin: HeaderValue, asked: Option<HeaderValue>, headers: &mut HeaderMap) {
-    expose(origin, headers);
+/// Answers a preflight of a page that [may read](expose) the answer: any method, and the fields that were asked for. Keys
+/// travel in fields, never in cookies, so no credentials are allowed.
+pub(super) fn preflight(asked: Option<HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),

@@ -42,6 +42,7 @@ async fn a_listed_page_may_ask_and_read_everything() {
         Some("authorization, content-type, x-stainless-lang")
     );
     assert_eq!(asked.header("access-control-allow-credentials"), None);
+    assert_eq!(asked.headers.get_all("vary").iter().count(), 1);
     let chat = || gateway.chat(KEY, CHAT).header("origin", ORIGIN).send();
     for status in [200, 402] {
         let answer = chat().await;
