@@ -38,6 +38,11 @@ fn endpoint(vendor: Vendor, fields: &Fields, plans: &Plans, report: &mut Report)
                 .extend(plan.map(|plan| (theirs.to_owned(), plan)));
         }
     }
+    if vendor == Vendor::Standard {
+        // Its events name our plans themselves.
+        let named = |plan: &PlanId| (plan.as_str().to_owned(), plan.clone());
+        endpoint.plans = plans.known.iter().map(named).collect();
+    }
     if has("tolerance") {
         let tolerance: Option<Duration> = fields.get("tolerance");
         endpoint.tolerance = tolerance.unwrap_or(endpoint.tolerance);

@@ -79,7 +79,7 @@ pub fn read(verified: &Verified<'_>, settings: &Settings) -> Result<PaymentEvent
         Vendor::Stripe => stripe::read(verified, endpoint),
         Vendor::Paddle => paddle::read(verified, endpoint),
         Vendor::LemonSqueezy => lemonsqueezy::read(verified, endpoint),
-        Vendor::Standard => standard::read(verified),
+        Vendor::Standard => standard::read(verified, endpoint),
     }
 }
 

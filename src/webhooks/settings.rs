@@ -19,7 +19,7 @@ pub struct Settings {
 pub struct Endpoint {
     /// What signs: one secret, or several while a rotation overlaps. Never empty.
     pub keys: Vec<SigningKey>,
-    /// The vendor's price, product variant or plan → our plan.
+    /// The vendor's price, product or variant → our plan; every plan of ours, where events name them.
     pub plans: BTreeMap<String, PlanId>,
     /// How old, or how far ahead, a signature may be.
     pub tolerance: Duration,

@@ -1,14 +1,17 @@
 //! Our own vocabulary, for everybody who can sign by Standard Webhooks 1.0.0.
 
 use super::{
-    Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
+    Endpoint, Fact, Illegible, News, Party, PaymentEvent, Snapshot, Verified,
     event::named,
     members::{Node, Wrong, document},
 };
 use crate::domain::{PlanId, SubscriptionStatus, Vendor};
 
 /// Reads an event. Its id is the header's.
-pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
+pub(super) fn read(
+    verified: &Verified<'_>,
+    endpoint: Option<&Endpoint>,
+) -> Result<PaymentEvent, Illegible> {
     let value = document(verified)?;
     let Some(own) = verified.id() else {
         let words = "it has no webhook-id".to_owned();
@@ -26,7 +29,7 @@ pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
     let created = timestamp.require_instant().map_err(odd)?;
     let data = root.at("data");
     let news = match kind {
-        "subscription.updated" => subscription(&data),
+        "subscription.updated" => subscription(&data, endpoint),
         "credit.granted" => granted(&data, own),
         "credit.refunded" => refunded(&data, own),
         _ => Ok(News::Ignored(
@@ -48,7 +51,7 @@ pub(super) fn read(verified: &Verified<'_>) -> Result<PaymentEvent, Illegible> {
 }
 
 /// An account has one subscription unless its events name several by `id`.
-fn subscription(data: &Node<'_>) -> Result<News, Wrong> {
+fn subscription(data: &Node<'_>, endpoint: Option<&Endpoint>) -> Result<News, Wrong> {
     let account = data.at("account").require()?;
     let status = data.at("status");
     let status = SubscriptionStatus::parse(status.require()?).ok_or_else(|| {
@@ -75,6 +78,13 @@ fn subscription(data: &Node<'_>) -> Result<News, Wrong> {
         None if at_end.is_null() => false,
         None => return Err(at_end.not("true or false")),
     };
+    let unknown = |plan: &&PlanId| {
+        endpoint.is_some_and(|endpoint| !endpoint.plans.contains_key(plan.as_str()))
+    };
+    let remark = named_plan
+        .as_ref()
+        .filter(unknown)
+        .map(|plan| format!("the file has no plan {plan}, so the declared one is in force"));
     let fact = Fact::Subscription(Snapshot {
         period_start: start,
         period_end: end,
@@ -90,7 +100,11 @@ fn subscription(data: &Node<'_>) -> Result<News, Wrong> {
         Some(id) => format!("subscription:{id}"),
         None => format!("subscription-of:{account}"),
     };
-    Ok(news(&object, fact))
+    Ok(News::Fact {
+        object: named(Vendor::Standard, &object),
+        fact,
+        remark,
+    })
 }
 
 fn granted(data: &Node<'_>, event: &str) -> Result<News, Wrong> {

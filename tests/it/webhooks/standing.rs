@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{NOW, account, event, send, shared_config, subscription, told};
+use super::{
+    NOW, STANDARD_SECRET, account, event, send, shared_config, standard, subscription, taken, told,
+};
 use crate::{
     fixture::{CHAT, KEY, provider, refused, served},
     harness::Gateway,
@@ -265,6 +267,28 @@ async fn a_price_that_is_no_plan_is_told() {
         told(&gateway, "stripe:evt_2").await.1,
         "it changes nothing that holds; payment.webhooks.stripe.prices has no plan for price_new; the plan stays"
     );
+    assert_eq!(account(&gateway, "a").await["plan"], "basic");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_plan_that_is_not_in_the_file_is_told() {
+    let upstream = provider().await;
+    let more = format!("}}, standard: {{secrets: [{STANDARD_SECRET}]");
+    let gateway = Gateway::start(&shared_config(&upstream, &more)).await;
+    for (plan, words) in [
+        ("pro", "the subscription is active, on plan pro"),
+        (
+            "gold",
+            "the subscription is active, on plan gold; the file has no plan gold, so the declared one is in force",
+        ),
+    ] {
+        let data = json!({"account": "a", "status": "active", "plan": plan});
+        let event = standard(&gateway, plan, "subscription.updated", &data);
+        assert_eq!(taken(&event.send().await), "applied");
+        assert_eq!(told(&gateway, &format!("standard:{plan}")).await.1, words);
+        gateway.clock.advance(Duration::from_secs(1));
+    }
     assert_eq!(account(&gateway, "a").await["plan"], "basic");
     gateway.stop().await;
 }
