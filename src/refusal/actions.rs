@@ -2,7 +2,7 @@
 
 use serde::{Serialize, ser::SerializeSeq as _};
 
-use super::{Code, LimitKind, Links, Refusal, links::Address, verdict::Verdict};
+use super::{Code, Links, Refusal, links::Address, verdict::Verdict};
 use crate::domain::{AccountId, Scope, Timestamp};
 use http::StatusCode;
 
@@ -44,13 +44,13 @@ impl Remedy {
         if status != StatusCode::PAYMENT_REQUIRED {
             return None;
         }
-        // A key's or an account's own budget was set for it and stays what it is under a larger plan.
-        let own_budget = refusal
+        // A key's or an account's own limit was set for it and stays what it is under a larger plan.
+        let own = refusal
             .limit
-            .is_some_and(|limit| limit.kind == LimitKind::Budget && limit.scope != Scope::Plan);
+            .is_some_and(|limit| limit.scope != Scope::Plan);
         match refusal.code {
             Code::CreditExhausted | Code::InsufficientCreditForRequest => Some(Self::TopUp),
-            Code::BudgetExceeded | Code::RequestExceedsLimit if own_budget => None,
+            Code::QuotaExhausted | Code::BudgetExceeded | Code::RequestExceedsLimit if own => None,
             Code::PlanUpgradeRequired
             | Code::QuotaExhausted
             | Code::BudgetExceeded

@@ -120,7 +120,8 @@ cost until its answer has ended, and top up before little is left.",
         Code::QuotaExhausted => Guide::new(
             "The requests or tokens that are allowed in this window are used up. The answer names the \
 quota, whose it is, and when it resets. Retrying before then gives the same answer.",
-            "Wait for the reset, or upgrade to a plan with a larger quota at the address in the answer.",
+            "Wait for the reset. A plan's quota is larger on a larger plan, at the address in the answer; a \
+key's or an account's own is raised by whoever set it.",
             "Read the `RateLimit` fields of every answer or `GET /v1/faregate/limits`, and slow down while \
 something is left; `faregate-notice` warns above 80 %.",
         ),

@@ -99,6 +99,10 @@ accounts:
     let scope = |answer: &Answer| {
         refused(answer, 402, "quota_exhausted");
         let limit = limit(answer);
+        // A larger plan does not lift what was set for a key or an account.
+        let actions = &answer.value()["billing"]["actions"];
+        assert_eq!(actions.as_array().unwrap().len(), 1, "{actions}");
+        assert_eq!(actions[0]["rel"], "wait");
         (
             limit["scope"].as_str().unwrap().to_owned(),
             limit["limit"].as_u64().unwrap(),

@@ -69,8 +69,8 @@ impl Look<'_> {
             (_, Level::Nearly) => Event::QuotaWarning,
         };
         let wait = json!({"rel": "wait", "until": limit.resets_at});
-        // A key's or an account's own budget was set for it and stays what it is under a larger plan.
-        let actions = if limit.kind() == LimitKind::Budget && limit.figures.scope != Scope::Plan {
+        // A key's or an account's own limit was set for it and stays what it is under a larger plan.
+        let actions = if limit.figures.scope != Scope::Plan {
             vec![wait]
         } else {
             let upgrade = action(Remedy::Upgrade, &self.settings.links, &account.id);

@@ -51,6 +51,21 @@ fn the_holder_of_a_limit_is_named() {
 }
 
 #[test]
+fn a_larger_plan_is_offered_for_a_plans_quota_alone() {
+    for scope in [Scope::Key, Scope::Account, Scope::Plan] {
+        for code in [Code::QuotaExhausted, Code::RequestExceedsLimit] {
+            let refusal = example(code).limited_by(LimitFacts { scope, ..quota() });
+            let answer = openai(&refusal).json();
+            let actions = answer["billing"]["actions"].as_array().expect("a list");
+            let offered = actions.iter().any(|action| action["rel"] == "upgrade");
+            assert_eq!(offered, scope == Scope::Plan, "{answer:#}");
+            let message = message_without_pages(&refusal);
+            assert_eq!(message.contains("a larger plan"), offered, "{message}");
+        }
+    }
+}
+
+#[test]
 fn without_pages_the_sentence_still_says_what_helps() {
     assert_eq!(
         message_without_pages(&example(Code::QuotaExhausted)),

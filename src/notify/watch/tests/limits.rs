@@ -170,3 +170,16 @@ async fn a_budget_is_spoken_of_in_dollars() {
     watched.spend("two", 10, "10.01");
     assert_eq!(watched.types().await, ["budget.exhausted"]);
 }
+
+#[tokio::test]
+async fn a_larger_plan_is_not_offered_for_the_quota_of_a_key() {
+    let mut watched = Watched::new(limits([]), None);
+    watched.publish(|roster| {
+        first_key(roster).own.limits = limits([quota(Unit::Tokens, Per::Day, 100)]);
+    });
+    watched.call("one", 100);
+    let told = watched.look().await;
+    assert_eq!((told.len(), told[0].0), (1, "quota.exhausted"));
+    let wait = json!([{"rel": "wait", "until": "2026-11-21T00:00:00Z"}]);
+    assert_eq!(told[0].1["actions"], wait);
+}
