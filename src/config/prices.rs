@@ -140,7 +140,9 @@ fn schedule(fields: &Fields, report: &mut Report) -> Option<Schedule> {
     let mut versions: Vec<Price> = Vec::new();
     for fields in fields.sections("versions") {
         let effective = fields.get::<Timestamp>("effective");
-        if versions.iter().any(|known| known.effective() == effective) {
+        // A date that was written wrong has been reported, and is not that of another version as well.
+        let dated = effective.is_some() || !fields.has("effective");
+        if dated && versions.iter().any(|known| known.effective() == effective) {
             let problem = report.problem(
                 &fields.place,
                 "takes effect at the same instant as another version",

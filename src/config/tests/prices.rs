@@ -118,6 +118,14 @@ fn mistakes_are_named_where_they_stand() {
 }
 
 #[test]
+fn a_date_that_is_wrong_is_not_also_the_date_of_another_version() {
+    let text = "prices: {a: {versions: [{input: 1}, {effective: 2027-02-30T00:00:00Z, input: 2}]}}";
+    let told = problems(&with_models(text));
+    assert!(told.contains("prices.a.versions[1].effective: "), "{told}");
+    assert!(!told.contains("at the same instant"), "{told}");
+}
+
+#[test]
 fn money_needs_a_price_for_every_model_it_reaches() {
     insta::assert_snapshot!(problems(&with_models(
         "prices: {a: {input: 1, output: 1}}
