@@ -61,5 +61,13 @@ pub(super) fn subscription(fields: &Fields, report: &mut Report) -> Option<Subsc
         let problem = report.problem(place, "needs a date, and nothing says when it ends");
         problem.hint("write current_period_end");
     }
+    let undated = period.is_none() && !fields.has("past_due_since");
+    if subscription.status == SubscriptionStatus::PastDue && undated {
+        let warning = report.warning(
+            fields.place_of("status"),
+            "is past_due without past_due_since, so payment.grace_period counts from when the account was first seen",
+        );
+        warning.hint("write past_due_since: when the payment failed");
+    }
     Some(subscription)
 }

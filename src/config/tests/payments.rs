@@ -67,3 +67,25 @@ fn customers_belong_to_accounts() {
     assert_eq!(of(Vendor::LemonSqueezy, "12").unwrap().as_str(), "a");
     assert_eq!(customers.len(), 2);
 }
+
+#[test]
+fn a_payment_that_is_due_since_nobody_knows_when_is_told() {
+    let stating = |rest: &str| {
+        let stated = format!("{{status: past_due{rest}}}");
+        warnings(&format!(
+            "plans: {{p: {{}}}}\naccounts: [{{id: a, plan: p, subscription: {stated}}}]"
+        ))
+    };
+    assert_eq!(
+        stating(""),
+        "/etc/test/faregate.yaml:2:52: accounts[0].subscription.status: is past_due without past_due_since, so \
+         payment.grace_period counts from when the account was first seen\n  hint: write past_due_since: when the \
+         payment failed"
+    );
+    for rest in [
+        ", past_due_since: 2026-11-20T00:00:00Z",
+        ", current_period_start: 2026-11-01T00:00:00Z, current_period_end: 2026-12-01T00:00:00Z",
+    ] {
+        assert_eq!(stating(rest), "");
+    }
+}
