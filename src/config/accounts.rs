@@ -187,7 +187,7 @@ impl Accounts {
                 &mut self.known_digests,
                 digest,
                 place,
-                "is the same secret as that of",
+                "is the secret of",
                 report,
             );
         }

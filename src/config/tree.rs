@@ -291,6 +291,7 @@ fn syntax(text: &str, error: &ScanError) -> Fault {
         Some(line) if line.trim_start_matches(' ').starts_with('\t') => {
             Some("indent with spaces, not with tabs")
         }
+        Some(line) if line.contains(":\t") => Some("write a space after the colon, not a tab"),
         _ => None,
     };
     Fault {

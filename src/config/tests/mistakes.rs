@@ -158,3 +158,16 @@ fn files_that_cannot_be_read_are_named() {
     .unwrap();
     insta::assert_snapshot!([said("missing.yaml"), said("."), said("latin1")].join("\n"));
 }
+
+#[test]
+fn a_tab_after_a_colon_is_named() {
+    let told = problems("server:\n  listen:\tlocalhost\n");
+    assert!(
+        told.starts_with("/etc/test/faregate.yaml:2:11: is not YAML: "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("\n  hint: write a space after the colon, not a tab"),
+        "{told}"
+    );
+}
