@@ -1,5 +1,7 @@
 //! Tables as people read them.
 
+use std::{fs, path::Path};
+
 use serde_json::json;
 
 use super::super::{
@@ -38,4 +40,16 @@ fn usage_has_a_total() {
     insta::assert_snapshot!("usage", usage::table("day", &rows, Heading::Plain));
     let alone = usage::table("model", &rows[..1], Heading::Plain).to_string();
     assert!(alone.starts_with("MODEL ") && !alone.contains("total"));
+}
+
+#[test]
+fn the_readme_shows_usage_as_it_is_printed() {
+    let row = json!({
+        "group": "gpt-4o-mini", "calls": 21, "estimated_calls": 0, "cost": null, "currency": null,
+        "tokens": {"input": 42, "cached_input": 0, "cache_write": 0, "output": 1129, "reasoning": 0},
+    });
+    let shown = usage::table("model", &[row], Heading::Plain).to_string();
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    assert!(readme.contains(&shown), "{shown}");
 }
