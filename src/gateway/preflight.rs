@@ -76,7 +76,10 @@ pub(super) async fn page(
             let foretold = foretell(context, admitted, seen, head, unread, destination).await?;
             (dialect, foretold)
         }
-        Err(refusal) => (route::dialect_of(call.uri.path()), Err(refusal)),
+        Err(refusal) => {
+            let dialect = route::dialect_at(context.snapshot, call.uri.path());
+            (dialect, Err(refusal))
+        }
     };
     Ok(match &foretold {
         Ok(foretold) => local::document(&fits(foretold, redact)),

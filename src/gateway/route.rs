@@ -57,15 +57,11 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
     if let Some(place) = reserved(path, &head.method)? {
         return Ok(place);
     }
-    let found = snapshot
-        .routes
-        .iter()
-        .find(|prefix| covers(&prefix.route.path, path));
-    let Some(prefix) = found else {
+    let Some(prefix) = above(snapshot, path) else {
         return Err(Code::RouteNotFound.into());
     };
-    // The longest come first. A route that lies deeper has accounts and prices of its own, and its provider may be the same:
-    // no other spelling of its path goes around it.
+    // A route that lies deeper has accounts and prices of its own, and its provider may be the same: no other spelling of
+    // its path goes around it.
     let depth = prefix.route.path.len();
     let deeper = snapshot.routes.iter().map(|other| &*other.route.path);
     let is_odd = snapshot.capitals || may_be_undone(path);
@@ -78,15 +74,7 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
         .path_and_query()
         .cloned()
         .ok_or(Code::InvalidTarget)?;
-    let base = if prefix.route.path.len() > 1 {
-        prefix.route.path.len()
-    } else {
-        0
-    };
-    let below = match path.get(base..) {
-        Some(rest) if !rest.is_empty() => rest,
-        _ => "/",
-    };
+    let (base, below) = below(prefix, path);
     let cut = if prefix.strip { base } else { 0 };
     let (dialect, endpoint) = classify(prefix, path, below, head);
     let destination = |endpoint| {
@@ -118,9 +106,44 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
     }
 }
 
-/// The dialect that a refusal is written in before, or without, a place.
+/// The dialect that a refusal is written in before a place is looked for.
 pub(super) fn dialect_of(path: &str) -> Dialect {
     Endpoint::classify(path).0
+}
+
+/// The dialect that a refusal is written in where no place was found: that of the path behind the prefix of its route, or
+/// the route's own.
+pub(super) fn dialect_at(snapshot: &Snapshot, path: &str) -> Dialect {
+    let Some(prefix) = above(snapshot, path) else {
+        return dialect_of(path);
+    };
+    let told = [below(prefix, path).1, path].map(Endpoint::classify);
+    let told = told
+        .iter()
+        .find(|(dialect, endpoint)| *dialect != Dialect::OpenAi || endpoint.has_ask());
+    match (told, prefix.dialect) {
+        (Some((dialect, _)), _) => *dialect,
+        (None, RouteDialect::Fixed(dialect)) => dialect,
+        (None, RouteDialect::Auto) => Dialect::OpenAi,
+    }
+}
+
+/// The route with the longest prefix of a path: the longest come first.
+fn above<'s>(snapshot: &'s Snapshot, path: &str) -> Option<&'s Prefix> {
+    let mut routes = snapshot.routes.iter();
+    routes.find(|prefix| covers(&prefix.route.path, path))
+}
+
+/// How long the prefix of a path is, and what is left behind it.
+fn below<'p>(prefix: &Prefix, path: &'p str) -> (usize, &'p str) {
+    let base = match prefix.route.path.len() {
+        1 => 0,
+        length => length,
+    };
+    match path.get(base..) {
+        Some(rest) if !rest.is_empty() => (base, rest),
+        _ => (base, "/"),
+    }
 }
 
 /// The endpoint of a payment provider; one without a usable secret does not exist.

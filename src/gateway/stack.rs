@@ -116,12 +116,12 @@ impl Gateway {
         let (head, body) = request.into_parts();
         let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
-        let context = ReplyContext::of(&head, peer, &snapshot);
+        let mut context = ReplyContext::of(&head, peer, &snapshot);
         let mut unread = Some(body);
         // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
         let mut head = Some(head);
         let reply =
-            AssertUnwindSafe(self.pass(&snapshot, &context, &mut seen, &mut head, &mut unread))
+            AssertUnwindSafe(self.pass(&snapshot, &mut context, &mut seen, &mut head, &mut unread))
                 .catch_unwind()
                 .await;
         let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
@@ -155,7 +155,7 @@ impl Gateway {
     async fn pass(
         &self,
         snapshot: &Arc<Snapshot>,
-        context: &ReplyContext,
+        context: &mut ReplyContext,
         seen: &mut Observation,
         whole_head: &mut Option<Parts>,
         unread: &mut Option<Incoming>,
@@ -167,7 +167,11 @@ impl Gateway {
             let local = local::preflight(context.origin.as_ref(), head, &mut fields);
             return Ok(Reply::Ours(local, fields));
         }
-        let destination = match route::route(snapshot, head)? {
+        let place = route::route(snapshot, head);
+        if place.is_err() {
+            context.dialect = route::dialect_at(snapshot, head.uri.path());
+        }
+        let destination = match place? {
             Place::Open(place) => return self.open(&place, snapshot, context),
             Place::Limits => return self.limits(snapshot, seen, head),
             Place::Webhook(vendor) => {

@@ -1,5 +1,8 @@
-use super::{KEY, gateway, provider, request, send};
-use crate::fixture::{refused, served};
+use super::{KEY, gateway, planned, provider, request, send};
+use crate::{
+    fixture::{refused, served},
+    harness::Gateway,
+};
 
 #[tokio::test]
 async fn a_known_path_tells_its_methods() {
@@ -90,5 +93,46 @@ async fn nobody_gets_a_tunnel_or_an_echo() {
         assert!(!answer.body.contains(KEY));
     }
     assert_eq!(upstream.seen().len(), 0);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_served_nowhere_below_a_prefix_is_told_in_the_format_of_its_route() {
+    let upstream = provider().await;
+    let routes = "{path: /ai, strip_prefix: true}, {path: /claude, dialect: anthropic, strip_prefix: true}, {path: /as-is, dialect: anthropic}";
+    let yaml = planned(&upstream, "{}") + &format!("routes: [{routes}]\n");
+    let gateway = Gateway::start(&yaml).await;
+    for (method, path, code, anthropics) in [
+        ("GET", "/ai/v1/messages", "method_not_allowed", true),
+        ("POST", "/ai/v1/messages/x", "route_not_found", true),
+        (
+            "GET",
+            "/ai/v1/chat/completions",
+            "method_not_allowed",
+            false,
+        ),
+        ("POST", "/ai/v1/x", "route_not_found", false),
+        ("GET", "/claude/v1/messages", "method_not_allowed", true),
+        ("POST", "/claude/v1/x", "route_not_found", true),
+        ("POST", "/claude/v1/models", "method_not_allowed", true),
+        (
+            "POST",
+            "/claude/v1/chat/completions",
+            "route_not_found",
+            false,
+        ),
+        ("POST", "/as-is/v1/x", "route_not_found", true),
+        ("GET", "/as-is/v1/messages", "method_not_allowed", true),
+        ("POST", "/v1/messages", "route_not_found", true),
+        ("POST", "/elsewhere/v1/x", "route_not_found", false),
+    ] {
+        let answer = gateway.call(method, path).bearer(KEY).send().await;
+        assert_eq!(answer.code(), code, "{method} {path}");
+        assert_eq!(
+            answer.value()["type"] == "error",
+            anthropics,
+            "{method} {path}"
+        );
+    }
     gateway.stop().await;
 }
