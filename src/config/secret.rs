@@ -170,6 +170,12 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
 
     let shown = path.display();
     let wrong = |error: std::io::Error| format!("{shown} cannot be read: {error}");
+    // Whoever opens a pipe waits for its other end, a daemon that reads it again too.
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return Err(format!(
+            "{shown} is a pipe, a socket or a device; it has to be a file"
+        ));
+    }
     let file = std::fs::File::open(path).map_err(wrong)?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(wrong)?;

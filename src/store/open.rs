@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, OpenFlags};
 
 use super::{
     file_identity::FileIdentity,
-    inflight::beside,
+    inflight::{beside, no_other_than_a_file},
     open_error::OpenError,
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     settings::Location,
@@ -145,14 +145,7 @@ fn open_memory() -> Result<Opened, OpenError> {
 /// them share one lock.
 fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::canonicalize(path) {
-        Ok(file) if file.is_dir() => {
-            return Err(OpenError::Unusable {
-                path: file,
-                source: io::Error::from(io::ErrorKind::IsADirectory),
-                hint: "name a file in store.url",
-            });
-        }
-        Ok(file) => return Ok(file),
+        Ok(file) => return only_files(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(OpenError::unusable(path, error)),
     }
@@ -164,7 +157,21 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         hint: "create the folder for the store, or name another file in store.url",
     })?;
     let name = file.file_name().unwrap_or_default();
-    Ok(folder.join(name))
+    only_files(folder.join(name))
+}
+
+/// That nothing but files has the name of the store or of what SQLite and we keep beside it. SQLite waits for the other
+/// end of a pipe, and takes anything else for a file that is empty.
+fn only_files(file: PathBuf) -> Result<PathBuf, OpenError> {
+    for ending in ["", ".lock", "-journal", "-wal", "-shm"] {
+        let path = beside(&file, ending);
+        no_other_than_a_file(&path).map_err(|source| OpenError::Unusable {
+            path,
+            source,
+            hint: "move it away, or name another file in store.url",
+        })?;
+    }
+    Ok(file)
 }
 
 /// Whether the store of so many bytes ends within a page, which SQLite would read as one that ends in zeros. Where there is

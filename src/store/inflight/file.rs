@@ -40,6 +40,22 @@ pub(in crate::store) fn beside(file: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// That `path` is a file, or is yet to be made. Whoever opens a pipe waits for its other end.
+///
+/// # Errors
+/// It is something else.
+pub(in crate::store) fn no_other_than_a_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => {
+            let words = "it is a pipe, a socket or a device";
+            Err(io::Error::other(words))
+        }
+        // What else there is about it is said when it is opened.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Reads the file of calls under way at `path`, where there is one, and changes nothing. Nobody else may use it.
 ///
 /// # Errors
@@ -54,6 +70,7 @@ pub(in crate::store) fn scan(path: PathBuf) -> Result<Found, FileError> {
     };
     let path = &found.path;
     let unusable = |source| FileError::unusable(path, "read", source);
+    no_other_than_a_file(path).map_err(|error| FileError::unusable(path, "opened", error))?;
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
@@ -157,9 +174,13 @@ fn make(path: &Path, slots: u32) -> Result<File, FileError> {
 }
 
 fn write_new(draft: &Path, slots: u32) -> io::Result<File> {
+    // What a killed attempt left there, or somebody else: what is written into a pipe stays in it.
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .read(true)
         .write(true)
         // It names customers and what they use.

@@ -79,7 +79,7 @@ mod tail;
 pub use checkpoint::Checkpoint;
 pub use failure::{FileError, Unwritten};
 pub(super) use failure::{NOT_ALLOWED, READ_ONLY};
-pub(super) use file::{Found, beside, scan};
+pub(super) use file::{Found, beside, no_other_than_a_file, scan};
 pub use hold::{HeldCounter, HoldRecord, Whose};
 pub use place::{Inflight, Place};
 pub use recovery::{Recovered, read_slot};

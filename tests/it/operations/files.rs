@@ -16,7 +16,7 @@ use faregate::{
 use serde_json::Value;
 
 use super::{ANSWER, yaml};
-use crate::harness::{Daemon, KEY, Upstream, metrics, tells_no_secret};
+use crate::harness::{Daemon, KEY, Upstream, metrics, tells_no_secret, write};
 
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -258,6 +258,51 @@ async fn what_check_accepts_can_be_served() {
         accepted > 20 && refused > 20,
         "{accepted} accepted, {refused} refused"
     );
+}
+
+/// Whoever opens a pipe waits for its other end.
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_that_is_named_is_refused_at_once() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let good = yaml(&upstream.url(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.path().join("cert.pem"), own.cert.pem()).unwrap();
+    let said = format!("{} is a pipe, a socket or a device", pipe.display());
+    let named = [
+        (
+            "{listen: \"127.0.0.1:0\"",
+            "{listen: \"127.0.0.1:0\", tls: {certificate: pipe, private_key: pipe}",
+        ),
+        (
+            "{listen: \"127.0.0.1:0\"",
+            "{listen: \"127.0.0.1:0\", tls: {certificate: cert.pem, private_key: pipe}",
+        ),
+        ("api_key: sk-upstream", "api_key: {file: pipe}"),
+        ("base_url: \"http:", "ca: pipe, base_url: \"https:"),
+        ("plans:\n", "prices: {file: pipe}\nplans:\n"),
+    ];
+    for (from, to) in named {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        write(folder.path(), &text);
+        let (code, words) = Daemon::fails_in(folder.path()).await;
+        assert_eq!(code, Some(78), "{to}: {words}");
+        assert!(words.contains(&said), "{to}: {words}");
+    }
+    // A daemon that runs would wait, and would not end when it is told to.
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "sk-upstream").unwrap();
+    let text = good.replacen("api_key: sk-upstream", "api_key: {file: secret}", 1);
+    write(folder.path(), &text);
+    let mut daemon = Daemon::start_in(folder).await;
+    fs::rename(&pipe, &secret).unwrap();
+    let words = stays(&mut daemon).await;
+    assert!(words.contains("is a pipe"), "{words}");
+    daemon.stands(&upstream, KEY).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::{fs::symlink, net::UnixListener},
     process::{Command, Stdio},
 };
 
@@ -107,6 +108,56 @@ async fn what_is_no_store_is_refused_with_words_and_left_as_it_is() {
     daemon.signal("TERM");
     let (_, folder) = daemon.ended().await;
     assert_eq!(replay(folder.path(), 4)["entries"], 3);
+}
+
+/// What opens it would wait for its other end, and SQLite takes it for a file that is empty.
+#[tokio::test]
+async fn what_is_no_file_is_said_at_once() {
+    let (upstream, _) = provider().await;
+    let folder = filled(TempDir::new().unwrap(), &yaml(&upstream, "in_flight: 64")).await;
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let device = |path: &Path| symlink("/dev/null", path).unwrap();
+    let socket = |path: &Path| drop(UnixListener::bind(path).unwrap());
+    let directory = |path: &Path| fs::create_dir(path).unwrap();
+    let kinds: [(&dyn Fn(&Path), &str, &[&str]); 4] = [
+        (
+            &pipe,
+            "is a pipe, a socket or a device",
+            &["", ".inflight", ".lock", "-journal", "-wal", "-shm"],
+        ),
+        (
+            &device,
+            "is a pipe, a socket or a device",
+            &["", ".inflight", ".lock"],
+        ),
+        (
+            &socket,
+            "is a pipe, a socket or a device",
+            &["", ".inflight", ".lock"],
+        ),
+        (
+            &directory,
+            "is a directory",
+            &["", ".inflight", ".lock", "-journal", "-shm"],
+        ),
+    ];
+    let aside = folder.path().join("aside");
+    for (make, words, endings) in kinds {
+        for ending in endings {
+            let path = folder.path().join(format!("{STORE}{ending}"));
+            let kept = fs::rename(&path, &aside).is_ok();
+            make(&path);
+            let (code, said) = Daemon::fails_in(folder.path()).await;
+            assert_eq!(code, Some(69), "{path:?}: {said}");
+            assert!(said.contains(words), "{path:?}: {said}");
+            let removed = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+            removed.unwrap();
+            if kept {
+                fs::rename(&aside, &path).unwrap();
+            }
+        }
+    }
+    assert_eq!(replay(folder.path(), 3)["entries"], 2);
 }
 
 #[tokio::test]

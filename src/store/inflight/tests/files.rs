@@ -2,6 +2,7 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
+    process::Command,
 };
 
 use super::{Bench, SLOTS, hold, posting_of, settled};
@@ -170,4 +171,15 @@ fn a_file_in_a_folder_that_is_not_there_cannot_be_made() {
     let found = scan(path).unwrap();
     let error = found.renew(SLOTS).unwrap_err().to_string();
     assert!(error.contains("cannot be made: No such file"), "{error}");
+}
+
+#[test]
+fn what_was_left_of_a_file_that_was_being_made_is_not_written_to() {
+    let bench = Bench::new();
+    let draft = bench.0.path().join("faregate.db.inflight.new");
+    let made = Command::new("mkfifo").arg(&draft).status();
+    assert!(made.unwrap().success());
+    drop(bench.start());
+    assert!(bench.file().is_file());
+    assert!(!draft.exists());
 }
