@@ -38,7 +38,7 @@ impl ReplyContext {
     pub(super) fn of(head: &Parts, peer: Peer, snapshot: &Snapshot) -> Self {
         let proxied = headers::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
         Self {
-            representation: Representation::preferred(head.headers.get(header::ACCEPT)),
+            representation: Representation::preferred(head.headers.get_all(header::ACCEPT)),
             dialect: route::dialect_of(head.uri.path()),
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
             version: head.version,

@@ -50,6 +50,9 @@ fn html_has_to_weigh_more_than_json() {
     check("text/html;q=0, */*;q=0", Dialect);
     check("text/html;q=0.4, */*;q=0.5", Dialect);
     check("text/html;q=2, text/plain", Dialect);
+    check("text/html;q=1.5", Dialect);
+    check("text/html;q=1.000", Html);
+    check("text/plain;title=\", text/html, \\\", \"", Dialect);
     check("text/html;q=0.1234", Dialect);
     check("text/html;q=x", Dialect);
 }
@@ -58,8 +61,30 @@ fn html_has_to_weigh_more_than_json() {
 fn problem_details_have_to_be_named() {
     check("application/problem+json", Problem);
     check("application/problem+json, application/json", Problem);
-    check("application/json, application/problem+json;q=0.5", Problem);
+    check("application/problem+json;q=0.5, */*;q=0.1", Problem);
+    check(
+        "application/problem+json;q=0.1, application/json;q=0, */*",
+        Problem,
+    );
+    check("application/problem+json;profile=\"a,b\";q=0.5", Problem);
+    check("application/json, application/problem+json;q=0.5", Dialect);
+    check("application/problem+json;q=0.5, */*", Dialect);
     check("text/html;q=0.5, application/problem+json", Problem);
     check("text/html, application/problem+json;q=0.1", Html);
     check("application/problem+json;q=0, application/json", Dialect);
+}
+
+/// Who asks for a stream reads the dialect's errors.
+#[test]
+fn a_stream_is_the_dialects() {
+    check("text/event-stream, application/problem+json;q=0.1", Dialect);
+    check("text/event-stream, text/html;q=0.9", Dialect);
+    check("text/event-stream;q=0.1, application/problem+json", Problem);
+    check("text/event-stream;q=0, text/html;q=0.1", Html);
+}
+
+#[test]
+fn lines_are_one_list() {
+    let lines = ["text/html;q=0.5", "application/problem+json"].map(HeaderValue::from_static);
+    assert_eq!(Representation::preferred(&lines), Problem);
 }
