@@ -55,7 +55,6 @@ pub(super) fn respond(
     context: ReplyContext,
     closes: bool,
     mut seen: Observation,
-    clock: &Clock,
 ) -> Response<ReplyBody> {
     let dialect = seen.dialect().unwrap_or(context.dialect);
     let id = seen.id;
@@ -71,21 +70,10 @@ pub(super) fn respond(
             let forward::Answered {
                 mut parts,
                 body,
-                key,
-                notice,
                 clamped,
-                held_tokens,
             } = answered;
             seen.answers(parts.status, None);
             seen.named(parts.headers.get(X_UPSTREAM_REQUEST_ID));
-            headers::limits(
-                &key,
-                notice,
-                held_tokens,
-                dialect,
-                clock,
-                &mut parts.headers,
-            );
             headers::clamped(clamped, &mut parts.headers);
             Response::from_parts(parts, ReplyBody::metered(body, seen))
         }

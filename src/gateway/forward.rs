@@ -10,10 +10,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Version, header, request, response};
 
-use super::{Snapshot, judge::judge, mask, read::RequestBody, relay::Relayed};
+use super::{Snapshot, headers, judge::judge, mask, read::RequestBody, relay::Relayed};
 use crate::{
-    accounts::Key,
-    admission::{Held, Notice, subject},
+    admission::{Held, subject},
     call::Destination,
     domain::RequestId,
     listener::{Shutdown, Until},
@@ -52,12 +51,8 @@ pub(super) struct Forward {
 pub(super) struct Answered {
     pub(super) parts: response::Parts,
     pub(super) body: Pin<Box<Metered<Relayed>>>,
-    pub(super) key: Arc<Key>,
-    pub(super) notice: Option<Notice>,
     /// The output limit that was written into the body, where limits made it less than it would have been.
     pub(super) clamped: Option<u64>,
-    /// Tokens that the call itself holds until its answer has ended.
-    pub(super) held_tokens: u64,
 }
 
 /// A call without an answer to pass on.
@@ -189,7 +184,14 @@ impl Forward {
             // A hidden chunk or a comment changes the length.
             parts.headers.remove(header::CONTENT_LENGTH);
         }
-        let held_tokens = reservation.held_tokens();
+        headers::limits(
+            &key,
+            notice,
+            reservation.taken(),
+            destination.dialect,
+            &metering.clock,
+            &mut parts.headers,
+        );
         let cut = Cut {
             links: Arc::clone(&snapshot.links),
             dialect: destination.dialect,
@@ -217,10 +219,7 @@ impl Forward {
         Ok(Answered {
             parts,
             body,
-            key,
-            notice,
             clamped,
-            held_tokens,
         })
     }
 }

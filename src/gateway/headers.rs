@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::Cors;
 use crate::{
-    accounts::{Binding, Key, Reading, Reason},
+    accounts::{Binding, Key, Reading, Reason, Taken},
     admission::{Notice, counted_per, limit_kind},
     domain::{Clock, Mode, RequestId, Timestamp, Unit},
     providers::Dialect,
@@ -52,12 +52,12 @@ pub(super) fn name(id: RequestId, dialect: Dialect, headers: &mut HeaderMap) {
     headers.insert(X_REQUEST_ID, value);
 }
 
-/// Tells how much of every limit is left, and warns before calls are refused. What the call itself holds,
-/// `own` tokens, is not counted as gone: most of it comes back when the answer has ended.
+/// Tells how much of every limit is left, and warns before calls are refused. What the call itself holds, `own`, is not
+/// counted as gone: most of it comes back when the answer has ended.
 pub(super) fn limits(
     key: &Key,
     notice: Option<Notice>,
-    own: u64,
+    own: Option<&Taken>,
     dialect: Dialect,
     clock: &Clock,
     headers: &mut HeaderMap,
@@ -71,7 +71,7 @@ pub(super) fn limits(
     let redact = key.account.plan.redact_amounts;
     key.account
         .book
-        .read(&key.levels, clock, key.account.anchor, |reading| {
+        .read_beside(own, &key.levels, clock, key.account.anchor, |reading| {
             let Reading {
                 figures,
                 mode,
@@ -83,7 +83,7 @@ pub(super) fn limits(
             warn_of(&figures, redact, &mut words);
             // The fields have whole numbers alone, and a balance is nobody's rate.
             if figures.unit != Unit::Usd {
-                policies.push(policy(&figures, window, own, now));
+                policies.push(policy(&figures, window, now));
             }
         });
     if !redact {
@@ -115,14 +115,9 @@ fn warn_of(figures: &Binding, redact: bool, words: &mut String) {
     }
 }
 
-/// A limit and what is left of it, to a call that holds `own` tokens.
-fn policy(figures: &Binding, window: Duration, own: u64, now: Timestamp) -> PolicyState {
-    let held = if figures.unit == Unit::Tokens {
-        figures.held.saturating_sub(own)
-    } else {
-        figures.held
-    };
-    let spent = figures.used.saturating_add(held);
+/// A limit and what is left of it.
+fn policy(figures: &Binding, window: Duration, now: Timestamp) -> PolicyState {
+    let spent = figures.used.saturating_add(figures.held);
     PolicyState {
         scope: figures.scope,
         unit: figures.unit,

@@ -133,7 +133,7 @@ impl Gateway {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
                 let closes = self.observer.overload.closes();
-                answer::respond(reply, context, closes, seen, &self.metering.clock)
+                answer::respond(reply, context, closes, seen)
             }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.

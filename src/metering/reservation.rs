@@ -159,9 +159,9 @@ impl Reservation {
         Some((most, code))
     }
 
-    /// Tokens that it holds of every token quota.
-    pub fn held_tokens(&self) -> u64 {
-        self.0.as_ref().map_or(0, |open| open.taken.tokens())
+    /// What it holds.
+    pub(crate) fn taken(&self) -> Option<&Taken> {
+        self.0.as_ref().map(|open| &open.taken)
     }
 
     /// Where the store is strict, writes what is held to the file of calls under way, and waits until it is on the disk.

@@ -13,7 +13,9 @@ use super::{
     weigh::{Asked, Weighed, whole},
 };
 use crate::{
-    accounts::{Binding, CounterChange, Draws, Levels, Moved, Owner, Settled, Wanted},
+    accounts::{
+        Binding, CounterChange, Draws, Levels, Moved, Owner, Settled, Wanted, counter::Counter,
+    },
     domain::{Anchor, Clock, NanoUsd, Per, Timestamp, Unit},
 };
 
@@ -234,6 +236,14 @@ impl Taken {
             fixed: self.fixed,
             held: self.held,
         }
+    }
+
+    /// How much of what the counter in this place has held in its present window is the call's.
+    pub(super) fn held_of(&self, slot: usize, counter: &Counter) -> u64 {
+        let mut holds = self.holds.iter();
+        let holds = holds.any(|hold| hold.slot == slot && hold.generation == counter.generation);
+        let (_, bound) = self.asked().of_unit(counter.name.unit);
+        if holds { bound } else { 0 }
     }
 
     /// Tokens held in every token quota.

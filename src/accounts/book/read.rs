@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Book;
 use crate::{
     accounts::{
-        Binding, Levels, Reading, Reason,
+        Binding, Levels, Reading, Reason, Taken,
         binding::{binding, timed},
     },
     domain::{Anchor, Clock, Mode, Unit},
@@ -13,8 +13,14 @@ use crate::{
 
 impl Book {
     /// Shows every limit of `levels` as it stands.
-    pub fn read(
+    pub fn read(&self, levels: &Levels, clock: &Clock, anchor: Anchor, show: impl FnMut(Reading)) {
+        self.read_beside(None, levels, clock, anchor, show);
+    }
+
+    /// The same, without what `own` holds in the windows that are shown.
+    pub(crate) fn read_beside(
         &self,
+        own: Option<&Taken>,
         levels: &Levels,
         clock: &Clock,
         anchor: Anchor,
@@ -60,7 +66,9 @@ impl Book {
             let counter = &mut state.counters[level.slot];
             counter.roll(now, anchor);
             let window = counter.window.start.until(counter.window.end);
-            let figures = binding(Reason::Spent, level, counter, 0);
+            let mut figures = binding(Reason::Spent, level, counter, 0);
+            let own = own.map_or(0, |own| own.held_of(level.slot, counter));
+            figures.held = figures.held.saturating_sub(own);
             show(Reading {
                 figures,
                 mode: level.quota.mode,

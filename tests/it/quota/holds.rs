@@ -1,5 +1,7 @@
 //! What a call takes before it is forwarded, and what that does to others.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -214,5 +216,35 @@ async fn a_request_quota_is_never_on_hold() {
     );
     gate.open();
     served(&within("the answer", call).await.unwrap());
+    gateway.stop().await;
+}
+
+/// What a call holds itself is not told as gone. In the next window that is nothing, and what others hold there is gone.
+#[tokio::test]
+async fn what_is_left_of_the_next_window_is_what_the_others_leave() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let gateway =
+        Gateway::start(&planned(&upstream, "{quotas: [{tokens: 1000, per: hour}]}")).await;
+    let bytes = body(500, 1).len() as u64;
+    let left = |answer: &Answer| {
+        answer
+            .header("x-ratelimit-remaining-tokens")
+            .map(str::to_owned)
+    };
+
+    let first = begin(&gateway, &body(500, 1));
+    upstream.arrival().await;
+    gateway.pass(Duration::from_secs(3600));
+    let second = begin(&gateway, &body(500, 1));
+    upstream.arrival().await;
+    gate.open();
+    let answer = within("the first answer", first).await.unwrap();
+    served(&answer);
+    assert_eq!(left(&answer), Some((500 - bytes).to_string()));
+    gate.open();
+    let answer = within("the second answer", second).await.unwrap();
+    served(&answer);
+    assert_eq!(left(&answer), Some("1000".to_owned()));
     gateway.stop().await;
 }
