@@ -23,8 +23,8 @@ pub(super) struct ReplyContext {
     pub(super) version: Version,
     /// Whether its connection is encrypted; not known behind a proxy that we trust.
     pub(super) tls: Option<bool>,
-    /// Whether it asked for a tunnel: what it sends next is no request.
-    tunnel: bool,
+    /// Whether an HTTP/1 connection ends with the answer.
+    pub(super) closes: bool,
 }
 
 /// An answer, before its body gets the observation.
@@ -43,17 +43,16 @@ impl ReplyContext {
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
             version: head.version,
             tls: (!proxied).then_some(peer.tls),
-            tunnel: head.method == Method::CONNECT,
+            // Whoever asked for a tunnel sends no request next.
+            closes: head.method == Method::CONNECT,
         }
     }
 }
 
-/// Gives an answer its fields and its observation. Where `closes` is set, an HTTP/1 client is told that its connection is
-/// not kept.
+/// Gives an answer its fields and its observation.
 pub(super) fn respond(
     reply: Reply,
     context: ReplyContext,
-    closes: bool,
     mut seen: Observation,
 ) -> Response<ReplyBody> {
     let dialect = seen.dialect().unwrap_or(context.dialect);
@@ -79,7 +78,7 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
-    if closes && context.version <= Version::HTTP_11 {
+    if context.closes && context.version <= Version::HTTP_11 {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -112,7 +111,7 @@ pub(super) fn refuse(
     {
         fields.insert(X_UPSTREAM_REQUEST_ID, id);
     }
-    if (context.tunnel || closes(refusal.code)) && context.version <= Version::HTTP_11 {
+    if (context.closes || closes(refusal.code)) && context.version <= Version::HTTP_11 {
         fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(origin) = context.origin {

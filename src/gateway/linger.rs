@@ -27,8 +27,12 @@ pub(super) async fn leave(body: Incoming, version: Version, most: u64, tasks: &T
         return discard(body, most, tasks);
     }
     drop(body);
-    // hyper looks for the body's end once it knows that nobody reads on. Where it does not find it, it closes the
-    // connection, and says `Connection: close` in an answer that comes after it has looked.
+    until_noticed().await;
+}
+
+/// hyper looks for a body's end once it knows that nobody reads on. Where it does not find it, it closes the connection,
+/// and says `Connection: close` in an answer that comes after it has looked.
+pub(super) async fn until_noticed() {
     yield_now().await;
 }
 

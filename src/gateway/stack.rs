@@ -15,7 +15,7 @@ use super::{
     headers, linger, local,
     observe::{Observation, Observer},
     places,
-    read::read,
+    read::{RequestBody, read},
     route::{self, Place},
     vet,
     webhook::Payments,
@@ -132,8 +132,8 @@ impl Gateway {
         Ok(match reply {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
-                let closes = self.observer.overload.closes();
-                answer::respond(reply, context, closes, seen)
+                context.closes |= self.observer.overload.closes();
+                answer::respond(reply, context, seen)
             }
             Err(refusal) => {
                 // A refusal is written into the request's own map, which costs no other.
@@ -225,6 +225,10 @@ impl Gateway {
         let held = reserve(permitted, request, &self.metering).await?;
         seen.served_by(&held.provider);
         let upstream = snapshot.upstreams.get(&held.provider).cloned();
+        let upload = match &body {
+            RequestBody::Passing(body) => body.progress(),
+            RequestBody::Understood(..) => None,
+        };
         let forward = Forward {
             held,
             upstream: upstream.ok_or(Code::InternalError)?,
@@ -238,6 +242,11 @@ impl Gateway {
             id: seen.id,
         };
         let sent = forward.send().await;
+        // What is left of an upload that was answered before its end may not come any more, and nobody waits for it long.
+        context.closes |= upload.as_ref().is_some_and(|upload| upload.is_partial());
+        if sent.is_err() && upload.is_some() {
+            linger::until_noticed().await;
+        }
         sent.map(Reply::Theirs).map_err(|unanswered| {
             if let Some(receipt) = &unanswered.receipt {
                 seen.settled(receipt);

@@ -47,15 +47,16 @@ enum Kind {
 
 /// How far a streamed body is, for the one who waits for the answer.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     started: Instant,
-    /// Milliseconds from the start to the last frame, or [`WAITING`] while the client owes us one.
+    /// Milliseconds from the start to the last frame, [`WAITING`] while the client owes us one, or [`NOT_BEGUN`].
     moved: AtomicU64,
     /// Whether all of it went on, or how it broke.
     ended: OnceLock<Result<(), BodyError>>,
 }
 
 const WAITING: u64 = u64::MAX;
+const NOT_BEGUN: u64 = u64::MAX - 1;
 
 impl Outgoing {
     /// No body.
@@ -82,7 +83,7 @@ impl Outgoing {
             body: UnsyncBoxBody::new(body),
             progress: Arc::new(Progress {
                 started: Instant::now(),
-                moved: AtomicU64::new(0),
+                moved: AtomicU64::new(NOT_BEGUN),
                 ended: OnceLock::new(),
             }),
         })
@@ -105,7 +106,8 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn progress(&self) -> Option<Arc<Progress>> {
+    /// How far it is, where it is read from the client.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         match &self.0 {
             Kind::Empty | Kind::Full(_) => None,
             Kind::Stream { progress, .. } => Some(Arc::clone(progress)),
@@ -118,6 +120,7 @@ impl Progress {
     pub(super) fn moved(&self) -> Option<Instant> {
         match self.moved.load(Ordering::Acquire) {
             WAITING => None,
+            NOT_BEGUN => Some(self.started),
             millis => Some(self.started + Duration::from_millis(millis)),
         }
     }
@@ -127,13 +130,18 @@ impl Progress {
         self.ended.get().and_then(|ended| ended.err())
     }
 
+    /// Whether it has been asked for, and not all of it went on.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.moved.load(Ordering::Acquire) != NOT_BEGUN && !self.completed()
+    }
+
     /// Whether all of it went on.
     pub(super) fn completed(&self) -> bool {
         self.ended.get().is_some_and(Result::is_ok)
     }
 
     fn mark(&self) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(WAITING - 1);
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NOT_BEGUN - 1);
         self.moved.store(millis, Ordering::Release);
     }
 }

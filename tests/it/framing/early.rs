@@ -2,12 +2,12 @@
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::{
     fixture::{CHAT, KEY, file, provider},
-    harness::{Gateway, raw, within},
+    harness::{self, Gateway, raw, shared_config, within},
 };
 
 /// As large as a client's upload may well be, and far beyond what the kernels of both ends can hold.
@@ -141,6 +141,80 @@ async fn a_refusal_says_whether_its_connection_goes_on() {
         assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         assert!(!answer.contains("\r\nconnection:"), "{answer}");
         client.write_all(whole.as_bytes()).await.unwrap();
+    }
+    gateway.stop().await;
+}
+
+/// A provider that answers a head, before it reads the rest.
+async fn hasty(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut read = Vec::new();
+            while !read.windows(4).any(|four| four == b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            if !answer.is_empty() {
+                let _ = stream.read_to_end(&mut read).await;
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+/// What is left of the body may never come.
+#[tokio::test]
+async fn an_answer_before_the_body_says_that_its_connection_ends() {
+    for (answer, status) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200),
+        (
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\nno",
+            502,
+        ),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", 404),
+        ("HTTP/1.1 2000 OK\r\n\r\n", 502),
+        ("", 502),
+    ] {
+        let gateway = Gateway::start(&shared_config(&hasty(answer).await, "")).await;
+        for framing in ["Content-Length: 4000", "Transfer-Encoding: chunked"] {
+            let head = format!(
+                "POST /web/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{framing}\r\n\r\n3\r\nabc\r\n",
+                harness::KEY
+            );
+            let mut client = raw(gateway.address, head.as_bytes()).await;
+            let told = one_answer(&mut client).await;
+            assert!(told.starts_with(&format!("HTTP/1.1 {status} ")), "{told}");
+            assert!(told.contains("\r\nconnection: close\r\n"), "{told}");
+            let mut rest = Vec::new();
+            let ended = within("the end", client.read_to_end(&mut rest)).await;
+            assert_eq!(ended.unwrap(), 0, "{rest:?}");
+        }
+        gateway.stop().await;
+    }
+    // Nobody is there to begin with.
+    let gateway = Gateway::start(&shared_config("http://127.0.0.1:1", "")).await;
+    let head = "POST /web/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n".to_owned();
+    let head = head + &format!("Authorization: Bearer {}\r\n\r\nabc", harness::KEY);
+    let mut client = raw(gateway.address, head.as_bytes()).await;
+    let told = one_answer(&mut client).await;
+    assert!(told.starts_with("HTTP/1.1 502 "), "{told}");
+    assert!(told.contains("\r\nconnection: close\r\n"), "{told}");
+    gateway.stop().await;
+    // What has come whole keeps its connection.
+    let upstream = provider().await;
+    let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+    let head = format!(
+        "POST /web/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        harness::KEY
+    );
+    let mut client = raw(gateway.address, head.as_bytes()).await;
+    for _ in 0..2 {
+        let told = one_answer(&mut client).await;
+        assert!(!told.contains("\r\nconnection:"), "{told}");
+        client.write_all(head.as_bytes()).await.unwrap();
     }
     gateway.stop().await;
 }
