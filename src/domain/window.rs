@@ -36,7 +36,7 @@ pub struct Window {
 /// Where [`Per::Period`] is counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// A billing period; later ones follow with the same length.
+    /// A billing period; later ones follow with the same length, in months where it is one of whole months.
     Billing(Window),
     /// Months counted from this instant.
     Creation(Timestamp),
@@ -52,13 +52,16 @@ impl Per {
             (Self::Week, _) => shifted(now, 7 * DAY, 4 * DAY),
             (Self::Month, _) => calendar_month(now),
             (Self::Period, Anchor::Billing(first)) => {
+                if let Some((start, months)) = whole_months(first) {
+                    return months_from(start, months, now);
+                }
                 let length = first.end.millis().saturating_sub(first.start.millis());
                 if length <= 0 {
                     return calendar_month(now);
                 }
                 shifted(now, length, first.start.millis())
             }
-            (Self::Period, Anchor::Creation(start)) => month_from(start, now),
+            (Self::Period, Anchor::Creation(start)) => months_from(start, 1, now),
         }
     }
 
@@ -134,18 +137,44 @@ fn calendar_month(now: Timestamp) -> Window {
     }
 }
 
-/// Months from `start`; the 31st becomes the last day of a shorter month.
-fn month_from(start: Timestamp, now: Timestamp) -> Window {
-    let (first, at) = (utc(start), utc(now));
-    let years = i32::from(at.year()) - i32::from(first.year());
-    let mut months = years * 12 + i32::from(at.month()) - i32::from(first.month());
-    if instant(&first.saturating_add(months.months())) > now {
-        months -= 1;
+/// Windows of so many months from `start`; the 31st becomes the last day of a shorter month.
+fn months_from(start: Timestamp, months: i32, now: Timestamp) -> Window {
+    let from = utc(start);
+    let mut passed = (number_of_month(&utc(now)) - number_of_month(&from)).div_euclid(months);
+    if months_after(&from, passed * months) > now {
+        passed -= 1;
     }
     Window {
-        start: instant(&first.saturating_add(months.months())),
-        end: instant(&first.saturating_add((months + 1).months())),
+        start: months_after(&from, passed * months),
+        end: months_after(&from, (passed + 1) * months),
     }
+}
+
+/// Where the months of a billing period are counted from, and how many they are, if it is one of whole months. In a short
+/// month it begins or ends before its day, so that its other end says which day that is.
+fn whole_months(period: Window) -> Option<(Timestamp, i32)> {
+    let (start, end) = (utc(period.start), utc(period.end));
+    let months = number_of_month(&end) - number_of_month(&start);
+    if months < 1 {
+        None
+    } else if months_after(&start, months) == period.end {
+        Some((period.start, months))
+    } else if months_after(&end, -months) == period.start {
+        Some((period.end, months))
+    } else {
+        None
+    }
+}
+
+fn months_after(from: &Zoned, months: i32) -> Timestamp {
+    // More than there are in the calendar.
+    const MOST: i32 = 19_998 * 12;
+    instant(&from.saturating_add(months.clamp(-MOST, MOST).months()))
+}
+
+/// Counts all months of the calendar through.
+fn number_of_month(at: &Zoned) -> i32 {
+    i32::from(at.year()) * 12 + i32::from(at.month())
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ fn the_end_of_a_period_alone_closes_nothing_but_rolls_the_window() {
     assert_eq!(anchor, Anchor::Billing(period().unwrap()));
     let window = Per::Period.window(at("2026-12-01T00:00:00Z"), anchor);
     assert_eq!(window.start, at("2026-12-01T00:00:00Z"));
-    assert_eq!(window.end, at("2026-12-31T00:00:00Z"));
+    assert_eq!(window.end, at("2027-01-01T00:00:00Z"));
 }
 
 #[test]

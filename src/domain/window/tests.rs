@@ -116,14 +116,29 @@ fn a_billing_period_rolls_on_by_its_own_length() {
         period,
         "2026-12-20T06:00:00Z",
         "2026-12-20T06:00:00Z",
-        "2027-01-19T06:00:00Z",
+        "2027-01-20T06:00:00Z",
     );
     check(
         Per::Period,
         period,
         "2026-11-20T05:59:59Z",
-        "2026-10-21T06:00:00Z",
+        "2026-10-20T06:00:00Z",
         "2026-11-20T06:00:00Z",
+    );
+    // Two weeks, and thirty days that are no month.
+    check(
+        Per::Period,
+        billing("2026-11-20T06:00:00Z", "2026-12-04T06:00:00Z"),
+        "2027-01-20T06:00:00Z",
+        "2027-01-15T06:00:00Z",
+        "2027-01-29T06:00:00Z",
+    );
+    check(
+        Per::Period,
+        billing("2026-10-01T06:00:00Z", "2026-10-31T06:00:00Z"),
+        "2026-12-01T00:00:00Z",
+        "2026-11-30T06:00:00Z",
+        "2026-12-30T06:00:00Z",
     );
     // A period of no length is none: a month has to do.
     let empty = billing("2026-11-20T06:00:00Z", "2026-11-20T06:00:00Z");
@@ -134,6 +149,48 @@ fn a_billing_period_rolls_on_by_its_own_length() {
         "2026-11-01T00:00:00Z",
         "2026-12-01T00:00:00Z",
     );
+}
+
+/// The payment provider bills on the same day of each month, and its next word is of a period that began there.
+#[test]
+fn a_billing_period_of_months_rolls_on_by_months() {
+    let rolls = |day: &str, months: &[&str]| {
+        let at = |month: &&str| match month.len() {
+            7 => format!("{month}-{day}T06:30:00Z"),
+            _ => format!("{month}T06:30:00Z"),
+        };
+        let ends: Vec<String> = months.iter().map(at).collect();
+        // From each of them, whichever was said last.
+        for said in ends.windows(2) {
+            for around in ends.windows(2) {
+                let period = billing(&said[0], &said[1]);
+                check(Per::Period, period, &around[0], &around[0], &around[1]);
+            }
+        }
+    };
+    let year = [
+        "2027-10", "2027-11", "2027-12", "2028-01", "2028-02", "2028-03", "2028-04", "2028-05",
+        "2028-06", "2028-07", "2028-08", "2028-09", "2028-10", "2028-11",
+    ];
+    rolls("15", &year);
+    rolls("28", &year);
+    // Each of these ends says the day: the 31st, of a year with a leap day and of one without.
+    rolls(
+        "31",
+        &[
+            "2027-12",
+            "2028-01",
+            "2028-02-29",
+            "2028-03",
+            "2028-04-30",
+            "2028-05",
+        ],
+    );
+    rolls("31", &["2027-01", "2027-02-28", "2027-03"]);
+    rolls("30", &["2027-01", "2027-02-28", "2027-03", "2027-04"]);
+    // A quarter and years.
+    rolls("30", &["2027-11", "2028-02-29", "2028-05", "2028-08"]);
+    rolls("01", &["2026-03", "2027-03", "2028-03", "2029-03"]);
 }
 
 #[test]
@@ -206,6 +263,14 @@ fn anchors() -> impl Strategy<Value = Anchor> {
     ];
     prop_oneof![
         instant().prop_map(Anchor::Creation),
+        (instant(), 1_i32..40).prop_map(|(end, months)| {
+            let start = end.to_jiff().to_zoned(jiff::tz::TimeZone::UTC);
+            let start = start
+                .saturating_sub(jiff::ToSpan::months(months))
+                .timestamp();
+            let start = Timestamp::from_millis(start.as_millisecond());
+            Anchor::Billing(Window { start, end })
+        }),
         (instant(), length).prop_map(|(start, length)| Anchor::Billing(Window {
             start,
             end: start.plus(Duration::from_millis(length)),

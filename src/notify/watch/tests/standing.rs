@@ -106,10 +106,10 @@ async fn a_renewal_is_spoken_of_in_each_period_where_there_is_one() {
         "2026-12-20T00:00:00Z"
     );
     assert!(watched.look().await.is_empty());
-    // The payment provider is silent; the period goes on by its own length of thirty days.
-    watched.at("2027-01-15T23:00:00Z");
+    // The payment provider is silent; the period goes on by its own length of a month.
+    watched.at("2027-01-16T23:00:00Z");
     assert!(watched.look().await.is_empty());
-    watched.at("2027-01-16T00:00:00Z");
+    watched.at("2027-01-17T00:00:00Z");
     assert_eq!(watched.types().await, ["subscription.renewal_upcoming"]);
 }
 
