@@ -1,7 +1,12 @@
 //! The one thread that writes. It puts postings together for a few milliseconds, because a commit costs the same
 //! fsync for one call as for five hundred.
 
-use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use rusqlite::Connection;
 use tokio::{
@@ -94,6 +99,8 @@ pub(super) struct Progress {
     given_up: usize,
     /// Rows and groups since the log was last brought into the database.
     in_log: usize,
+    /// How long the store's file was when it was last looked at.
+    length: u64,
 }
 
 /// What there is to do.
@@ -203,8 +210,9 @@ impl Writer {
             return false;
         }
         self.monitor.begins(self.monitor.now());
+        let moved = self.moved();
         let postings = self.progress.group.iter().map(|queued| &queued.posting);
-        let written = match self.moved() {
+        let written = match moved {
             Some(moved) => Err(moved),
             None => posting::write(&mut self.connection, &mut self.counters, postings)
                 .map_err(|error| Fault::of(&error, &self.name)),
@@ -227,10 +235,36 @@ impl Writer {
         }
     }
 
-    /// What is wrong where one of the files is not in its place any more.
-    fn moved(&self) -> Option<Fault> {
+    /// What is wrong where one of the files is not in its place any more, or not all of the store.
+    fn moved(&mut self) -> Option<Fault> {
         let moved = self.identities.iter().find_map(FileIdentity::fault);
-        moved.or_else(|| self.inflight.moved())
+        let moved = moved.or_else(|| self.inflight.moved());
+        moved.or_else(|| self.cut_short())
+    }
+
+    /// What is wrong where the store has become shorter than what is in it. SQLite writes on into such a file; a person may
+    /// have made it smaller by SQLite's own means.
+    fn cut_short(&mut self) -> Option<Fault> {
+        let length = fs::metadata(&self.name).ok()?.len();
+        let before = std::mem::replace(&mut self.progress.length, length);
+        if length >= before {
+            return None;
+        }
+        let figure = |name| {
+            let figure = self
+                .connection
+                .pragma_query_value(None, name, |row| row.get(0));
+            figure.unwrap_or(i64::MAX)
+        };
+        let whole = figure("page_count").saturating_mul(figure("page_size"));
+        let short = i64::try_from(length).is_ok_and(|length| length < whole);
+        short.then(|| Fault {
+            words: format!(
+                "{} was cut short while it was in use; stop, and put back a backup",
+                self.name.display()
+            ),
+            fatal: true,
+        })
     }
 
     fn change(&mut self, change: Change) {

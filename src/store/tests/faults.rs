@@ -1,3 +1,5 @@
+use std::fs::OpenOptions;
+
 use rusqlite::Connection;
 
 use crate::{
@@ -177,6 +179,48 @@ async fn a_log_that_was_deleted_is_not_written_to() {
     store.close().await;
     let (store, _) = bench.open();
     assert_eq!(calls_and_tokens(&store).await, (2, 30));
+    store.close().await;
+}
+
+/// What SQLite writes into it from then on makes it no more whole.
+#[tokio::test]
+async fn a_store_that_was_cut_short_is_not_written_to() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
+    file.set_len(0).unwrap();
+    post(&store, [posting(1)]);
+    let refused = store.remember_accounts(vec![account_id("acme")]).await;
+    let Err(WriteError::Unavailable(words)) = refused else {
+        panic!("it was written: {refused:?}");
+    };
+    assert!(words.contains("faregate.db was cut short"), "{words}");
+    let health = store.health();
+    assert!(matches!(health, Health::Fatal(_)), "{health:?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_somebody_made_smaller_is_whole() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, (0..2000).map(posting));
+    flushed(&store).await;
+    let length = || bench.file().metadata().unwrap().len();
+    let person = Connection::open(bench.file()).unwrap();
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    person.query_row(checkpoint, [], |_| Ok(())).unwrap();
+    post(&store, [posting(2000)]);
+    flushed(&store).await;
+    let before = length();
+    person.execute_batch("DELETE FROM calls; VACUUM").unwrap();
+    person.query_row(checkpoint, [], |_| Ok(())).unwrap();
+    assert!(length() < before);
+    post(&store, [posting(2001)]);
+    flushed(&store).await;
+    assert!(store.health().is_writable());
     store.close().await;
 }
 
