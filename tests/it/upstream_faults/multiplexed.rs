@@ -9,13 +9,15 @@ use std::sync::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::mpsc,
 };
 
 use super::{STREAM, WHOLE, start, told};
 use crate::{
     harness::{
-        LIMITED,
+        Daemon, LIMITED, TOKEN,
         h2raw::{Wire, block, code, data, flag, frame, headers, kind, reset, settings},
+        notice, resident, shared_config, within,
     },
     tls::Authority,
 };
@@ -205,4 +207,56 @@ async fn an_answer_is_whole_with_its_last_byte() {
     assert_eq!(told.answer.body, body);
     told.recorded(200, "completed");
     assert_eq!(told.used, (1, 4));
+}
+
+/// D-10: nobody sees how many they are, so that time alone ends them. They take no memory, and their connection ends.
+#[tokio::test]
+async fn interim_answers_without_an_end() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("127.0.0.1", &["h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let (tell, mut ended) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut wire = Wire::new(acceptor.accept(stream).await.unwrap());
+            wire.preface().await;
+            wire.send(&settings(&[])).await;
+            let asked = wire.find(|frame| {
+                matches!(frame.kind, kind::DATA | kind::HEADERS) && frame.has(flag::END_STREAM)
+            });
+            let asked = asked.await.unwrap();
+            let link = "x".repeat(200);
+            let interim = block(&[(":status", "103"), ("link", &link)]);
+            let many = headers(flag::END_HEADERS, asked.stream, &interim).repeat(100);
+            let mut taken = 0;
+            while wire.send(&many).await {
+                taken += many.len();
+            }
+            tell.send(taken).await.unwrap();
+        }
+    });
+    let options = format!(
+        ", ca: {}, timeouts: {{first_byte: 500ms}}",
+        authority.file("ca.pem").display()
+    );
+    let daemon = Daemon::start(&format!(
+        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
+         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
+        shared_config(&url, &options)
+    ))
+    .await;
+    let before = resident(daemon.pid());
+    for _ in 0..3 {
+        let answer = daemon.chat(LIMITED, WHOLE).send().await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (504, "upstream_timeout")
+        );
+        let taken = within("the connection ended", ended.recv()).await.unwrap();
+        notice(&format!("interim answers of {taken} bytes were taken"));
+    }
+    let grown = resident(daemon.pid()).saturating_sub(before);
+    notice(&format!("after interim answers: {grown} bytes more"));
+    assert!(grown < 16 << 20, "{grown}");
 }
