@@ -110,6 +110,8 @@ async fn what_is_no_store_is_refused_with_words_and_left_as_it_is() {
     assert_eq!(replay(folder.path(), 4)["entries"], 3);
 }
 
+type Made<'a> = (&'a dyn Fn(&Path), &'a str, &'a [&'a str]);
+
 /// What opens it would wait for its other end, and SQLite takes it for a file that is empty.
 #[tokio::test]
 async fn what_is_no_file_is_said_at_once() {
@@ -119,7 +121,7 @@ async fn what_is_no_file_is_said_at_once() {
     let device = |path: &Path| symlink("/dev/null", path).unwrap();
     let socket = |path: &Path| drop(UnixListener::bind(path).unwrap());
     let directory = |path: &Path| fs::create_dir(path).unwrap();
-    let kinds: [(&dyn Fn(&Path), &str, &[&str]); 4] = [
+    let kinds: [Made<'_>; 4] = [
         (
             &pipe,
             "is a pipe, a socket or a device",
