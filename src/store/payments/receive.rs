@@ -277,9 +277,10 @@ impl Applier<'_> {
             );
             return Ok(Verdict::new(EventStatus::Parked, words));
         }
-        let kept = match self.again {
-            true => owner::assigned(self, object)?,
-            false => owner::credited(self, object)?,
+        let kept = if self.again {
+            owner::assigned(self, object)?
+        } else {
+            owner::credited(self, object)?
         };
         let is_kept = kept.is_some();
         let owner = match kept {
