@@ -23,6 +23,8 @@ pub(super) struct ReplyContext {
     pub(super) version: Version,
     /// Whether its connection is encrypted; not known behind a proxy that we trust.
     pub(super) tls: Option<bool>,
+    /// Whether all of its body has been read.
+    pub(super) whole: bool,
     /// Whether an HTTP/1 connection ends with the answer.
     pub(super) closes: bool,
 }
@@ -43,6 +45,7 @@ impl ReplyContext {
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
             version: head.version,
             tls: (!proxied).then_some(peer.tls),
+            whole: false,
             // Whoever asked for a tunnel sends no request next.
             closes: head.method == Method::CONNECT,
         }

@@ -1,4 +1,4 @@
-//! What is done with the body of a request that was refused before its body was read.
+//! What is done with the body of a request that was refused before all of its body was read.
 //!
 //! HTTP/1 closes the connection with care, which is the listener's work, unless all of the body has come already. Which of
 //! the two it is, the answer has to say: a client that is not told sends its next request into the end. Over HTTP/2 hyper

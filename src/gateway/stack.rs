@@ -125,9 +125,14 @@ impl Gateway {
                 .catch_unwind()
                 .await;
         let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
-        if let Some(body) = unread {
-            let most = snapshot.limits.json_body as u64;
-            linger::leave(body, context.version, most, &self.metering.tasks).await;
+        match unread {
+            Some(body) => {
+                let most = snapshot.limits.json_body as u64;
+                linger::leave(body, context.version, most, &self.metering.tasks).await;
+            }
+            // It was refused while its body was read, or was to be passed on: the rest is let go of by now.
+            None if reply.is_err() && !context.whole => linger::until_noticed().await,
+            None => {}
         }
         Ok(match reply {
             Ok(reply) => {
@@ -199,6 +204,11 @@ impl Gateway {
             .overload
             .room(Some(&admitted.caller().account().book));
         let body = read(snapshot, seen, &destination, head, unread, &mut room).await?;
+        let upload = match &body {
+            RequestBody::Passing(body) => body.progress(),
+            RequestBody::Understood(..) => None,
+        };
+        context.whole = upload.is_none();
         let ask = body.ask();
         seen.asks(
             ask.and_then(|ask| ask.model.as_ref()),
@@ -225,10 +235,6 @@ impl Gateway {
         let held = reserve(permitted, request, &self.metering).await?;
         seen.served_by(&held.provider);
         let upstream = snapshot.upstreams.get(&held.provider).cloned();
-        let upload = match &body {
-            RequestBody::Passing(body) => body.progress(),
-            RequestBody::Understood(..) => None,
-        };
         let forward = Forward {
             held,
             upstream: upstream.ok_or(Code::InternalError)?,
@@ -244,9 +250,6 @@ impl Gateway {
         let sent = forward.send().await;
         // What is left of an upload that was answered before its end may not come any more, and nobody waits for it long.
         context.closes |= upload.as_ref().is_some_and(|upload| upload.is_partial());
-        if sent.is_err() && upload.is_some() {
-            linger::until_noticed().await;
-        }
         sent.map(Reply::Theirs).map_err(|unanswered| {
             if let Some(receipt) = &unanswered.receipt {
                 seen.settled(receipt);

@@ -145,6 +145,68 @@ async fn a_refusal_says_whether_its_connection_goes_on() {
     gateway.stop().await;
 }
 
+/// What is found out when the body has been begun with, or is to be passed on.
+#[tokio::test]
+async fn a_refusal_within_a_body_says_that_its_connection_ends() {
+    let upstream = provider().await;
+    let rest = "\
+routes:
+  - {path: /}
+  - {path: /paid, provider: up, strip_prefix: true, price_per_request: 0.25}
+prices: {m: {input: 1, output: 4}, big: {input: 1, output: 4}, c: {input: 3, output: 15}}
+plans: {p: {budgets: [{usd: 0.10, per: day}]}}
+accounts: [{id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}]}]
+";
+    let server = "server: {listen: \"127.0.0.1:0\", limits: {buffered_bodies: 1MiB}}\n";
+    let gateway = Gateway::start(&(server.to_owned() + &file(&upstream, rest))).await;
+    let head = |path: &str, framing: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n{framing}\r\n\r\n"
+        )
+    };
+    let large = "x".repeat(1_100_000);
+    for (path, framing, begun, status) in [
+        ("/paid/upload", "Content-Length: 4000", "abc", 402),
+        (
+            "/paid/upload",
+            "Content-Length: 4000\r\nExpect: 100-continue",
+            "",
+            402,
+        ),
+        (
+            "/paid/upload",
+            "Transfer-Encoding: chunked",
+            "3\r\nabc\r\n",
+            402,
+        ),
+        (
+            "/v1/chat/completions",
+            "Content-Length: 4000000",
+            large.as_str(),
+            503,
+        ),
+    ] {
+        let mut client = raw(gateway.address, head(path, framing).as_bytes()).await;
+        let _ = client.write_all(begun.as_bytes()).await;
+        let answer = one_answer(&mut client).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    // All of the body is there.
+    let whole = head("/paid/upload", "Content-Length: 3") + "abc";
+    let mut client = raw(gateway.address, whole.as_bytes()).await;
+    for _ in 0..2 {
+        let answer = one_answer(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 402 "), "{answer}");
+        assert!(!answer.contains("\r\nconnection:"), "{answer}");
+        client.write_all(whole.as_bytes()).await.unwrap();
+    }
+    gateway.stop().await;
+}
+
 /// A provider that answers a head, before it reads the rest.
 async fn hasty(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
