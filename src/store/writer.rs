@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    mem,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -101,6 +102,8 @@ pub(super) struct Progress {
     in_log: usize,
     /// How long the store's file was when it was last looked at.
     length: u64,
+    /// The version of its schema, by which each `VACUUM` is known.
+    schema: Option<i64>,
 }
 
 /// What there is to do.
@@ -242,21 +245,29 @@ impl Writer {
         moved.or_else(|| self.cut_short())
     }
 
-    /// What is wrong where the store has become shorter than what is in it. SQLite writes on into such a file; a person may
-    /// have made it smaller by SQLite's own means.
+    /// What is wrong where the store has become shorter than what is in it. SQLite writes on into such a file. A person may
+    /// have made it smaller with `VACUUM`; what was written since then is longer than the file while it is in the log alone.
     fn cut_short(&mut self) -> Option<Fault> {
         let length = fs::metadata(&self.name).ok()?.len();
-        let before = std::mem::replace(&mut self.progress.length, length);
-        if length >= before {
+        let before = mem::replace(&mut self.progress.length, length);
+        if before > 0 && length >= before {
             return None;
         }
-        let figure = |name| {
+        let figure = |name| -> Option<i64> {
             let figure = self
                 .connection
                 .pragma_query_value(None, name, |row| row.get(0));
-            figure.unwrap_or(i64::MAX)
+            figure.ok()
         };
-        let whole = figure("page_count").saturating_mul(figure("page_size"));
+        let schema = figure("schema_version");
+        let made_smaller = schema > self.progress.schema;
+        if before == 0 || made_smaller {
+            self.progress.schema = schema;
+            return None;
+        }
+        let whole = figure("page_count")
+            .zip(figure("page_size"))
+            .map_or(i64::MAX, |(pages, size)| pages.saturating_mul(size));
         let short = i64::try_from(length).is_ok_and(|length| length < whole);
         short.then(|| Fault {
             words: format!(
@@ -270,10 +281,11 @@ impl Writer {
     fn change(&mut self, change: Change) {
         self.monitor.begins(self.monitor.now());
         let moved = self.moved();
-        let words = moved.map(|fault| fault.words);
+        let words = moved.as_ref().map(|fault| fault.words.clone());
         let words = words.or_else(|| self.monitor.health().words().map(str::to_owned));
         let fault = match words {
-            Some(words) => change(Err(words)),
+            // What is found once must not be forgotten.
+            Some(words) => change(Err(words)).or(moved),
             None => change(Ok(&mut self.connection)),
         };
         self.monitor.ended();

@@ -189,6 +189,8 @@ async fn a_store_that_was_cut_short_is_not_written_to() {
     let (store, _) = bench.open();
     post(&store, [posting(0)]);
     flushed(&store).await;
+    // Old records have been looked for by then, which would find it too.
+    flushed(&store).await;
     let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
     file.set_len(0).unwrap();
     post(&store, [posting(1)]);
@@ -197,6 +199,28 @@ async fn a_store_that_was_cut_short_is_not_written_to() {
         panic!("it was written: {refused:?}");
     };
     assert!(words.contains("faregate.db was cut short"), "{words}");
+    let health = store.health();
+    assert!(matches!(health, Health::Fatal(_)), "{health:?}");
+    store.close().await;
+}
+
+/// Whoever finds it so may be no posting, which would have failed the store, but a change that is only refused.
+#[tokio::test]
+async fn a_store_that_a_change_finds_cut_short_is_not_written_to() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(0)]);
+    flushed(&store).await;
+    flushed(&store).await;
+    let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
+    file.set_len(0).unwrap();
+    for account in ["acme", "bob"] {
+        let refused = store.remember_accounts(vec![account_id(account)]).await;
+        let Err(WriteError::Unavailable(words)) = refused else {
+            panic!("it was written: {refused:?}");
+        };
+        assert!(words.contains("faregate.db was cut short"), "{words}");
+    }
     let health = store.health();
     assert!(matches!(health, Health::Fatal(_)), "{health:?}");
     store.close().await;
@@ -218,6 +242,29 @@ async fn a_store_that_somebody_made_smaller_is_whole() {
     person.execute_batch("DELETE FROM calls; VACUUM").unwrap();
     person.query_row(checkpoint, [], |_| Ok(())).unwrap();
     assert!(length() < before);
+    post(&store, [posting(2001)]);
+    flushed(&store).await;
+    assert!(store.health().is_writable());
+    store.close().await;
+}
+
+/// What waited for the end of the `VACUUM` writes before anybody looks at the file again.
+#[tokio::test]
+async fn a_store_that_has_grown_since_somebody_made_it_smaller_is_whole() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, (0..2000).map(posting));
+    flushed(&store).await;
+    let person = Connection::open(bench.file()).unwrap();
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    person.query_row(checkpoint, [], |_| Ok(())).unwrap();
+    post(&store, [posting(2000)]);
+    flushed(&store).await;
+    person.execute_batch("DELETE FROM calls; VACUUM").unwrap();
+    person.query_row(checkpoint, [], |_| Ok(())).unwrap();
+    let slot = "x".repeat(20_000);
+    let mark = "INSERT INTO notification_marks (slot, at, level) VALUES (?, 0, 0)";
+    person.execute(mark, [slot]).unwrap();
     post(&store, [posting(2001)]);
     flushed(&store).await;
     assert!(store.health().is_writable());
