@@ -100,7 +100,7 @@ pub(super) async fn weigh<T>(
             wanted.input
         } else {
             counted = count(request, model, metering).await;
-            counted.unwrap_or_else(|| estimate_tokens(request.body.len() as u64))
+            counted.unwrap_or_else(|| estimated(request.body.len() as u64, window))
         };
         wanted.output = within(wanted.output, window.saturating_sub(input));
     }
@@ -179,6 +179,17 @@ fn crowded(wanted: &Wanted, request: &Request<'_>, model: Option<&Model>) -> Opt
             Some(window)
         }
         _ => None,
+    }
+}
+
+/// About how many tokens a body has that is too large to be counted. One that seems to leave nothing useful has more bytes
+/// for a token than that, as escapes have, or else the provider says so better: half the window is left then.
+fn estimated(bytes: u64, window: u64) -> u64 {
+    let input = estimate_tokens(bytes);
+    if input.saturating_add(FLOOR) > window {
+        window / 2
+    } else {
+        input
     }
 }
 

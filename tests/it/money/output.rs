@@ -185,3 +185,21 @@ async fn no_limit_is_written_that_the_window_cannot_hold() {
     }
     gateway.stop().await;
 }
+
+/// Six bytes of an escape are far less than a token and a half, and such a prompt does not fill the window.
+#[tokio::test]
+async fn an_estimate_that_leaves_nothing_of_the_window_is_not_believed() {
+    let upstream = provider().await;
+    let yaml = priced(&upstream, "credit: required", "credit: 10").replace(
+        "context_window: 100000, max_output_tokens: 500",
+        "context_window: 32768",
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let text = "\\u0442".repeat(22_000);
+    let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    served(&gateway.chat(KEY, &body).send().await);
+    let sent = upstream.seen().pop().unwrap().json();
+    let written = sent["max_completion_tokens"].as_u64().unwrap();
+    assert_eq!(written, 16_384);
+    gateway.stop().await;
+}
