@@ -145,7 +145,7 @@ impl Queue {
         }
         for DamagedNotification { id, words } in &damaged {
             tracing::error!(
-                id,
+                id = %String::from_utf8_lossy(id),
                 words,
                 "a message is damaged and is not sent; `faregate notifications list` shows what is left of it"
             );
@@ -153,7 +153,7 @@ impl Queue {
         let written = self.store.set_notifications_aside(damaged).await;
         written
             .inspect_err(|error| tracing::warn!(%error, "a damaged message could not be set aside"))
-            .is_ok()
+            .is_ok_and(|found| found > 0)
     }
 
     /// Tries one message once, and notes what came of it.

@@ -129,8 +129,8 @@ pub struct DueNotifications {
 /// A message whose row has something that this version does not write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedNotification {
-    /// Its name, as far as it can be read.
-    pub id: String,
+    /// Its name as it stands, which may be no text.
+    pub id: Vec<u8>,
     /// What is wrong with it.
     pub words: String,
 }
@@ -211,14 +211,14 @@ impl Store {
             .await
     }
 
-    /// Gives up messages that cannot be read.
+    /// Gives up messages that cannot be read; how many there were.
     ///
     /// # Errors
     /// The store cannot be written.
     pub async fn set_notifications_aside(
         &self,
         damaged: Vec<DamagedNotification>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<usize, WriteError> {
         let now = self.now();
         self.change(move |transaction| Ok(rows::set_aside(transaction, &damaged, now)?))
             .await

@@ -151,14 +151,15 @@ pub(super) fn set_aside(
     transaction: &Transaction<'_>,
     damaged: &[DamagedNotification],
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
     let mut update = transaction.prepare_cached(
-        "UPDATE notifications SET status = 'failed', finished_at = ?, last_error = ? WHERE id = ?",
+        "UPDATE notifications SET status = 'failed', finished_at = ?, last_error = ? WHERE id = CAST(? AS TEXT)",
     )?;
+    let mut found = 0;
     for DamagedNotification { id, words } in damaged {
-        update.execute((instant(now), words, id))?;
+        found += update.execute((instant(now), words, id))?;
     }
-    Ok(())
+    Ok(found)
 }
 
 pub(super) fn keep_targets(
@@ -262,7 +263,7 @@ pub(in crate::store) fn delete_old(
 /// What can be said of a row that cannot be read.
 fn damaged(row: &Row<'_>, error: &RowError) -> DamagedNotification {
     DamagedNotification {
-        id: text(row, "id"),
+        id: bytes(row, "id").to_owned(),
         words: error.to_string(),
     }
 }
@@ -292,9 +293,13 @@ fn legible(row: &Row<'_>, error: &RowError, before: Option<&NotificationRow>) ->
 
 /// A text as far as it is one.
 fn text(row: &Row<'_>, column: &str) -> String {
-    let bytes = row.get_ref(column).ok();
-    let bytes = bytes.and_then(|value| value.as_bytes_or_null().ok().flatten());
-    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    String::from_utf8_lossy(bytes(row, column)).into_owned()
+}
+
+fn bytes<'a>(row: &'a Row<'_>, column: &str) -> &'a [u8] {
+    let value = row.get_ref(column).ok();
+    let bytes = value.and_then(|value| value.as_bytes_or_null().ok().flatten());
+    bytes.unwrap_or_default()
 }
 
 fn columns<'a>(row: &'a Row<'a>) -> Columns<'a> {

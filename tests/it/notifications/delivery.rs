@@ -347,3 +347,31 @@ async fn a_damaged_message_is_set_aside_and_the_others_are_sent() {
     );
     gateway.stop().await;
 }
+
+/// A row is found by its name as it stands, though it be no text.
+#[tokio::test]
+async fn a_message_whose_name_is_damaged_is_set_aside_once() {
+    let receiver = receiver(&["500 Internal Server Error", "204 No Content"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    test(&gateway).await;
+    message(&gateway, tried(1)).await;
+    let rows = rusqlite::Connection::open(&file).unwrap();
+    rows.execute(
+        "UPDATE notifications SET id = CAST(x'6d73675fff' AS TEXT), next_at = '2026-01-01T00:00:00.000Z'",
+        [],
+    )
+    .unwrap();
+    test(&gateway).await;
+    arrived(&receiver, 2).await;
+    crate::harness::within("both are over", async {
+        let over = |message: &Value| message["finished_at"].is_string();
+        while !listed(&gateway).await.iter().all(over) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gateway.stop().await;
+}
