@@ -30,6 +30,8 @@ pub struct Binding {
     pub reason: Reason,
     /// Whose limit it is.
     pub scope: Scope,
+    /// Whether it is the plan's, for an account or for each of its keys, so that a larger plan lifts it.
+    pub of_plan: bool,
     /// What is counted.
     pub unit: Unit,
     /// The window; `None` for a minute's rate, calls at once and credit.
@@ -151,6 +153,7 @@ pub(super) fn binding(
     Binding {
         reason,
         scope: level.scope,
+        of_plan: level.of_plan,
         unit: level.quota.unit,
         per: Some(level.quota.per),
         limit: level.quota.limit,
@@ -171,6 +174,7 @@ pub(super) fn indebted(reason: Reason, credit: Credit, asked: NanoUsd) -> Bindin
     Binding {
         reason,
         scope: Scope::Account,
+        of_plan: false,
         unit: Unit::Usd,
         per: None,
         limit: whole(credit.balance),
@@ -189,6 +193,8 @@ pub(super) fn timed(reason: Reason, level: &RateLevel, used: u64, wait: Duration
     Binding {
         reason,
         scope: level.scope,
+        // What only time lifts is waited for.
+        of_plan: false,
         unit: Unit::Requests,
         per: None,
         limit: level.limit,

@@ -15,6 +15,8 @@ pub struct QuotaLevel {
     pub(super) slot: usize,
     /// Whose limit it is.
     pub scope: Scope,
+    /// Whether it is the plan's, for an account or for each of its keys, so that a larger plan lifts it.
+    pub of_plan: bool,
     /// The limit.
     pub quota: Quota,
 }
@@ -108,6 +110,7 @@ impl Levels {
                 levels.quotas.push(QuotaLevel {
                     slot,
                     scope,
+                    of_plan: matches!(origin, RateOrigin::PerKey | RateOrigin::Plan),
                     quota: *quota,
                 });
             }

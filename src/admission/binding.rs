@@ -46,6 +46,7 @@ pub(super) fn refuse(binding: &Binding, subject: Subject, now: Timestamp) -> Ref
     let facts = LimitFacts {
         kind,
         scope: binding.scope,
+        of_plan: binding.of_plan,
         unit: binding.unit,
         per: counted_per(binding),
         limit: binding.limit,

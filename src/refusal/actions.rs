@@ -3,7 +3,7 @@
 use serde::{Serialize, ser::SerializeSeq as _};
 
 use super::{Code, Links, Refusal, links::Address, verdict::Verdict};
-use crate::domain::{AccountId, Scope, Timestamp};
+use crate::domain::{AccountId, Timestamp};
 use http::StatusCode;
 
 /// Something that somebody can pay or change.
@@ -45,9 +45,7 @@ impl Remedy {
             return None;
         }
         // A key's or an account's own limit was set for it and stays what it is under a larger plan.
-        let own = refusal
-            .limit
-            .is_some_and(|limit| limit.scope != Scope::Plan);
+        let own = refusal.limit.is_some_and(|limit| !limit.of_plan);
         match refusal.code {
             Code::CreditExhausted | Code::InsufficientCreditForRequest => Some(Self::TopUp),
             Code::QuotaExhausted | Code::BudgetExceeded | Code::RequestExceedsLimit if own => None,

@@ -95,6 +95,8 @@ pub struct LimitFacts {
     pub kind: LimitKind,
     /// Whose limit it is.
     pub scope: Scope,
+    /// Whether it is the plan's, for an account or for each of its keys, so that a larger plan lifts it.
+    pub of_plan: bool,
     /// What is counted; money only for a budget.
     pub unit: Unit,
     /// What it counts per; `None` for calls at the same time.

@@ -69,6 +69,7 @@ fn quota() -> LimitFacts {
     LimitFacts {
         kind: LimitKind::Quota,
         scope: Scope::Plan,
+        of_plan: true,
         unit: Unit::Tokens,
         per: Some(CountedPer::Window(Per::Day)),
         limit: 100_000,

@@ -70,11 +70,11 @@ impl Look<'_> {
         };
         let wait = json!({"rel": "wait", "until": limit.resets_at});
         // A key's or an account's own limit was set for it and stays what it is under a larger plan.
-        let actions = if limit.figures.scope != Scope::Plan {
-            vec![wait]
-        } else {
+        let actions = if limit.figures.of_plan {
             let upgrade = action(Remedy::Upgrade, &self.settings.links, &account.id);
             vec![upgrade, wait]
+        } else {
+            vec![wait]
         };
         let facts = json!({"limit": limit.facts(), "actions": actions});
         let mut notice = Notice::new(event, facts);

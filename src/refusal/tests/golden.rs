@@ -126,7 +126,7 @@ fn variants() {
         ),
         (
             "budget of a key",
-            with_budget(|budget| budget.scope = Scope::Key),
+            with_budget(|budget| (budget.scope, budget.of_plan) = (Scope::Key, false)),
         ),
         (
             "larger than a budget",

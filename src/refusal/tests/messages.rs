@@ -52,13 +52,23 @@ fn the_holder_of_a_limit_is_named() {
 
 #[test]
 fn a_larger_plan_is_offered_for_a_plans_quota_alone() {
-    for scope in [Scope::Key, Scope::Account, Scope::Plan] {
+    for (scope, of_plan) in [
+        (Scope::Key, false),
+        (Scope::Key, true),
+        (Scope::Account, false),
+        (Scope::Plan, true),
+    ] {
+        let limit = LimitFacts {
+            scope,
+            of_plan,
+            ..quota()
+        };
         for code in [Code::QuotaExhausted, Code::RequestExceedsLimit] {
-            let refusal = example(code).limited_by(LimitFacts { scope, ..quota() });
+            let refusal = example(code).limited_by(limit);
             let answer = openai(&refusal).json();
             let actions = answer["billing"]["actions"].as_array().expect("a list");
             let offered = actions.iter().any(|action| action["rel"] == "upgrade");
-            assert_eq!(offered, scope == Scope::Plan, "{answer:#}");
+            assert_eq!(offered, of_plan, "{answer:#}");
             let message = message_without_pages(&refusal);
             assert_eq!(message.contains("a larger plan"), offered, "{message}");
         }

@@ -99,6 +99,7 @@ fn a_budget_says_how_much_whose_and_until_when() {
     let own = |scope, per| {
         let limit = LimitFacts {
             scope,
+            of_plan: false,
             per: Some(CountedPer::Window(per)),
             used: nanos("50.000123"),
             ..budget()
@@ -129,6 +130,7 @@ fn one_call_may_be_more_than_a_budget() {
     let asks = |scope, used: &str, asked: &str| {
         let limit = LimitFacts {
             scope,
+            of_plan: scope == Scope::Plan,
             used: nanos(used),
             asked: nanos(asked),
             ..budget()
@@ -312,6 +314,7 @@ fn a_cut_answer_says_that_it_was_cut() {
     }
     let own = LimitFacts {
         scope: Scope::Key,
+        of_plan: false,
         ..budget()
     };
     assert_eq!(
