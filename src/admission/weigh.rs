@@ -125,12 +125,10 @@ pub(super) async fn weigh<T>(
         Err(bound) => bound,
     };
     // Only what binds is kept while the input is counted: every call's future has room for this.
-    let counted = if !counting_may_help(&bound) {
-        None
-    } else if counted.is_none() {
-        count(request, model, metering).await
-    } else {
-        counted
+    let counted = match counted {
+        _ if !counting_may_help(&bound) => None,
+        None => count(request, model, metering).await,
+        known => known,
     };
     let mut longer = OWN_LIMIT;
     let found = match counted {
