@@ -32,7 +32,7 @@ pub(in crate::cli) enum WebhooksCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Process a payment event again that was parked or failed
+    /// Process a payment event again that was parked or failed, or whose price has got a plan since
     #[command(
         after_help = "Example:\n  faregate webhooks replay stripe:evt_1SqNJXHrIm3tRwvj\n\n\
         Credit is never added twice. A subscription is read by the configuration as it is now: a price that \
