@@ -23,10 +23,7 @@ use std::{future::Future, sync::Arc};
 pub use api::{Api, Done};
 pub use credit::{LARGEST, OPENING, POSTABLE};
 pub use input::Change;
-pub use operations::{
-    AccountChange, CommonChange, KeyChange, MadeKey, NewAccount, NewKey, change_account,
-    change_key, create_account, create_key, misfits, revoke_key, rotate_key,
-};
+pub(crate) use operations::misfits;
 pub use problem::{Reason, Rejection};
 pub use service::Admin;
 

@@ -21,39 +21,39 @@ use crate::{
 
 /// An account to be created.
 #[derive(Debug, Clone)]
-pub struct NewAccount {
+pub(in crate::admin) struct NewAccount {
     /// Its name.
-    pub id: AccountId,
+    pub(in crate::admin) id: AccountId,
     /// Its plan, which must exist.
-    pub plan: PlanId,
+    pub(in crate::admin) plan: PlanId,
     /// Whether all its keys are refused from the start.
-    pub disabled: bool,
+    pub(in crate::admin) disabled: bool,
     /// Its standing with the payment provider.
-    pub subscription: Option<Subscription>,
+    pub(in crate::admin) subscription: Option<Subscription>,
     /// Models it may use; `None` leaves that to the plan.
-    pub models: Option<BTreeSet<ModelName>>,
+    pub(in crate::admin) models: Option<BTreeSet<ModelName>>,
     /// Limits of its own, beside the plan's.
-    pub limits: Limits,
+    pub(in crate::admin) limits: Limits,
     /// Where e-mail about it is sent.
-    pub email: Option<EmailAddress>,
+    pub(in crate::admin) email: Option<EmailAddress>,
 }
 
 /// What changes about an account.
 #[derive(Debug, Clone, Default)]
-pub struct AccountChange {
+pub(in crate::admin) struct AccountChange {
     /// The new plan. Usage stays; the new limits apply.
-    pub plan: Option<PlanId>,
+    pub(in crate::admin) plan: Option<PlanId>,
     /// The new standing, whole.
-    pub subscription: Change<Subscription>,
+    pub(in crate::admin) subscription: Change<Subscription>,
     /// Where e-mail about it is sent.
-    pub email: Change<EmailAddress>,
+    pub(in crate::admin) email: Change<EmailAddress>,
     /// The rest.
-    pub common: CommonChange,
+    pub(in crate::admin) common: CommonChange,
 }
 
 impl AccountChange {
     /// Of what it speaks, whether or not it changes that.
-    pub const fn spoken(&self) -> Spoken {
+    pub(in crate::admin) const fn spoken(&self) -> Spoken {
         Spoken {
             subscription: !matches!(self.subscription, Change::Keep),
             plan: self.plan.is_some(),
@@ -65,7 +65,7 @@ impl AccountChange {
 ///
 /// # Errors
 /// The id is taken, the plan or a model does not exist, or a token quota allows a model without a bound.
-pub fn create_account(
+pub(in crate::admin) fn create_account(
     roster: &Roster,
     new: NewAccount,
     now: Timestamp,
@@ -97,7 +97,7 @@ pub fn create_account(
 /// # Errors
 /// There is no such account, plan or model, the account is declared in the configuration file, or a token quota would
 /// allow a model without a bound.
-pub fn change_account(
+pub(in crate::admin) fn change_account(
     roster: &Roster,
     id: &str,
     change: AccountChange,

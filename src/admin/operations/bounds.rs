@@ -59,7 +59,7 @@ pub(super) fn check_key(
 
 /// What does not fit the configuration file of accounts and keys that were created under another one. Each text is a
 /// sentence or two that name one and say what to do.
-pub fn misfits(roster: &Roster) -> Vec<String> {
+pub(crate) fn misfits(roster: &Roster) -> Vec<String> {
     let accounts = roster.accounts.iter().flat_map(|account| {
         without_plan(roster, account)
             .into_iter()

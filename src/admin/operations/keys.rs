@@ -19,41 +19,41 @@ const SECRETS: usize = 8;
 
 /// A key to be created.
 #[derive(Debug, Clone)]
-pub struct NewKey {
+pub(in crate::admin) struct NewKey {
     /// Its name; `None` makes one from the public part.
-    pub id: Option<KeyId>,
+    pub(in crate::admin) id: Option<KeyId>,
     /// Who pays for it. The account may be declared in the configuration file.
-    pub account: AccountId,
+    pub(in crate::admin) account: AccountId,
     /// From when on it is refused.
-    pub expires_at: Option<Timestamp>,
+    pub(in crate::admin) expires_at: Option<Timestamp>,
     /// Whether it is refused from the start.
-    pub disabled: bool,
+    pub(in crate::admin) disabled: bool,
     /// Models it may use; `None` leaves that to the account and plan.
-    pub models: Option<BTreeSet<ModelName>>,
+    pub(in crate::admin) models: Option<BTreeSet<ModelName>>,
     /// Limits of its own.
-    pub limits: Limits,
+    pub(in crate::admin) limits: Limits,
     /// Networks it may be used from; empty allows all.
-    pub allowed_ips: Vec<IpNet>,
+    pub(in crate::admin) allowed_ips: Vec<IpNet>,
 }
 
 /// What changes about a key.
 #[derive(Debug, Clone, Default)]
-pub struct KeyChange {
+pub(in crate::admin) struct KeyChange {
     /// When it ends.
-    pub expires_at: Change<Timestamp>,
+    pub(in crate::admin) expires_at: Change<Timestamp>,
     /// Networks it may be used from.
-    pub allowed_ips: Change<Vec<IpNet>>,
+    pub(in crate::admin) allowed_ips: Change<Vec<IpNet>>,
     /// The rest.
-    pub common: CommonChange,
+    pub(in crate::admin) common: CommonChange,
 }
 
 /// A key with a secret that nobody has seen yet.
 #[derive(Debug, Clone)]
-pub struct MadeKey {
+pub(in crate::admin) struct MadeKey {
     /// What is stored.
-    pub spec: KeySpec,
+    pub(in crate::admin) spec: KeySpec,
     /// The whole key, to be shown once.
-    pub text: Secret,
+    pub(in crate::admin) text: Secret,
 }
 
 /// A new key.
@@ -61,7 +61,11 @@ pub struct MadeKey {
 /// # Errors
 /// The account or a model does not exist, the id is taken, the key would be expired from the start, or a token quota
 /// allows a model without a bound.
-pub fn create_key(roster: &Roster, new: NewKey, now: Timestamp) -> Result<MadeKey, Rejection> {
+pub(in crate::admin) fn create_key(
+    roster: &Roster,
+    new: NewKey,
+    now: Timestamp,
+) -> Result<MadeKey, Rejection> {
     let owner = account(roster, new.account.as_str())?;
     in_future(new.expires_at, now)?;
     let made = ApiKey::generate();
@@ -101,7 +105,7 @@ pub fn create_key(roster: &Roster, new: NewKey, now: Timestamp) -> Result<MadeKe
 /// # Errors
 /// There is no such key or model, it is declared in the configuration file, its new end has passed, or a token quota
 /// would allow a model without a bound.
-pub fn change_key(
+pub(in crate::admin) fn change_key(
     roster: &Roster,
     id: &str,
     change: KeyChange,
@@ -131,7 +135,7 @@ pub fn change_key(
 /// # Errors
 /// There is no such key, it is declared in the configuration file, it has ended, or too many of its secrets still
 /// work.
-pub fn rotate_key(
+pub(in crate::admin) fn rotate_key(
     roster: &Roster,
     id: &str,
     overlap: Duration,
@@ -171,7 +175,11 @@ pub fn rotate_key(
 ///
 /// # Errors
 /// There is no such key, or it is declared in the configuration file.
-pub fn revoke_key(roster: &Roster, id: &str, now: Timestamp) -> Result<KeySpec, Rejection> {
+pub(in crate::admin) fn revoke_key(
+    roster: &Roster,
+    id: &str,
+    now: Timestamp,
+) -> Result<KeySpec, Rejection> {
     let mut spec = key(roster, id)?.clone();
     writable("Key", id, spec.source)?;
     spec.own.revoked_at.get_or_insert(now);

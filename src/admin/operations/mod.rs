@@ -1,6 +1,6 @@
 //! What can be done to accounts and keys: what is there, and what is wanted, make what will be there, or words.
 //!
-//! Pure. The running daemon and the command line beside a stopped one go through the same functions.
+//! Pure. Only the API calls it, which the command line asks too, by HTTP or beside a stopped daemon.
 
 mod accounts;
 mod bounds;
@@ -17,23 +17,25 @@ use crate::{
     domain::{Limits, ModelName, PlanId, Quota, RateLimits, Unit},
 };
 
-pub use accounts::{AccountChange, NewAccount, change_account, create_account};
-pub use bounds::misfits;
-pub use keys::{KeyChange, MadeKey, NewKey, change_key, create_key, revoke_key, rotate_key};
+pub(in crate::admin) use accounts::{AccountChange, NewAccount, change_account, create_account};
+pub(crate) use bounds::misfits;
+pub(in crate::admin) use keys::{
+    KeyChange, MadeKey, NewKey, change_key, create_key, revoke_key, rotate_key,
+};
 
 /// Changes that accounts and keys have in common.
 #[derive(Debug, Clone, Default)]
-pub struct CommonChange {
+pub(in crate::admin) struct CommonChange {
     /// Whether it is refused for now; clearing lets it in again.
-    pub disabled: Change<bool>,
+    pub(in crate::admin) disabled: Change<bool>,
     /// The models it may use; clearing leaves that to the level above.
-    pub models: Change<BTreeSet<ModelName>>,
+    pub(in crate::admin) models: Change<BTreeSet<ModelName>>,
     /// Its own rate limits, replaced whole.
-    pub rates: Change<RateLimits>,
+    pub(in crate::admin) rates: Change<RateLimits>,
     /// Its own quotas of requests and tokens, replaced whole.
-    pub quotas: Change<Vec<Quota>>,
+    pub(in crate::admin) quotas: Change<Vec<Quota>>,
     /// Its own budgets, replaced whole.
-    pub budgets: Change<Vec<Quota>>,
+    pub(in crate::admin) budgets: Change<Vec<Quota>>,
 }
 
 impl CommonChange {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{TestRegistry, ask, get, now, registry, rejections};
 use crate::{
     accounts::{ApiKey, KeySpec},
-    admin::{Registry, rotate_key},
+    admin::{Registry, operations::rotate_key},
     domain::KeyDigest,
 };
 
