@@ -182,10 +182,8 @@ async fn a_log_that_was_deleted_is_not_written_to() {
     store.close().await;
 }
 
-/// What SQLite writes into it from then on makes it no more whole.
-#[tokio::test]
-async fn a_store_that_was_cut_short_is_not_written_to() {
-    let bench = Bench::new();
+/// A store whose file has lost all that was in it.
+async fn cut_short(bench: &Bench) -> Store {
     let (store, _) = bench.open();
     post(&store, [posting(0)]);
     flushed(&store).await;
@@ -193,12 +191,24 @@ async fn a_store_that_was_cut_short_is_not_written_to() {
     flushed(&store).await;
     let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
     file.set_len(0).unwrap();
-    post(&store, [posting(1)]);
-    let refused = store.remember_accounts(vec![account_id("acme")]).await;
+    store
+}
+
+async fn says_that_it_was_cut_short(store: &Store, account: &str) {
+    let refused = store.remember_accounts(vec![account_id(account)]).await;
     let Err(WriteError::Unavailable(words)) = refused else {
         panic!("it was written: {refused:?}");
     };
     assert!(words.contains("faregate.db was cut short"), "{words}");
+}
+
+/// What SQLite writes into it from then on makes it no more whole.
+#[tokio::test]
+async fn a_store_that_was_cut_short_is_not_written_to() {
+    let bench = Bench::new();
+    let store = cut_short(&bench).await;
+    post(&store, [posting(1)]);
+    says_that_it_was_cut_short(&store, "acme").await;
     let health = store.health();
     assert!(matches!(health, Health::Fatal(_)), "{health:?}");
     store.close().await;
@@ -208,18 +218,9 @@ async fn a_store_that_was_cut_short_is_not_written_to() {
 #[tokio::test]
 async fn a_store_that_a_change_finds_cut_short_is_not_written_to() {
     let bench = Bench::new();
-    let (store, _) = bench.open();
-    post(&store, [posting(0)]);
-    flushed(&store).await;
-    flushed(&store).await;
-    let file = OpenOptions::new().write(true).open(bench.file()).unwrap();
-    file.set_len(0).unwrap();
+    let store = cut_short(&bench).await;
     for account in ["acme", "bob"] {
-        let refused = store.remember_accounts(vec![account_id(account)]).await;
-        let Err(WriteError::Unavailable(words)) = refused else {
-            panic!("it was written: {refused:?}");
-        };
-        assert!(words.contains("faregate.db was cut short"), "{words}");
+        says_that_it_was_cut_short(&store, account).await;
     }
     let health = store.health();
     assert!(matches!(health, Health::Fatal(_)), "{health:?}");

@@ -1,10 +1,12 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use faregate::domain::{Clock, Timestamp};
+use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::task::yield_now;
 
 use super::{TOKEN, arrived, gateway, hooks, listed, message, receiver, test, verified, webhook};
-use crate::harness::{Daemon, Gateway, Upstream, write};
+use crate::harness::{Daemon, Gateway, Upstream, within, write};
 
 /// The usual times from each try to the next.
 const SCHEDULE: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -218,9 +220,9 @@ async fn a_receiver_that_does_not_answer_stops_nobody_else() {
             .filter(|message| message["target"].as_str().unwrap().starts_with(&target));
         rest.all(|message| message["last_error"] == "no answer within 100ms")
     };
-    crate::harness::within("every try ended", async {
+    within("every try ended", async {
         while !of_silent().await {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     })
     .await;
@@ -259,14 +261,14 @@ async fn what_a_killed_daemon_was_sending_is_sent_again_under_the_same_name() {
         .collect();
     assert_eq!(ids[0], ids[1]);
     // Delivered now; the next start sends nothing.
-    crate::harness::within("it was noted as delivered", async {
+    within("it was noted as delivered", async {
         loop {
             let call = crate::harness::Call::new(daemon.admin, "GET", "/admin/v1/notifications");
             let list = call.bearer(crate::harness::TOKEN).send().await.value();
             if list["data"][0]["status"] == "delivered" {
                 break;
             }
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     })
     .await;
@@ -277,16 +279,36 @@ async fn what_a_killed_daemon_was_sending_is_sent_again_under_the_same_name() {
     receiver.seen().iter().for_each(|seen| drop(verified(seen)));
 }
 
+/// A gateway whose messages go to `receiver`, and its store.
+async fn on_disk(receiver: &Upstream, folder: &Path) -> (Gateway, Connection) {
+    let file = folder.join("f.db");
+    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
+    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(receiver, "")]))).await;
+    (gateway, Connection::open(file).unwrap())
+}
+
+/// Two messages, once nothing is done about either any more.
+async fn both_over(gateway: &Gateway) -> Vec<Value> {
+    let over = |message: &Value| message["finished_at"].is_string();
+    within("both are over", async {
+        loop {
+            let listed = listed(gateway).await;
+            if listed.len() == 2 && listed.iter().all(over) {
+                return listed;
+            }
+            yield_now().await;
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_message_whose_body_is_damaged_is_given_up() {
     let receiver = receiver(&["503 Service Unavailable", "204 No Content"]).await;
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("f.db");
-    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
-    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    let (gateway, rows) = on_disk(&receiver, folder.path()).await;
     test(&gateway).await;
     let first = message(&gateway, tried(1)).await;
-    let rows = rusqlite::Connection::open(&file).unwrap();
     rows.execute("UPDATE notifications SET body = substr(body, 1, 20)", [])
         .unwrap();
     gateway.pass(wait(&gateway, &first));
@@ -303,12 +325,9 @@ async fn a_message_whose_body_is_damaged_is_given_up() {
 async fn a_damaged_message_is_set_aside_and_the_others_are_sent() {
     let receiver = receiver(&["500 Internal Server Error", "204 No Content"]).await;
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("f.db");
-    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
-    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    let (gateway, rows) = on_disk(&receiver, folder.path()).await;
     test(&gateway).await;
     message(&gateway, tried(1)).await;
-    let rows = rusqlite::Connection::open(&file).unwrap();
     rows.execute(
         "UPDATE notifications SET created_at = 'noon', next_at = '2026-01-01T00:00:00.000Z'",
         [],
@@ -316,20 +335,7 @@ async fn a_damaged_message_is_set_aside_and_the_others_are_sent() {
     .unwrap();
     test(&gateway).await;
     arrived(&receiver, 2).await;
-    let listed = crate::harness::within("both are over", async {
-        loop {
-            let listed = listed(&gateway).await;
-            if listed.len() == 2
-                && listed
-                    .iter()
-                    .all(|message| message["finished_at"].is_string())
-            {
-                return listed;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let listed = both_over(&gateway).await;
     let damaged = listed
         .iter()
         .find(|message| message["status"] == "failed")
@@ -353,12 +359,9 @@ async fn a_damaged_message_is_set_aside_and_the_others_are_sent() {
 async fn a_message_whose_name_is_damaged_is_set_aside_once() {
     let receiver = receiver(&["500 Internal Server Error", "204 No Content"]).await;
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("f.db");
-    let store = format!("store: {{url: \"sqlite:{}\"}}\n", file.display());
-    let gateway = Gateway::start(&format!("{store}{}", hooks(&[webhook(&receiver, "")]))).await;
+    let (gateway, rows) = on_disk(&receiver, folder.path()).await;
     test(&gateway).await;
     message(&gateway, tried(1)).await;
-    let rows = rusqlite::Connection::open(&file).unwrap();
     rows.execute(
         "UPDATE notifications SET id = CAST(x'6d73675fff' AS TEXT), next_at = '2026-01-01T00:00:00.000Z'",
         [],
@@ -366,12 +369,6 @@ async fn a_message_whose_name_is_damaged_is_set_aside_once() {
     .unwrap();
     test(&gateway).await;
     arrived(&receiver, 2).await;
-    crate::harness::within("both are over", async {
-        let over = |message: &Value| message["finished_at"].is_string();
-        while !listed(&gateway).await.iter().all(over) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    both_over(&gateway).await;
     gateway.stop().await;
 }
