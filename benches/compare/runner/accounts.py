@@ -29,8 +29,8 @@ def plan(account, plans):
     return f"plan-{account % plans}"
 
 
-def fill_store(path, keys, plans=1):
-    """Writes accounts with a subscription and a million dollars of credit each, and their keys.
+def fill_store(path, keys, plans=1, *, credit):
+    """Writes accounts with a subscription each, and a million dollars of credit where that is wanted, and their keys.
 
     The admin API writes the same rows, one by one; a million of them would take an hour.
     """
@@ -46,7 +46,7 @@ def fill_store(path, keys, plans=1):
     store.executemany(
         "INSERT INTO credit_entries (number, id, account, kind, amount_nano_usd, currency, at, author, priority)"
         " VALUES (?, ?, ?, 'top_up', ?, 'USD', ?, 'api', 50)",
-        ((n + 1, f"first-{n}", f"account-{n}", CREDIT_NANOS, AT) for n in range(accounts)),
+        ((n + 1, f"first-{n}", f"account-{n}", CREDIT_NANOS, AT) for n in range(accounts if credit else 0)),
     )
     store.execute("INSERT INTO credit_lots SELECT number, amount_nano_usd FROM credit_entries")
     store.execute("INSERT INTO credit_balances SELECT account, amount_nano_usd FROM credit_entries")

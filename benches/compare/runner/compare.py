@@ -3,9 +3,10 @@
 import time
 
 from . import machine, phases, report
-from .gateways import Faregate, Floor, Nginx
+from .gateways import Faregate, Floor, Nginx, Quickstart
 
 IN_YAML = "-yaml"
+QUICKSTART = "-quickstart"
 
 
 def gateways(bench, options):
@@ -18,6 +19,9 @@ def gateways(bench, options):
         print("nginx is not here (Debian: apt-get install nginx-light); the comparison goes without it", flush=True)
     for name, binary in options.faregates:
         chosen.append(Faregate(bench, options.keys, options.active_keys, name=name, binary=binary))
+        chosen.append(
+            Quickstart(bench, options.keys, options.active_keys, name=name + QUICKSTART, binary=binary)
+        )
         # Only started: nothing else is different with the keys in the configuration file.
         chosen.append(
             Faregate(bench, options.keys, options.active_keys, name=name + IN_YAML, binary=binary, in_yaml=True)

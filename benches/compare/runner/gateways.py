@@ -202,6 +202,22 @@ class Faregate(Gateway):
 
     name = "faregate"
     does = "keys, subscription, rate limits, quotas, budgets, credit, metering, durable ledger, access log"
+    checks = """\
+    subscription: required
+    credit: required
+    rate_limits: {requests_per_minute: 1000000000, tokens_per_minute: 4000000000, concurrent_requests: 1000000}
+    quotas: [{tokens: 900000000000000, per: day}, {requests: 1000000000000, per: month}]
+    budgets: [{usd: 1000000, per: month}]
+    per_key:
+      rate_limits: {requests_per_minute: 1000000000}
+      quotas: [{requests: 1000000000000, per: day}]
+      budgets: [{usd: 1000000, per: month}]
+"""
+    prices = """\
+prices:
+  gpt-4o-mini: {input: 0.15, cached_input: 0.075, output: 0.60}
+"""
+    credit = True
 
     def __init__(self, bench, keys, active=None, *, name=None, binary=None, plans=1, routes=0, in_yaml=False, calls=0):
         self.name = name or self.name
@@ -237,7 +253,7 @@ class Faregate(Gateway):
             raise RuntimeError(words.decode(errors="replace"))
         self.in_yaml = yaml
         if not yaml:
-            accounts.fill_store(self.store, self.keys, self.plans)
+            accounts.fill_store(self.store, self.keys, self.plans, credit=self.credit)
         if self.calls:
             accounts.add_calls(self.store, self.calls, self.keys)
         if self.copied:
@@ -251,21 +267,7 @@ class Faregate(Gateway):
             if os.path.exists(self.filled):
                 # A copy is in the page cache, as the store of a daemon that is started again would be.
                 shutil.copyfile(self.filled, self.store)
-        plans = "".join(
-            f"""\
-  plan-{number}:
-    subscription: required
-    credit: required
-    rate_limits: {{requests_per_minute: 1000000000, tokens_per_minute: 4000000000, concurrent_requests: 1000000}}
-    quotas: [{{tokens: 900000000000000, per: day}}, {{requests: 1000000000000, per: month}}]
-    budgets: [{{usd: 1000000, per: month}}]
-    per_key:
-      rate_limits: {{requests_per_minute: 1000000000}}
-      quotas: [{{requests: 1000000000000, per: day}}]
-      budgets: [{{usd: 1000000, per: month}}]
-"""
-            for number in range(self.plans)
-        )
+        plans = "".join(f"  plan-{number}:\n{self.checks}" for number in range(self.plans))
         routes = ""
         if self.routes:
             routes = "routes:\n  - {path: /, dialect: auto}\n" + "".join(
@@ -282,9 +284,7 @@ store:
 providers:
   upstream: {{kind: openai, base_url: "http://127.0.0.1:{self.bench.provider}", api_key: sk-of-the-provider}}
 models:
-{MODEL}prices:
-  gpt-4o-mini: {{input: 0.15, cached_input: 0.075, output: 0.60}}
-{routes}plans:
+{MODEL}{self.prices}{routes}plans:
 {plans}payment:
   pay_url: https://billing.example.com/pay?account={{account}}
 log: {{format: json}}
@@ -304,3 +304,15 @@ log: {{format: json}}
             return store.execute("SELECT count(*) FROM calls").fetchone()[0] - self.calls
         finally:
             store.close()
+
+
+class Quickstart(Faregate):
+    """The limits of `config/quickstart.yaml`, with a store on disk."""
+
+    does = "keys, two rate limits, two quotas, metering, durable ledger, access log"
+    checks = """\
+    rate_limits: {requests_per_minute: 1000000000, concurrent_requests: 1000000}
+    quotas: [{tokens: 900000000000000, per: day}, {requests: 1000000000000, per: month}]
+"""
+    prices = ""
+    credit = False
