@@ -5,13 +5,15 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderName, StatusCode, header::RETRY_AFTER};
 use serde::Deserialize;
 
 use crate::refusal::Code;
 
 /// How much of an error's body is worth reading, in bytes. What is cut off there is no JSON and decides nothing.
 pub const MAX_READ: usize = 64 * 1024;
+
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// What to do with a provider's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +44,21 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict
     }
 }
 
-/// RFC 9110 §10.2.3 in seconds; as a date it says less than our own clock knows.
+/// How long the provider asks to be left alone: as OpenAI's SDKs read it, in milliseconds where it says so, else in the
+/// seconds of RFC 9110 §10.2.3, which some write with a fraction. As a date it says less than our own clock knows.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    seconds.parse().ok().map(Duration::from_secs)
+    let number = |name| {
+        let said = headers.get(name)?.to_str().ok()?.trim();
+        let (whole, part) = said.split_once('.').unwrap_or((said, "0"));
+        if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let begun = u64::from(part.bytes().any(|byte| byte != b'0'));
+        whole.parse::<u64>().ok()?.checked_add(begun)
+    };
+    number(RETRY_AFTER_MS)
+        .map(Duration::from_millis)
+        .or_else(|| number(RETRY_AFTER).map(Duration::from_secs))
 }
 
 /// An error body, as far as it matters. `{"error": {…}}` of OpenAI and Anthropic, or xAI's `{"code", "error": "text"}`.

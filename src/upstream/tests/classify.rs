@@ -191,6 +191,32 @@ fn a_wait_is_passed_on_where_waiting_helps() {
     assert_eq!(asked("Fri, 20 Nov 2026 10:00:00 GMT", 503), OVERLOADED);
     assert_eq!(asked("-1", 503), OVERLOADED);
     assert_eq!(asked("7", 402), UNAVAILABLE);
+    // As Python's and Node's SDKs of OpenAI read it: a fraction is a second that has begun.
+    assert_eq!(asked("2.0", 429), wait(2));
+    assert_eq!(asked("0.25", 429), wait(1));
+    for nonsense in ["1.", ".5", "1.5s", "1.-5", "1e3"] {
+        assert_eq!(asked(nonsense, 429), OVERLOADED, "{nonsense}");
+    }
+}
+
+#[test]
+fn a_wait_in_milliseconds_says_more_than_one_in_seconds() {
+    let asked = |millis: &'static str, seconds: Option<&'static str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after-ms", HeaderValue::from_static(millis));
+        headers.extend(seconds.map(|value| (RETRY_AFTER, HeaderValue::from_static(value))));
+        classify(StatusCode::TOO_MANY_REQUESTS, &headers, b"")
+    };
+    let wait = |millis| {
+        Verdict::Refuse(
+            Code::UpstreamOverloaded,
+            Some(Duration::from_millis(millis)),
+        )
+    };
+    assert_eq!(asked("1500", None), wait(1500));
+    assert_eq!(asked("1500", Some("9")), wait(1500));
+    assert_eq!(asked("499.5", Some("9")), wait(500));
+    assert_eq!(asked("soon", Some("9")), wait(9000));
 }
 
 #[test]

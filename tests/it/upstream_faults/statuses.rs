@@ -45,6 +45,13 @@ async fn the_providers_own_troubles_are_not_the_callers() {
         ),
         (
             "429 Too Many Requests",
+            "retry-after-ms: 6500\r\n",
+            &plain,
+            503,
+            "upstream_overloaded",
+        ),
+        (
+            "429 Too Many Requests",
             "",
             &quota,
             503,
