@@ -38,8 +38,22 @@ impl Usage {
     /// How many counts it has.
     pub const COUNTS: usize = 11;
 
-    /// Its counts in the order of its members, which files keep: what is new goes to the end.
-    pub const fn counts(self) -> [u64; Self::COUNTS] {
+    /// Its counts in the order of its members, which files keep.
+    pub fn counts(mut self) -> [u64; Self::COUNTS] {
+        self.members().map(|count| *count)
+    }
+
+    /// What has these counts, in the order of [`Self::counts`].
+    pub fn of_counts(counts: [u64; Self::COUNTS]) -> Self {
+        let mut usage = Self::default();
+        for (member, count) in usage.members().into_iter().zip(counts) {
+            *member = count;
+        }
+        usage
+    }
+
+    /// The members in the order that files keep: what is new goes to the end.
+    const fn members(&mut self) -> [&mut u64; Self::COUNTS] {
         let Self {
             input,
             cached_input,
@@ -66,36 +80,6 @@ impl Usage {
             seconds,
             pages,
         ]
-    }
-
-    /// What has these counts, in the order of [`Self::counts`].
-    pub const fn of_counts(counts: [u64; Self::COUNTS]) -> Self {
-        let [
-            input,
-            cached_input,
-            cache_write,
-            output,
-            reasoning,
-            cache_write_1h,
-            audio_input,
-            audio_output,
-            images,
-            seconds,
-            pages,
-        ] = counts;
-        Self {
-            input,
-            cached_input,
-            cache_write,
-            output,
-            reasoning,
-            cache_write_1h,
-            audio_input,
-            audio_output,
-            images,
-            seconds,
-            pages,
-        }
     }
 
     /// What a token quota counts: input and output.

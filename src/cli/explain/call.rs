@@ -25,7 +25,8 @@ pub(super) struct Call {
     pub(super) attempt: u32,
     pub(super) end_user: Option<String>,
     pub(super) idempotency_key: Option<String>,
-    pub(super) tokens: Tokens,
+    #[serde(with = "Tokens")]
+    pub(super) tokens: Usage,
     pub(super) estimated: bool,
     pub(super) overrun: bool,
     pub(super) held_tokens: u64,
@@ -41,21 +42,21 @@ pub(super) struct Call {
     pub(super) total_ms: u64,
 }
 
-/// What was used; a part that is left out is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default)]
-pub(super) struct Tokens {
-    pub(super) input: u64,
-    pub(super) cached_input: u64,
-    pub(super) cache_write: u64,
-    pub(super) output: u64,
-    pub(super) reasoning: u64,
-    pub(super) cache_write_1h: u64,
-    pub(super) audio_input: u64,
-    pub(super) audio_output: u64,
-    pub(super) images: u64,
-    pub(super) seconds: u64,
-    pub(super) pages: u64,
+/// What was used, with every part in it; a part that the API leaves out is none.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(remote = "Usage", default)]
+struct Tokens {
+    input: u64,
+    cached_input: u64,
+    cache_write: u64,
+    output: u64,
+    reasoning: u64,
+    cache_write_1h: u64,
+    audio_input: u64,
+    audio_output: u64,
+    images: u64,
+    seconds: u64,
+    pages: u64,
 }
 
 /// What was agreed at admission; what is left out is as usual.
@@ -108,37 +109,6 @@ impl Call {
 
     /// Whether it used and cost nothing.
     pub(super) fn came_to_nothing(&self) -> bool {
-        self.tokens == Tokens::default() && self.cost_nano_usd.unwrap_or_default() == 0
-    }
-}
-
-impl From<Tokens> for Usage {
-    fn from(tokens: Tokens) -> Self {
-        let Tokens {
-            input,
-            cached_input,
-            cache_write,
-            output,
-            reasoning,
-            cache_write_1h,
-            audio_input,
-            audio_output,
-            images,
-            seconds,
-            pages,
-        } = tokens;
-        Self {
-            input,
-            cached_input,
-            cache_write,
-            output,
-            reasoning,
-            cache_write_1h,
-            audio_input,
-            audio_output,
-            images,
-            seconds,
-            pages,
-        }
+        self.tokens == Usage::default() && self.cost_nano_usd.unwrap_or_default() == 0
     }
 }

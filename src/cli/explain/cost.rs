@@ -114,7 +114,7 @@ pub(super) fn costing(call: &Call, present: &Present<'_>) -> Costing {
             as_now(call, price, present)
         }
     };
-    let usage = call.tokens.into();
+    let usage = call.tokens;
     let otherwise = |terms: &Terms| {
         let others = ways(terms).into_iter();
         let others = others.filter_map(|tier| terms.served_as(tier));
