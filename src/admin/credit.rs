@@ -143,7 +143,7 @@ impl<R: Registry> Api<R> {
     pub(super) async fn ledger(&self, filter: EntryFilter) -> Result<Value, Rejection> {
         let Page { data, next_cursor } = self.registry().entries(filter).await?;
         Ok(json!({
-            "data": data.iter().map(entry_view).collect::<Vec<_>>(),
+            "data": data,
             "next_cursor": next_cursor.map(|number| number.to_string()),
         }))
     }
@@ -265,42 +265,10 @@ fn posted_view(entry: &NewEntry, posted: &Posted) -> Value {
         priority: entry.priority,
         related: entry.related.clone(),
     };
-    let mut view = entry_view(&row);
+    let mut view = json!(row);
     view["balance"] = json!(posted.balance);
     view["existed"] = posted.existed.into();
     view
-}
-
-/// An entry. Amounts are decimal texts, because a number would be read through floating point.
-fn entry_view(entry: &EntryRow) -> Value {
-    let EntryRow {
-        number,
-        id,
-        account,
-        kind,
-        amount,
-        currency,
-        at,
-        author,
-        reason,
-        expires_at,
-        priority,
-        related,
-    } = entry;
-    json!({
-        "entry": number,
-        "id": id,
-        "account": account,
-        "kind": kind,
-        "amount": amount,
-        "currency": currency,
-        "at": at,
-        "author": author,
-        "reason": reason,
-        "expires_at": expires_at,
-        "priority": priority,
-        "related": related,
-    })
 }
 
 fn sheet_view(account: &AccountId, sheet: &CreditSheet) -> Value {

@@ -137,10 +137,11 @@ pub struct NewTransfer {
     pub priority: u8,
 }
 
-/// An entry as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An entry as it is stored, and as it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EntryRow {
     /// Its number, which names its lot.
+    #[serde(rename = "entry")]
     pub number: i64,
     /// Its id.
     pub id: String,

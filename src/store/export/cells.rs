@@ -3,10 +3,11 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{Item, csv_line};
-use crate::store::{CallRow, EntryRow};
+use crate::store::EntryRow;
 
 /// Members that calls and entries share, then those of a call.
 const OF_CALLS: [&str; 24] = [
@@ -62,7 +63,7 @@ pub(super) fn json(item: &Item, out: &mut dyn Write) -> io::Result<()> {
     match item {
         Item::Call(call) => serde_json::to_writer(&mut *out, &**call)?,
         Item::Entry(entry) => {
-            let row = self::entry(entry);
+            let row = self::entry(entry)?;
             let member = |name: &str| {
                 let value = row.get(name).unwrap_or(&Value::Null);
                 format!("\"{name}\":{value}")
@@ -87,8 +88,8 @@ pub(super) fn heading(out: &mut dyn Write) -> io::Result<()> {
 /// A line of CSV.
 pub(super) fn csv(item: &Item, out: &mut dyn Write) -> io::Result<()> {
     let row = match item {
-        Item::Call(call) => self::call(call)?,
-        Item::Entry(entry) => self::entry(entry),
+        Item::Call(call) => members(&**call)?,
+        Item::Entry(entry) => self::entry(entry)?,
     };
     let cells = columns().map(|(name, part)| {
         let value = match part {
@@ -117,44 +118,17 @@ fn columns() -> impl Iterator<Item = (String, Option<&'static str>)> {
     })
 }
 
-fn call(call: &CallRow) -> io::Result<Map<String, Value>> {
-    match serde_json::to_value(call)? {
-        Value::Object(members) => Ok(members),
-        _ => Ok(Map::new()),
-    }
+/// An entry's members, with those that it shares with a call in the form that they have there.
+fn entry(entry: &EntryRow) -> io::Result<Map<String, Value>> {
+    let mut row = members(entry)?;
+    row.insert("type".to_owned(), "credit".into());
+    row.insert("amount_nano_usd".to_owned(), entry.amount.nanos().into());
+    Ok(row)
 }
 
-fn entry(entry: &EntryRow) -> Map<String, Value> {
-    let EntryRow {
-        number: _,
-        id,
-        account,
-        kind,
-        amount,
-        currency,
-        at,
-        author,
-        reason,
-        expires_at,
-        priority,
-        related,
-    } = entry;
-    let row = json!({
-        "type": "credit",
-        "id": id,
-        "at": at,
-        "account": account,
-        "currency": currency,
-        "kind": kind,
-        "amount_nano_usd": amount.nanos(),
-        "author": author,
-        "reason": reason,
-        "expires_at": expires_at,
-        "priority": priority,
-        "related": related,
-    });
-    match row {
-        Value::Object(members) => members,
-        _ => Map::new(),
+fn members(row: &impl Serialize) -> io::Result<Map<String, Value>> {
+    match serde_json::to_value(row)? {
+        Value::Object(members) => Ok(members),
+        _ => Ok(Map::new()),
     }
 }
