@@ -50,6 +50,16 @@ impl ReplyContext {
             closes: head.method == Method::CONNECT,
         }
     }
+
+    /// Writes what the client's connection and the page around the client need to know.
+    fn tell(self, fields: &mut HeaderMap) {
+        if self.closes && self.version <= Version::HTTP_11 {
+            fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(origin) = self.origin {
+            headers::expose(origin, fields);
+        }
+    }
 }
 
 /// Gives an answer its fields and its observation.
@@ -81,14 +91,7 @@ pub(super) fn respond(
         }
     };
     headers::name(id, dialect, response.headers_mut());
-    if context.closes && context.version <= Version::HTTP_11 {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if let Some(origin) = context.origin {
-        headers::expose(origin, response.headers_mut());
-    }
+    context.tell(response.headers_mut());
     response
 }
 
@@ -96,7 +99,7 @@ pub(super) fn respond(
 pub(super) fn refuse(
     refusal: &Refusal,
     snapshot: &Snapshot,
-    context: ReplyContext,
+    mut context: ReplyContext,
     mut seen: Observation,
     mut fields: HeaderMap,
     clock: &Clock,
@@ -114,12 +117,8 @@ pub(super) fn refuse(
     {
         fields.insert(X_UPSTREAM_REQUEST_ID, id);
     }
-    if (context.closes || closes(refusal.code)) && context.version <= Version::HTTP_11 {
-        fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if let Some(origin) = context.origin {
-        headers::expose(origin, &mut fields);
-    }
+    context.closes |= closes(refusal.code);
+    context.tell(&mut fields);
     seen.answers(rendered.status, Some(refusal.code));
     let mut response = Response::new(ReplyBody::fixed(rendered.body, seen));
     *response.status_mut() = rendered.status;
