@@ -31,9 +31,9 @@ use crate::{
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What observing needs.
+/// What every observation needs.
 #[derive(Debug, Clone)]
-pub(super) struct Observer {
+pub(super) struct ObservationContext {
     pub(super) log: AccessLog,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
@@ -44,7 +44,7 @@ pub(super) struct Observer {
 /// One request, from its head to the end of its answer. Dropping it writes the record.
 #[derive(Debug)]
 pub(super) struct Observation {
-    observer: Arc<Observer>,
+    context: Arc<ObservationContext>,
     in_flight: InFlight,
     pub(super) id: RequestId,
     pub(super) at: Timestamp,
@@ -52,7 +52,7 @@ pub(super) struct Observation {
     pub(super) client: IpAddr,
     method: Method,
     words: Words,
-    place: Option<Place>,
+    routed: Option<Routed>,
     key: Option<Arc<Key>>,
     provider: Option<ProviderId>,
     model: Option<ModelName>,
@@ -70,7 +70,7 @@ pub(super) struct Observation {
 
 /// Where a request goes, without its target, which is a handle on the head.
 #[derive(Debug)]
-struct Place {
+struct Routed {
     route: Arc<str>,
     dialect: Dialect,
     endpoint: Endpoint,
@@ -79,13 +79,13 @@ struct Place {
 impl Observation {
     /// Notes the arrival of a request.
     pub(super) fn begin(
-        observer: &Arc<Observer>,
+        context: &Arc<ObservationContext>,
         head: &Parts,
         client: IpAddr,
         in_flight: InFlight,
     ) -> Self {
-        observer.metrics.request_started();
-        let at = observer.clock.now();
+        context.metrics.request_started();
+        let at = context.clock.now();
         let mut words = Words::default();
         words.keep(Word::Path, head.uri.path());
         words.keep_value(Word::UserAgent, head.headers.get(header::USER_AGENT));
@@ -98,12 +98,12 @@ impl Observation {
         Self {
             id: RequestId::new(at),
             at,
-            arrived: observer.clock.elapsed(),
+            arrived: context.clock.elapsed(),
             client,
             in_flight,
             method: head.method.clone(),
             words,
-            place: None,
+            routed: None,
             key: None,
             provider: None,
             model: None,
@@ -115,12 +115,12 @@ impl Observation {
             bytes_in: 0,
             uploaded: None,
             bytes_out: 0,
-            observer: Arc::clone(observer),
+            context: Arc::clone(context),
         }
     }
 
     pub(super) fn goes_to(&mut self, destination: &Destination) {
-        self.place = Some(Place {
+        self.routed = Some(Routed {
             route: Arc::clone(&destination.route.path),
             dialect: destination.dialect,
             endpoint: destination.endpoint,
@@ -137,7 +137,7 @@ impl Observation {
     /// Its account has more than its share of them.
     pub(super) fn calls_from(&mut self, key: &Arc<Key>) -> Result<(), Shed> {
         self.comes_from(key);
-        self.observer.overload.let_in(&key.account.book)?;
+        self.context.overload.let_in(&key.account.book)?;
         self.let_in = true;
         Ok(())
     }
@@ -173,7 +173,7 @@ impl Observation {
         self.status = status.as_u16();
         self.code = code;
         let Some(code) = code else { return };
-        self.observer.metrics.refused(code.as_str());
+        self.context.metrics.refused(code.as_str());
         self.blames(code);
     }
 
@@ -188,7 +188,7 @@ impl Observation {
         if let Some(provider) = &self.provider
             && code.is_the_providers()
         {
-            self.observer
+            self.context
                 .metrics
                 .provider(provider.as_str())
                 .failed(code.as_str());
@@ -208,7 +208,7 @@ impl Observation {
 
     /// Whether the end of our own drain came before its answer.
     fn is_cut_off(&self) -> bool {
-        self.status == 0 && self.observer.shutdown.is_cut_off()
+        self.status == 0 && self.context.shutdown.is_cut_off()
     }
 
     pub(super) fn settled(&mut self, receipt: &Receipt) {
@@ -228,13 +228,13 @@ impl Observation {
         let _ = self.in_flight.watch(ready);
     }
 
-    /// The dialect of the request's place, once it is known.
+    /// The dialect that the request was routed as, once it is known.
     pub(super) fn dialect(&self) -> Option<Dialect> {
-        self.place.as_ref().map(|place| place.dialect)
+        self.routed.as_ref().map(|routed| routed.dialect)
     }
 
     fn write(&self) {
-        let total = self.observer.clock.elapsed().saturating_sub(self.arrived);
+        let total = self.context.clock.elapsed().saturating_sub(self.arrived);
         let dialect = self.dialect().map(Dialect::as_str);
         let status = match self.status {
             0 if self.is_cut_off() => Code::Draining.status().as_u16(),
@@ -242,13 +242,13 @@ impl Observation {
             0 => 499,
             status => status,
         };
-        self.observer.metrics.request_ended(dialect, status, total);
+        self.context.metrics.request_ended(dialect, status, total);
         let id = self.id.encode();
         let client = IpText::of(self.client);
         let receipt = self.receipt.as_ref();
-        let place = self.place.as_ref();
+        let routed = self.routed.as_ref();
         let key = self.key.as_ref();
-        self.observer.log.write(&AccessRecord {
+        self.context.log.write(&AccessRecord {
             at: self.at,
             request_id: std::str::from_utf8(&id).unwrap_or_default(),
             client_request_id: self.words.get(Word::ClientRequestId),
@@ -256,9 +256,9 @@ impl Observation {
             trace_id: self.words.get(Word::TraceId),
             method: self.method.as_str(),
             path: self.words.get(Word::Path).unwrap_or_default(),
-            route: place.map(|place| &*place.route),
+            route: routed.map(|routed| &*routed.route),
             dialect,
-            endpoint: place.map(|place| place.endpoint.as_str()),
+            endpoint: routed.map(|routed| routed.endpoint.as_str()),
             account: key.map(|key| key.account.id.as_str()),
             key: key.map(|key| key.id.as_str()),
             plan: key.map(|key| key.account.plan.id.as_str()),
@@ -293,7 +293,7 @@ impl Drop for Observation {
         if self.let_in
             && let Some(key) = &self.key
         {
-            self.observer.overload.let_out(&key.account.book);
+            self.context.overload.let_out(&key.account.book);
         }
         self.write();
     }

@@ -56,7 +56,7 @@ impl Gateway {
         let signed = webhook::read(
             vendor,
             snapshot,
-            &self.observer.overload,
+            &self.observation.overload,
             head,
             unread,
             self.metering.clock.now(),
@@ -98,7 +98,7 @@ impl Gateway {
             snapshot,
             accounts: &self.accounts,
             metering: &self.metering,
-            overload: &self.observer.overload,
+            overload: &self.observation.overload,
             draining: self.shutdown.is_draining(),
         };
         let page = preflight::page(&context, admitted, seen, head, unread).await?;

@@ -13,7 +13,7 @@ use super::{
     answer::{self, Reply, ReplyContext},
     forward::Forward,
     headers, linger, local,
-    observe::{Observation, Observer},
+    observe::{Observation, ObservationContext},
     places,
     read::{RequestBody, read},
     route::{self, Place},
@@ -41,7 +41,7 @@ pub struct Gateway {
     pub(super) accounts: Arc<Accounts>,
     pub(super) metering: Arc<MeteringContext>,
     store: Store,
-    pub(super) observer: Arc<Observer>,
+    pub(super) observation: Arc<ObservationContext>,
     pub(super) shutdown: Shutdown,
     pub(super) payments: Option<Arc<dyn Payments>>,
 }
@@ -62,7 +62,7 @@ impl Gateway {
             accounts,
             metering,
             store,
-            observer: Arc::new(Observer {
+            observation: Arc::new(ObservationContext {
                 log,
                 metrics,
                 clock,
@@ -77,12 +77,12 @@ impl Gateway {
     /// What calls, bodies and connections are counted by; without one nothing is ever too much.
     #[must_use]
     pub fn under(self, overload: Overload) -> Self {
-        let observer = Observer {
+        let observation = ObservationContext {
             overload,
-            ..(*self.observer).clone()
+            ..(*self.observation).clone()
         };
         Self {
-            observer: Arc::new(observer),
+            observation: Arc::new(observation),
             ..self
         }
     }
@@ -115,7 +115,7 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let (head, body) = request.into_parts();
         let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
-        let mut seen = Observation::begin(&self.observer, &head, client, in_flight);
+        let mut seen = Observation::begin(&self.observation, &head, client, in_flight);
         let mut context = ReplyContext::of(&head, peer, &snapshot);
         let mut unread = Some(body);
         // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
@@ -137,7 +137,7 @@ impl Gateway {
         Ok(match reply {
             Ok(reply) => {
                 // Its next request comes through the load balancer, and perhaps to an instance with less to do.
-                context.closes |= self.observer.overload.closes();
+                context.closes |= self.observation.overload.closes();
                 answer::respond(reply, context, seen)
             }
             Err(refusal) => {
@@ -200,7 +200,7 @@ impl Gateway {
         }
 
         let mut room = self
-            .observer
+            .observation
             .overload
             .room(Some(&admitted.caller().account().book));
         let body = read(snapshot, seen, &destination, head, unread, &mut room).await?;
@@ -261,7 +261,7 @@ impl Gateway {
 
     /// Whether there is room for any call.
     pub(super) fn opens(&self) -> Result<(), Code> {
-        let opens = self.observer.overload.opens();
+        let opens = self.observation.overload.opens();
         opens.map_err(|_| Code::Overloaded)
     }
 

@@ -26,11 +26,12 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Watch {
     pressure: Pressure,
-    place: Option<Place>,
+    registration: Option<Registration>,
 }
 
+/// Where it waits, and since which time of the flag.
 #[derive(Debug)]
-struct Place {
+struct Registration {
     at: usize,
     times: u64,
     waker: Waker,
@@ -66,7 +67,7 @@ impl Pressure {
     pub(super) fn watch(&self) -> Watch {
         Watch {
             pressure: self.clone(),
-            place: None,
+            registration: None,
         }
     }
 
@@ -90,9 +91,9 @@ impl Watch {
             return true;
         }
         let times = shared.times.load(Ordering::Acquire);
-        if let Some(place) = &self.place
-            && place.times == times
-            && place.waker.will_wake(cx.waker())
+        if let Some(last) = &self.registration
+            && last.times == times
+            && last.waker.will_wake(cx.waker())
         {
             return false;
         }
@@ -103,16 +104,17 @@ impl Watch {
         }
         let times = shared.times.load(Ordering::Acquire);
         let waker = cx.waker().clone();
-        let at = waiting.put(self.place.take().map(|place| place.at), waker.clone());
-        self.place = Some(Place { at, times, waker });
+        let last = self.registration.take().map(|last| last.at);
+        let at = waiting.put(last, waker.clone());
+        self.registration = Some(Registration { at, times, waker });
         false
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.pressure.waiting().leave(place.at);
+        if let Some(last) = self.registration.take() {
+            self.pressure.waiting().leave(last.at);
         }
     }
 }
