@@ -36,7 +36,7 @@ pub use authenticate::{Caller, authenticate, subject};
 pub use binding::{counted_per, limit_kind};
 pub use guesses::{Guesses, WrongKeys};
 pub use media::described;
-pub use peek::{Bounds, Patience, announced, peek};
+pub use peek::{Bounds, Patience, announced, peek, uncompressed};
 pub use policy::{Permitted, meterable, policy};
 pub use preflight::{Foretold, preflight};
 pub use rate::{Admitted, rate};

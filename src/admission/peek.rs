@@ -90,27 +90,31 @@ impl Default for Patience {
     }
 }
 
-/// Refuses a body by what its head says, before a byte of it is read.
+/// Refuses a body by the length that its head announces, before a byte of it is read.
 ///
 /// # Errors
-/// 413 when the announced length is above `bytes`; 415 when it is compressed and has to be read.
-pub fn announced(headers: &HeaderMap, bytes: u64, reads: bool) -> Result<(), Refusal> {
+/// 413 when it is above `bytes`.
+pub fn announced(headers: &HeaderMap, bytes: u64) -> Result<(), Refusal> {
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > bytes) {
         return Err(Refusal::new(Code::BodyTooLarge).with(Detail::Bytes(bytes)));
     }
-    let identity = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if reads
-        && headers
-            .get_all(header::CONTENT_ENCODING)
-            .iter()
-            .any(|coding| !identity(coding))
-    {
-        return Err(Code::UnsupportedContentEncoding.into());
-    }
     Ok(())
+}
+
+/// Refuses a body that would have to be read and is compressed.
+///
+/// # Errors
+/// 415 when it is.
+pub fn uncompressed(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(Code::UnsupportedContentEncoding.into())
+    }
 }
 
 /// What is made room for at once where a body announces more: what is announced may never come.

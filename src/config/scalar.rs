@@ -76,7 +76,8 @@ pub(crate) fn parse(kind: Kind, text: &str, directory: &Path) -> Result<Value, W
                     "write it with its time zone, such as 2026-11-20T00:00:00Z, or a day such as 2026-11-20",
                 )
             }),
-        Kind::Price { per_million } => price(text, per_million).map(Value::Price),
+        Kind::Price { per_million: true } => price_per_million(text).map(Value::Price),
+        Kind::Price { per_million: false } => price(text).map(Value::Price),
         Kind::Factor => factor(text).map(Value::Factor),
         Kind::Money => money(text).map(Value::Money),
         Kind::Choice(choice) => word(text, choice).map(Value::Word),
@@ -121,14 +122,14 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
     }
 }
 
-fn price(text: &str, per_million: bool) -> Result<Pico, Wrong> {
-    if per_million {
-        let hint = "write US dollars per million tokens, such as 0.15";
-        Pico::parse_per_million(text).map_err(|error| exact(error, Pico::MAX.per_million(), hint))
-    } else {
-        let hint = "write US dollars for one, such as 0.005";
-        Pico::parse(text).map_err(|error| exact(error, Pico::MAX, hint))
-    }
+fn price_per_million(text: &str) -> Result<Pico, Wrong> {
+    let hint = "write US dollars per million tokens, such as 0.15";
+    Pico::parse_per_million(text).map_err(|error| exact(error, Pico::MAX.per_million(), hint))
+}
+
+fn price(text: &str) -> Result<Pico, Wrong> {
+    let hint = "write US dollars for one, such as 0.005";
+    Pico::parse(text).map_err(|error| exact(error, Pico::MAX, hint))
 }
 
 fn factor(text: &str) -> Result<Factor, Wrong> {

@@ -66,8 +66,9 @@ pub(super) async fn read(
     } else {
         limits.upload_body
     };
-    admission::announced(&head.headers, most, understood)?;
+    admission::announced(&head.headers, most)?;
     if understood {
+        admission::uncompressed(&head.headers)?;
         admission::described(&head.headers)?;
     }
     let bounds = Bounds {

@@ -76,7 +76,8 @@ pub(super) async fn read(
         .webhooks
         .endpoint(vendor)
         .ok_or(Code::RouteNotFound)?;
-    admission::announced(&head.headers, LARGEST, true)?;
+    admission::announced(&head.headers, LARGEST)?;
+    admission::uncompressed(&head.headers)?;
     let bounds = Bounds {
         bytes: LARGEST,
         idle: snapshot.limits.body_idle.min(LONGEST),

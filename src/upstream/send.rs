@@ -186,8 +186,11 @@ impl Upstream {
         path: &PathAndQuery,
         end: Instant,
     ) -> Result<Response<UpstreamBody>, Unsent> {
-        self.address(&mut request, path, lease.is_h2())
-            .map_err(Unsent::of)?;
+        if lease.is_h2() {
+            self.address_h2(&mut request, path).map_err(Unsent::of)?;
+        } else {
+            self.address_h1(&mut request, path);
+        }
         let progress = request.body().progress();
         let asks_for_a_head = *request.method() == Method::HEAD;
         // hyper gives back only what it has not begun with; a refused stream needs a second copy.
@@ -232,19 +235,19 @@ impl Upstream {
         Err(Unsent { failure, again })
     }
 
+    /// RFC 9112 §3.2.1: a server is asked for path and query, and told its name in `Host`.
+    fn address_h1(&self, request: &mut Request<Outgoing>, path: &PathAndQuery) {
+        *request.uri_mut() = Uri::from(path.clone());
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(HOST, self.host.clone());
+    }
+
     /// RFC 9113 §8.3.1: over HTTP/2 the authority is a pseudo-field, and `Host` is left out.
-    fn address(
+    fn address_h2(
         &self,
         request: &mut Request<Outgoing>,
         path: &PathAndQuery,
-        h2: bool,
     ) -> Result<(), Failure> {
-        if !h2 {
-            *request.uri_mut() = Uri::from(path.clone());
-            *request.version_mut() = Version::HTTP_11;
-            request.headers_mut().insert(HOST, self.host.clone());
-            return Ok(());
-        }
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.settings.base_url.scheme.clone());
         parts.authority = Some(self.settings.base_url.authority.clone());
