@@ -103,7 +103,7 @@ fn an_access_record_is_one_json_object_on_one_line() {
 }
 
 #[test]
-fn an_access_record_for_people() {
+fn an_access_record_reads_as_a_line_for_people() {
     let refused = AccessRecord {
         status: 402,
         code: Some("quota_exhausted"),

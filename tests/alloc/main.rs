@@ -215,7 +215,7 @@ fn a_refused_request_over_the_wire() {
 }
 
 #[test]
-fn a_forwarded_call_over_the_wire() {
+fn a_forwarded_call_keeps_its_budget_over_the_wire() {
     const ANSWER: &str =
         r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
     // 1: the model's name; 1: the body with the provider's name of it; 1: the reservation;
@@ -234,7 +234,7 @@ fn a_forwarded_call_over_the_wire() {
 }
 
 #[test]
-fn a_chunk_of_a_stream() {
+fn a_chunk_of_a_stream_allocates_nothing() {
     const STREAM: &str =
         r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
     let request = post("the-key-of-an-open-account", STREAM);
@@ -263,7 +263,7 @@ fn futures_and_bodies_are_small() {
 // === The file ===
 
 #[test]
-fn a_key_in_a_large_file() {
+fn a_key_in_a_large_file_keeps_its_budget() {
     let mut text = String::from("plans: {p: {}}\naccounts:\n");
     for account in 0..1000 {
         writeln!(text, "  - id: account-{account:03}\n    plan: p\n    keys:").unwrap();

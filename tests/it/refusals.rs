@@ -284,22 +284,22 @@ async fn all(dialect: Dialect, accept: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn in_openais_dialect() {
+async fn every_code_is_told_in_openais_dialect() {
     insta::assert_snapshot!(all(OpenAi, None).await);
 }
 
 #[tokio::test]
-async fn in_anthropics_dialect() {
+async fn every_code_is_told_in_anthropics_dialect() {
     insta::assert_snapshot!(all(Anthropic, None).await);
 }
 
 #[tokio::test]
-async fn as_problem_json() {
+async fn every_code_is_told_as_problem_json() {
     insta::assert_snapshot!(all(OpenAi, Some("application/problem+json")).await);
 }
 
 #[tokio::test]
-async fn as_a_page_for_a_browser() {
+async fn every_code_is_told_as_a_page_for_a_browser() {
     let chrome =
         "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
     insta::assert_snapshot!(all(OpenAi, Some(chrome)).await);

@@ -26,7 +26,7 @@ fn passed(guesses: &Guesses, from: IpAddr, tries: u32) -> usize {
 }
 
 #[test]
-fn so_many_at_once_and_then_so_many_a_second() {
+fn so_many_guesses_pass_at_once_and_then_so_many_a_second() {
     let (guesses, clock) = guesses(20, 50);
     assert_eq!(passed(&guesses, address(1), 1000), 50);
     let refusal = guesses.refuse(address(1));

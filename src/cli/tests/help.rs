@@ -15,7 +15,7 @@ fn collect(command: &mut Command, texts: &mut String) {
 }
 
 #[test]
-fn help_texts() {
+fn every_command_has_its_help() {
     let mut command = Arguments::command().term_width(100);
     command.build();
     command.clone().debug_assert();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::arguments::read::{self, Moment};
 
 #[test]
-fn durations() {
+fn durations_are_read_or_refused() {
     for (text, seconds) in [
         ("0", 0),
         ("90s", 90),
@@ -41,7 +41,7 @@ fn durations() {
 }
 
 #[test]
-fn instants_and_moments() {
+fn instants_and_moments_are_read_or_refused() {
     let noon = "2026-11-20T12:00:00Z".parse().unwrap();
     assert_eq!(read::instant("2026-11-20T12:00:00Z"), Ok(noon));
     let midnight = "2026-11-20T00:00:00Z".parse().unwrap();
@@ -62,7 +62,7 @@ fn instants_and_moments() {
 }
 
 #[test]
-fn quotas() {
+fn quotas_are_read_or_refused() {
     let read = |text| read::quota(text).map(|quota| quota.to_string());
     assert_eq!(
         read("tokens=100000/day"),

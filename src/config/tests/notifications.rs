@@ -102,7 +102,7 @@ plans: {{p: {{}}}}
 }
 
 #[test]
-fn more_mistakes() {
+fn every_other_mistake_is_named_where_it_stands() {
     let mut lines = String::new();
     for text in [
         "notifications: {email: {smtp: \"smtp://localhost\", from: a@example.com}}",

@@ -38,7 +38,7 @@ fn table(kind: Kind, texts: &[&str]) -> String {
 }
 
 #[test]
-fn durations() {
+fn durations_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         SPAN,
         &[
@@ -66,7 +66,7 @@ fn durations() {
 }
 
 #[test]
-fn sizes() {
+fn sizes_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         Kind::Size { least: 1024 },
         &[
@@ -90,7 +90,7 @@ fn sizes() {
 }
 
 #[test]
-fn numbers_and_flags() {
+fn numbers_and_flags_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         COUNT,
         &[
@@ -117,7 +117,7 @@ fn numbers_and_flags() {
 }
 
 #[test]
-fn addresses_and_networks() {
+fn addresses_and_networks_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         Kind::Address,
         &[
@@ -146,7 +146,7 @@ fn addresses_and_networks() {
 }
 
 #[test]
-fn urls() {
+fn urls_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         Kind::Url,
         &[
@@ -190,7 +190,7 @@ fn urls() {
 }
 
 #[test]
-fn instants_and_names() {
+fn instants_and_names_are_read_or_refused_with_a_hint() {
     insta::assert_snapshot!(table(
         Kind::Instant,
         &[
@@ -205,7 +205,7 @@ fn instants_and_names() {
 }
 
 #[test]
-fn variables() {
+fn variables_are_filled_in_or_named() {
     let environment = Fixed::with(&[
         ("NAME", "value: [with, syntax] # and ${MORE}"),
         ("EMPTY", ""),
@@ -242,7 +242,7 @@ fn variables() {
 }
 
 #[test]
-fn near_words() {
+fn the_nearest_known_word_is_found() {
     let words = ["requests_per_minute", "tokens_per_minute", "id", "per"];
     let near = |word| nearest(word, words);
     assert_eq!(near("request_per_minute"), Some("requests_per_minute"));

@@ -19,7 +19,7 @@ fn an_address_in_use() {
 }
 
 #[test]
-fn words() {
+fn an_address_that_cannot_be_bound_is_told_with_its_cause() {
     let words: Vec<String> = [
         io::ErrorKind::AddrInUse,
         io::ErrorKind::PermissionDenied,

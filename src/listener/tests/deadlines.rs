@@ -25,22 +25,22 @@ async fn check_closed(settings: Settings, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn nothing_sent() {
+async fn a_client_that_sends_nothing_is_closed() {
     check_closed(hasty(|s| s.timeouts.head = SOON), b"").await;
 }
 
 #[tokio::test]
-async fn half_a_head() {
+async fn half_a_head_is_closed() {
     check_closed(hasty(|s| s.timeouts.head = SOON), b"GET / HTTP/1.1\r\nho").await;
 }
 
 #[tokio::test]
-async fn half_a_preface() {
+async fn half_a_preface_is_closed() {
     check_closed(hasty(|s| s.timeouts.head = SOON), b"PRI * HT").await;
 }
 
 #[tokio::test]
-async fn a_preface_and_no_request() {
+async fn a_preface_without_a_request_is_closed() {
     let running = serve(hasty(|s| s.timeouts.head = SOON));
     let (_sender, mut driver) = http2(running.connect().await).await;
     // How it ends does not matter here.
@@ -48,7 +48,7 @@ async fn a_preface_and_no_request() {
 }
 
 #[tokio::test]
-async fn a_head_without_its_continuation() {
+async fn a_head_without_its_continuation_is_closed() {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     // SETTINGS, empty; HEADERS of stream 1 with one indexed field and without END_HEADERS.
     bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
@@ -70,7 +70,7 @@ const LADDER: [Duration; 4] = [
 ];
 
 #[tokio::test]
-async fn half_a_second_head() {
+async fn half_a_second_head_is_closed() {
     for deadline in LADDER {
         let running = serve(hasty(|s| s.timeouts.head = deadline));
         let mut client = running.connect().await;
@@ -108,7 +108,7 @@ async fn a_request_under_way_has_no_head_deadline() {
 }
 
 #[tokio::test]
-async fn idle_http1() {
+async fn idle_http1_is_closed() {
     let running = serve(hasty(|s| s.timeouts.keep_alive = SOON));
     let mut client = running.connect().await;
     get(&mut client, "/").await;
@@ -117,7 +117,7 @@ async fn idle_http1() {
 }
 
 #[tokio::test]
-async fn idle_http2() {
+async fn idle_http2_ends_with_goaway() {
     let running = serve(hasty(|s| s.http2.idle = SOON));
     let (mut sender, mut driver) = http2(running.connect().await).await;
     drop(within(sender.send_request(request("/", ""))).await.unwrap());
@@ -152,7 +152,7 @@ async fn a_client_that_does_not_read() {
 }
 
 #[tokio::test]
-async fn durations_beyond_all_clocks() {
+async fn durations_beyond_all_clocks_never_end() {
     let mut endless = settings();
     endless.timeouts.head = Duration::MAX;
     endless.timeouts.tls = Duration::MAX;
@@ -216,7 +216,7 @@ fn waiting(flags: u8, stream: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_later_head_without_its_continuation() {
+async fn a_later_head_without_its_continuation_is_closed() {
     for deadline in LADDER {
         let running = serve(hasty(|s| s.timeouts.head = deadline));
         let mut client = running.connect().await;
@@ -240,7 +240,7 @@ async fn a_later_head_without_its_continuation() {
 }
 
 #[tokio::test]
-async fn frames_for_nothing() {
+async fn frames_for_nothing_end_their_connection() {
     let running = serve(settings());
     let mut client = running.connect().await;
     send(&mut client, [BEGINNING, &waiting(5, 1)].concat()).await;

@@ -59,7 +59,7 @@ async fn http1_keeps_the_connection() {
 }
 
 #[tokio::test]
-async fn http1_head_in_single_bytes() {
+async fn an_http1_head_may_come_in_single_bytes() {
     let running = serve(settings());
     let mut client = running.connect().await;
     client.set_nodelay(true).unwrap();
@@ -72,7 +72,7 @@ async fn http1_head_in_single_bytes() {
 }
 
 #[tokio::test]
-async fn http1_pipelined() {
+async fn pipelined_http1_requests_are_all_answered() {
     let running = serve(settings());
     let mut client = running.connect().await;
     let one = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
@@ -123,7 +123,7 @@ async fn a_head_far_above_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn http2_with_prior_knowledge() {
+async fn http2_is_served_with_prior_knowledge() {
     let running = serve(settings());
     let (mut sender, _driver) = http2(running.connect().await).await;
     for size in [0, 1, 1 << 20] {

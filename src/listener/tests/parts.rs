@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn alpn() {
+fn alpn_chooses_the_protocol() {
     assert_eq!(negotiated(Some(b"h2")), Version::Http2);
     assert_eq!(negotiated(Some(b"http/1.1")), Version::Http1);
     assert_eq!(negotiated(None), Version::Http1);
@@ -150,7 +150,7 @@ fn a_signal_wakes_the_last_task_that_polled() {
 }
 
 #[test]
-fn stages_of_a_shutdown() {
+fn a_shutdown_drains_before_it_cuts_off() {
     let (handle, shutdown) = ShutdownHandle::new();
     assert!(!shutdown.is_draining() && !shutdown.is_cut_off());
     handle.begin();

@@ -43,7 +43,7 @@ pub(super) async fn connect(
 }
 
 #[tokio::test]
-async fn http1_by_alpn_and_without() {
+async fn http1_is_served_by_alpn_and_without_it() {
     let (settings, roots) = with_certificate(settings());
     let running = serve(settings);
     for alpn in [&[b"http/1.1".as_slice()][..], &[]] {
@@ -55,7 +55,7 @@ async fn http1_by_alpn_and_without() {
 }
 
 #[tokio::test]
-async fn http2_by_alpn() {
+async fn http2_is_served_by_alpn() {
     let (settings, roots) = with_certificate(settings());
     let running = serve(settings);
     let client = connect(&running, &roots, &[b"h2", b"http/1.1"]).await;
@@ -77,7 +77,7 @@ async fn no_preface_is_looked_for_under_tls() {
 }
 
 #[tokio::test]
-async fn half_a_client_hello() {
+async fn half_a_client_hello_is_closed_in_time() {
     let mut hasty = settings();
     hasty.timeouts.tls = SOON;
     let (settings, _) = with_certificate(hasty);
@@ -89,7 +89,7 @@ async fn half_a_client_hello() {
 }
 
 #[tokio::test]
-async fn plain_http_on_a_tls_port() {
+async fn plain_http_on_a_tls_port_reaches_no_service() {
     let (settings, roots) = with_certificate(settings());
     let running = serve(settings);
     let mut client = running.connect().await;

@@ -101,7 +101,7 @@ fn a_path_names_its_model_without_escapes() {
 }
 
 #[test]
-fn words_and_methods() {
+fn an_endpoint_says_its_word_its_methods_and_what_it_meters() {
     assert_eq!(Endpoint::ChatCompletions.methods(), "POST");
     assert_eq!(Endpoint::Models.methods(), "GET, HEAD");
     assert_eq!(Endpoint::CountTokens.as_str(), "messages.count_tokens");

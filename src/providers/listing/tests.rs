@@ -12,7 +12,7 @@ fn text(body: &bytes::Bytes) -> String {
 }
 
 #[test]
-fn lists() {
+fn a_list_has_its_dialects_shape() {
     insta::assert_snapshot!("openai", text(&models(Dialect::OpenAi, TWO.into_iter())));
     insta::assert_snapshot!(
         "anthropic",
@@ -25,7 +25,7 @@ fn lists() {
 }
 
 #[test]
-fn single_models() {
+fn a_single_model_has_its_dialects_shape() {
     let openai = model(Dialect::OpenAi, "gpt-4o-mini", ProviderKind::OpenAi);
     insta::assert_snapshot!("openai_model", text(&openai));
     let anthropic = model(Dialect::Anthropic, "claude-haiku", ProviderKind::Anthropic);

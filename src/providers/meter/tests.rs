@@ -183,7 +183,7 @@ fn a_line_feed_behind_a_hidden_chunk_is_hidden_too() {
 }
 
 #[test]
-fn boundaries_without_hiding() {
+fn a_boundary_is_where_an_event_has_ended() {
     let mut meter = StreamMeter::new(Endpoint::Messages);
     assert!(meter.at_event_boundary());
     meter.push("data: a\n".into());

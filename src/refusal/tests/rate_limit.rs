@@ -46,7 +46,7 @@ fn fields(policies: &[PolicyState], dialect: Dialect) -> String {
 }
 
 #[test]
-fn all_policies_in_every_dialect() {
+fn all_policies_are_told_in_every_dialect() {
     let concurrent = PolicyState {
         per: None,
         window_seconds: None,
@@ -83,7 +83,7 @@ fn the_limit_per_minute_is_the_vendors_limit() {
 }
 
 #[test]
-fn no_policies_no_fields() {
+fn without_policies_there_are_no_fields() {
     assert_eq!(fields(&[], Dialect::OpenAi), "");
 }
 

@@ -56,7 +56,7 @@ fn exported(bench: &Bench, format: ExportFormat, filter: &ExportFilter) -> (u64,
 }
 
 #[tokio::test]
-async fn every_format() {
+async fn every_format_has_all_rows() {
     let bench = filled().await;
     for format in ExportFormat::ALL {
         let (rows, text) = exported(&bench, format, &ALL);

@@ -176,7 +176,7 @@ async fn a_new_connection_that_closes_at_once_is_not_tried_twice() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_port_where_nobody_listens_is_unreachable() {
     let server = Server::bind().await;
     let authority = server.authority();
     drop(server);

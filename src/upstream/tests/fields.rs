@@ -44,7 +44,7 @@ async fn seen(method: Method, body: Outgoing, end: &str) -> String {
 }
 
 #[tokio::test]
-async fn one_request_with_one_framing() {
+async fn every_request_has_one_framing() {
     let none = "\r\n\r\n";
     let whole = Outgoing::full(Bytes::from_static(b"{}"));
     let sized = Full::new(Bytes::from_static(b"sized")).map_err(|never| match never {});

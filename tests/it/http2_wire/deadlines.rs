@@ -100,7 +100,7 @@ async fn given_up(wire: &mut Wire) {
 
 /// C-09: a connection on which nothing is asked is closed, without an error.
 #[tokio::test]
-async fn an_idle_connection() {
+async fn an_idle_connection_is_told_to_go_away() {
     let (upstream, gateway) = start_with(&server("http2: {idle: 200ms}")).await;
     let mut wire = Wire::open(gateway.address).await;
     wire.send(&super::chat(1)).await;

@@ -185,7 +185,7 @@ async fn no_request_is_smuggled_into_the_connection_upstream() {
 
 /// Ten thousand crumbs of a cookie are too many fields, however small each is.
 #[tokio::test]
-async fn a_cookie_in_crumbs() {
+async fn a_cookie_in_too_many_crumbs_is_refused() {
     let (upstream, gateway) = start().await;
     for crumbs in [101, 10_000] {
         let mut fields = fields();
@@ -221,7 +221,7 @@ async fn a_cookie_in_crumbs() {
 
 /// C-11: a body that is not as long as its head says, whether it is read here or passed on as it comes.
 #[tokio::test]
-async fn a_body_of_another_length() {
+async fn a_body_of_another_length_resets_its_stream() {
     for path in ["/v1/chat/completions", "/raw/v1/x"] {
         let (upstream, gateway) = start().await;
         for (length, bodies) in [

@@ -63,7 +63,7 @@ async fn over(upstream: &Upstream, gateway: Gateway) {
 
 /// C-02 (a): requests that are taken back at once, before anybody has looked at them.
 #[tokio::test]
-async fn requests_taken_back_at_once() {
+async fn requests_taken_back_at_once_end_their_connection() {
     let (upstream, gateway) = start().await;
     let began = Instant::now();
     let (mut tried, mut connections) = (0, 0);
@@ -87,7 +87,7 @@ async fn requests_taken_back_at_once() {
 
 /// C-02 (b): each request is taken back when it has reached the provider, a hundred of them at most.
 #[tokio::test]
-async fn requests_taken_back_from_the_provider() {
+async fn requests_taken_back_from_the_provider_end_their_connection() {
     let (upstream, gateway) = start().await;
     let connections = (count() / 1000).max(1);
     for _ in 0..connections {
@@ -177,7 +177,7 @@ async fn heads_without_end() {
 
 /// C-06: frames that ask for nothing.
 #[tokio::test]
-async fn frames_for_nothing() {
+async fn frames_for_nothing_end_their_connection() {
     let floods: [(&str, Vec<u8>); 6] = [
         ("empty DATA", data(flag::NONE, 1, b"")),
         ("PING", ping(b"12345678")),

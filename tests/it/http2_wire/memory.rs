@@ -19,7 +19,7 @@ async fn daemon(upstream: &Upstream) -> Daemon {
 /// A thousand fields that cost a byte each, on all streams of a connection whose answers nobody reads. Each is refused, and
 /// the connection holds little more than the answers.
 #[tokio::test]
-async fn small_fields_that_grow() {
+async fn small_fields_that_grow_take_bounded_memory() {
     const CONNECTIONS: usize = 8;
     const FIELDS: usize = 900;
     let upstream = Upstream::answering("200 OK", "{}").await;

@@ -146,7 +146,7 @@ async fn streams_that_depend_on_themselves() {
 
 /// C-12, http2/5.1.2: the stream beyond the hundredth is refused, which says that it may be sent again; the others go on.
 #[tokio::test]
-async fn no_more_than_a_hundred_at_once() {
+async fn no_more_than_a_hundred_streams_are_open_at_once() {
     let (upstream, gateway) = start().await;
     let mut wire = Wire::open(gateway.address).await;
     let all: Vec<u8> = (0..100)

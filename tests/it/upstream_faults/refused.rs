@@ -17,7 +17,7 @@ pub(super) fn deaf() -> (Socket, SocketAddr) {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_provider_that_nobody_listens_for_is_unreachable() {
     let (_kept, address) = deaf();
     let told = chat(&format!("http://{address}"), "", WHOLE).await;
     told.refused(502, "upstream_unreachable", "upstream_failed");
@@ -77,7 +77,7 @@ async fn a_client_that_leaves_before_the_connection_stands_has_called_nobody() {
 }
 
 #[tokio::test]
-async fn a_host_without_an_address() {
+async fn a_host_without_an_address_is_unreachable() {
     // RFC 6761 §6.4: names under `invalid` have none.
     let told = chat("http://nowhere.invalid", "", WHOLE).await;
     told.refused(502, "upstream_unreachable", "upstream_failed");

@@ -113,7 +113,7 @@ async fn silence_within_a_stream_ends_it_with_an_event() {
 }
 
 #[tokio::test]
-async fn silence_within_an_errors_body() {
+async fn silence_within_an_errors_body_is_a_timeout() {
     // The body decides whose fault a 400 is; half of it decides nothing.
     let upstream = Upstream::start(|_| {
         vec![
