@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -42,6 +43,15 @@ pub struct Drained {
     pub finished: usize,
     /// Those that were dropped because the time was up.
     pub forced: usize,
+}
+
+/// The socket, and how many of its connections are served at once.
+pub(super) struct Acceptor {
+    pub(super) socket: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) permits: Arc<Semaphore>,
+    /// On while no further one can be.
+    pub(super) crowded: Pressure,
 }
 
 #[derive(Debug, Default)]
@@ -88,9 +98,13 @@ impl Listener {
             Arc::new(shared.under(pressure.clone(), crowded.clone()))
         };
         let mut shared = share(Arc::clone(&tuning.current()));
-        let permits = Arc::new(Semaphore::new(
-            shared.settings.connections.min(Semaphore::MAX_PERMITS),
-        ));
+        let places = shared.settings.connections.min(Semaphore::MAX_PERMITS);
+        let acceptor = Acceptor {
+            socket,
+            address,
+            permits: Arc::new(Semaphore::new(places)),
+            crowded: crowded.clone(),
+        };
 
         let boxes = Arc::<FutureBoxes<S::Future>>::default();
         let mut start = |tcp: TcpStream, addr, permit: OwnedSemaphorePermit| {
@@ -116,13 +130,27 @@ impl Listener {
             });
         };
 
+        acceptor.accept_until(&shutdown, &mut start).await;
+        acceptor.accept_backlog(&mut start);
+        drop(acceptor);
+        tasks.wait().await;
+        ended.drained()
+    }
+}
+
+impl Acceptor {
+    /// Starts what comes until a shutdown begins.
+    async fn accept_until(
+        &self,
+        shutdown: &Shutdown,
+        start: &mut impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
+    ) {
         let mut pause = None;
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = shutdown.draining() => break,
-                // The permit comes first: a connection that cannot be served yet stays in the backlog.
-                accepted = accept(&socket, &permits, &crowded) => accepted,
+                () = shutdown.draining() => return,
+                accepted = self.accept() => accepted,
             };
             match accepted {
                 Ok((tcp, addr, permit)) => {
@@ -134,27 +162,38 @@ impl Listener {
                         continue;
                     };
                     if pause.is_none() {
-                        tracing::warn!(%address, %error, "cannot accept connections for now; they wait");
+                        tracing::warn!(address = %self.address, %error, "cannot accept connections for now; they wait");
                     }
                     pause = Some(next);
                     tokio::select! {
-                        () = shutdown.draining() => break,
+                        () = shutdown.draining() => return,
                         () = sleep(next) => {}
                     }
                 }
             }
         }
+    }
 
-        // Connections that the kernel has already taken would be reset by closing the socket. They are served their one
-        // answer instead, as far as permits go.
-        while let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
-            && let Some(Ok((tcp, addr))) = socket.accept().now_or_never()
+    /// The next connection. The permit comes first: a connection that cannot be served yet stays in the kernel's backlog.
+    /// While there is none, connections that have not asked for anything yet are told to leave.
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        self.crowded.set(self.permits.available_permits() == 0);
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(io::Error::other)?;
+        // The place that we hold is free, however long it takes until somebody wants it.
+        self.crowded.set(false);
+        let (tcp, addr) = self.socket.accept().await?;
+        Ok((tcp, addr, permit))
+    }
+
+    /// Connections that the kernel has already taken would be reset by closing the socket. They are served their one answer
+    /// instead, as far as permits go.
+    fn accept_backlog(&self, start: &mut impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit)) {
+        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned()
+            && let Some(Ok((tcp, addr))) = self.socket.accept().now_or_never()
         {
             start(tcp, addr, permit);
         }
-        drop(socket);
-        tasks.wait().await;
-        ended.drained()
     }
 }
 
@@ -170,21 +209,6 @@ impl Ended {
             forced: self.forced.load(Ordering::Relaxed),
         }
     }
-}
-
-/// The next connection. While there is no place for one, those that have not asked for anything yet are told to leave.
-pub(super) async fn accept(
-    socket: &TcpListener,
-    permits: &Arc<Semaphore>,
-    crowded: &Pressure,
-) -> io::Result<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
-    crowded.set(permits.available_permits() == 0);
-    let permit = Arc::clone(permits).acquire_owned().await;
-    let permit = permit.map_err(io::Error::other)?;
-    // The place that we hold is free, however long it takes until somebody wants it.
-    crowded.set(false);
-    let (tcp, addr) = socket.accept().await?;
-    Ok((tcp, addr, permit))
 }
 
 /// How long to pause after an error, `None` for not at all: an error of the connection that would have been accepted

@@ -22,7 +22,7 @@ use super::harness::{
 };
 use crate::listener::{
     Pressure,
-    accept::accept,
+    accept::Acceptor,
     clocks::Clocks,
     io::{Io, Watch},
     protocol::sniff,
@@ -229,15 +229,19 @@ async fn who_asks_for_nothing_leaves_the_last_place_to_who_does() {
 #[tokio::test]
 async fn nobody_has_to_leave_once_there_is_a_place() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let permits = Arc::new(Semaphore::new(1));
-    let crowded = Pressure::default();
-    let held = Arc::clone(&permits).try_acquire_owned().unwrap();
-    let mut next = pin!(accept(&socket, &permits, &crowded));
+    let acceptor = Acceptor {
+        address: socket.local_addr().unwrap(),
+        socket,
+        permits: Arc::new(Semaphore::new(1)),
+        crowded: Pressure::default(),
+    };
+    let held = Arc::clone(&acceptor.permits).try_acquire_owned().unwrap();
+    let mut next = pin!(acceptor.accept());
     assert!(next.as_mut().now_or_never().is_none());
-    assert!(crowded.is_on());
+    assert!(acceptor.crowded.is_on());
     drop(held);
     assert!(next.as_mut().now_or_never().is_none());
-    assert!(!crowded.is_on());
+    assert!(!acceptor.crowded.is_on());
 }
 
 #[tokio::test]
