@@ -1,7 +1,7 @@
 //! Chunks: sizes, lines, extensions, trailers. Whatever is tolerated here is framed anew for the provider.
 
 use super::probe::{Probe, check, must, start, takes};
-use crate::harness::{KEY, raw_until_close, stands};
+use crate::harness::{KEY, raw_until_close, unharmed};
 
 const DROPPED: &str = "extensions are never passed on, so nobody can read them differently";
 const TRIMMED: &str = "white space behind a size has one meaning, and sizes are written anew";
@@ -132,6 +132,6 @@ async fn extensions_and_trailers_have_bounds() {
             told.push_str(&answer);
         }
     }
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }

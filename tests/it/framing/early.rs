@@ -2,12 +2,12 @@
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 use crate::{
     fixture::{CHAT, KEY, file, provider},
-    harness::{self, Gateway, raw, shared_config, within},
+    harness::{self, Gateway, at_each_head, raw, shared_config, within},
 };
 
 /// As large as a client's upload may well be, and far beyond what the kernels of both ends can hold.
@@ -209,21 +209,13 @@ accounts: [{id: a, plan: p, keys: [{id: k, key: the-key-of-account-a-0001}]}]
 
 /// A provider that answers a head, before it reads the rest.
 async fn hasty(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut read = Vec::new();
-            while !read.windows(4).any(|four| four == b"\r\n\r\n") {
-                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
-            }
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            if !answer.is_empty() {
-                let _ = stream.read_to_end(&mut read).await;
-            }
+    at_each_head(move |mut stream| async move {
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        if !answer.is_empty() {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
         }
-    });
-    format!("http://{address}")
+    })
+    .await
 }
 
 /// What is left of the body may never come.

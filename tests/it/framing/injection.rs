@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Step, Upstream, raw_until_close, shared_config, stands, watch_panics,
+    Gateway, HEALTHY, KEY, Step, Upstream, raw_until_close, shared_config, unharmed, watch_panics,
 };
 
 /// Asserts that every line of a head is one field, and that none is the injected one.
@@ -93,7 +93,7 @@ async fn what_a_client_says_is_never_a_line_of_a_head() {
         super::probe::one_meaning(&seen).unwrap_or_else(|why| panic!("{why}: {}", seen.head));
         assert!(!seen.head.to_ascii_lowercase().contains("\nx-injected"));
     }
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }
 
@@ -138,7 +138,7 @@ async fn what_a_provider_says_is_one_field_or_nothing() {
             }
             told.push_str(&answer);
         }
-        stands(&gateway, &upstream, &told).await;
+        unharmed(&gateway, &upstream, &told).await;
         // What was wrong once is never asked on that connection again.
         let connections = if passes { 1 } else { 3 };
         assert_eq!(*upstream.connections.borrow(), connections, "{line:?}");
@@ -184,6 +184,6 @@ async fn what_a_provider_says_of_its_hop_does_not_come_back() {
         assert!(!lower.contains("content-length"), "{answer}");
         told.push_str(&answer);
     }
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }

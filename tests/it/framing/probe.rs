@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Seen, Upstream, shared_config, stands, watch_panics, within,
+    Gateway, HEALTHY, KEY, Seen, Upstream, shared_config, unharmed, watch_panics, within,
 };
 
 /// A request, and what it may come to.
@@ -126,7 +126,7 @@ pub(super) async fn check(tables: &[&[Probe]]) {
         told.push_str(&text);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }
 

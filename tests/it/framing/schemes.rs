@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    harness::{Gateway, KEY, Upstream, raw, shared_config, stands, watch_panics, within},
+    harness::{Gateway, KEY, Upstream, raw, shared_config, unharmed, watch_panics, within},
     tls::Authority,
 };
 
@@ -73,6 +73,6 @@ async fn a_url_has_the_scheme_of_its_connection() {
     let last = Upstream::answering("200 OK", ANSWER).await;
     let gateway = Gateway::start(&shared_config(&last.url(), "")).await;
     assert_eq!(asks(raw(gateway.address, b"").await, "http").await, "200");
-    stands(&gateway, &last, "").await;
+    unharmed(&gateway, &last, "").await;
     gateway.stop().await;
 }

@@ -65,7 +65,7 @@ pub(crate) async fn nothing_held(address: SocketAddr, key: &str) {
 
 /// Nothing is held, every attempt that the provider saw is a settled call and the other way round, the metrics tell no
 /// secret, and the next call of anybody is served.
-pub(crate) async fn stands(address: SocketAddr, admin: SocketAddr, upstream: &Upstream, key: &str) {
+async fn all_settled(address: SocketAddr, admin: SocketAddr, upstream: &Upstream, key: &str) {
     nothing_held(address, key).await;
     let asked = upstream.count();
     within("every attempt was settled", async {
@@ -82,17 +82,17 @@ pub(crate) async fn stands(address: SocketAddr, admin: SocketAddr, upstream: &Up
 }
 
 impl Gateway {
-    /// See [`stands`]; the access records tell no secret either.
-    pub(crate) async fn stands(&self, upstream: &Upstream, key: &str) {
-        stands(self.address, self.admin, upstream, key).await;
+    /// See [`all_settled`]; the access records tell no secret either.
+    pub(crate) async fn all_settled(&self, upstream: &Upstream, key: &str) {
+        all_settled(self.address, self.admin, upstream, key).await;
         tells_no_secret(&self.recorded());
     }
 }
 
 impl Daemon {
-    /// See [`stands`]; the log tells no secret and of no panic either.
-    pub(crate) async fn stands(&self, upstream: &Upstream, key: &str) {
-        stands(self.address, self.admin, upstream, key).await;
+    /// See [`all_settled`]; the log tells no secret and of no panic either.
+    pub(crate) async fn all_settled(&self, upstream: &Upstream, key: &str) {
+        all_settled(self.address, self.admin, upstream, key).await;
         let log = self.written();
         tells_no_secret(&log);
         assert!(!log.contains("panicked"), "{log}");

@@ -18,8 +18,8 @@ pub(crate) use daemon::{Daemon, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use replay::{faregate, replayed, verified};
 pub(crate) use shared_config::{KEY, LIMITED, shared_config};
-pub(crate) use standing::{HEALTHY, stands, watch_panics};
-pub(crate) use upstream::{Gate, Seen, Step, Upstream, end, head, json, piece, sse};
+pub(crate) use standing::{HEALTHY, unharmed, watch_panics};
+pub(crate) use upstream::{Gate, Seen, Step, Upstream, at_each_head, end, head, json, piece, sse};
 
 use std::{io::Write, time::Duration};
 

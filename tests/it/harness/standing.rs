@@ -38,7 +38,7 @@ pub(crate) fn watch_panics() {
 /// (e) the next call is served.
 ///
 /// Calls that their client broke off may have reached the provider whole, in part, or not at all.
-pub(crate) async fn stands(gateway: &Gateway, upstream: &Upstream, told: &str) {
+pub(crate) async fn unharmed(gateway: &Gateway, upstream: &Upstream, told: &str) {
     gateway.nothing_held(KEY).await;
     gateway.nothing_held(LIMITED).await;
     let seen = upstream.seen().len();

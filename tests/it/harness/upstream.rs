@@ -193,6 +193,25 @@ impl Upstream {
     }
 }
 
+/// The URL of a provider that does something with each connection as soon as a head has come on it, one after the other.
+pub(crate) async fn at_each_head<F>(then: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut read = Vec::new();
+            while !read.windows(4).any(|four| four == b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+            }
+            then(stream).await;
+        }
+    });
+    format!("http://{address}")
+}
+
 async fn serve(
     mut stream: TcpStream,
     seen: &Mutex<Vec<Seen>>,

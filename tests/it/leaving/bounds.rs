@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 
-use super::{ANSWER, HEALTHY, WHOLE, input, stands};
+use super::{ANSWER, HEALTHY, WHOLE, input, settled_calls};
 use crate::harness::{
     Gate, Gateway, LIMITED, Step, Upstream, head, json, jump, piece, shared_config, within,
 };
@@ -99,7 +99,7 @@ async fn reading_on_ends_after_sixty_four_mebibytes() {
     gateway.records(1).await;
     gate.open();
     upstream.all_closed().await;
-    let call = stands(&gateway, &upstream, 1).await.remove(0);
+    let call = settled_calls(&gateway, &upstream, 1).await.remove(0);
     assert_eq!(call["outcome"], "client_closed");
     assert_eq!(call["tokens"]["input"], input(WHOLE));
     assert_eq!(call["estimated"], true);

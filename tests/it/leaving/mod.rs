@@ -34,7 +34,7 @@ fn request(body: &str) -> String {
 
 /// What holds after every case: nothing is held, the provider was asked as often as there are records, no record has a
 /// secret, and the next call is served. The calls, newest first.
-async fn stands(gateway: &Gateway, upstream: &Upstream, cases: usize) -> Vec<Value> {
+async fn settled_calls(gateway: &Gateway, upstream: &Upstream, cases: usize) -> Vec<Value> {
     let calls = gateway.calls(cases).await;
     gateway.nothing_held(LIMITED).await;
     assert_eq!(upstream.seen().len(), cases);

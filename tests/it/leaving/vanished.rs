@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ANSWER, EVENT, STREAM, request, stands};
+use super::{ANSWER, EVENT, STREAM, request, settled_calls};
 use crate::harness::{Gateway, Step, Upstream, head, json, piece, shared_config};
 
 /// A network of two machines, ours and the client's; it is taken down when this is dropped.
@@ -83,7 +83,7 @@ async fn a_client_that_vanishes_is_found_within_three_quarters_of_a_minute() {
     let cut = Instant::now();
     upstream.all_closed().await;
     let found = cut.elapsed();
-    let call = stands(&gateway, &upstream, 1).await.remove(0);
+    let call = settled_calls(&gateway, &upstream, 1).await.remove(0);
     assert_eq!(call["outcome"], "client_closed");
     crate::harness::notice(&format!("found after {found:?}"));
     assert!(found < Duration::from_secs(50), "{found:?}");

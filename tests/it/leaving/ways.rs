@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{ANSWER, EVENT, STREAM, WHOLE, input, request, stands};
+use super::{ANSWER, EVENT, STREAM, WHOLE, input, request, settled_calls};
 use crate::harness::{
     Gate, Gateway, Seen, Step, Upstream, end, head, json, piece, raw, read_until, shared_config,
 };
@@ -168,7 +168,9 @@ async fn case(way: Way, moment: Moment, body: &'static str) {
     case.asked(&mut client, more).await;
     let client = leave(client, way).await;
     case.left(&what).await;
-    let call = stands(&case.gateway, &case.upstream, 1).await.remove(0);
+    let call = settled_calls(&case.gateway, &case.upstream, 1)
+        .await
+        .remove(0);
     case.charged(&call, &what);
     drop(client);
     case.gateway.stop().await;

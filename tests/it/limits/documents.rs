@@ -107,6 +107,6 @@ async fn documents_that_nobody_should_read_are_refused() {
         served += 1;
     }
     assert_eq!(upstream.seen().len(), served);
-    crate::harness::stands(&gateway, &upstream, &told).await;
+    crate::harness::unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }

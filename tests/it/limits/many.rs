@@ -18,8 +18,8 @@ use tokio::{
 use super::{chat, peers};
 use crate::{
     harness::{
-        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, metrics, notice, raw, resident,
-        shared_config, within,
+        Call, Daemon, HEALTHY, KEY, LIMITED, TOKEN, Upstream, metrics, nothing_held, notice, raw,
+        resident, shared_config, within,
     },
     tls::Authority,
 };
@@ -85,26 +85,12 @@ async fn under_way(daemon: &Daemon, count: usize) {
     .await;
 }
 
-/// What holds after all of it: nothing held, the records as many as the provider's, the next call served.
-async fn stands(daemon: &Daemon, upstream: &Upstream) {
+/// What holds after all of it: nothing is held, and the next call is served.
+async fn goes_on(daemon: &Daemon, upstream: &Upstream) {
     let seen = upstream.seen().len();
-    within("everything held went back", async {
-        for key in [KEY, LIMITED] {
-            loop {
-                let limits = Call::new(daemon.address, "GET", "/v1/faregate/limits").bearer(key);
-                let limits = limits.send().await.value();
-                let limits = limits["limits"].as_array().unwrap();
-                let held = |limit: &serde_json::Value| {
-                    limit["held"].as_u64().unwrap_or(0) > 0
-                        || (limit["kind"] == "concurrency" && limit["used"] != 0)
-                };
-                if !limits.iter().any(held) {
-                    break;
-                }
-            }
-        }
-    })
-    .await;
+    for key in [KEY, LIMITED] {
+        nothing_held(daemon.address, key).await;
+    }
     let answer = daemon.chat(KEY, HEALTHY).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(upstream.seen().len(), seen + 1);
@@ -160,7 +146,7 @@ async fn stalled_bodies_take_64_kibibytes_each() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     drop(clients);
     under_way(&daemon, 0).await;
-    stands(&daemon, &upstream).await;
+    goes_on(&daemon, &upstream).await;
 }
 
 #[tokio::test]
@@ -201,7 +187,7 @@ async fn a_connection_too_many_waits_and_hurts_nobody() {
         .await
         .unwrap();
     drop(next);
-    stands(&daemon, &upstream).await;
+    goes_on(&daemon, &upstream).await;
 }
 
 /// How many times others ask on each of their connections, with slow clients and without.
@@ -298,5 +284,5 @@ async fn slow_heads_are_closed_and_hurt_nobody() {
         let most = (2 * idle).max(Duration::from_millis(5));
         assert!(meanwhile < most, "{meanwhile:?}, {idle:?} without them");
     }
-    stands(&daemon, &upstream).await;
+    goes_on(&daemon, &upstream).await;
 }

@@ -4,7 +4,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::chat;
 use crate::harness::{
-    Gateway, HEALTHY, KEY, Upstream, raw, raw_until_close, shared_config, stands, watch_panics,
+    Gateway, HEALTHY, KEY, Upstream, raw, raw_until_close, shared_config, unharmed, watch_panics,
     within,
 };
 
@@ -57,7 +57,7 @@ async fn a_head_has_16_kibibytes_and_a_hundred_fields() {
             told.push_str(&answer);
         }
     }
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }
 
@@ -78,7 +78,7 @@ async fn a_target_has_8_kibibytes() {
     let long = "/raw/".to_owned() + &"x".repeat(100 << 10);
     let answer = raw_until_close(gateway.address, head(101 << 10, 4, &long).as_bytes()).await;
     assert!(matches!(status(&answer), 414 | 431), "{answer}");
-    stands(&gateway, &upstream, &(told + &answer)).await;
+    unharmed(&gateway, &upstream, &(told + &answer)).await;
     gateway.stop().await;
 }
 
@@ -111,7 +111,7 @@ async fn a_document_has_32_mebibytes() {
     assert!(answer.contains("body_too_large"), "{answer}");
     told.push_str(&answer);
     assert!(upstream.seen().is_empty());
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }
 
@@ -158,6 +158,6 @@ async fn a_form_of_ten_thousand_parts_passes_as_it_is() {
         told.push_str(answer.text());
     }
     assert_eq!(gateway.chat(KEY, HEALTHY).send().await.status, 200);
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }

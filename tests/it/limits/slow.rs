@@ -12,7 +12,7 @@ use tokio::{
 use super::{Fast, chat, peers, rest, trickle};
 use crate::{
     harness::{
-        Call, Gateway, LIMITED, Step, Upstream, raw, shared_config, sse, stands, watch_panics,
+        Call, Gateway, LIMITED, Step, Upstream, raw, shared_config, sse, unharmed, watch_panics,
         within,
     },
     tls::Authority,
@@ -53,7 +53,7 @@ async fn a_head_that_does_not_come_ends_after_ten_seconds() {
         took(time, 10);
     }
     fast.end().await;
-    stands(&gateway, &upstream, "").await;
+    unharmed(&gateway, &upstream, "").await;
     gateway.stop().await;
 }
 
@@ -88,7 +88,7 @@ async fn a_head_that_comes_byte_by_byte_ends_after_ten_seconds() {
     }
     assert_eq!(ended, peers());
     fast.end().await;
-    stands(&gateway, &upstream, "").await;
+    unharmed(&gateway, &upstream, "").await;
     gateway.stop().await;
 }
 
@@ -147,7 +147,7 @@ async fn an_idle_connection_is_kept_for_75_seconds() {
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 1, "{answer}");
     assert!(70 * SECOND <= time && time <= 76 * SECOND, "{time:?}");
     fast.end().await;
-    stands(&gateway, &upstream, &answer).await;
+    unharmed(&gateway, &upstream, &answer).await;
     gateway.stop().await;
 }
 
@@ -167,7 +167,7 @@ async fn stops(cases: &[(&str, String, u64)]) {
     }
     fast.end().await;
     assert_eq!(upstream.seen().len(), 0);
-    stands(&gateway, &upstream, &told).await;
+    unharmed(&gateway, &upstream, &told).await;
     gateway.stop().await;
 }
 
@@ -230,7 +230,7 @@ async fn a_body_of_a_hundred_bytes_a_second_ends_after_twenty_seconds() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     took(time, 300);
     fast.end().await;
-    stands(&gateway, &upstream, &(told + &answer)).await;
+    unharmed(&gateway, &upstream, &(told + &answer)).await;
     gateway.stop().await;
 }
 
@@ -298,7 +298,7 @@ async fn a_client_that_hardly_reads_is_left_after_a_minute() {
     // What kernels hold and we do, of sixteen mebibytes.
     assert!(taken < 1 << 20, "{taken} bytes were taken");
     drop(client);
-    stands(&gateway, &upstream, "").await;
+    unharmed(&gateway, &upstream, "").await;
     gateway.stop().await;
 }
 

@@ -6,7 +6,7 @@ use socket2::{SockFilter, SockRef};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{
-    Gate, Gateway, KEY, Step, Upstream, json, notice, raw, shared_config, sse, stands,
+    Gate, Gateway, KEY, Step, Upstream, json, notice, raw, shared_config, sse, unharmed,
     watch_panics, within,
 };
 
@@ -58,7 +58,7 @@ async fn a_client_that_vanishes_is_found_after_half_a_minute() {
     assert!(took < Duration::from_secs(46), "{took:?}");
     let call = gateway.calls(1).await.remove(0);
     assert_eq!(call["outcome"], "client_closed", "{call}");
-    stands(&gateway, &upstream, "").await;
+    unharmed(&gateway, &upstream, "").await;
     drop((client, gate));
     gateway.stop().await;
 }

@@ -30,7 +30,7 @@ async fn while_no_descriptor_is_left_clients_wait_and_nothing_spins() {
     let mut old = raw(daemon.address, probe.as_bytes()).await;
     let mut answer = [0; 4096];
     assert!(within("an answer", old.read(&mut answer)).await.unwrap() > 0);
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
     // From here on every new descriptor is one too many.
     limit(pid, Some(descriptors(pid) as u64));
     let last = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -61,5 +61,5 @@ async fn while_no_descriptor_is_left_clients_wait_and_nothing_spins() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }

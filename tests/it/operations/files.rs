@@ -105,7 +105,7 @@ async fn a_wrong_file_is_told_with_its_place_and_the_old_one_stays() {
         lines.last().unwrap()["message"],
         "the configuration was reloaded"
     );
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_file_that_is_half_written_or_gone_leaves_the_old_one_in_force() {
         );
         assert_eq!(daemon.chat(KEY, CHAT).send().await.status, status);
     }
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }
 
 /// A place in a text changed as slips of the hand and of scripts change it.
@@ -302,7 +302,7 @@ async fn a_pipe_in_the_place_of_a_file_that_is_named_is_refused_at_once() {
     fs::rename(&pipe, &secret).unwrap();
     let words = stays(&mut daemon).await;
     assert!(words.contains("is a pipe"), "{words}");
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn what_comes_from_outside_is_one_line_each_escaped_and_bounded() {
     let words = Call::new(daemon.address, "POST", "/raw/v1/words").bearer(KEY);
     words.json("{}").send().await;
     requests += 1;
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
     // And in a file.
     daemon
         .reload(&format!(

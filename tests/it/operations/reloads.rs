@@ -155,7 +155,7 @@ async fn a_hundred_reloads_fail_no_call_and_drop_no_stream() {
         }
     })
     .await;
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
     daemon.signal("TERM");
     daemon.whole_log().await;
 }

@@ -74,7 +74,7 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
         "warn,faregate::app=info",
     )
     .await;
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
     // What the first requests make once, such as the threads of the runtime, is no growth.
     raw_until_close(daemon.address, batch(1 << 40).as_bytes()).await;
     let before = metrics(daemon.admin).await;
@@ -122,5 +122,5 @@ async fn a_million_words_make_no_series_and_fill_no_map() {
         after.body.len()
     ));
     assert!(grown < 16 << 10, "{grown} KiB more");
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }

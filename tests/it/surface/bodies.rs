@@ -107,7 +107,7 @@ async fn a_client_names_no_host_in_its_body_its_fields_or_its_query() {
     // Whatever was asked for, nobody went there.
     let visited = futures_util::FutureExt::now_or_never(elsewhere.accept());
     assert!(visited.is_none(), "somebody went where a client said");
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }
 
@@ -198,7 +198,7 @@ async fn what_is_checked_is_what_is_forwarded() {
         }
     }
     assert_eq!(upstream.count(), before + 2);
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }
 

@@ -83,6 +83,6 @@ async fn no_host_opens_what_its_key_does_not() {
         taken > 50 && refused > 50,
         "{taken} taken, {refused} refused"
     );
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }

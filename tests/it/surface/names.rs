@@ -91,7 +91,7 @@ async fn a_name_is_a_name_wherever_it_goes() {
         assert!(!segment.contains(['/', '?', '#', '\\']), "{target}");
         assert_eq!(percent_decode_str(segment).decode_utf8().unwrap(), name);
     }
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }
 
@@ -152,7 +152,7 @@ routes: [{path: /}, {path: /openai, provider: up, strip_prefix: true}]
         }
     }
     assert_eq!(upstream.count(), 0);
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }
 

@@ -155,6 +155,6 @@ async fn no_question_gives_more_than_a_page_or_than_was_asked_for() {
     }
     // Nothing of it did anything.
     assert_eq!(ask("calls?account=a").await, (200, 3));
-    gateway.stands(&upstream, KEY).await;
+    gateway.all_settled(&upstream, KEY).await;
     gateway.stop().await;
 }

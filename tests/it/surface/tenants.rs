@@ -69,7 +69,7 @@ async fn nothing_is_kept_for_the_next_one() {
         served(&list);
     }
     assert_eq!(upstream.count(), 7);
-    gateway.stands(&upstream, A).await;
+    gateway.all_settled(&upstream, A).await;
     gateway.stop().await;
 }
 
@@ -135,6 +135,6 @@ async fn what_belongs_to_one_account_is_not_there_for_another() {
         .await;
     refused(&answer, 403, "permission_denied");
     assert!(!answer.text().contains("file-of-a"), "{}", answer.text());
-    gateway.stands(&upstream, B).await;
+    gateway.all_settled(&upstream, B).await;
     gateway.stop().await;
 }

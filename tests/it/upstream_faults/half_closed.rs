@@ -1,29 +1,18 @@
 //! D-18: a provider that ends its side before it has read the request.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{start, told};
-use crate::harness::{LIMITED, within};
+use crate::harness::{LIMITED, at_each_head, within};
 
 /// A provider that reads a head, says `answer`, ends its side, and reads the rest.
 async fn ending_early(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut read = Vec::new();
-            while !read.windows(4).any(|four| four == b"\r\n\r\n") {
-                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
-            }
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            stream.shutdown().await.unwrap();
-            let _ = stream.read_to_end(&mut read).await;
-        }
-    });
-    format!("http://{address}")
+    at_each_head(move |mut stream| async move {
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await
 }
 
 /// Chats whose body is larger than what a socket takes unread.
