@@ -139,7 +139,7 @@ pub(super) fn clamped(limit: Option<u64>, headers: &mut HeaderMap) {
 }
 
 /// Whether a request is a browser's question before the real one (Fetch standard, CORS-preflight request).
-pub(super) fn is_preflight(head: &Parts) -> bool {
+pub(super) fn is_cors_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS
         && head.headers.contains_key(header::ORIGIN)
         && head
@@ -163,7 +163,7 @@ pub(super) fn expose(origin: HeaderValue, headers: &mut HeaderMap) {
 
 /// Answers a preflight of a page that [may read](expose) the answer: any method, and the fields that were asked for. Keys
 /// travel in fields, never in cookies, so no credentials are allowed.
-pub(super) fn preflight(asked: Option<HeaderValue>, headers: &mut HeaderMap) {
+pub(super) fn cors_preflight(asked: Option<HeaderValue>, headers: &mut HeaderMap) {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),

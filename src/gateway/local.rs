@@ -118,7 +118,7 @@ pub(super) fn models(
 }
 
 /// Answers a browser's question before the real request, where its page may ask.
-pub(super) fn preflight(
+pub(super) fn cors_preflight(
     origin: Option<&HeaderValue>,
     asks: &Parts,
     fields: &mut HeaderMap,
@@ -128,7 +128,7 @@ pub(super) fn preflight(
             .headers
             .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
             .cloned();
-        super::headers::preflight(asked, fields);
+        super::headers::cors_preflight(asked, fields);
     }
     LocalAnswer {
         status: StatusCode::NO_CONTENT,

@@ -167,9 +167,9 @@ impl Gateway {
     ) -> Result<Reply, Refusal> {
         let head = whole_head.as_ref().ok_or(Code::InternalError)?;
         vet::vet(head, context.tls, &snapshot.limits)?;
-        if headers::is_preflight(head) {
+        if headers::is_cors_preflight(head) {
             let mut fields = HeaderMap::new();
-            let local = local::preflight(context.origin.as_ref(), head, &mut fields);
+            let local = local::cors_preflight(context.origin.as_ref(), head, &mut fields);
             return Ok(Reply::Ours(local, fields));
         }
         let place = route::route(snapshot, head);
