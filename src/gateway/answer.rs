@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
 
 use super::{
-    ReplyBody, Snapshot, forward, headers, local::LocalAnswer, observe::Observation, route,
+    ReplyBody, Snapshot, client, forward, headers, local::LocalAnswer, observe::Observation, route,
 };
 use crate::{
     domain::Clock,
@@ -38,7 +38,7 @@ pub(super) enum Reply {
 impl ReplyContext {
     /// How the request with this head is to be answered.
     pub(super) fn of(head: &Parts, peer: Peer, snapshot: &Snapshot) -> Self {
-        let proxied = headers::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
+        let proxied = client::is_trusted(peer.addr.ip(), &snapshot.trusted_proxies);
         Self {
             representation: Representation::preferred(head.headers.get_all(header::ACCEPT)),
             dialect: route::dialect_of(head.uri.path()),

@@ -1,13 +1,8 @@
-//! Fields that we add to answers.
+//! Fields that we add to answers, for clients and for the browsers that some of them run in.
 
-use std::{
-    fmt::Write,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{fmt::Write, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
-use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::Cors;
@@ -175,40 +170,4 @@ pub(super) fn cors_preflight(asked: Option<HeaderValue>, headers: &mut HeaderMap
         header::ACCESS_CONTROL_MAX_AGE,
         HeaderValue::from_static("600"),
     );
-}
-
-/// Who the client is: the peer, or behind proxies that we trust the last address that they did not add themselves.
-pub(super) fn client(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> IpAddr {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return peer;
-    }
-    let mut client = peer;
-    for value in headers.get_all("x-forwarded-for").iter().rev() {
-        for hop in value.to_str().unwrap_or_default().rsplit(',') {
-            // What is no address was not written by a proxy that we trust.
-            let Some(hop) = address(hop.trim()) else {
-                return client;
-            };
-            client = hop.to_canonical();
-            if !is_trusted(client, trusted) {
-                return client;
-            }
-        }
-    }
-    client
-}
-
-/// An address as proxies write it: bare, in brackets, or with the port that it came from. Taken for none, it would leave the
-/// proxy's own in the place of everybody who comes through it.
-fn address(hop: &str) -> Option<IpAddr> {
-    let inner = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']'));
-    let bare = inner.unwrap_or(hop).parse().ok();
-    bare.or_else(|| hop.parse().ok().map(|hop: SocketAddr| hop.ip()))
-}
-
-/// Whether an address is a proxy's that we trust.
-pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    let address = address.to_canonical();
-    trusted.iter().any(|net| net.contains(&address))
 }

@@ -3,6 +3,7 @@
 //! Rank 6. Must not know configuration, files or the environment.
 
 mod answer;
+mod client;
 mod forward;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::{
     ReplyBody, Settings, Snapshot,
     answer::{self, Reply, ReplyContext},
+    client,
     forward::Forward,
     headers, linger, local,
     observe::{Observation, ObservationContext},
@@ -114,7 +115,7 @@ impl Gateway {
     ) -> Result<Response<ReplyBody>, Infallible> {
         let snapshot = self.snapshot.load_full();
         let (head, body) = request.into_parts();
-        let client = headers::client(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
+        let client = client::address(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observation, &head, client, in_flight);
         let mut context = ReplyContext::of(&head, peer, &snapshot);
         let mut unread = Some(body);
