@@ -76,7 +76,9 @@ async fn one(
 ) -> Result<(), Failure> {
     let both = async |backend: &Backend| {
         let account = backend.get(&path(&["accounts", id])).await?;
-        let keys = backend.all(&path(&["keys"]), &[("account", id)]).await?;
+        let keys = backend
+            .all(&path(&["keys"]), &[("account", Some(id))])
+            .await?;
         Ok((account, keys))
     };
     let (mut account, keys) = look(config, clock, both).await?;

@@ -142,14 +142,13 @@ impl Backend {
     pub(super) async fn all(
         &self,
         path: &str,
-        parameters: &[(&str, &str)],
+        parameters: &[(&str, Option<&str>)],
     ) -> Result<Vec<Value>, Failure> {
         let mut whole = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
             let mut asked = parameters.to_vec();
-            asked.push(("limit", PAGE));
-            asked.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            asked.extend([("limit", Some(PAGE)), ("cursor", cursor.as_deref())]);
             let mut page = self.get(&target(path, &asked)).await?;
             if let Value::Array(items) = page["data"].take() {
                 whole.extend(items);
@@ -212,11 +211,11 @@ pub(super) fn path(segments: &[&str]) -> String {
     format!("/admin/v1/{}", encoded.collect::<Vec<_>>().join("/"))
 }
 
-/// A path with its query.
-pub(super) fn target(path: &str, parameters: &[(&str, &str)]) -> String {
+/// A path with its query, of the parameters that have a value.
+pub(super) fn target(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let pairs = parameters
         .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)));
+        .filter_map(|(name, value)| Some(format!("{name}={}", encode((*value)?))));
     let query = pairs.collect::<Vec<_>>().join("&");
     if query.is_empty() {
         path.to_owned()
@@ -238,7 +237,7 @@ fn encode(text: &str) -> String {
 /// none answers, the file is read as it is.
 pub(super) async fn caught_up(config: &Config) {
     if let Some(daemon) = client(config) {
-        let target = target(&path(&["calls"]), &[("limit", "1")]);
+        let target = target(&path(&["calls"]), &[("limit", Some("1"))]);
         let asked = daemon.call(&Method::GET, &target, None);
         let _unanswered = tokio::time::timeout(CATCH_UP, asked).await;
     }

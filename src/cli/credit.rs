@@ -29,7 +29,10 @@ pub(super) async fn run(
             let limit = limit.to_string();
             let page = target(
                 &path(&["ledger"]),
-                &[("account", account.as_str()), ("limit", limit.as_str())],
+                &[
+                    ("account", Some(account.as_str())),
+                    ("limit", Some(limit.as_str())),
+                ],
             );
             let both = async |backend: &Backend| {
                 let sheet = backend

@@ -65,7 +65,7 @@ async fn list(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let parameters: Vec<_> = account.iter().map(|id| ("account", id.as_str())).collect();
+    let parameters = [("account", account.as_deref())];
     let all = async |backend: &Backend| backend.all(&path(&["keys"]), &parameters).await;
     let keys = look(config, clock, all).await?;
     if json {

@@ -24,10 +24,10 @@ pub(super) async fn run(
             account,
             json,
         } => {
-            let asked: Vec<(&str, &str)> = [("status", &status), ("account", &account)]
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
-                .collect();
+            let asked = [
+                ("status", status.as_deref()),
+                ("account", account.as_deref()),
+            ];
             let list =
                 async |backend: &Backend| backend.all(&path(&["notifications"]), &asked).await;
             let messages = look(config, clock, list).await?;

@@ -33,19 +33,15 @@ pub(super) async fn run(
     } = flags;
     let between = read::between(*since, *until, clock.now())?;
     let [since, until] = between.map(|instant| instant.map(|instant| instant.to_string()));
-    let parameters = [
-        ("by", Some(by.clone())),
-        ("account", account.clone()),
-        ("key", key.clone()),
-        ("model", model.clone()),
-        ("since", since),
-        ("until", until),
+    let asked = [
+        ("by", Some(by.as_str())),
+        ("account", account.as_deref()),
+        ("key", key.as_deref()),
+        ("model", model.as_deref()),
+        ("since", since.as_deref()),
+        ("until", until.as_deref()),
     ];
-    let said: Vec<(&str, &str)> = parameters
-        .iter()
-        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
-        .collect();
-    let ask = async |backend: &Backend| backend.all(&path(&["usage"]), &said).await;
+    let ask = async |backend: &Backend| backend.all(&path(&["usage"]), &asked).await;
     let rows = look(config, clock, ask).await?;
     if *json {
         return show::json(terminal, &listed(&rows));

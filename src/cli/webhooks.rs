@@ -33,10 +33,6 @@ pub(super) async fn run(
                 ("account", account.as_deref()),
                 ("limit", Some(limit.as_str())),
             ];
-            let asked: Vec<(&str, &str)> = asked
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
             let target = target(&path(&["webhooks"]), &asked);
             let get = async |backend: &Backend| backend.get(&target).await;
             let page = look(config, clock, get).await?;
@@ -63,10 +59,6 @@ pub(super) async fn run(
                 ("account", account.as_deref()),
                 ("vendor", vendor.as_deref()),
             ];
-            let asked: Vec<(&str, &str)> = asked
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect();
             let list = async |backend: &Backend| backend.all(&path(&["customers"]), &asked).await;
             let found = look(config, clock, list).await?;
             if json {
