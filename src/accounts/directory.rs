@@ -1,7 +1,7 @@
 //! The immutable picture of all keys, accounts and plans that requests read.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Deref,
     sync::{Arc, OnceLock},
 };
@@ -9,7 +9,7 @@ use std::{
 use super::{
     AccountSpec, Book, CounterName, CounterRow, KeySpec, Levels, Owner, Plan, levels::Sources,
 };
-use crate::domain::{AccountId, Anchor, Clock, KeyDigest, KeyId, Per, Timestamp, Unit};
+use crate::domain::{AccountId, Anchor, Clock, KeyDigest, KeyId, ModelName, Per, Timestamp, Unit};
 
 /// An account as requests see it: what was written, with the plan in place of its name.
 #[derive(Debug)]
@@ -105,6 +105,13 @@ impl Deref for Key {
 }
 
 impl Key {
+    /// The lists of models that bind it: its own, its account's and its plan's. A model has to be in each of them.
+    pub fn model_lists(&self) -> impl Iterator<Item = &BTreeSet<ModelName>> {
+        let account = &self.account;
+        let lists = [&self.own.models, &account.models, &account.plan.models];
+        lists.into_iter().flatten()
+    }
+
     /// Whether it is what would be made of these: nothing of what its limits come from was written anew.
     fn is_of(&self, spec: &Arc<KeySpec>, account: &Account) -> bool {
         Arc::ptr_eq(&self.spec, spec)

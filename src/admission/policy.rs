@@ -252,12 +252,8 @@ fn names_model(endpoint: Endpoint) -> bool {
 
 /// Whether it matters which model answers: what may be called is limited, or what an answer may use.
 fn binds_model(caller: &Caller, catalogue: &Catalogue) -> bool {
-    is_limited(caller) || !catalogue.is_open() || restricted(caller)
-}
-
-fn restricted(caller: &Caller) -> bool {
-    let account = caller.account();
-    caller.key().own.models.is_some() || account.models.is_some() || account.plan.models.is_some()
+    let restricted = caller.key().model_lists().next().is_some();
+    is_limited(caller) || !catalogue.is_open() || restricted
 }
 
 fn permit(caller: &Caller, name: &ModelName, accounts: &Accounts) -> Result<(), Refusal> {

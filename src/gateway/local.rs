@@ -1,5 +1,7 @@
 //! Answers that need no provider: health, problem pages, lists of models.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
@@ -89,17 +91,7 @@ pub(super) fn models(
     if snapshot.catalogue.is_open() {
         return None;
     }
-    let allowed = |model: &&std::sync::Arc<Model>| {
-        let lists = [
-            &key.own.models,
-            &key.account.models,
-            &key.account.plan.models,
-        ];
-        lists
-            .into_iter()
-            .flatten()
-            .all(|list| list.contains(&model.name))
-    };
+    let allowed = |model: &&Arc<Model>| key.model_lists().all(|list| list.contains(&model.name));
     let mut models = snapshot.catalogue.models().filter(allowed);
     let body = if destination.endpoint == Endpoint::Model {
         let name = model_in_path(destination.path()).unwrap_or_default();
