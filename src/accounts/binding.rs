@@ -170,17 +170,16 @@ pub(super) fn binding(
 
 /// Credit that binds a call of so much.
 pub(super) fn indebted(reason: Reason, credit: Credit, asked: NanoUsd) -> Binding {
-    let whole = |amount: NanoUsd| u64::try_from(amount.nanos()).unwrap_or(0);
     Binding {
         reason,
         scope: Scope::Account,
         of_plan: false,
         unit: Unit::Usd,
         per: None,
-        limit: whole(credit.balance),
+        limit: credit.balance.counted(),
         used: 0,
-        held: whole(credit.held),
-        asked: whole(asked),
+        held: credit.held.counted(),
+        asked: asked.counted(),
         resets_at: None,
         wait: None,
         status: LimitStatus::PaymentRequired,

@@ -52,6 +52,11 @@ impl NanoUsd {
         self.0
     }
 
+    /// The same as counters have it, which are never below zero.
+    pub fn counted(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(0)
+    }
+
     /// Reads a decimal number of dollars exactly: `12.50`, `-3`, `0.000000001`.
     ///
     /// # Errors

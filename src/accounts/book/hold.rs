@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::{
     Book, State,
     moved::Onward,
-    weigh::{Asked, Weighed, whole},
+    weigh::{Asked, Weighed},
 };
 use crate::{
     accounts::{
@@ -128,7 +128,7 @@ impl State {
             let add = match hold.counted.unit {
                 Unit::Requests => u64::from(counts),
                 Unit::Tokens => used,
-                Unit::Usd => whole(cost),
+                Unit::Usd => cost.counted(),
             };
             if keys_moved {
                 onward.extend(state.onward(hold, (exact, bound), (add, 0)));

@@ -230,7 +230,7 @@ impl Asked {
         match unit {
             Unit::Requests => (1, 0),
             Unit::Tokens => (0, self.tokens),
-            Unit::Usd => (whole(self.fixed), whole(self.held)),
+            Unit::Usd => (self.fixed.counted(), self.held.counted()),
         }
     }
 }
@@ -252,11 +252,6 @@ impl Wanted {
     pub(super) fn quotas_of<'a>(&self, levels: &'a Levels) -> &'a [QuotaLevel] {
         if self.quotas { &levels.quotas } else { &[] }
     }
-}
-
-/// Billionths of a dollar as counters have them, which are never below zero.
-pub(super) fn whole(amount: NanoUsd) -> u64 {
-    u64::try_from(amount.nanos()).unwrap_or(0)
 }
 
 fn afford(quote: &Quote, left: u64) -> Option<u64> {

@@ -127,7 +127,7 @@ pub(super) fn by_rule(unit: Unit, tokens: u64, cost: Option<NanoUsd>) -> u64 {
     match unit {
         Unit::Requests => 1,
         Unit::Tokens => tokens,
-        Unit::Usd => u64::try_from(cost.unwrap_or_default().nanos()).unwrap_or(0),
+        Unit::Usd => cost.unwrap_or_default().counted(),
     }
 }
 
