@@ -70,7 +70,7 @@ pub use reader::{ReadError, Reader};
 pub use record::{
     Agreed, CallRecord, CounterChange, CounterName, CounterRow, Outcome, Owner, Posting,
 };
-pub use settings::{Durability, IN_FLIGHT, Location, Settings};
+pub use settings::{Durability, Location, Settings};
 pub use usage::{GroupBy, UsageQuery, UsageRow};
 pub use verify::{Problem, Verified};
 

@@ -15,9 +15,6 @@ pub struct Settings {
     pub in_flight: u32,
 }
 
-/// Slots for calls under way unless something else is said.
-pub const IN_FLIGHT: u32 = 16_384;
-
 /// What a power cut may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
