@@ -35,7 +35,8 @@ impl Terminal<'_> {
 
 impl<'a> Terminal<'a> {
     /// Two buffers, without colours.
-    pub fn captured(out: &'a mut Vec<u8>, notes: &'a mut Vec<u8>) -> Self {
+    #[cfg(test)]
+    pub(super) fn captured(out: &'a mut Vec<u8>, notes: &'a mut Vec<u8>) -> Self {
         Self {
             out: Box::new(out),
             notes: Box::new(notes),
