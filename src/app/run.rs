@@ -51,9 +51,9 @@ pub async fn serve(
     environment: &dyn Environment,
     out: &mut dyn Write,
 ) -> Result<(), ServeError> {
-    // First of all: who manages processes may send SIGHUP at any time, and a signal that nobody takes ends this one.
+    // First of all: a process manager may send SIGHUP at any time, and a signal without a handler would end this process.
     let reload = signal(SignalKind::hangup())?;
-    // Nor is a write beyond what a file may have a reason to end: it fails, as on a full disk.
+    // Likewise, so that a write beyond the limit of a file's size only fails, as on a full disk.
     let _ = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;

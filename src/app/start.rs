@@ -26,13 +26,13 @@ use crate::{
 /// How long what is left after a forced end may take to settle.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(5);
 
-/// How often is looked for credit that has expired: an entry of it follows within about that.
+/// How often expired credit is looked for: its entry is posted about so soon after it was lost.
 const EXPIRED_EVERY: Duration = Duration::from_secs(1);
 
-/// The same after the store did not take it, which is said in the log each time.
+/// The same after the store did not take an entry, which is logged each time.
 const EXPIRED_AGAIN: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether the disk hangs.
+/// How often a write that hangs is looked for.
 const WRITER_EVERY: Duration = Duration::from_millis(500);
 
 /// A daemon that serves.

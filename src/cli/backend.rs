@@ -233,8 +233,8 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Has a running daemon write what it has answered, for who reads the store's file beside it. Where none is asked or
-/// none answers, the file is read as it is.
+/// Has a running daemon write what it has answered, before the store's file is read beside it. Where none answers, the
+/// file is read as it is.
 pub(super) async fn caught_up(config: &Config) {
     if let Some(daemon) = client(config) {
         let target = target(&path(&["calls"]), &[("limit", Some("1"))]);

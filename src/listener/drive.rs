@@ -28,7 +28,7 @@ pub(super) enum End {
     Stalled,
     /// It was told to close and did not, though there was nothing to do.
     Lingered,
-    /// It reset most of its requests.
+    /// Its client took back most of its requests, or sent little but frames that ask for nothing.
     Flooded,
     /// It was still at work when the drain was over.
     Forced,

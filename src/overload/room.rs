@@ -108,7 +108,7 @@ impl AsRef<[u8]> for HeldBody {
 impl Drop for HeldBody {
     fn drop(&mut self) {
         let overload = &self.room.overload;
-        // What is short is given back.
+        // While anything is short, the memory goes back to the system instead.
         if overload.level() == Level::Calm {
             overload.buffers().put(mem::take(&mut self.body));
         }

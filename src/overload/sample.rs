@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Level, Overload, memory::Resident};
 use crate::listener::Until;
 
-/// How often is looked; as often as Envoy's overload manager does.
+/// How often memory and timers are looked at: as often as by Envoy's overload manager.
 pub const EVERY: Duration = Duration::from_millis(250);
 
 /// Timers count as late by the least of so many looks: a machine that stands still for a moment makes one late, work that

@@ -23,7 +23,8 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long another program, such as a person's `sqlite3`, may keep the writer waiting.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// How often is looked whether a store is free, and how many times: a verb that works on it takes a fraction of a second.
+/// How long a store that another process has is waited for, look by look: a command that works on it takes a fraction of
+/// a second.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS: usize = 50;
 

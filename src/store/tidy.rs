@@ -12,7 +12,7 @@ use super::{
     notifications,
 };
 
-/// How often is looked for what is old.
+/// How often old records are looked for.
 pub(super) const EVERY: Duration = Duration::from_secs(60);
 
 /// How many rows go at once: some milliseconds of work.

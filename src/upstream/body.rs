@@ -118,7 +118,7 @@ impl Open {
     fn is_over(&self) -> bool {
         match &self.content {
             Content::H1(answer) => answer.is_over(),
-            // The end may come in a frame of its own, which nobody asks for who has as many bytes as were to come.
+            // The end may come in a frame of its own, and a reader that has all the bytes it expects does not ask for it.
             Content::H2(incoming) => incoming.as_ref().is_none_or(|incoming| {
                 incoming.is_end_stream() || incoming.size_hint().exact() == Some(0)
             }),

@@ -23,7 +23,7 @@ use super::{
 const MAX_IDLE: usize = 256;
 /// How long a connection may lie idle. Providers and the balancers before them close after 60 s and more.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often it is looked at which connections are too old, or were closed by the provider.
+/// How often connections that are too old, or that the provider has closed, are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 
 /// The connections.
