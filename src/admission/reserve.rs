@@ -68,7 +68,7 @@ pub async fn reserve(
         provider: provider.clone(),
         model: model.clone(),
         terms,
-        limited: output_limit.is_some(),
+        limit_written: output_limit.is_some(),
         endpoint: request.destination.endpoint,
         stream: request.ask.is_some_and(|ask| ask.stream),
         end_user: request.ask.and_then(|ask| ask.end_user.clone()),

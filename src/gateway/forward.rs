@@ -12,6 +12,7 @@ use http::{HeaderValue, Version, header, request, response};
 
 use super::{Snapshot, headers, judge::judge, mask, read::RequestBody, relay::Relayed};
 use crate::{
+    accounts::Levels,
     admission::{Held, subject},
     call::Destination,
     domain::RequestId,
@@ -143,11 +144,10 @@ impl Forward {
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && body.ask().is_some_and(Ask::lacks_usage);
         let answer_room = room.another();
-        let limited = key.levels.limits_output();
         let edits = Edits {
             model: model.as_ref().map(|model| model.upstream_name.as_str()),
             include_usage: adds_usage,
-            ..limit_edits(destination.endpoint, settings, output_limit, limited)
+            ..limit_edits(destination.endpoint, settings, output_limit, &key.levels)
         };
         let (body, small) = outgoing(body, edits, room);
         // What is understood has to be read: answers for their usage, errors for whose fault they tell of.
@@ -304,16 +304,17 @@ fn failed(reservation: Reservation, failure: &Failure, upstream: &Upstream) -> U
     Unanswered::of(code, ending)
 }
 
-/// What `limit` changes in a body, where any; `limited` says whether anything is held by its output.
+/// What `limit` changes in a body, where any.
 fn limit_edits(
     endpoint: Endpoint,
     settings: &upstream::Settings,
     limit: Option<u64>,
-    limited: bool,
+    levels: &Levels,
 ) -> Edits<'static> {
     let field = limit_field(endpoint, settings);
     // Nothing is held by an output that nothing limits: then the body stays as it came.
-    let reads_one_name = limited && settings.output_limit_field == OutputLimitField::MaxTokens;
+    let reads_one_name =
+        levels.limits_output() && settings.output_limit_field == OutputLimitField::MaxTokens;
     Edits {
         output_limit: field.zip(limit),
         limit_name: field.filter(|_| reads_one_name),

@@ -154,7 +154,7 @@ pub(super) fn agreed(draft: &Draft, terms: Option<&Terms>, taken: &Taken) -> Agr
     let extras = terms.map(Terms::extras);
     Agreed {
         output_limit: taken.output,
-        written: draft.limited,
+        written: draft.limit_written,
         answers: taken.answers(),
         factor: terms.map_or(Factor::ONE, Terms::factor),
         per_request: terms.map_or(Pico::ZERO, Terms::per_request),

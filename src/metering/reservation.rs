@@ -44,7 +44,7 @@ pub struct Draft {
     /// What it is charged by, as agreed when it was admitted; `None` where nothing of it has a price.
     pub terms: Option<Terms>,
     /// Whether the output limit is ours, and goes into the forwarded body.
-    pub limited: bool,
+    pub limit_written: bool,
     /// What it asks for.
     pub endpoint: Endpoint,
     /// Whether a stream is asked for.
