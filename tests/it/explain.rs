@@ -5,19 +5,14 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Daemon, Seen, Step, TOKEN, Upstream, json, within};
+use crate::harness::{Answer, Daemon, Seen, Step, TOKEN, Upstream, daemon_file, json, within};
 
 const KEY: &str = "the-key-of-account-a-0001";
 
 fn yaml(upstream: &Upstream) -> String {
     let url = upstream.url();
-    format!(
-        r#"
-server: {{listen: "127.0.0.1:0"}}
-admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
-store: {{url: "sqlite:${{folder}}/faregate.db"}}
-log: {{format: json}}
-providers:
+    let rest = format!(
+        r#"providers:
   up: {{kind: openai, base_url: "{url}/v1", api_key: sk-upstream}}
 models:
   m: {{provider: up, model: real-m, context_window: 100000, max_output_tokens: 500}}
@@ -44,7 +39,8 @@ accounts:
   - {{id: a, plan: p, credit: 2.50, keys: [{{id: k, key: {KEY}}}]}}
   - {{id: b, plan: q, keys: [{{id: l, key: the-key-of-account-b-0001}}]}}
 "#
-    )
+    );
+    daemon_file("", "", &rest)
 }
 
 /// What the provider answers is in the first message of the conversation.

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::harness::{
-    Daemon, TOKEN, faregate, notice, number_of, replayed, verified, within, write,
+    Daemon, daemon_file, faregate, notice, number_of, replayed, verified, within, write,
 };
 
 mod audit;
@@ -33,13 +33,8 @@ const CALLERS: u64 = 12;
 /// Every limit there is, and prepaid credit: one account has plenty, the other lives from hand to mouth.
 fn yaml(url: &str, durability: &str) -> String {
     let [(_, first), (_, second), (_, third)] = KEYS;
-    format!(
-        r#"
-server: {{listen: "127.0.0.1:0"}}
-admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
-store: {{url: "sqlite:${{folder}}/faregate.db", durability: {durability}, in_flight: 256}}
-log: {{format: json}}
-providers:
+    let rest = format!(
+        r#"providers:
   up: {{kind: openai, base_url: "{url}/v1", api_key: sk-upstream}}
 models:
   m: {{provider: up, context_window: 1000, max_output_tokens: 500}}
@@ -64,6 +59,11 @@ accounts:
     keys: [{{id: wide-1, key: {first}}}, {{id: wide-2, key: {second}}}]
   - {{id: tight, plan: p, credit: 0.01, keys: [{{id: tight-1, key: {third}}}]}}
 "#
+    );
+    daemon_file(
+        "",
+        &format!(", durability: {durability}, in_flight: 256"),
+        &rest,
     )
 }
 

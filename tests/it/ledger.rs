@@ -1,19 +1,16 @@
 use serde_json::{Value, json};
 
-use crate::harness::{Call, Daemon, TOKEN, Upstream, faregate, replayed, verified, write};
+use crate::harness::{
+    Call, Daemon, TOKEN, Upstream, daemon_file, faregate, replayed, verified, write,
+};
 
 const KEY: &str = "the-key-of-account-a-0001";
 const CHAT: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":50}"#;
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
 
 fn yaml(upstream: &Upstream) -> String {
-    format!(
-        r#"
-server: {{listen: "127.0.0.1:0"}}
-admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
-store: {{url: "sqlite:${{folder}}/faregate.db"}}
-log: {{format: json}}
-providers:
+    let rest = format!(
+        r#"providers:
   up: {{kind: openai, base_url: "{}/v1", api_key: sk-upstream}}
 models:
   m: {{provider: up, context_window: 1000, max_output_tokens: 500}}
@@ -26,7 +23,8 @@ accounts:
   - {{id: b, plan: p, credit: 0}}
 "#,
         upstream.url()
-    )
+    );
+    daemon_file("", "", &rest)
 }
 
 async fn credit(daemon: &Daemon) -> Value {

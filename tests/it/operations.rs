@@ -16,18 +16,14 @@ pub(crate) use figures::listening;
 
 use std::collections::HashMap;
 
-use crate::harness::{Gate, Seen, Step, TOKEN, json, shared_config, sse};
+use crate::harness::{Gate, Seen, Step, daemon_file, json, shared_config, sse};
 
 /// What the provider answers to a call that is no stream.
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
 
 /// The shared configuration as a program's file, with a store on disk. `server` is what else the section `server` says.
 fn yaml(url: &str, server: &str) -> String {
-    format!(
-        "server: {{listen: \"127.0.0.1:0\"{server}}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        shared_config(url, "")
-    )
+    daemon_file(server, "", &shared_config(url, ""))
 }
 
 /// One gate for each stream that names itself in `user`.

@@ -8,8 +8,8 @@ use std::sync::{
 use http_body_util::BodyExt;
 
 use crate::harness::{
-    Call, Daemon, Gate, KEY, LIMITED, Step, TOKEN, Upstream, json, raw_until_close, shared_config,
-    sse, within,
+    Call, Daemon, Gate, KEY, LIMITED, Step, TOKEN, Upstream, daemon_file, json, raw_until_close,
+    shared_config, sse, within,
 };
 
 const WHOLE: &str = r#"{"model":"m"}"#;
@@ -17,11 +17,7 @@ const STREAM: &str = r#"{"model":"m","stream":true}"#;
 const ANSWER: &str = r#"{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":9,"completion_tokens":2}}"#;
 
 fn yaml(url: &str) -> String {
-    format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        shared_config(url, "")
-    )
+    daemon_file("", "", &shared_config(url, ""))
 }
 
 /// A stream whose second event waits for the gate.

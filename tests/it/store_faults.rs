@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Call, Daemon, Gate, Seen, Step, TOKEN, Upstream, json as whole, replayed, sse, verified, within,
+    Call, Daemon, Gate, Seen, Step, TOKEN, Upstream, daemon_file, json as whole, replayed, sse,
+    verified, within,
 };
 
 /// Disks that are full, fail or are slow.
@@ -46,13 +47,8 @@ const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"comp
 const DONE: &str = "data: [DONE]\n\n";
 
 fn yaml(upstream: &Upstream, store: &str) -> String {
-    format!(
-        r#"
-server: {{listen: "127.0.0.1:0"}}
-admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
-store: {{url: "sqlite:${{folder}}/faregate.db", {store}}}
-log: {{format: json}}
-providers:
+    let rest = format!(
+        r#"providers:
   up: {{kind: openai, base_url: "{}/v1", api_key: sk-upstream}}
 models:
   m: {{provider: up, context_window: 1000, max_output_tokens: 500}}
@@ -68,7 +64,8 @@ accounts:
   - {{id: a, plan: p, credit: 1000, keys: [{{id: k, key: {KEY}}}]}}
 "#,
         upstream.url()
-    )
+    );
+    daemon_file("", &format!(", {store}"), &rest)
 }
 
 /// Answers at once, or in a stream whose end waits for the gate.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::{Call, within};
+use super::{Call, TOKEN, within};
 
 /// A running `faregate serve`. It is killed when this is dropped.
 pub(crate) struct Daemon {
@@ -31,6 +31,15 @@ pub(crate) struct Daemon {
 
 /// Everything that was written to standard error.
 type Written = Arc<Mutex<String>>;
+
+/// The file of a daemon with both listeners, a store in its folder, a log for programs, and `rest`. `server` and `store`
+/// say what else stands in these sections.
+pub(crate) fn daemon_file(server: &str, store: &str, rest: &str) -> String {
+    format!(
+        "server: {{listen: \"127.0.0.1:0\"{server}}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
+         store: {{url: \"sqlite:${{folder}}/faregate.db\"{store}}}\nlog: {{format: json}}\n{rest}"
+    )
+}
 
 impl Daemon {
     /// Starts it with a file; `${folder}` in it is a folder of its own. The log has to be JSON, and there has to be an

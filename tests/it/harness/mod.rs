@@ -14,7 +14,7 @@ mod upstream;
 pub(crate) use afterwards::{metrics, nothing_held, settled, tells_no_secret};
 pub(crate) use checks::Checks;
 pub(crate) use client::{Answer, Call, raw, raw_until_close, read_until};
-pub(crate) use daemon::{Daemon, write};
+pub(crate) use daemon::{Daemon, daemon_file, write};
 pub(crate) use gateway::{Gateway, TOKEN};
 pub(crate) use replay::{faregate, replayed, verified};
 pub(crate) use shared_config::{KEY, LIMITED, shared_config};

@@ -2,18 +2,14 @@
 
 use super::{HEALTH, chat_head, flood::count};
 use crate::harness::{
-    Daemon, KEY, TOKEN, Upstream,
+    Daemon, KEY, Upstream, daemon_file,
     h2raw::{Wire, block, data, flag, frame, headers, kind, ping, settings},
     notice, resident, shared_config,
 };
 
 async fn daemon(upstream: &Upstream) -> Daemon {
-    Daemon::start(&format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        shared_config(&upstream.url(), "")
-    ))
-    .await
+    let config = shared_config(&upstream.url(), "");
+    Daemon::start(&daemon_file("", "", &config)).await
 }
 
 /// A thousand fields that cost a byte each, on all streams of a connection whose answers nobody reads. Each is refused, and

@@ -10,7 +10,7 @@ use tokio::{task::JoinSet, time::timeout};
 use super::{QUIET, flood::Flood, tenants};
 use crate::{
     fixture::CHAT,
-    harness::{Daemon, HANG, TOKEN, notice},
+    harness::{Daemon, HANG, daemon_file, notice},
     load::{Connection, Times, chat, provider, seconds},
 };
 
@@ -21,13 +21,12 @@ const DELAY: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 fn yaml(provider: SocketAddr) -> String {
-    format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n\
-         providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
+    let rest = format!(
+        "providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
          models: {{m: {{provider: up, context_window: 1000, max_output_tokens: 500}}}}\n{}",
         tenants()
-    )
+    );
+    daemon_file("", "", &rest)
 }
 
 /// What the quiet tenants see in a while: how long answers took, and how many failed.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::yield_now;
 
 use super::{TOKEN, arrived, gateway, hooks, listed, message, receiver, test, verified, webhook};
-use crate::harness::{Daemon, Gateway, Upstream, within, write};
+use crate::harness::{Daemon, Gateway, Upstream, daemon_file, within, write};
 
 /// The usual times from each try to the next.
 const SCHEDULE: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -233,13 +233,8 @@ async fn a_receiver_that_does_not_answer_stops_nobody_else() {
 async fn what_a_killed_daemon_was_sending_is_sent_again_under_the_same_name() {
     let receiver = receiver(&["hang", "200 OK"]).await;
     let hooks = hooks(&[webhook(&receiver, "")]);
-    let yaml = format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{hooks}",
-        crate::harness::TOKEN
-    );
     let folder = tempfile::TempDir::new().unwrap();
-    write(folder.path(), &yaml);
+    write(folder.path(), &daemon_file("", "", &hooks));
     let daemon = Daemon::start_in(folder).await;
     let answer = crate::harness::Call::new(daemon.admin, "POST", "/admin/v1/notifications/test")
         .bearer(crate::harness::TOKEN)

@@ -24,8 +24,8 @@ use self::{
 };
 use super::figures::{descriptors, descriptors_outside, own_memory};
 use crate::harness::{
-    Daemon, TOKEN, metrics, nothing_held, notice, number_of, replayed, settled, verified, within,
-    write,
+    Daemon, daemon_file, metrics, nothing_held, notice, number_of, replayed, settled, verified,
+    within, write,
 };
 
 /// Clients at once.
@@ -40,13 +40,8 @@ const SPENDER: &str = "the-key-of-account-spend-001";
 
 /// Every kind of limit, and credit that is always paid in again.
 fn yaml(url: &str, round: u32) -> String {
-    format!(
-        r#"
-server: {{listen: "127.0.0.1:0", limits: {{json_body: 64KiB, wrong_keys_per_second: 0}}, timeouts: {{body_idle: 2s}}}}
-admin: {{listen: "127.0.0.1:0", token: {TOKEN}}}
-store: {{url: "sqlite:${{folder}}/faregate.db"}}
-log: {{format: json}}
-providers:
+    let rest = format!(
+        r#"providers:
   up: {{kind: openai, base_url: "{url}/v1", api_key: sk-upstream, timeouts: {{first_byte: 1s, idle: {}s}}}}
 models:
   m: {{provider: up, context_window: 1000, max_output_tokens: 500}}
@@ -65,7 +60,10 @@ accounts:
   - {{id: spend, plan: p, credit: 49, keys: [{{id: spend-1, key: {SPENDER}}}]}}
 "#,
         2 + round % 3
-    )
+    );
+    let server =
+        ", limits: {json_body: 64KiB, wrong_keys_per_second: 0}, timeouts: {body_idle: 2s}";
+    daemon_file(server, "", &rest)
 }
 
 /// What a store that nobody writes any more comes to, in two languages.

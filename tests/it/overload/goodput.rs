@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     fixture::CHAT,
-    harness::{Daemon, TOKEN, notice, within},
+    harness::{Daemon, daemon_file, notice, within},
     load::{Connection, Times, Told, chat, provider, seconds},
 };
 
@@ -33,13 +33,12 @@ fn yaml(provider: SocketAddr) -> String {
         )
     };
     let accounts: String = (0..ACCOUNTS).map(account).collect();
-    format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\", in_flight: 64}}\nlog: {{format: json}}\n\
-         providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
+    let rest = format!(
+        "providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
          models: {{m: {{provider: up, context_window: 1000, max_output_tokens: 500}}}}\n\
          plans: {{p: {{quotas: [{{tokens: 1000000000, per: month}}]}}}}\naccounts:\n{accounts}"
-    )
+    );
+    daemon_file("", ", in_flight: 64", &rest)
 }
 
 /// What came of the calls of a while.

@@ -15,7 +15,7 @@ use tokio::{
 use super::{A, ACCOUNTS, B, C};
 use crate::{
     fixture::CHAT,
-    harness::{Daemon, TOKEN, notice, within},
+    harness::{Daemon, daemon_file, notice, within},
     load::seconds,
 };
 
@@ -25,13 +25,11 @@ const LIMIT: u64 = 256 << 20;
 const EACH: usize = 150;
 
 fn yaml(provider: SocketAddr) -> String {
-    format!(
-        "server: {{listen: \"127.0.0.1:0\", limits: {{memory: 256MiB}}}}\n\
-         admin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n\
-         providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
+    let rest = format!(
+        "providers: {{up: {{kind: openai, base_url: \"http://{provider}/v1\", api_key: sk-upstream}}}}\n\
          models: {{m: {{provider: up, context_window: 100000000, max_output_tokens: 500}}}}\n{ACCOUNTS}"
-    )
+    );
+    daemon_file(", limits: {memory: 256MiB}", "", &rest)
 }
 
 /// A provider that answers with eight megabytes of stream to whoever asks for one.

@@ -15,7 +15,7 @@ use tokio::{
 use super::{STREAM, WHOLE, start, told};
 use crate::{
     harness::{
-        Daemon, LIMITED, TOKEN,
+        Daemon, LIMITED, daemon_file,
         h2raw::{Wire, block, code, data, flag, frame, headers, kind, reset, settings},
         notice, resident, shared_config, within,
     },
@@ -240,12 +240,8 @@ async fn interim_answers_without_an_end() {
         ", ca: {}, timeouts: {{first_byte: 500ms}}",
         authority.file("ca.pem").display()
     );
-    let daemon = Daemon::start(&format!(
-        "server: {{listen: \"127.0.0.1:0\"}}\nadmin: {{listen: \"127.0.0.1:0\", token: {TOKEN}}}\n\
-         store: {{url: \"sqlite:${{folder}}/faregate.db\"}}\nlog: {{format: json}}\n{}",
-        shared_config(&url, &options)
-    ))
-    .await;
+    let config = shared_config(&url, &options);
+    let daemon = Daemon::start(&daemon_file("", "", &config)).await;
     let mut before = None;
     for _ in 0..4 {
         let answer = daemon.chat(LIMITED, WHOLE).send().await;
