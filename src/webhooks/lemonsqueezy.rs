@@ -93,10 +93,7 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         plan,
         ..Snapshot::with_status(status)
     };
-    let id = data
-        .at("id")
-        .id()
-        .ok_or_else(|| data.at("id").not("an id"))?;
+    let id = data.at("id").require_id()?;
     Ok(News::Fact {
         object: named(Vendor::LemonSqueezy, &format!("subscription:{id}")),
         fact: Fact::Subscription(snapshot),
@@ -118,10 +115,7 @@ fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
     if let Some(parked) = attributes.at("currency").foreign() {
         return Ok(parked);
     }
-    let order = data
-        .at("id")
-        .id()
-        .ok_or_else(|| data.at("id").not("an id"))?;
+    let order = data.at("id").require_id()?;
     let nano_usd = attributes.at("total").cents()?;
     if nano_usd == 0 {
         return Ok(News::Ignored("nothing was to be paid".to_owned()));
@@ -138,10 +132,7 @@ fn refunded(data: &Node<'_>) -> Result<News, Wrong> {
     if let Some(parked) = attributes.at("currency").foreign() {
         return Ok(parked);
     }
-    let order = data
-        .at("id")
-        .id()
-        .ok_or_else(|| data.at("id").not("an id"))?;
+    let order = data.at("id").require_id()?;
     let part = attributes.at("refunded_amount");
     let all = attributes.at("total");
     let nano_usd = if part.is_null() {

@@ -85,6 +85,11 @@ impl<'v> Node<'v> {
         })
     }
 
+    /// An id that has to be there.
+    pub(super) fn require_id(&self) -> Result<String, Wrong> {
+        self.id().ok_or_else(|| self.not("an id"))
+    }
+
     pub(super) fn flag(&self) -> Option<bool> {
         self.value.as_bool()
     }
