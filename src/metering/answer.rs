@@ -11,7 +11,9 @@ use http::StatusCode;
 use http_body::Body;
 
 use super::{
-    Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation, body::Policy, cut::CUT_OFF,
+    Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation,
+    body::Policy,
+    cut::{CUT_OFF, LastWord},
     drain,
 };
 use crate::{overload::Room, providers::end_of_event, refusal::Code, store::Outcome};
@@ -86,10 +88,14 @@ impl<B> Answer<B> {
         !self.delimited && self.status.is_success() && !self.observer.is_whole()
     }
 
-    /// Whether its client has whole events so far, and one of them tells of an error.
-    pub(super) fn has_told_of_an_error(&mut self) -> bool {
+    /// Who says why it ends early: its provider where the client has whole events so far, and one of them tells of an error.
+    pub(super) fn last_word(&mut self) -> LastWord {
         let observer = &mut self.observer;
-        observer.takes_events() && observer.at_boundary() && observer.observed().error_event
+        if observer.takes_events() && observer.at_boundary() && observer.observed().error_event {
+            LastWord::Theirs
+        } else {
+            LastWord::Ours
+        }
     }
 
     /// The code that cuts it, where it is longer than what is held for it.

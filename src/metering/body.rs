@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Answer, Charge, DrainPlace, Ending, Receipt,
-    cut::{Aborted, CUT_OFF, Cut, Interruption},
+    cut::{Aborted, CUT_OFF, Cut, Interruption, LastWord},
 };
 use crate::{
     listener::{Alarm, Shutdown, Until},
@@ -149,13 +149,13 @@ where
         }
     }
 
-    /// Ends the answer early. A stream gets one event that says why, unless its provider has `told` of an error itself;
-    /// anything else is broken off, so that nobody takes half of it for the whole.
+    /// Ends the answer early. Where the last word is ours, a stream gets one event that says why, and anything else is broken
+    /// off, so that nobody takes half of it for the whole.
     fn break_off(
         self: Pin<&mut Self>,
         code: Code,
         outcome: Outcome,
-        told: bool,
+        last_word: LastWord,
     ) -> Option<Result<Frame<Bytes>, Aborted>> {
         let this = self.project();
         let mut answer = this.answer.take()?;
@@ -171,10 +171,10 @@ where
         tracing::warn!(provider, code = code.as_str(), "an answer was broken off");
         let ending = answer.settle(outcome);
         *this.receipt = ending.map(|ending| ending.receipt);
-        if told {
-            return None;
+        match last_word {
+            LastWord::Ours => Some(event.map(Frame::data).ok_or(Aborted)),
+            LastWord::Theirs => None,
         }
-        Some(event.map(Frame::data).ok_or(Aborted))
     }
 
     /// Takes in what came of the answer; what of it goes out at once.
@@ -378,16 +378,16 @@ where
                     } else {
                         Outcome::UpstreamFailed
                     };
-                    let told = answer.has_told_of_an_error();
-                    return Poll::Ready(self.break_off(interruption.code(), outcome, told));
+                    let last_word = answer.last_word();
+                    return Poll::Ready(self.break_off(interruption.code(), outcome, last_word));
                 }
                 Poll::Ready(None) => {
                     // Before an unfinished event is looked at, which no client of a cut stream gets.
-                    let told = answer.has_told_of_an_error();
+                    let last_word = answer.last_word();
                     let held_back = answer.observer.finish();
                     if answer.is_cut_short() {
                         let (code, outcome) = (Code::UpstreamDisconnected, Outcome::UpstreamFailed);
-                        return Poll::Ready(self.break_off(code, outcome, told));
+                        return Poll::Ready(self.break_off(code, outcome, last_word));
                     }
                     if let Some(mut answer) = this.answer.take() {
                         *this.next = held_back;
@@ -397,8 +397,8 @@ where
                 }
                 Poll::Pending => {
                     if Pin::new(&mut *this.shutdown).poll(cx).is_ready() {
-                        let told = answer.has_told_of_an_error();
-                        return Poll::Ready(self.break_off(Code::Draining, CUT_OFF, told));
+                        let last_word = answer.last_word();
+                        return Poll::Ready(self.break_off(Code::Draining, CUT_OFF, last_word));
                     }
                     ready!(self.heartbeat(cx));
                     return Poll::Ready(Some(Ok(Frame::data(HEARTBEAT))));

@@ -24,6 +24,15 @@ pub trait Interruption {
     fn is_the_clients(&self) -> bool;
 }
 
+/// Who says why an answer ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastWord {
+    /// We do.
+    Ours,
+    /// The provider has.
+    Theirs,
+}
+
 /// What the one event that ends a cut stream is written with.
 #[derive(Debug)]
 pub struct Cut {
