@@ -75,18 +75,9 @@ pub(super) async fn run(
             let body = Some(json!({ "account": account }));
             let linked = change(config, clock, Method::PUT, &target, body).await?;
             show::changed(&linked, json, terminal, |linked| {
-                let before = match linked["before"].as_str() {
-                    Some(before) if before != account => {
-                        format!(", and no longer account {before}'s")
-                    }
-                    _ => String::new(),
-                };
+                let mut lines = vec![owned(&customer, &account, linked)];
                 let events = linked["replayed"].as_array().into_iter().flatten();
-                let events = events.map(|event| said(&show::text(&event["id"]), event));
-                let mut lines = vec![format!(
-                    "Customer {customer} is account {account}'s{before}."
-                )];
-                lines.extend(events);
+                lines.extend(events.map(|event| said(&show::text(&event["id"]), event)));
                 lines.join("\n")
             })
         }
@@ -122,6 +113,16 @@ fn customers(found: &[Value], terminal: &mut Terminal<'_>) -> Result<(), Failure
     terminal.result(table)
 }
 
+/// Whose a customer is now, and is no longer.
+fn owned(customer: &str, account: &str, linked: &Value) -> String {
+    let before = match linked["before"].as_str() {
+        Some(before) if before != account => format!(", and no longer account {before}'s"),
+        _ => String::new(),
+    };
+    format!("Customer {customer} is account {account}'s{before}.")
+}
+
+/// What became of an event that was replayed.
 fn said(id: &str, replayed: &Value) -> String {
     let status = show::text(&replayed["status"]);
     let verb = if replayed["replayed"] == true {
