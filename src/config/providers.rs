@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     domain::{ProviderId, Secret},
+    metering::DisconnectPolicy,
     providers::{Dialect, ProviderKind},
-    upstream::{self, BaseUrl, Credential, DisconnectPolicy, OutputLimitField},
+    upstream::{self, BaseUrl, Credential, OutputLimitField},
 };
 
 /// Fields that say how a message is framed or where it goes (RFC 9110 §7.6.1); none of them is a credential.

@@ -18,16 +18,15 @@ use crate::{
     domain::RequestId,
     listener::{Shutdown, Until},
     metering::{
-        Answer, Charge, Cut, Ending, Interruption, Metered, MeteringContext, Observer, Policy,
-        Receipt, Reservation,
+        Answer, Charge, Cut, DisconnectPolicy, Ending, Interruption, Metered, MeteringContext,
+        Observer, Receipt, Reservation,
     },
     overload::Room,
     providers::{Ask, Edits, Endpoint, Observed},
     refusal::{Code, Refusal},
     store::{Outcome, Unwritten},
     upstream::{
-        self, DisconnectPolicy, Encoding, Failure, FailureKind, Outgoing, OutputLimitField,
-        Processed, Upstream,
+        self, Encoding, Failure, FailureKind, Outgoing, OutputLimitField, Processed, Upstream,
     },
 };
 
@@ -78,7 +77,7 @@ type Exchange = Pin<Box<dyn Future<Output = Result<Answered, Unanswered>> + Send
 pub(super) struct UnderWay {
     exchange: Option<Exchange>,
     metering: Arc<MeteringContext>,
-    policy: Policy,
+    policy: DisconnectPolicy,
 }
 
 impl Interruption for Failure {
@@ -96,13 +95,14 @@ impl Forward {
     /// settled. What is sent goes into the box, and takes no room in the future of its request.
     pub(super) fn send(self) -> UnderWay {
         let stream = self.body.ask().is_some_and(|ask| ask.stream);
-        let policy = match self.upstream.settings().on_client_disconnect {
-            Some(DisconnectPolicy::Cancel) => Policy::Cancel,
-            Some(DisconnectPolicy::Drain) => Policy::Drain,
-            // A provider bills an answer that is not a stream whether somebody reads it or not.
-            None if stream || !self.destination.endpoint.meters_tokens() => Policy::Cancel,
-            None => Policy::Drain,
+        // A provider bills an answer that is not a stream whether somebody reads it or not.
+        let usual = if stream || !self.destination.endpoint.meters_tokens() {
+            DisconnectPolicy::Cancel
+        } else {
+            DisconnectPolicy::Drain
         };
+        let policy = self.upstream.settings().on_client_disconnect;
+        let policy = policy.unwrap_or(usual);
         let metering = Arc::clone(&self.metering);
         #[expect(
             clippy::disallowed_methods,
@@ -116,7 +116,7 @@ impl Forward {
         }
     }
 
-    async fn exchange(self, policy: Policy) -> Result<Answered, Unanswered> {
+    async fn exchange(self, policy: DisconnectPolicy) -> Result<Answered, Unanswered> {
         let Self {
             held,
             upstream,
@@ -366,7 +366,7 @@ impl Future for UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         // At the end of our own drain nothing is read on: dropped here, it is settled as what we cut.
-        let reads_on = self.policy == Policy::Drain && !self.metering.cuts_off();
+        let reads_on = self.policy == DisconnectPolicy::Drain && !self.metering.cuts_off();
         let Some(exchange) = self.exchange.take().filter(|_| reads_on) else {
             return;
         };

@@ -12,7 +12,7 @@ use http_body::Body;
 
 use super::{
     Charge, DrainPlace, Ending, MeteringContext, Observer, Reservation,
-    body::Policy,
+    body::DisconnectPolicy,
     cut::{CUT_OFF, LastWord},
     drain,
 };
@@ -34,7 +34,7 @@ pub struct Answer<B> {
     /// The status that the client got.
     pub status: StatusCode,
     /// What happens when the client leaves.
-    pub policy: Policy,
+    pub policy: DisconnectPolicy,
     /// Output tokens that are held for, and the code of an answer that passes them.
     pub allowance: Option<(u64, Code)>,
     /// What has come and was not looked at yet.
@@ -165,13 +165,13 @@ where
             return self.settle(Outcome::Completed);
         }
         let place = match self.policy {
-            Policy::Drain => self.metering.drain_place(),
+            DisconnectPolicy::Drain => self.metering.drain_place(),
             // The client has all that was written; nobody is to leave the thoughts behind it to us, which the figures tell
             // that come now.
-            Policy::Cancel if self.observer.awaits_figures() => {
+            DisconnectPolicy::Cancel if self.observer.awaits_figures() => {
                 self.metering.drain_place().map(DrainPlace::for_figures)
             }
-            Policy::Cancel => None,
+            DisconnectPolicy::Cancel => None,
         };
         match place {
             Some(place) => {

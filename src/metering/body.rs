@@ -32,12 +32,12 @@ pub(super) const NOTED_AFTER: Duration = Duration::from_secs(1);
 /// Longer than any call: streams without a heartbeat are noted all the same.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What happens upstream when the client leaves.
+/// What happens upstream when a client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// The call is cancelled.
+pub enum DisconnectPolicy {
+    /// The call is cancelled; what was observed is charged.
     Cancel,
-    /// The answer is read to its end.
+    /// The answer is read to its end, bounded, and charged exactly.
     Drain,
 }
 

@@ -12,7 +12,7 @@ mod observer;
 mod reservation;
 
 pub use answer::Answer;
-pub use body::{Metered, Policy};
+pub use body::{DisconnectPolicy, Metered};
 pub use charge::Charge;
 pub use context::{DrainPlace, MeteringContext};
 pub use cut::{Aborted, Cut, Interruption};

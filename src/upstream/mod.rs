@@ -30,4 +30,4 @@ pub use failure::{Deadline, Failure, FailureKind, Processed};
 pub use head::{Encoding, X_UPSTREAM_REQUEST_ID};
 pub use outgoing::{BodyError, Outgoing};
 pub use send::Upstream;
-pub use settings::{BaseUrl, Credential, DisconnectPolicy, OutputLimitField, Settings, Timeouts};
+pub use settings::{BaseUrl, Credential, OutputLimitField, Settings, Timeouts};

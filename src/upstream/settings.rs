@@ -7,7 +7,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-use crate::{domain::ProviderId, providers::ProviderKind};
+use crate::{domain::ProviderId, metering::DisconnectPolicy, providers::ProviderKind};
 
 /// One provider.
 #[derive(Debug, Clone)]
@@ -63,15 +63,6 @@ pub struct Timeouts {
     pub idle: Duration,
     /// From start to end.
     pub total: Duration,
-}
-
-/// What happens upstream when a client leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DisconnectPolicy {
-    /// The call is cancelled; what was observed is charged.
-    Cancel,
-    /// The answer is read to its end, bounded, and charged exactly.
-    Drain,
 }
 
 /// The member of a chat completion's body that limits its output.

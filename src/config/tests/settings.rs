@@ -7,9 +7,10 @@ use crate::{
     domain::{LimitStatus, Mode, NanoUsd, Per, Timestamp, Unit},
     gateway::{BodyLimits, RouteDialect, RouteMeter},
     listener::{Http2, Timeouts},
+    metering::DisconnectPolicy,
     providers::ProviderKind,
     store::Location,
-    upstream::{self, DisconnectPolicy, OutputLimitField},
+    upstream::{self, OutputLimitField},
 };
 
 #[test]
