@@ -220,12 +220,7 @@ impl Observation {
         if let Poll::Ready(Some(Ok(frame))) = polled {
             self.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
         }
-        let ready = if polled.is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        };
-        let _ = self.in_flight.watch(ready);
+        self.in_flight.watch(polled);
     }
 
     /// The dialect that the request was routed as, once it is known.

@@ -58,20 +58,18 @@ impl Connection {
 
 impl InFlight {
     /// Says that the answer's head exists; to be called when the service's future resolves. (A first [`Self::watch`] says
-    /// the same, but not every body is polled.) A request dropped before
-    /// that was taken back by the client, and a client that takes back a hundred within a second of asking, and most of
-    /// all it asks, loses its HTTP/2 connection.
+    /// the same, but not every body is polled.) A request that is dropped before was taken back by the client. One that
+    /// takes back a hundred within a second of asking, and most of all it asks, loses its HTTP/2 connection.
     pub fn answered(&mut self) {
         self.answered = true;
     }
 
-    /// Looks at what the response body's `poll_frame` is about to return and passes it on. A client that does not ask
-    /// for more within `write_stall` of a frame has stalled; its HTTP/2 stream is then reset, and the body dropped.
-    pub fn watch<T>(&self, polled: Poll<T>) -> Poll<T> {
+    /// Notes what the response body's `poll_frame` is about to return. A client that does not ask for more within
+    /// `write_stall` of a frame has stalled; its HTTP/2 stream is then reset, and the body dropped.
+    pub fn watch<T>(&self, polled: &Poll<T>) {
         if let Some(progress) = &self.progress {
             progress.polled(polled.is_ready());
         }
-        polled
     }
 }
 

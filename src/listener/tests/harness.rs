@@ -272,7 +272,8 @@ impl Body for DemoBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = self.kind.poll(cx);
-        self.in_flight.watch(polled)
+        self.in_flight.watch(&polled);
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
