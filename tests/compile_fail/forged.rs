@@ -29,7 +29,7 @@ fn main() {
         slots: forge(),
     };
     let _ = Taken {
-        tokens: 0,
+        answers: 1,
         ..forge()
     };
 }

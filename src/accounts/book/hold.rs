@@ -25,12 +25,9 @@ use crate::{
 pub struct Taken {
     holds: SmallVec<[Hold; 4]>,
     buckets: SmallVec<[usize; 2]>,
-    tokens: u64,
+    asked: Asked,
     answers: u64,
     bucket_tokens: u64,
-    /// What was taken of money as used, and what is held beside it.
-    fixed: NanoUsd,
-    held: NanoUsd,
     /// The lots that paid the exact part, where the call takes credit.
     credit: Option<Draws>,
     /// The output limit that the hold allows for, for each answer.
@@ -108,32 +105,30 @@ impl State {
         elapsed: Duration,
         onward: &mut Vec<Onward>,
     ) -> Moved {
-        let state = self;
         let (used, cost) = match settled {
             Settled::Used { tokens, cost } => (tokens, cost),
             Settled::Void => (0, NanoUsd::ZERO),
         };
         for slot in &taken.buckets {
-            state.buckets[*slot]
+            self.buckets[*slot]
                 .1
                 .correct(taken.bucket_tokens, used, elapsed);
         }
         let counts = matches!(settled, Settled::Used { .. });
-        let was = taken.asked();
         let mut counters = Vec::with_capacity(taken.holds.len());
         // No key of most accounts has ever moved.
-        let keys_moved = !state.moved.is_empty();
+        let keys_moved = !self.moved.is_empty();
         for hold in &taken.holds {
-            let (exact, bound) = was.of_unit(hold.counted.unit);
+            let (exact, bound) = taken.asked.of_unit(hold.counted.unit);
             let add = match hold.counted.unit {
                 Unit::Requests => u64::from(counts),
                 Unit::Tokens => used,
                 Unit::Usd => cost.counted(),
             };
             if keys_moved {
-                onward.extend(state.onward(hold, (exact, bound), (add, 0)));
+                onward.extend(self.onward(hold, (exact, bound), (add, 0)));
             }
-            let counter = &mut state.counters[hold.slot];
+            let counter = &mut self.counters[hold.slot];
             if counter.generation == hold.generation {
                 counter.held = counter.held.saturating_sub(bound);
                 counter.used = counter.used.saturating_sub(exact).saturating_add(add);
@@ -148,15 +143,15 @@ impl State {
         }
         let credit = taken.credit.and_then(|mut draws| {
             // The exact part is paid already; what it and the hold did not need goes back before anything is taken.
-            let more = cost.saturating_sub(taken.fixed);
+            let more = cost.saturating_sub(taken.asked.fixed);
             if more.is_negative() {
-                state.credit.give_back(taken.fixed, &draws);
+                self.credit.give_back(taken.asked.fixed, &draws);
                 draws.clear();
-                state.credit.draw(cost, &mut draws);
+                self.credit.draw(cost, &mut draws);
             } else {
-                state.credit.draw(more, &mut draws);
+                self.credit.draw(more, &mut draws);
             }
-            state.credit.release(taken.held);
+            self.credit.release(taken.asked.held);
             counts.then_some(draws)
         });
         Moved { counters, credit }
@@ -167,9 +162,9 @@ impl State {
         if self.moved.is_empty() {
             return;
         }
-        let was = taken.asked();
         for hold in &taken.holds {
-            onward.extend(self.onward(hold, (0, 0), was.of_unit(hold.counted.unit)));
+            let asked = taken.asked.of_unit(hold.counted.unit);
+            onward.extend(self.onward(hold, (0, 0), asked));
         }
     }
 
@@ -216,11 +211,9 @@ impl State {
         Taken {
             holds,
             buckets,
-            tokens: asked.tokens,
+            asked,
             answers: wanted.answers,
             bucket_tokens,
-            fixed: asked.fixed,
-            held: asked.held,
             credit,
             output,
             lowered,
@@ -230,25 +223,17 @@ impl State {
 }
 
 impl Taken {
-    fn asked(&self) -> Asked {
-        Asked {
-            tokens: self.tokens,
-            fixed: self.fixed,
-            held: self.held,
-        }
-    }
-
     /// How much of what the counter in this place has held in its present window is the call's.
     pub(super) fn held_of(&self, slot: usize, counter: &Counter) -> u64 {
         let mut holds = self.holds.iter();
         let holds = holds.any(|hold| hold.slot == slot && hold.generation == counter.generation);
-        let (_, bound) = self.asked().of_unit(counter.name.unit);
+        let (_, bound) = self.asked.of_unit(counter.name.unit);
         if holds { bound } else { 0 }
     }
 
     /// Tokens held in every token quota.
     pub fn tokens(&self) -> u64 {
-        self.tokens
+        self.asked.tokens
     }
 
     /// Every counter that the call moves.
@@ -268,7 +253,7 @@ impl Taken {
 
     /// Money taken and held in every budget and of credit.
     pub fn money(&self) -> NanoUsd {
-        self.fixed.saturating_add(self.held)
+        self.asked.money()
     }
 
     /// Whether the call is charged to prepaid credit.

@@ -28,8 +28,11 @@ pub struct Weighed {
 /// What one call asks of every level, once its output limit is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
+    /// Held in every token quota.
     pub(super) tokens: u64,
+    /// Taken of money as used.
     pub(super) fixed: NanoUsd,
+    /// Held of money beside it.
     pub(super) held: NanoUsd,
 }
 
@@ -200,7 +203,7 @@ impl State {
     /// Whether the credit binds a call, and why.
     fn credit_binds(&self, asked: &Asked) -> Option<Binding> {
         let credit = self.credit.read();
-        let asked = asked.fixed.saturating_add(asked.held);
+        let asked = asked.money();
         let reason = if credit.balance <= NanoUsd::ZERO {
             Reason::Spent
         } else if asked > credit.balance {
@@ -225,6 +228,11 @@ impl Asked {
         }
     }
 
+    /// Money in all.
+    pub(super) fn money(&self) -> NanoUsd {
+        self.fixed.saturating_add(self.held)
+    }
+
     /// What is taken of a unit as used, and what is held of it.
     pub(super) fn of_unit(&self, unit: Unit) -> (u64, u64) {
         match unit {
@@ -243,7 +251,7 @@ impl Weighed {
 
     /// Money that a hold would take of every budget and of credit.
     pub fn money(&self) -> NanoUsd {
-        self.asked.fixed.saturating_add(self.asked.held)
+        self.asked.money()
     }
 }
 
