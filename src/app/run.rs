@@ -125,6 +125,8 @@ impl Reloads<'_> {
         let mut config = match config::load_again(file, self.environment) {
             Ok(config) => config,
             Err(problems) => {
+                // A file that it names may be yet to come, and make it right.
+                self.watch.watch_also(problems.files());
                 app.reload_refused();
                 // A line for each: one field could not hold them all.
                 for problem in problems.iter() {

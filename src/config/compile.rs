@@ -88,7 +88,7 @@ fn not_text(shown: &str, before: &[u8]) -> Result<Config, Problems> {
     let mut report = Report::new(shown);
     let problem = report.problem(&Place::root(position), "is not UTF-8 text");
     problem.hint("save the file as UTF-8");
-    report.finish(None).map(|(never, _)| never)
+    report.finish(None).map(|(never, ..)| never)
 }
 
 /// Compiles a text as if it had been read from `path`.
@@ -119,8 +119,7 @@ pub fn parse(text: &str, path: &Path, environment: &dyn Environment) -> Result<C
         let accounts = root.take_unread("accounts");
         compile(&root, accounts, directory, environment, &mut report)
     });
-    let files = report.take_files();
-    let (config, warnings) = report.finish(config)?;
+    let (config, warnings, files) = report.finish(config)?;
     Ok(Config {
         blank,
         files,

@@ -1,6 +1,6 @@
 //! What is wrong with a file, where, and what to do about it.
 
-use std::{fmt, mem, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 /// A position in the file, counted from 1. There are millions of them in a large file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,10 @@ pub struct Problem {
 
 /// Everything that is wrong with a file, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    list: Vec<Problem>,
+    files: Vec<PathBuf>,
+}
 
 /// Collects problems and warnings; nothing stops at the first.
 #[derive(Debug)]
@@ -169,18 +172,27 @@ impl Problem {
 impl Problems {
     /// A single problem of the whole file.
     pub(crate) fn of_file(file: &str, text: String, hint: &str) -> Self {
-        Self(vec![Problem {
+        let problem = Problem {
             file: file.into(),
             position: None,
             path: String::new(),
             text,
             hint: Some(hint.to_owned()),
-        }])
+        };
+        Self {
+            list: vec![problem],
+            files: Vec::new(),
+        }
     }
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// The other files that it names, as far as it could be read: one of them may be what is wrong.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 
@@ -204,11 +216,6 @@ impl Report {
         self.files.push(file);
     }
 
-    /// The other files, each as often as it is named.
-    pub(crate) fn take_files(&mut self) -> Vec<PathBuf> {
-        mem::take(&mut self.files)
-    }
-
     /// Notes something that keeps the file from being used.
     pub(crate) fn problem(&mut self, place: &Place, text: impl Into<String>) -> &mut Problem {
         push(&mut self.problems, &self.file, place, text.into())
@@ -219,24 +226,30 @@ impl Report {
         push(&mut self.warnings, &self.file, place, text.into())
     }
 
-    /// The warnings with `whole`, or the problems where there are any.
-    pub(crate) fn finish<T>(self, whole: Option<T>) -> Result<(T, Vec<Problem>), Problems> {
+    /// The warnings with `whole`, and the other files, each as often as it is named; or the problems where there are any.
+    pub(crate) fn finish<T>(
+        self,
+        whole: Option<T>,
+    ) -> Result<(T, Vec<Problem>, Vec<PathBuf>), Problems> {
         let Self {
             file,
             mut problems,
             mut warnings,
-            files: _,
+            files,
         } = self;
         problems.sort_by_key(|problem| problem.position);
         warnings.sort_by_key(|problem| problem.position);
         match whole {
-            Some(whole) if problems.is_empty() => Ok((whole, warnings)),
+            Some(whole) if problems.is_empty() => Ok((whole, warnings, files)),
             None if problems.is_empty() => Err(Problems::of_file(
                 &file,
                 "could not be compiled, and the reason was not noted".to_owned(),
                 "this is a bug in faregate; please report it with the file",
             )),
-            _ => Err(Problems(problems)),
+            _ => Err(Problems {
+                list: problems,
+                files,
+            }),
         }
     }
 }
@@ -303,7 +316,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.list.iter().enumerate() {
             let gap = if index == 0 { "" } else { "\n" };
             write!(f, "{gap}{problem}")?;
         }

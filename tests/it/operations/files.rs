@@ -305,6 +305,28 @@ async fn a_pipe_in_the_place_of_a_file_that_is_named_is_refused_at_once() {
     daemon.all_settled(&upstream, KEY).await;
 }
 
+/// As where a configuration and a secret are deployed one after the other.
+#[tokio::test]
+async fn a_file_that_a_refused_one_names_is_waited_for() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let good = yaml(&upstream.url(), "");
+    let mut daemon = Daemon::start(&good).await;
+    let folder = daemon.folder.path().to_owned();
+    let next = good.replacen("api_key: sk-upstream", "api_key: {file: secret}", 1);
+    assert_ne!(next, good);
+    write(&folder, &next);
+    let by_itself = |line: &Value| line["cause"] == "file";
+    let refused = daemon.logs(by_itself).await;
+    assert_eq!(
+        refused["message"],
+        "the file is wrong; the old configuration stays"
+    );
+    fs::write(folder.join("secret"), "sk-upstream").unwrap();
+    let done = daemon.logs(by_itself).await;
+    assert_eq!(done["message"], "the configuration was reloaded");
+    daemon.stands(&upstream, KEY).await;
+}
+
 #[tokio::test]
 async fn check_and_serve_refuse_the_same_files_with_the_same_words() {
     let folder = tempfile::tempdir().unwrap();
