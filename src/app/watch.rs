@@ -16,7 +16,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// What tells one content of a file from another: device, inode, length, and seconds and nanoseconds of its last change.
+/// What tells one content of a file from another: device, inode, length, and seconds and nanoseconds of its last change,
+/// be it of who may read it. Unlike the date of the content, nobody can set that.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// The files, as they were when they were read.
@@ -99,18 +100,18 @@ fn stamp(file: &Path) -> Option<Stamp> {
         about.dev(),
         about.ino(),
         about.len(),
-        about.mtime(),
-        about.mtime_nsec(),
+        about.ctime(),
+        about.ctime_nsec(),
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use tempfile::TempDir;
 
-    use super::{PathBuf, Watch, fs};
+    use super::{Path, PathBuf, Watch, fs};
 
     fn watched() -> (TempDir, PathBuf, Watch) {
         let folder = TempDir::new().unwrap();
@@ -150,6 +151,36 @@ mod tests {
         assert_eq!(told(&mut watch, 2), 1);
         watch.settled();
         fs::write(&file, "one").unwrap();
+        assert_eq!(told(&mut watch, 2), 1);
+    }
+
+    /// Does it until the file system's clock, which may stand still for some milliseconds, shows it.
+    fn shown(file: &Path, change: impl Fn()) {
+        let at = || {
+            let about = fs::metadata(file).unwrap();
+            (about.ctime(), about.ctime_nsec())
+        };
+        let before = at();
+        while at() == before {
+            change();
+        }
+    }
+
+    /// Some tools give every file the same date, and one that nobody could read is not written again to be read.
+    #[tokio::test]
+    async fn what_keeps_its_date_and_length_may_have_changed() {
+        let (_folder, file, mut watch) = watched();
+        let date = fs::metadata(&file).unwrap().modified().unwrap();
+        shown(&file, || {
+            fs::write(&file, "two").unwrap();
+            let written = fs::File::open(&file).unwrap();
+            written.set_modified(date).unwrap();
+        });
+        assert_eq!(told(&mut watch, 2), 1);
+        watch.settled();
+        shown(&file, || {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        });
         assert_eq!(told(&mut watch, 2), 1);
     }
 
