@@ -21,6 +21,7 @@ mod probe_tls;
 mod prove;
 mod show;
 mod simulate;
+mod stop;
 mod table;
 mod terminal;
 mod usage;

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use serde_json::json;
 
-use super::{Failure, Terminal, arguments::ProveFlags, show};
+use super::{Failure, Terminal, arguments::ProveFlags, show, stop::Stop};
 use crate::{
     domain::Clock,
     prove::{Progress, Report, Settings, prove},
@@ -43,13 +43,14 @@ pub(super) fn run(
         .build()
         .map_err(|error| Failure::failed(format!("the event loop cannot be started: {error}")))?;
     let proved = runtime.block_on(async {
+        let mut stop = Stop::listen()?;
         let proving = prove(&settings, clock, |progress| {
             terminal.progress(bar(progress))
         });
         // Whoever stops it finds no daemon and no folder left behind: both go with the proof.
         tokio::select! {
             proved = proving => proved.map_err(|obstacle| Failure::failed(obstacle.to_string())),
-            _ = tokio::signal::ctrl_c() => Err(Failure::failed("interrupted; nothing was proved")),
+            () = stop.asked() => Err(Failure::failed("interrupted; nothing was proved")),
         }
     });
     terminal.progress("");

@@ -1,6 +1,6 @@
 //! `faregate simulate`.
 
-use super::{Failure, Terminal, arguments::Simulate};
+use super::{Failure, Terminal, arguments::Simulate, stop::Stop};
 use crate::simulate::{Settings, Simulator};
 
 /// Serves the simulated provider until the process is told to stop.
@@ -22,31 +22,4 @@ pub(super) async fn run(flags: &Simulate, terminal: &mut Terminal<'_>) -> Result
     ))?;
     simulator.serve(stop.asked()).await;
     Ok(())
-}
-
-/// The signals that end a process politely.
-struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::failed(format!("no signal handler: {error}")))
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -21,12 +21,18 @@ const START: Duration = Duration::from_secs(60);
 /// Lines of its log that are kept, for a daemon that does not start.
 const KEPT: usize = 5;
 
-/// A running daemon. It is killed when this is dropped.
+/// A running daemon.
 #[derive(Debug)]
 pub(super) struct Daemon {
-    child: Child,
+    process: Process,
     /// Where it serves.
     pub(super) address: SocketAddr,
+}
+
+/// Its process. It is killed when this is dropped, also while it starts.
+#[derive(Debug)]
+struct Process {
+    child: Child,
     log: Option<JoinHandle<VecDeque<String>>>,
 }
 
@@ -46,44 +52,37 @@ impl Daemon {
         let (serves, served) = oneshot::channel();
         let log = child.stderr.take();
         let log = log.map(|log| std::thread::spawn(move || follow(log, serves)));
+        let mut process = Process { child, log };
         let waited = tokio::time::timeout(START, served).await;
         match waited {
-            Ok(Ok(address)) => Ok(Self {
-                child,
-                address,
-                log,
-            }),
-            other => {
-                // It may have ended by itself, which is why.
-                let _ = child.kill();
-                let _ = child.wait();
-                let lines = log.and_then(|log| log.join().ok()).unwrap_or_default();
-                let last = lines.into_iter().collect::<Vec<_>>().join("\n");
-                Err(match other {
-                    Err(_) => Obstacle::Late("the start of the daemon", START.as_secs()),
-                    Ok(_) => failed(last),
-                })
+            Ok(Ok(address)) => Ok(Self { process, address }),
+            Ok(Err(_)) => {
+                let last = process.end().into_iter().collect::<Vec<_>>();
+                Err(failed(last.join("\n")))
             }
+            Err(_) => Err(Obstacle::Late("the start of the daemon", START.as_secs())),
         }
     }
 
     /// Ends it as nothing it can prepare for: SIGKILL.
     pub(super) fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        // An error says that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(log) = self.log.take() {
-            // It ends with the pipe.
-            let _ = log.join();
-        }
+        self.process.end();
     }
 }
 
-impl Drop for Daemon {
+impl Process {
+    /// Kills it; the last lines of its log.
+    fn end(&mut self) -> VecDeque<String> {
+        // An error says that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // The log ends with the pipe.
+        let log = self.log.take().and_then(|log| log.join().ok());
+        log.unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }

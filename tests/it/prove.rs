@@ -1,6 +1,7 @@
 use std::{
+    fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -61,7 +62,7 @@ fn every_promise_holds_and_nothing_is_left_behind() {
     assert_eq!(seen(0, "402 credit_exhausted"), "150");
     assert_eq!(seen(4, "402 budget_exceeded"), "170");
     assert_eq!(seen(6, "of these missing in the ledger"), "0");
-    let report = std::fs::read_to_string(&file).unwrap();
+    let report = fs::read_to_string(&file).unwrap();
     assert!(
         report.starts_with("# faregate prove: all 7 claims hold\n"),
         "{report}"
@@ -80,6 +81,73 @@ fn the_stores_are_kept_where_that_is_asked_for() {
         "{report}"
     );
     assert_eq!(left(&scratch), 1);
+}
+
+/// The command lines of all processes that have to do with the folder.
+fn processes(folder: &Path) -> Vec<String> {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines
+        .filter(|line| line.contains(folder.to_str().unwrap()))
+        .collect()
+}
+
+/// As a terminal that is closed does, and a job that takes too long.
+#[test]
+fn who_is_told_to_stop_leaves_nothing_behind() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let scratch = TempDir::new().unwrap();
+        let mut proving = Command::new(env!("CARGO_BIN_EXE_faregate"))
+            .args(["prove", "--calls", "1000000"])
+            .env("TMPDIR", scratch.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while processes(scratch.path()).is_empty() {
+            assert_eq!(proving.try_wait().unwrap(), None);
+        }
+        let told = Command::new("sh")
+            .args(["-c", &format!("kill -{signal} {}", proving.id())])
+            .status();
+        assert!(told.unwrap().success());
+        let ended = proving.wait_with_output().unwrap();
+        let notes = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{signal}: {notes}");
+        assert!(notes.contains("nothing was proved"), "{signal}: {notes}");
+        assert_eq!(processes(scratch.path()), [""; 0], "{signal}");
+        assert_eq!(left(&scratch), 0, "{signal}");
+    }
+}
+
+#[test]
+fn what_is_to_outlive_its_terminal_does() {
+    let scratch = TempDir::new().unwrap();
+    let program = env!("CARGO_BIN_EXE_faregate");
+    let script = format!("trap '' HUP; exec {program} prove --calls 1000000");
+    let mut proving = Command::new("sh")
+        .args(["-c", &script])
+        .env("TMPDIR", scratch.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while processes(scratch.path()).is_empty() {
+        assert_eq!(proving.try_wait().unwrap(), None);
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", proving.id())).unwrap();
+    let mask = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name));
+        u64::from_str_radix(mask.unwrap().trim(), 16).unwrap()
+    };
+    // SIGHUP is the first signal, SIGTERM the fifteenth.
+    assert_eq!(mask("SigIgn:") & 1, 1, "{status}");
+    assert_eq!(mask("SigCgt:") >> 14 & 1, 1, "{status}");
+    let told = Command::new("kill").arg(proving.id().to_string()).status();
+    assert!(told.unwrap().success());
+    assert_eq!(proving.wait().unwrap().code(), Some(1));
+    assert_eq!(left(&scratch), 0);
 }
 
 #[test]
