@@ -121,8 +121,7 @@ pub(in crate::cli) fn budget(text: &str) -> Result<Value, String> {
             Err(wrong @ InvalidAmount::TooLarge) => return Some(Err(wrong.up_to(NanoUsd::MAX))),
             limit => limit.ok()?,
         };
-        (limit > NanoUsd::ZERO)
-            .then(|| Ok(json!({ "usd": limit.to_string(), "per": per.as_str() })))
+        (!limit.is_negative()).then(|| Ok(json!({ "usd": limit.to_string(), "per": per.as_str() })))
     };
     read().unwrap_or_else(|| {
         Err("write US dollars and hour, day, week, month or period: 25/month, 0.50/hour".to_owned())

@@ -84,3 +84,18 @@ fn quotas_are_read_or_refused() {
         assert!(read(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn budgets() {
+    let read = |text| read::budget(text).map(|budget| budget.to_string());
+    assert_eq!(
+        read("0.50/hour"),
+        Ok(r#"{"per":"hour","usd":"0.50"}"#.into())
+    );
+    // As in the file, it allows none.
+    assert_eq!(read("0/day"), Ok(r#"{"per":"day","usd":"0.00"}"#.into()));
+    for text in ["", "5", "/day", "5/year", "-1/day", "much/day"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+    assert!(read("10000000000/day").unwrap_err().contains("at most"));
+}
