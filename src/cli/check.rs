@@ -43,9 +43,15 @@ pub(super) fn report(
     let checked = match located {
         Ok(file) => config::load(&file, environment)
             .map_err(|problems| problems.iter().map(shown).collect()),
-        Err(nowhere) => Err(vec![json!({
-            "file": null, "line": null, "column": null, "path": "", "message": nowhere.message, "hint": null,
-        })]),
+        Err(nowhere) => {
+            let (message, hint) = match nowhere.message.split_once("\n  hint: ") {
+                Some((message, hint)) => (message, Some(hint)),
+                None => (nowhere.message.as_str(), None),
+            };
+            Err(vec![json!({
+                "file": null, "line": null, "column": null, "path": "", "message": message, "hint": hint,
+            })])
+        }
     };
     let (valid, problems, warnings): (bool, Vec<Value>, Vec<Value>) = match checked {
         Ok(config) => (

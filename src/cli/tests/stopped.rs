@@ -2,12 +2,13 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Exit, Variables, clock, settled, type_in};
 use crate::{
     accounts::ApiKey,
-    cli::{backend::Backend, offline::Offline},
+    cli::{Failure, Terminal, backend::Backend, check, offline::Offline},
     config,
     domain::Clock,
 };
@@ -181,6 +182,24 @@ fn a_check_is_read_by_programs_too() {
 }
 
 #[test]
+fn a_configuration_that_is_nowhere_is_a_problem_like_any_other() {
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal::captured(&mut out, &mut notes);
+    let nowhere = Failure::new(Exit::Configuration, config::NoFile.to_string());
+    let done = check::report(Err(nowhere), &Variables::default(), &mut terminal);
+    assert_eq!(done.unwrap_err().exit, Exit::Configuration);
+    drop(terminal);
+    let said: Value = serde_json::from_slice(&out).unwrap();
+    let problem = &said["problems"][0];
+    assert_eq!(
+        problem["message"],
+        "there is no configuration: neither ./faregate.yaml nor /etc/faregate/faregate.yaml exists"
+    );
+    let hint = problem["hint"].as_str().unwrap_or_default();
+    assert!(hint.starts_with("name a file with --config"), "{said}");
+}
+
+#[test]
 fn a_store_held_by_a_daemon_that_cannot_be_reached_is_said() {
     let (directory, file) = directory_with(CONFIG);
     let config = config::load(&file, &Variables::default()).unwrap();
@@ -221,7 +240,7 @@ fn a_store_in_memory_is_only_a_daemons() {
 fn a_schema_needs_no_configuration() {
     let said = type_in("none.yaml".as_ref(), "schema", &clock());
     assert_eq!(said.exit, Exit::Done);
-    let schema: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let schema: Value = serde_json::from_str(&said.out).unwrap();
     assert!(schema["properties"]["providers"].is_object());
 }
 
