@@ -60,6 +60,20 @@ impl Backend {
             )
         };
         let mut owned = own();
+        // Nobody held this store. A daemon that listens all the same is starting and about to take it, or has another. It is
+        // let have it while it is asked: it answers when it has its store, and does not start while we have that.
+        if let (Ok(offline), Some(daemon)) = (&owned, &daemon)
+            && daemon.listens().await.is_ok()
+        {
+            offline.close().await;
+            let takes_us = daemon.takes_us().await;
+            owned = own();
+            // What is written here such a daemon would not see, and what is shown comes from there.
+            if takes_us && let Ok(offline) = &owned {
+                offline.close().await;
+                return Err(elsewhere(daemon, &file));
+            }
+        }
         if matches!(owned, Err(OpenError::Locked { .. })) {
             let listens = match &daemon {
                 Some(daemon) => daemon.listens().await.is_ok(),
@@ -71,17 +85,7 @@ impl Backend {
             }
         }
         match owned {
-            Ok(offline) => {
-                // Nobody holds this store. A daemon that takes our token all the same has another: what is written here
-                // it would not see, and what is shown comes from there.
-                if let Some(daemon) = &daemon
-                    && daemon.takes_us().await
-                {
-                    offline.close().await;
-                    return Err(elsewhere(daemon, &file));
-                }
-                Ok(Self::Here(Box::new(Api::new(offline, clock.clone()))))
-            }
+            Ok(offline) => Ok(Self::Here(Box::new(Api::new(offline, clock.clone())))),
             Err(OpenError::Locked { .. }) => match daemon {
                 Some(daemon) => reach(daemon, &file).await,
                 None => Err(Failure::failed(format!(

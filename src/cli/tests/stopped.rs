@@ -4,6 +4,10 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use super::{Exit, Variables, clock, settled, type_in};
 use crate::{
@@ -46,6 +50,48 @@ async fn a_verb_waits_for_another_that_writes() {
     let clock = clock();
     let (backend, ()) = tokio::join!(Backend::to_write(&config, &clock), ends);
     backend.unwrap().during(async |_| Ok(())).await.unwrap();
+}
+
+/// A daemon that starts listens before it has its store, and answers when it has.
+#[tokio::test]
+async fn a_verb_leaves_the_store_to_a_daemon_that_starts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let admin = format!(
+        "admin: {{listen: \"{address}\", token: {}}}\n",
+        "t".repeat(32)
+    );
+    let (directory, file) = directory_with(&format!("{CONFIG}{admin}"));
+    let config = config::load(&file, &Variables::default()).unwrap();
+    let clock = clock();
+    let own = Offline::own(
+        config.roster.clone(),
+        &config.store,
+        config.gateway.webhooks.clone(),
+        &clock,
+    );
+    own.unwrap().close().await;
+    let store = fs::File::open(directory.path().join("faregate.db.lock")).unwrap();
+    let starts = async {
+        let (mut client, _) = listener.accept().await.unwrap();
+        while store.try_lock().is_err() {
+            tokio::task::yield_now().await;
+        }
+        loop {
+            // Who only looked whether somebody listens has gone, and asks nothing.
+            if client.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                client.write_all(answer.as_bytes()).await.unwrap();
+            }
+            (client, _) = listener.accept().await.unwrap();
+        }
+    };
+    tokio::select! {
+        backend = Backend::to_write(&config, &clock) => {
+            assert!(matches!(backend, Ok(Backend::Daemon(_))), "{backend:?}");
+        }
+        () = starts => {}
+    }
 }
 
 #[test]
