@@ -343,7 +343,7 @@ impl Store {
 
     /// As [`Self::read`], with all that was posted before. A disk that hangs or takes nothing is not waited for: what it
     /// has is shown.
-    async fn read_posted<T: Send + 'static>(
+    pub(super) async fn read_posted<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {

@@ -32,6 +32,19 @@ async fn credit(daemon: &Daemon) -> Value {
     ask.bearer(TOKEN).send().await.value()
 }
 
+/// The balance is known at once; what is left of each entry is written a little later.
+#[tokio::test]
+async fn what_is_left_of_the_entries_is_the_balance_at_once() {
+    let upstream = Upstream::answering("200 OK", ANSWER).await;
+    let daemon = Daemon::start(&yaml(&upstream)).await;
+    for _ in 0..20 {
+        let answer = daemon.chat(KEY, CHAT).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let sheet = credit(&daemon).await;
+        assert_eq!(sheet["lots"][0]["remaining"], sheet["balance"], "{sheet:#}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_posted_adds_up_in_two_languages_and_outlives_a_kill() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;

@@ -110,12 +110,12 @@ impl Store {
             .await
     }
 
-    /// The credit of an account, without what calls under way hold.
+    /// The credit of an account, without what calls under way hold. Whoever has read an answer finds its call taken off.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn credit(&self, account: AccountId) -> Result<StoredCredit, ReadError> {
-        self.read(move |connection| read::credit(connection, &account))
+        self.read_posted(move |connection| read::credit(connection, &account))
             .await
     }
 
