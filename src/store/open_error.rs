@@ -82,7 +82,7 @@ pub enum OpenError {
     },
     /// Something in the file cannot be read.
     #[error(
-        "{} is damaged: {words}; put back a backup, or correct it with sqlite3",
+        "{} is damaged: {words}; move it away with its -wal and -shm and put back a backup, or correct it with sqlite3",
         file.display()
     )]
     Damaged {

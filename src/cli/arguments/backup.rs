@@ -8,7 +8,8 @@ use clap::Args;
 #[command(
     after_help = "Example:\n  faregate backup /var/backups/faregate-2026-11-21.db\n\n\
     Works while a daemon runs and while it is stopped, and copies the store as it is at one instant. The copy is a \
-    complete store: to restore it, stop the daemon and put the copy in the store's place."
+    complete store: to restore it, stop the daemon, move the store away with its -wal and -shm, and put the copy in \
+    its place."
 )]
 pub(in crate::cli) struct BackupFlags {
     /// Where the copy goes; an existing file is never replaced
