@@ -21,12 +21,16 @@ use crate::{
 
 /// Decides whether an answer is the caller's, and what of it.
 pub(super) async fn judge(
-    reservation: Reservation,
+    mut reservation: Reservation,
     parts: &mut Parts,
     body: UpstreamBody,
     destination: &Destination,
     upstream: &Upstream,
 ) -> Result<(Reservation, Relayed), Unanswered> {
+    // What its body says may name another cause; the client may leave before it has come.
+    if destination.endpoint.has_ask() && refused(parts, &[]).is_err() {
+        reservation.failed_upstream();
+    }
     match relayed(parts, body, destination, upstream).await {
         Ok(body) => Ok((reservation, body)),
         Err(refusal) => {

@@ -73,6 +73,8 @@ struct Open {
     first_byte: Option<Duration>,
     /// The provider's, once it has answered.
     status: Option<StatusCode>,
+    /// Whether that is a failure of the provider's own, though it may not say so.
+    failed: bool,
     attempts: u32,
     /// Free again when the call has ended.
     _seat: Seat,
@@ -133,6 +135,7 @@ impl Reservation {
             forwarded: None,
             first_byte: None,
             status: None,
+            failed: false,
             attempts: 0,
             _seat: seat,
         })))
@@ -221,6 +224,14 @@ impl Reservation {
         }
     }
 
+    /// Notes that the answer is a failure of the provider's own, whatever else it says: the call costs nothing, also where
+    /// nobody waits for the rest.
+    pub fn failed_upstream(&mut self) {
+        if let Some(open) = &mut self.0 {
+            open.failed = true;
+        }
+    }
+
     /// Takes it out of its place, where one that is settled already stays.
     pub(super) fn take(&mut self) -> Self {
         Self(self.0.take())
@@ -264,8 +275,12 @@ impl Drop for Reservation {
         } else {
             (Outcome::ClientClosed, 499)
         };
-        let status = open.status.unwrap_or(StatusCode::OK);
-        open.settle(outcome, told, Charge::by(status, Observed::default()));
+        let charge = if open.failed {
+            Charge::Void
+        } else {
+            Charge::by(open.status.unwrap_or(StatusCode::OK), Observed::default())
+        };
+        open.settle(outcome, told, charge);
     }
 }
 
@@ -331,6 +346,7 @@ impl Open {
             forwarded,
             first_byte,
             status: _,
+            failed: _,
             attempts,
             _seat,
         } = *self;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::{adds_up, budgets, credit, kept, priced};
 use crate::{
     fixture::KEY,
-    harness::{Call, Gate, Gateway, Step, Upstream, sse, within},
+    harness::{Call, Gate, Gateway, Step, Upstream, piece, sse, within},
 };
 
 const DOLLAR: i64 = 1_000_000_000;
@@ -322,4 +322,44 @@ async fn a_message_that_is_left_anywhere_costs_what_was_seen() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_read_on_costs_what_the_provider_bills() {
     every_boundary(&DIALECTS[2], "drain").await;
+}
+
+/// Whatever their bodies say, these are no answers to what the client asked.
+#[tokio::test]
+async fn who_leaves_while_a_providers_own_trouble_is_read_pays_nothing() {
+    for status in ["403 Forbidden", "429 Too Many Requests"] {
+        let upstream = Upstream::start(move |_| {
+            let fields = "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            let head = format!("HTTP/1.1 {status}\r\n{fields}");
+            vec![
+                Step::Send(head.into_bytes()),
+                piece("{\"error\":"),
+                Step::Hang,
+            ]
+        })
+        .await;
+        let plan = "credit: required, quotas: [{requests: 10, per: day}]";
+        let yaml = priced(&upstream, plan, "credit: 1");
+        let yaml = format!("{yaml}routes: [{{path: /, price_per_request: 0.005}}]\n");
+        let gateway = Gateway::start(&yaml).await;
+        let body = r#"{"model":"m","stream":true,"max_tokens":10}"#;
+        let call = tokio::spawn(gateway.chat(KEY, body).open());
+        within("the head of the answer", async {
+            let heads = "faregate_upstream_first_byte_seconds_count{provider=\"up\"} 1\n";
+            let metrics = async || gateway.admin("GET", "/metrics").send().await;
+            while !metrics().await.text().contains(heads) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        call.abort();
+        upstream.all_closed().await;
+        let row = gateway.calls(1).await.remove(0);
+        assert_eq!(row["outcome"], "client_closed", "{status}");
+        assert_eq!(row["cost_nano_usd"], 0, "{status}");
+        assert_eq!(credit(&gateway).await, (DOLLAR, 0), "{status}");
+        let limits = gateway.limits(KEY).await["limits"].clone();
+        assert_eq!(limits[0]["used"], 0, "{status}: {limits}");
+        gateway.stop().await;
+    }
 }
