@@ -276,10 +276,11 @@ fn want(
         .and_then(|model| model.max_output_tokens)
         .unwrap_or(u64::MAX);
     let shown = bytes.saturating_add(if ask.tools { TOOLS } else { 0 });
+    let longest = longest_input(model, ask);
     let input = if ask.opaque_input {
-        window
+        longest
     } else {
-        shown.min(window)
+        shown.min(longest)
     };
     // Without a window nothing bounds what the body does not show; token quotas demand one, so only rates are left.
     let input = if input == u64::MAX { shown } else { input };
@@ -308,6 +309,12 @@ fn want(
     .priced(terms)
 }
 
+/// The most input that the provider takes: a window for each text. Without a window nothing bounds it.
+fn longest_input(model: Option<&Model>, ask: &Ask) -> u64 {
+    let window = model.and_then(|model| model.context_window);
+    window.unwrap_or(u64::MAX).saturating_mul(ask.texts)
+}
+
 impl Wanted {
     /// The same, at what it may cost.
     fn priced(self, terms: Option<&Terms>) -> Self {
@@ -328,13 +335,12 @@ impl Wanted {
         terms: Option<&Terms>,
     ) -> Option<Self> {
         let ask = request.ask.filter(|ask| ask.output_limit.is_none())?;
-        let window = model.and_then(|model| model.context_window);
         let input = if ask.opaque_input {
             self.input
         } else {
             self.input.saturating_add(longer)
         };
-        let input = input.min(window.unwrap_or(u64::MAX));
+        let input = input.min(longest_input(model, ask));
         Some(Self { input, ..self }.priced(terms))
     }
 }
@@ -374,6 +380,6 @@ async fn count(
     Some(
         counted
             .saturating_add(tools)
-            .min(model.context_window.unwrap_or(u64::MAX)),
+            .min(longest_input(Some(model), ask)),
     )
 }

@@ -48,8 +48,9 @@ pub struct Ask {
     pub end_user: Option<String>,
     /// Bytes of the body, an upper bound of the tokens of a text.
     pub input_bytes: u64,
-    /// How many prompts it has, each of which is answered.
-    prompts: u64,
+    /// How many texts it has, at least 1, each of which may fill the context window: prompts of completions, each answered
+    /// for itself, and texts of embeddings.
+    pub texts: u64,
     pub(super) endpoint: Endpoint,
     pub(super) spans: Spans,
 }
@@ -146,7 +147,9 @@ impl Ask {
         reader.members(|reader, name| ask.member(reader, name, &mut seen))?;
         reader.end()?;
         ask.output_limit = ask.largest_limit();
-        ask.answers = ask.answers.saturating_mul(ask.prompts);
+        if endpoint == Endpoint::Completions {
+            ask.answers = ask.answers.saturating_mul(ask.texts);
+        }
         // Anthropic reads neither sound nor anything else that costs more than text.
         ask.extras.unseen_input =
             ask.opaque_input && !matches!(endpoint, Endpoint::Messages | Endpoint::CountTokens);
@@ -191,7 +194,7 @@ impl Ask {
                 _ => 1,
             },
             answers: 1,
-            prompts: 1,
+            texts: 1,
             tools: false,
             opaque_input: false,
             substitutes: false,
@@ -217,6 +220,7 @@ impl Ask {
             return Ok(());
         };
         match member {
+            Member::Input if self.endpoint == Endpoint::Embeddings => self.texts(reader)?,
             Member::Messages | Member::Input | Member::System => self.input(reader)?,
             Member::Tools => self.tools(reader)?,
             Member::StreamOptions => self.stream_options(reader)?,

@@ -76,7 +76,23 @@ impl Ask {
             Ok::<(), AskError>(())
         })?;
         // A reader may heed either copy.
-        self.prompts = self.prompts.max(listed);
+        self.texts = self.texts.max(listed);
+        Ok(())
+    }
+
+    /// Reads the texts of embeddings: one, one as numbers of tokens, or a list of either or of parts (OpenAI's API
+    /// reference, "Create embeddings").
+    pub(super) fn texts(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        if reader.kind()? != Kind::Array {
+            return self.input(reader);
+        }
+        let mut listed = 0;
+        reader.elements(|reader| {
+            let kind = reader.kind()?;
+            listed += u64::from(matches!(kind, Kind::String | Kind::Array | Kind::Object));
+            self.input(reader)
+        })?;
+        self.texts = self.texts.max(listed);
         Ok(())
     }
 

@@ -203,3 +203,45 @@ async fn an_estimate_that_leaves_nothing_of_the_window_is_not_believed() {
     assert_eq!(written, 16_384);
     gateway.stop().await;
 }
+
+/// Each of them may fill the window by itself.
+#[tokio::test]
+async fn several_texts_are_held_for_beyond_one_window() {
+    let gate = Gate::default();
+    let upstream = gated(&gate).await;
+    let yaml = priced(&upstream, "credit: required", "credit: 10").replace(
+        "context_window: 100000, max_output_tokens: 500",
+        "context_window: 1000, max_output_tokens: 500",
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let (short, long) = ("word ".repeat(100), "word ".repeat(2000));
+    let embeddings = |input: Value| {
+        let body = json!({"model": "m", "input": input});
+        ("/v1/embeddings", body, 0)
+    };
+    let completions = |prompt: Value, answers| {
+        let body = json!({"model": "m", "max_tokens": 1, "prompt": prompt});
+        ("/v1/completions", body, answers)
+    };
+    let several = json!([short, short, short, short, short]);
+    for ((path, body, answers), windows) in [
+        (embeddings(several.clone()), 5),
+        (embeddings(json!([long, "a", [1, 2]])), 3),
+        (embeddings(json!(long)), 1),
+        (embeddings(json!(vec![7; 2000])), 1),
+        (completions(several, 5), 5),
+        (completions(json!([long, "a"]), 2), 2),
+        (completions(json!(long), 1), 1),
+    ] {
+        let body = body.to_string();
+        let call = gateway.call("POST", path).bearer(KEY).json(&body);
+        let call = tokio::spawn(call.send());
+        upstream.arrival().await;
+        let input = (body.len() as i64).min(windows * 1000);
+        let (_, held) = credit(&gateway).await;
+        assert_eq!(held, input * 1000 + answers * 4000, "{path} {windows}");
+        gate.open();
+        served(&within("the answer", call).await.unwrap());
+    }
+    gateway.stop().await;
+}
