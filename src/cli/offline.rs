@@ -100,7 +100,8 @@ impl Offline {
             reader.keys().map_err(words)?,
         );
         let standings = by_account(reader.standings().map_err(words)?);
-        let roster = merged(&declared, &accounts, &keys, &HashMap::new(), &standings);
+        let seen = reader.first_seen().map_err(words)?;
+        let roster = merged(&declared, &accounts, &keys, &seen, &standings);
         Ok(Self::over(
             roster,
             Files::Watched(Mutex::new(reader)),

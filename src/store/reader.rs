@@ -1,6 +1,7 @@
 //! Looking into the file of a store, whether or not a daemon writes to it.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::{
     accounts::{AccountSpec, KeySpec},
-    domain::RequestId,
+    domain::{AccountId, RequestId, Timestamp},
 };
 
 use super::{
@@ -64,6 +65,14 @@ impl Reader {
     /// The file cannot be read.
     pub fn keys(&self) -> Result<Vec<Arc<KeySpec>>, ReadError> {
         self.look(roster_rows::keys)
+    }
+
+    /// When each account of the configuration file was first seen.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn first_seen(&self) -> Result<HashMap<AccountId, Timestamp>, ReadError> {
+        self.look(roster_rows::first_seen)
     }
 
     /// A page of calls, newest first.

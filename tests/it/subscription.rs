@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     fixture::{CHAT, MESSAGE, file, provider, refused, served},
-    harness::{Answer, Gateway},
+    harness::{Answer, Daemon, Gateway, TOKEN, faregate, write},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -231,7 +231,7 @@ async fn what_the_admin_api_says_holds_from_the_next_request_on() {
         .await;
     assert_eq!(made.status, 201, "{}", made.text());
     let key = gateway.make_key(r#"{"account":"a"}"#).await;
-    let set = |stated: serde_json::Value| {
+    let set = |stated: Value| {
         let call = gateway.admin("PUT", "/admin/v1/accounts/a/subscription");
         call.json(&stated.to_string()).send()
     };
@@ -312,4 +312,30 @@ async fn what_tells_about_the_key_is_never_a_402() {
     refused(&chat(&gateway, 0).await, 402, "subscription_canceled");
     refused(&chat(&gateway, 1).await, 402, "quota_exhausted");
     gateway.stop().await;
+}
+
+/// Whether it is the daemon that is asked, or its store.
+#[tokio::test]
+async fn since_when_a_payment_is_due_is_shown_while_the_daemon_runs_and_after() {
+    let admin = |address: &str| format!("admin: {{listen: \"{address}\", token: {TOKEN}}}\n");
+    let rest = "server: {listen: \"127.0.0.1:0\"}
+log: {format: json}
+store: {url: \"sqlite:${folder}/faregate.db\"}
+plans: {p: {subscription: required}}
+accounts: [{id: a, plan: p, subscription: {status: past_due}}]
+";
+    let daemon = Daemon::start(&format!("{rest}{}", admin("127.0.0.1:0"))).await;
+    // The command finds the daemon by its file.
+    let found = admin(&daemon.admin.to_string());
+    write(daemon.folder.path(), &format!("{rest}{found}"));
+    let shown = |folder: &Path| -> Value {
+        let output = faregate(folder, "accounts show a --json");
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let running = shown(daemon.folder.path());
+    assert!(running["subscription"]["past_due_since"].is_string());
+    daemon.signal("TERM");
+    let (_, folder) = daemon.ended().await;
+    assert_eq!(shown(folder.path()), running);
 }
