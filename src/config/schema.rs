@@ -7,6 +7,9 @@ use super::table::{Choice, Key, Kind, Need, ROOT, Section};
 /// Any text with a variable in it, whatever the key takes.
 const VARIABLE: &str = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
 
+/// What is read as a text, quoted or not. Bounds of a text say nothing of the others.
+const SCALARS: [&str; 3] = ["string", "number", "boolean"];
+
 /// The schema of the file (JSON Schema 2020-12), indented, with a line break at its end. Generated from the same table
 /// that the file is read with.
 pub fn schema() -> String {
@@ -76,7 +79,11 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
     match kind {
         Kind::Section(section) => reference(section, definitions),
         Kind::Named(section) => {
-            let each = reference(section, definitions);
+            let mut each = reference(section, definitions);
+            // A name alone is a section with nothing in it.
+            if section.keys.iter().all(|key| key.need == Need::Optional) {
+                each = json!({"anyOf": [each, {"type": "null"}]});
+            }
             json!({"type": "object", "additionalProperties": each})
         }
         Kind::NamedAnd { one, each } => {
@@ -97,11 +104,16 @@ fn kind(kind: Kind, definitions: &mut Map<String, Value>) -> Value {
             let item = self::kind(Kind::Section(section), definitions);
             json!({"type": "array", "items": item})
         }
-        Kind::Text | Kind::Path | Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
-        Kind::Name => pattern("^[A-Za-z0-9_.:@/+-]{1,64}$"),
-        Kind::Model => pattern("^[A-Za-z0-9_.:@/+#~=,-]{1,128}$"),
+        Kind::UrlTemplate => json!({"type": "string", "minLength": 1}),
+        Kind::Text | Kind::Path => json!({"type": SCALARS, "minLength": 1}),
+        Kind::Name => {
+            or_variable(json!({"type": SCALARS, "pattern": "^[A-Za-z0-9_.:@/+-]{1,64}$"}))
+        }
+        Kind::Model => {
+            or_variable(json!({"type": SCALARS, "pattern": "^[A-Za-z0-9_.:@/+#~=,-]{1,128}$"}))
+        }
         Kind::Secret | Kind::MaybeSecret => json!({"anyOf": [
-            {"type": "string", "minLength": u8::from(matches!(kind, Kind::Secret))},
+            {"type": SCALARS, "minLength": u8::from(matches!(kind, Kind::Secret))},
             {"type": "object", "additionalProperties": false, "required": ["file"],
              "properties": {"file": {"type": "string", "description": "A file with the secret; a line break at its end is cut."}}},
         ]}),

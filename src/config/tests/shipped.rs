@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Fixed;
+use super::{Fixed, compiled};
 use crate::{
     config::{
         load, scalar, schema,
@@ -202,6 +202,29 @@ fn every_key_has_a_sentence_and_a_default_of_its_kind() {
     let mut seen = BTreeSet::new();
     check(&ROOT, &mut seen);
     assert!(seen.contains("subscription"));
+}
+
+/// An editor must not mark what is right: a name or a customer may be a number, and a plan may say nothing.
+#[test]
+fn the_schema_takes_what_is_read_as_a_text_and_what_is_left_empty() {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let of = |section: &str, key: &str| schema["$defs"][section]["properties"][key].clone();
+    let scalars = serde_json::json!(["string", "number", "boolean"]);
+    for (section, key) in [
+        ("account", "id"),
+        ("account", "plan"),
+        ("model", "model"),
+        ("key", "key"),
+    ] {
+        assert_eq!(of(section, key)["anyOf"][0]["type"], scalars, "{key}");
+    }
+    for (section, key) in [("customers", "lemonsqueezy"), ("provider", "ca")] {
+        assert_eq!(of(section, key)["type"], scalars, "{key}");
+    }
+    let plan = &schema["properties"]["plans"]["additionalProperties"];
+    assert_eq!(plan["anyOf"][1]["type"], "null");
+    let text = "plans: {7: }\naccounts: [{id: 42, plan: 7, customers: {lemonsqueezy: 3049571}}]\n";
+    assert!(compiled(text).is_ok());
 }
 
 #[test]
