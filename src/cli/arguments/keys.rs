@@ -1,11 +1,8 @@
 //! `faregate keys …`.
 
-use std::{
-    num::{NonZeroU32, NonZeroU64},
-    time::Duration,
-};
+use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -80,6 +77,9 @@ pub(in crate::cli) struct CreateKey {
     pub(in crate::cli) json: bool,
 }
 
+/// As in the file.
+const MOST_TOKENS: u64 = i64::MAX as u64;
+
 /// What an account or key may be limited to.
 #[derive(Debug, Args, Default)]
 pub(in crate::cli) struct LimitFlags {
@@ -87,14 +87,14 @@ pub(in crate::cli) struct LimitFlags {
     #[arg(long = "model", value_name = "NAME")]
     pub(in crate::cli) models: Vec<String>,
     /// Requests per minute
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) requests_per_minute: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub(in crate::cli) requests_per_minute: Option<u32>,
     /// Tokens per minute
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) tokens_per_minute: Option<NonZeroU64>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_TOKENS))]
+    pub(in crate::cli) tokens_per_minute: Option<u64>,
     /// Requests at the same time
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) concurrent_requests: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub(in crate::cli) concurrent_requests: Option<u32>,
     /// Requests or tokens per window, such as tokens=100000/day; may be repeated
     #[arg(long = "quota", value_name = "UNIT=N/WINDOW", value_parser = read::quota)]
     pub(in crate::cli) quotas: Vec<Value>,

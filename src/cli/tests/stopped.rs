@@ -126,6 +126,28 @@ fn a_day_of_administration() {
 }
 
 #[test]
+fn a_rate_that_cannot_be_is_told_what_it_may_be() {
+    let (_directory, file) = directory_with(CONFIG);
+    for (flag, most, more) in [
+        ("requests-per-minute", "4294967295", "4294967296"),
+        ("concurrent-requests", "4294967295", "4294967296"),
+        (
+            "tokens-per-minute",
+            "9223372036854775807",
+            "9223372036854775808",
+        ),
+    ] {
+        for number in ["0", more] {
+            let line = format!("keys create --account acme --{flag} {number}");
+            let said = type_in(&file, &line, &clock());
+            assert_eq!(said.exit, Exit::Usage, "{line}");
+            let words = format!("{number} is not in 1..={most}");
+            assert!(said.notes.contains(&words), "{line}: {said}");
+        }
+    }
+}
+
+#[test]
 fn mistakes_end_with_the_documented_numbers() {
     let (directory, file) = directory_with(CONFIG);
     let clock = clock();
