@@ -63,6 +63,8 @@ pub(super) struct CreditState {
     open: u32,
     /// What was lost and is not recorded yet.
     expired: Vec<Draw>,
+    /// Lots that were put into others while something that was drawn may be given back to them, and those others.
+    renewed: Vec<(i64, i64)>,
 }
 
 impl Credit {
@@ -175,6 +177,7 @@ impl CreditState {
         if self.open == 0 {
             self.lots
                 .retain(|lot| lot.remaining > NanoUsd::ZERO || is_lost(lot));
+            self.renewed = Vec::new();
         }
     }
 
@@ -214,6 +217,8 @@ impl CreditState {
         for lot in self.lots.iter_mut().filter(is_its) {
             left = left.saturating_add(std::mem::take(&mut lot.remaining));
         }
+        self.renewed
+            .extend(entries.iter().map(|entry| (*entry, lot.entry)));
         self.forget_empty_lots();
         self.insert(Lot {
             remaining: left,
@@ -221,11 +226,23 @@ impl CreditState {
         });
     }
 
+    /// The lot that one of this number is in by now: where it was put into another, the store has all of it there.
+    pub(super) fn present(&self, entry: i64) -> i64 {
+        let renewed = self.renewed.iter();
+        renewed.fold(
+            entry,
+            |entry, (was, is)| {
+                if entry == *was { *is } else { entry }
+            },
+        )
+    }
+
     /// Gives back what [`Self::draw`] took.
     pub(super) fn give_back(&mut self, amount: NanoUsd, draws: &Draws) {
         let mut covered = NanoUsd::ZERO;
         for draw in draws {
-            if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == draw.entry) {
+            let entry = self.present(draw.entry);
+            if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == entry) {
                 lot.remaining = lot.remaining.saturating_add(draw.amount);
                 covered = covered.saturating_add(draw.amount);
             }

@@ -149,6 +149,10 @@ impl State {
                 draws.clear();
                 self.credit.draw(cost, &mut draws);
             } else {
+                let credit = &self.credit;
+                draws
+                    .iter_mut()
+                    .for_each(|draw| draw.entry = credit.present(draw.entry));
                 self.credit.draw(more, &mut draws);
             }
             self.credit.release(taken.asked.held);

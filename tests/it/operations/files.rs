@@ -324,7 +324,7 @@ async fn a_file_that_a_refused_one_names_is_waited_for() {
     fs::write(folder.join("secret"), "sk-upstream").unwrap();
     let done = daemon.logs(by_itself).await;
     assert_eq!(done["message"], "the configuration was reloaded");
-    daemon.stands(&upstream, KEY).await;
+    daemon.all_settled(&upstream, KEY).await;
 }
 
 #[tokio::test]

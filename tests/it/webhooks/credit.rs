@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fixture::{KEY, file, provider, refused},
-    harness::{Gate, Gateway, Step, Upstream, sse, verified, within},
+    harness::{Gate, Gateway, Step, Upstream, json as answer, sse, verified, within},
 };
 
 #[tokio::test]
@@ -332,6 +332,51 @@ async fn what_a_call_gives_back_to_a_withdrawn_grant_is_withdrawn_too() {
     let yaml = "store: {url: \"sqlite:faregate.db\"}\n";
     std::fs::write(folder.path().join("faregate.yaml"), yaml).unwrap();
     verified(folder.path());
+}
+
+/// The price of a request is spent when its call begins, and comes back where its provider fails.
+#[tokio::test]
+async fn what_a_request_cost_comes_back_to_its_grant_as_that_is_by_then() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |_| {
+        let mut steps = answer("500 Internal Server Error", "{}");
+        steps.insert(0, Step::Wait(opened.clone()));
+        steps
+    })
+    .await;
+    let mut longer = grant("evt_2", 5, "billing.credit_grant.updated", false);
+    longer["data"]["object"]["expires_at"] = json!(NOW + 2000);
+    let withdrawn = grant("evt_2", 5, "billing.credit_grant.updated", true);
+    for (update, meanwhile, after) in [(longer, "4.50", "5.00"), (withdrawn, "0.00", "0.00")] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("faregate.db").display().to_string();
+        let yaml = shared_config(&upstream, "")
+            .replace("free: {}", "free: {}, paid: {credit: required}")
+            .replace("plan: basic, stripe", "plan: paid, stripe")
+            + "prices: {m: {input: 0, output: 0, request: 0.5}, big: {input: 0, output: 0}, c: {input: 0, output: 0}}\n"
+            + &format!("store: {{url: \"sqlite:{store}\"}}\n");
+        let gateway = Gateway::start(&yaml).await;
+        let granted = grant("evt_1", 0, "billing.credit_grant.created", false);
+        assert_eq!(send(&gateway, &granted).await, "applied");
+        let call = tokio::spawn(gateway.chat(KEY, r#"{"model":"m"}"#).send());
+        upstream.arrival().await;
+        assert_eq!(send(&gateway, &update).await, "applied");
+        assert_eq!(balance(&gateway, "a").await, meanwhile);
+        gate.open();
+        assert_eq!(within("the answer", call).await.unwrap().status, 500);
+        // The grant would have ended by now.
+        gateway.pass(Duration::from_secs(1001));
+        assert_eq!(balance(&gateway, "a").await, after);
+        let clock = gateway.clock.clone();
+        gateway.stop().await;
+        let gateway = Gateway::start_at(&yaml, clock).await;
+        assert_eq!(balance(&gateway, "a").await, after);
+        gateway.stop().await;
+        let yaml = "store: {url: \"sqlite:faregate.db\"}\n";
+        std::fs::write(folder.path().join("faregate.yaml"), yaml).unwrap();
+        verified(folder.path());
+    }
 }
 
 #[tokio::test]
