@@ -83,9 +83,14 @@ impl CreditState {
             credit.insert(*lot);
         }
         let debt = credit.lots_total().saturating_sub(row.balance);
-        // Debt that a later top-up has covered is taken from that lot now, as it was then.
-        let uncovered = credit.take(debt, &mut Draws::new(), |_| true);
-        credit.debt = uncovered;
+        // Debt that a later top-up has covered is taken from that lot now, as it was then. Which one that was nobody knows
+        // any more, so what is lost first pays: a lot that has ended may have no more than this.
+        let end = |lot: &Lot| lot.expires_at.map_or(i64::MAX, Timestamp::millis);
+        credit.lots.sort_by_key(end);
+        credit.debt = credit.take(debt, &mut Draws::new(), |_| true);
+        for lot in std::mem::take(&mut credit.lots) {
+            credit.insert(lot);
+        }
         credit
     }
 

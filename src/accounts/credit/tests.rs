@@ -52,6 +52,25 @@ fn what_no_lot_covers_is_debt_and_the_next_lot_pays_it() {
 }
 
 #[test]
+fn what_is_owed_at_a_start_is_paid_by_what_would_be_lost_first() {
+    let row = CreditRow {
+        account: AccountId::parse("a").unwrap(),
+        balance: usd(100),
+        lots: vec![lot(1, 100, 50, None), lot(2, 20, 90, Some(1_000))],
+    };
+    let mut credit = CreditState::restore(&row);
+    credit.roll(at(1_000));
+    assert_eq!(credit.read().balance, usd(100));
+    // They are drawn in their order all the same.
+    let row = CreditRow {
+        balance: usd(110),
+        ..row
+    };
+    let mut credit = CreditState::restore(&row);
+    assert_eq!(drawn(&mut credit, 105), [(1, 100), (2, 5)]);
+}
+
+#[test]
 fn an_expired_lot_is_lost_except_what_calls_in_flight_hold() {
     let mut credit = CreditState::default();
     credit.add(lot(1, 100, 50, Some(1_000)));

@@ -1,11 +1,15 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use faregate::domain::Timestamp;
 use serde_json::{Value, json};
 
-use super::{SECRET, STRIPE, bought, posted, refunded, shared_config, signed, subscription};
+use super::{
+    NOW, SECRET, STANDARD_SECRET, STRIPE, balance, bought, posted, refunded, shared_config, signed,
+    standard, subscription, taken,
+};
 use crate::{
-    fixture::{CHAT, KEY, provider, refused, served},
-    harness::{Call, Daemon, Gateway, TOKEN},
+    fixture::{CHAT, KEY, answer, file, provider, refused, served},
+    harness::{Call, Daemon, Gate, Gateway, Step, TOKEN, Upstream, within},
 };
 
 #[tokio::test]
@@ -32,7 +36,57 @@ async fn a_standing_outlives_the_daemon() {
     assert_eq!(super::account(&gateway, "a").await["plan"], "pro");
     assert_eq!(super::send(&gateway, &active).await, "duplicate");
     assert_eq!(super::send(&gateway, &bought("evt_2")).await, "duplicate");
-    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    assert_eq!(balance(&gateway, "b").await, "25.00");
+    gateway.stop().await;
+}
+
+/// What a call has spent when its credit is taken back is in the store only when the call has ended: until then a lot pays
+/// less of what is owed there.
+#[tokio::test]
+async fn a_start_loses_no_credit_to_a_lot_that_has_ended() {
+    let gate = Gate::default();
+    let opened = gate.clone();
+    let upstream = Upstream::start(move |seen| {
+        let mut steps = answer(seen);
+        steps.insert(0, Step::Wait(opened.clone()));
+        steps
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let rest = format!(
+        "store: {{url: \"sqlite:{}\"}}
+prices: {{m: {{input: 0, output: 0, request: 0.5}}, big: {{input: 0, output: 0}}, c: {{input: 0, output: 0}}}}
+plans: {{p: {{credit: required}}}}
+accounts: [{{id: a, plan: p, keys: [{{id: k, key: {KEY}}}]}}]
+payment: {{webhooks: {{standard: {{secrets: [{STANDARD_SECRET}]}}}}}}
+",
+        folder.path().join("f.db").display()
+    );
+    let yaml = file(&upstream, &rest);
+    let gateway = Gateway::start(&yaml).await;
+    let end = Timestamp::from_millis((NOW + 1000) * 1000);
+    let send = async |id: &str, kind: &str, mut data: Value| {
+        data["account"] = json!("a");
+        let sent = standard(&gateway, id, kind, &data).send().await;
+        assert_eq!(taken(&sent), "applied");
+    };
+    send("1", "credit.granted", json!({"amount": "1"})).await;
+    let call = tokio::spawn(gateway.chat(KEY, CHAT).send());
+    upstream.arrival().await;
+    send("2", "credit.refunded", json!({"amount": "1"})).await;
+    assert_eq!(balance(&gateway, "a").await, "-0.50");
+    let short = json!({"amount": "5", "priority": 90, "expires_at": end});
+    send("3", "credit.granted", short).await;
+    send("4", "credit.granted", json!({"amount": "10"})).await;
+    gate.open();
+    served(&within("the answer", call).await.unwrap());
+    assert_eq!(balance(&gateway, "a").await, "14.50");
+    gateway.pass(Duration::from_secs(1001));
+    assert_eq!(balance(&gateway, "a").await, "10.00");
+    let clock = gateway.clock.clone();
+    gateway.stop().await;
+    let gateway = Gateway::start_at(&yaml, clock).await;
+    assert_eq!(balance(&gateway, "a").await, "10.00");
     gateway.stop().await;
 }
 
@@ -49,7 +103,7 @@ async fn an_event_that_cannot_be_written_is_not_taken() {
     refused(&answer, 503, "billing_unavailable");
     std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
     assert_eq!(super::send(&gateway, &bought("evt_1")).await, "applied");
-    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    assert_eq!(balance(&gateway, "b").await, "25.00");
     // What a refund would have taken is there again, until it is written.
     std::fs::rename(&file, folder.path().join("moved.db")).unwrap();
     let back = refunded("evt_2", 5, 1000);
@@ -59,9 +113,9 @@ async fn an_event_that_cannot_be_written_is_not_taken() {
         "billing_unavailable",
     );
     std::fs::rename(folder.path().join("moved.db"), &file).unwrap();
-    assert_eq!(super::balance(&gateway, "b").await, "25.00");
+    assert_eq!(balance(&gateway, "b").await, "25.00");
     assert_eq!(super::send(&gateway, &back).await, "applied");
-    assert_eq!(super::balance(&gateway, "b").await, "15.00");
+    assert_eq!(balance(&gateway, "b").await, "15.00");
     gateway.stop().await;
 }
 
@@ -99,7 +153,7 @@ async fn a_kill_between_copies_of_an_event_credits_once() {
         daemon = Daemon::start_in(folder).await;
     }
     let answer = post(&daemon).send().await;
-    assert!(["applied", "duplicate"].contains(&super::taken(&answer).as_str()));
+    assert!(["applied", "duplicate"].contains(&taken(&answer).as_str()));
     let sheet = Call::new(daemon.admin, "GET", "/admin/v1/accounts/b/credit").bearer(TOKEN);
     assert_eq!(sheet.send().await.value()["balance"], "25.00");
 }
@@ -174,11 +228,11 @@ async fn a_damaged_owner_is_an_error_and_nobody_gets_anything() {
     );
     for account in ["a", "b"] {
         let expected = if account == "b" { "25.00" } else { "0.00" };
-        assert_eq!(super::balance(&gateway, account).await, expected);
+        assert_eq!(balance(&gateway, account).await, expected);
     }
     damage("payment_facts", "b");
     assert_eq!(super::send(&gateway, &other).await, "applied");
-    assert_eq!(super::balance(&gateway, "b").await, "50.00");
+    assert_eq!(balance(&gateway, "b").await, "50.00");
     gateway.stop().await;
 }
 
