@@ -137,9 +137,15 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// Gemini says so with 400, and matched at its beginning it quotes nobody.
+    /// Gemini says so with 400, and so does Anthropic of the organization that a key is of; matched at its beginning it
+    /// quotes nobody.
     fn is_about_the_credential(&self) -> bool {
-        const BEGINNINGS: [&str; 3] = ["API key not valid", "API Key not found", "API key expired"];
+        const BEGINNINGS: [&str; 4] = [
+            "API key not valid",
+            "API Key not found",
+            "API key expired",
+            "This organization has been disabled",
+        ];
         let Problem::Object(object) = &self.error else {
             return false;
         };
@@ -171,15 +177,19 @@ impl Object<'_> {
 }
 
 /// Codes and types that speak of money: OpenAI's help pages on prepaid billing and spend limits, Anthropic's SDK, Groq's
-/// spend limits. `rate_limit_exceeded` and Anthropic's `ramp_limit_exceeded` clear by themselves and are not among them.
+/// spend limits, Moonshot's (`exceeded_current_quota_error`) and Alibaba's (`Arrearage`) lists of errors.
+/// `rate_limit_exceeded` and Anthropic's `ramp_limit_exceeded` clear by themselves and are not among them.
 fn names_bill(word: &str) -> bool {
     matches!(
         word,
         "insufficient_quota"
             | "credit_balance_exhausted"
             | "billing_hard_limit_reached"
+            | "billing_not_active"
             | "billing_error"
             | "blocked_api_access"
+            | "exceeded_current_quota_error"
+            | "Arrearage"
     ) || [
         "_spend_limit_exceeded",
         "_usage_limit_exceeded",
@@ -190,14 +200,17 @@ fn names_bill(word: &str) -> bool {
     .any(|end| word.ends_with(end))
 }
 
-/// Messages that are all there is to tell by: Anthropic's two and Gemini's. "You exceeded your current quota" is not
-/// one of them, as Gemini says it of requests per minute too. They are matched at their beginning, except xAI's, which begins with a
-/// name: further on they might quote the caller.
+/// Messages that are all there is to tell by: Anthropic's three, Gemini's two, and Z.ai's, whose code is a number. "You exceeded
+/// your current quota" is not one of them, as Gemini says it of requests per minute too. They are matched at their beginning,
+/// except xAI's, which begins with a name: further on they might quote the caller.
 fn says_bill(message: &str) -> bool {
-    const BEGINNINGS: [&str; 3] = [
+    const BEGINNINGS: [&str; 6] = [
         "Your credit balance is too low",
         "You have reached your specified API usage limits",
+        "You have reached your specified workspace API usage limits",
         "Your prepayment credits are depleted",
+        "Gemini API free tier is not available",
+        "Insufficient balance",
     ];
     BEGINNINGS
         .iter()

@@ -143,6 +143,46 @@ fn each_vendors_way_to_say_it() {
             r#"{"error":{"code":403,"message":"Workspace monthly budget of $500.00 exceeded.","metadata":{"limit_source":"workspace"}}}"#,
             UNAVAILABLE,
         ),
+        (
+            429,
+            r#"{"error":{"message":"Your account is not active, please check your billing details on our website.","type":"billing_not_active","param":null,"code":null}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Your account is suspended due to insufficient balance","type":"exceeded_current_quota_error"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified workspace API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"code":"1113","message":"Insufficient balance or no resource package. Please recharge."}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            400,
+            r#"[{"error":{"code":400,"message":"Gemini API free tier is not available in your country. Please enable billing on your project in Google AI Studio.","status":"FAILED_PRECONDITION"}}]"#,
+            UNAVAILABLE,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Organization Rate limit exceeded","type":"rate_limit_reached_error"}}"#,
+            OVERLOADED,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Access denied, please make sure your account is in good standing.","type":"Arrearage","param":null,"code":"Arrearage"}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"This organization has been disabled."},"request_id":"req_1"}"#,
+            AUTH,
+        ),
         (429, "not json", OVERLOADED),
         (503, "", OVERLOADED),
         (

@@ -25,8 +25,56 @@ async fn the_providers_own_troubles_are_not_the_callers() {
     let key = format!(
         r#"[{{"error":{{"code":400,"message":"API key not valid. Please pass a valid API key. {WORDS}","status":"INVALID_ARGUMENT"}}}}]"#
     );
+    let disabled = r#"{"type":"error","error":{"type":"invalid_request_error","message":"This organization has been disabled."}}"#;
+    let worded = |message: &str| {
+        format!(r#"{{"error":{{"message":"{message} {WORDS}","code":"1113","type":null}}}}"#)
+    };
+    let (workspace, balance, tier) = (
+        worded("You have reached your specified workspace API usage limits."),
+        worded("Insufficient balance or no resource package."),
+        worded("Gemini API free tier is not available in your country."),
+    );
+    let unpaid = |name: &str| {
+        format!(r#"{{"error":{{"message":"{WORDS}","type":"{name}","param":null,"code":null}}}}"#)
+    };
+    let (inactive, exceeded, arrears) = (
+        unpaid("billing_not_active"),
+        unpaid("exceeded_current_quota_error"),
+        unpaid("Arrearage"),
+    );
     let cases = [
         ("400 Bad Request", "", key.as_str(), 502, "upstream_auth"),
+        ("400 Bad Request", "", disabled, 502, "upstream_auth"),
+        (
+            "429 Too Many Requests",
+            "",
+            &inactive,
+            503,
+            "upstream_unavailable",
+        ),
+        (
+            "429 Too Many Requests",
+            "",
+            &exceeded,
+            503,
+            "upstream_unavailable",
+        ),
+        ("400 Bad Request", "", &arrears, 503, "upstream_unavailable"),
+        (
+            "400 Bad Request",
+            "",
+            &workspace,
+            503,
+            "upstream_unavailable",
+        ),
+        (
+            "429 Too Many Requests",
+            "",
+            &balance,
+            503,
+            "upstream_unavailable",
+        ),
+        ("400 Bad Request", "", &tier, 503, "upstream_unavailable"),
         ("401 Unauthorized", "", plain.as_str(), 502, "upstream_auth"),
         ("403 Forbidden", "", &plain, 502, "upstream_auth"),
         (
