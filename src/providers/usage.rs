@@ -46,6 +46,8 @@ pub(super) struct Tally {
     service_tier: Option<ServiceTier>,
     /// Whether reasoning was once counted beside the output. It stays so: no later total takes back what was said.
     beside: bool,
+    /// The output by the total, where that had once more than was told. It stays so as well.
+    by_total: u64,
 }
 
 /// Steps of a call that Anthropic bills beside its figures: a conversation that is summarized on the way, and a model that
@@ -74,6 +76,7 @@ impl Tally {
         self.tells_output = false;
         reader.members(|reader, name| self.member(reader, &name))?;
         self.beside |= self.counts_beside();
+        self.by_total = self.by_total.max(self.output_by_total().unwrap_or(0));
         Ok(true)
     }
 
@@ -203,6 +206,20 @@ impl Tally {
         reasoning > 0 && self.total == Some(input + output + reasoning)
     }
 
+    /// The output by the total, where that has tokens which nothing else tells of: what a model thought, as Google's imitation
+    /// of OpenAI has it. Sound by the second, pages and a cache beside the input may be in a total as well.
+    fn output_by_total(&self) -> Option<u64> {
+        let (input, total) = (self.input?, self.total?);
+        let named = [self.reasoning, self.seconds, self.pages];
+        if named.into_iter().flatten().any(|count| count > 0) {
+            return None;
+        }
+        let untold = total.checked_sub(input + self.output.unwrap_or(0))?;
+        let (cached, write) = (self.cached.unwrap_or(0), self.cache_write.unwrap_or(0));
+        let is_of_input = [cached, write, cached + write].contains(&untold);
+        (!is_of_input).then(|| total - input)
+    }
+
     /// Reads how the call was served. `auto` says that this is not decided.
     pub(super) fn served(&mut self, value: &Value<'_>) {
         let text = value.text().and_then(Text::decode);
@@ -259,7 +276,11 @@ impl Tally {
 
     /// What was used, and whether the figures are suspect.
     pub(super) fn usage(&self, endpoint: Endpoint) -> (Option<Usage>, bool) {
-        let no_output = matches!(endpoint, Endpoint::Embeddings).then_some(0);
+        let by_total = match endpoint {
+            Endpoint::Messages | Endpoint::Embeddings => 0,
+            _ => self.by_total,
+        };
+        let no_output = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);
         let (Some(input), Some(output)) = (self.input, self.output.or(no_output)) else {
             return (None, self.suspect || self.seen);
         };
@@ -298,6 +319,10 @@ impl Tally {
         } else if reasoning > output {
             suspect = true;
             usage.reasoning = output;
+        }
+        if by_total > usage.output {
+            usage.reasoning += by_total - usage.output;
+            usage.output = by_total;
         }
         for (part, whole) in [
             (&mut usage.audio_input, usage.input),

@@ -14,6 +14,18 @@ const REASONING: [&str; 4] = [
     "output_tokens_details.thinking_tokens",
 ];
 
+/// Where it is told what a cache had, and what was written to it.
+const CACHED: [&str; 3] = [
+    "cache_read_input_tokens",
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+];
+const WRITTEN: [&str; 3] = [
+    "cache_creation_input_tokens",
+    "prompt_tokens_details.cache_write_tokens",
+    "input_tokens_details.cache_write_tokens",
+];
+
 /// Every figure that came under one of some paths, in the order of the document.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
@@ -124,6 +136,29 @@ impl Figures {
         self.ends.iter().any(|end| after(end) == Some(true))
     }
 
+    /// The output by the total after any of the objects, where nothing else tells what is in it.
+    fn by_total(&self) -> u128 {
+        let after = |end: &usize| {
+            let found = self.found.iter().take(*end).cloned().collect();
+            let mut until = Self {
+                found,
+                ..Self::default()
+            };
+            let input = until.most(&["prompt_tokens", "input_tokens"])?;
+            let output = until.most(&["completion_tokens", "output_tokens"]);
+            let total = until.most(&["total_tokens"])?;
+            let named = until.most(&REASONING).unwrap_or(0)
+                + until.most(&["prompt_audio_seconds"]).unwrap_or(0)
+                + until.most(&["pages_processed"]).unwrap_or(0);
+            let cached = until.most(&CACHED).unwrap_or(0);
+            let write = until.most(&WRITTEN).unwrap_or(0);
+            let known = input + output.unwrap_or(0);
+            let of_input = [0, cached, write, cached + write].map(|part| known + part);
+            (named == 0 && total > known && !of_input.contains(&total)).then(|| total - input)
+        };
+        self.ends.iter().filter_map(after).max().unwrap_or(0)
+    }
+
     /// What they come to, and whether they are suspect.
     pub(super) fn expected(mut self, endpoint: Endpoint) -> (Option<Expected>, bool) {
         let both = |ends: &[&str]| -> Vec<String> {
@@ -146,7 +181,7 @@ impl Figures {
         };
         let input = most(&["prompt_tokens", "input_tokens"], Vec::new());
         let output = most(&["completion_tokens", "output_tokens"], Vec::new());
-        // It counts for nothing but whether reasoning is beside; that it is odd counts.
+        // It counts for nothing but what of the output is beside; that it is odd counts.
         most(&["total_tokens"], Vec::new());
         let cached = most(&["cache_read_input_tokens"], both(&["cached_tokens"])).unwrap_or(0);
         let whole = most(
@@ -162,7 +197,11 @@ impl Figures {
         let seconds = most(&["prompt_audio_seconds"], Vec::new()).unwrap_or(0);
         let pages = most(&["pages_processed"], Vec::new()).unwrap_or(0);
 
-        let none = (endpoint == Endpoint::Embeddings).then_some(0);
+        let by_total = match endpoint {
+            Endpoint::Messages | Endpoint::Embeddings => 0,
+            _ => self.by_total(),
+        };
+        let none = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);
         let output = output.or(none);
         let Some((input, output)) = input.zip(output) else {
             return (None, self.odd || !self.ends.is_empty());
@@ -194,6 +233,10 @@ impl Figures {
         } else if output < reasoning {
             odd = true;
             expected.reasoning = output;
+        }
+        if expected.output < by_total {
+            expected.reasoning += by_total - expected.output;
+            expected.output = by_total;
         }
         odd |= heard > expected.input || spoken > expected.output;
         expected.audio_input = heard.min(expected.input);

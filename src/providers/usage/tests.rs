@@ -203,6 +203,53 @@ fn reasoning_beside_the_output_is_taken_in() {
 }
 
 #[test]
+fn what_is_in_the_total_alone_was_thought() {
+    // Of output, reasoning and whether they are suspect.
+    let read = |endpoint, object: &str| {
+        let (usage, suspect) = usage(endpoint, &[object]);
+        usage.map(|usage| (usage.output, usage.reasoning, suspect))
+    };
+    let figures = |more: &str| {
+        format!(r#"{{"prompt_tokens":9,"completion_tokens":2,"total_tokens":115{more}}}"#)
+    };
+    for endpoint in [
+        Endpoint::ChatCompletions,
+        Endpoint::Completions,
+        Endpoint::Responses,
+    ] {
+        for nothing in ["", r#","completion_tokens_details":{"reasoning_tokens":0}"#] {
+            let thought = read(endpoint, &figures(nothing));
+            assert_eq!(thought, Some((106, 104, false)), "{nothing}");
+        }
+    }
+    // Where nothing else was written, the output may be left out.
+    let alone = r#"{"prompt_tokens":9,"total_tokens":55}"#;
+    let alone = read(Endpoint::ChatCompletions, alone);
+    assert_eq!(alone, Some((46, 46, false)));
+    // More of the input may be in it as well: sound by the second, or what a cache had.
+    for input in [
+        r#","prompt_audio_seconds":8"#,
+        r#","pages_processed":3"#,
+        r#","cache_read_input_tokens":104"#,
+        r#","cache_creation_input_tokens":104"#,
+        r#","cache_read_input_tokens":100,"cache_creation_input_tokens":4"#,
+    ] {
+        let seen = read(Endpoint::ChatCompletions, &figures(input));
+        assert_eq!(
+            seen.map(|(output, reasoning, _)| (output, reasoning)),
+            Some((2, 0)),
+            "{input}"
+        );
+    }
+    // Reasoning that is named is all there is, and what has no output has none.
+    let named = r#","completion_tokens_details":{"reasoning_tokens":1}"#;
+    let named = read(Endpoint::ChatCompletions, &figures(named));
+    assert_eq!(named, Some((2, 1, false)));
+    let vectors = r#"{"prompt_tokens":9,"total_tokens":115}"#;
+    assert_eq!(read(Endpoint::Embeddings, vectors), Some((0, 0, false)));
+}
+
+#[test]
 fn running_totals_are_never_added_and_never_shrink() {
     let start = r#"{"input_tokens":25,"output_tokens":1}"#;
     let (grown, suspect) = usage(

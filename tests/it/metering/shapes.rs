@@ -205,3 +205,28 @@ async fn a_message_whose_last_figures_leave_the_output_out_is_counted() {
         assert_eq!(call["estimated"], estimated, "{last}: {call}");
     }
 }
+
+/// Google's imitation of OpenAI tells what its models thought by the total alone.
+#[tokio::test]
+async fn thoughts_that_are_in_the_total_alone_are_charged() {
+    let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":115}"#;
+    let said = r#"{"delta":{"role":"assistant","content":"OK"},"finish_reason":"stop","index":0}"#;
+    let stream = sse(&[
+        &format!("data: {{\"choices\":[{said}],{usage}}}\n\n"),
+        "data: [DONE]\n\n",
+    ]);
+    let whole = format!(r#"{{"choices":[{{"message":{{"content":"OK"}}}}],{usage}}}"#);
+    for (body, steps) in [
+        (r#"{"model":"m","stream":true,"messages":[]}"#, stream),
+        (
+            r#"{"model":"m","messages":[]}"#,
+            crate::harness::json("200 OK", &whole),
+        ),
+    ] {
+        let call = recorded("/v1/chat/completions", body, steps).await;
+        assert_eq!(call["tokens"]["input"], 9, "{call}");
+        assert_eq!(call["tokens"]["output"], 106, "{call}");
+        assert_eq!(call["tokens"]["reasoning"], 104, "{call}");
+        assert_eq!(call["estimated"], false, "{call}");
+    }
+}
