@@ -86,7 +86,7 @@ pub(super) struct Seen {
     pub(super) text: u64,
     /// Bytes of sound that the model spoke, as base64.
     pub(super) sound: u64,
-    /// Whether it is a chunk of no choices that has a usage object: the one that `include_usage` adds.
+    /// Whether it is a chunk of no choices that has a usage object and no error: the one that `include_usage` adds.
     pub(super) usage_chunk: bool,
     /// Whether it has a usage object that is the last of its stream.
     pub(super) final_usage: bool,
@@ -240,14 +240,15 @@ impl<'a> Document<'a> {
             self.made.text += self.delta.text;
         }
         self.count_images(tally);
-        let usage_chunk = self.usage && self.no_choices;
+        let figures = self.usage && self.no_choices;
         // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
         let last_delta = self.usage && self.is("message_delta") && tally.tells_output();
         Seen {
             text: self.made.text,
             sound: self.made.sound + self.delta.sound,
-            usage_chunk,
-            final_usage: usage_chunk || last_delta,
+            // Nobody has asked for an error that comes with them, and everybody is to see it.
+            usage_chunk: figures && !self.error,
+            final_usage: figures || last_delta,
             ends: self.is("message_stop")
                 || self.is("response.completed")
                 || self.is("response.incomplete")

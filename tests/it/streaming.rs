@@ -101,8 +101,9 @@ async fn received(provider: &str, body: &str, frames: &'static [&'static str]) -
 async fn only_the_chunk_that_we_asked_for_is_hidden() {
     const CHOICES: &str = "data: {\"choices\":[{\"delta\":{}}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
     const NO_USAGE: &str = "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n";
-    const FRAMES: &[&str] = &[NO_USAGE, CHOICES, ": comment\n\n", USAGE, DONE];
-    let without = [NO_USAGE, CHOICES, ": comment\n\n", DONE].concat();
+    const ERROR: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2},\"error\":{\"message\":\"boom\"}}\n\n";
+    const FRAMES: &[&str] = &[NO_USAGE, CHOICES, ": comment\n\n", USAGE, ERROR, DONE];
+    let without = [NO_USAGE, CHOICES, ": comment\n\n", ERROR, DONE].concat();
     for hides in [
         "",
         r#","stream_options":{"include_usage":false}"#,

@@ -63,7 +63,7 @@ fn hides_usage_alone(text: &[u8], left: &[u8], events: &[Event]) {
     }
 }
 
-/// The chunk that `include_usage` adds: a usage object, and no choices.
+/// The chunk that `include_usage` adds: a usage object, no choices, and no error.
 fn is_usage_chunk(data: &[u8]) -> bool {
     let Some(members) = second::members(data) else {
         return false;
@@ -75,7 +75,9 @@ fn is_usage_chunk(data: &[u8]) -> bool {
     let usage = named("usage").any(|(_, value)| value.starts_with('{'));
     let choices = named("choices").next_back().map(|(_, value)| *value);
     let none = choices.filter(|value| value.starts_with('['));
+    let error = named("error").any(|(_, value)| *value != "null");
     usage
+        && !error
         && none
             .and_then(second::items)
             .is_some_and(|items| items.is_empty())
