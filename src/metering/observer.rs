@@ -80,7 +80,7 @@ impl Observer {
     /// Whether what came is all of an answer, as far as its content can tell.
     pub fn is_whole(&self) -> bool {
         match self {
-            Self::Stream(meter) => meter.ended(),
+            Self::Stream(meter) => meter.is_whole(),
             Self::Answer(meter) => meter.is_whole(),
             Self::Blind => true,
         }

@@ -145,6 +145,13 @@ impl StreamMeter {
         self.sight.ended
     }
 
+    /// Whether nothing of it is missing, as far as its content tells: it has said so, or its figures came with its last word
+    /// or behind it, as those of OpenAI's imitators do that never say so.
+    pub const fn is_whole(&self) -> bool {
+        let told = self.sight.told && self.scanner.at_boundary();
+        self.sight.ended || told && !matches!(self.endpoint, Endpoint::Messages)
+    }
+
     /// Whether all that the model wrote has come, and what it used has not.
     pub const fn awaits_figures(&self) -> bool {
         self.sight.finished && !self.sight.final_usage && !self.sight.ended

@@ -108,7 +108,7 @@ impl AnswerMeter {
         self.frames = SmallVec::new();
     }
 
-    /// Whether what came is a JSON document from its beginning to its end, or a stream of events that said it was complete.
+    /// Whether what came is a JSON document from its beginning to its end, or a stream of events that is complete.
     /// What is not read is taken for one.
     pub fn is_whole(&self) -> bool {
         if self.forgotten {
@@ -116,7 +116,7 @@ impl AnswerMeter {
         }
         self.document(&self.frames).is_some_and(|document| {
             answer::read(&document, &mut Tally::default()).is_some()
-                || self.streamed(document).ended()
+                || self.streamed(document).is_whole()
         })
     }
 

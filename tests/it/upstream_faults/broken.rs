@@ -103,6 +103,9 @@ async fn half_a_stream_is_no_whole_one() {
     }
 }
 
+/// The last word of a chat, with what it used.
+const FIGURES: &str = "data: {\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\n";
+
 #[tokio::test]
 async fn an_answer_that_ends_with_its_connection_is_whole() {
     for (asked, media, body) in [
@@ -117,6 +120,9 @@ async fn an_answer_that_ends_with_its_connection_is_whole() {
             "text/event-stream",
             "data: {\"a\":1}\n\ndata: [DONE]",
         ),
+        // Not every imitator of OpenAI says so, but the figures come last.
+        (STREAM, "text/event-stream", FIGURES),
+        (STREAM, "text/plain", FIGURES),
     ] {
         let upstream = saying([HEAD, media, "\r\n\r\n", body].concat()).await;
         let told = chat(&upstream.url(), "", asked).await;
@@ -133,9 +139,11 @@ async fn an_answer_that_ends_with_its_connection_before_it_is_whole_is_no_whole_
     told.recorded(200, "upstream_failed");
 
     let event = "data: {\"a\":1}\n\n";
+    let more = [FIGURES, "data: {\"a"].concat();
     for half in [
         "",
         "data: {\"a",
+        &more,
         // It begins like our credential, and is kept back until more is known.
         "data: {\"a\":\"sk-",
         // Nor does the client get half of its provider's error.
