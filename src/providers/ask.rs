@@ -227,6 +227,7 @@ impl Ask {
             Member::Metadata => self.metadata(reader)?,
             Member::Modalities => self.modalities(reader)?,
             Member::Plugins => self.plugins(reader)?,
+            Member::ExtraBody => self.extra_body(reader)?,
             Member::Thinking if self.endpoint == Endpoint::Messages => self.thinking(reader)?,
             Member::CacheControl => extras::cache_control(reader, &mut self.extras)?,
             Member::Prompt if self.endpoint == Endpoint::Completions => self.prompts(reader)?,
@@ -278,6 +279,9 @@ impl Ask {
             Member::StoredInput => self.opaque_input |= !null,
             Member::Substitutes => self.substitutes |= !null,
             Member::WebSearch if !null => self.server_tool(Feature::WebSearch),
+            Member::EnableSearch if !null && value.kind != Kind::False => {
+                self.server_tool(Feature::WebSearch);
+            }
             Member::McpServers if !null => self.server_tool(Feature::Mcp),
             Member::Background if self.endpoint == Endpoint::Responses => {
                 let background = boolean("background", value)?;

@@ -8,9 +8,10 @@ use crate::{
     providers::json::{Kind, Reader, Text, Value},
 };
 
-/// Types of tools that run at the provider, as they begin (OpenAI's and Anthropic's API references).
-const SERVER_TOOLS: [(&str, Feature); 8] = [
+/// Types of tools that run at the provider, as they begin (OpenAI's, Anthropic's and Groq's API references).
+const SERVER_TOOLS: [(&str, Feature); 9] = [
     ("web_search", Feature::WebSearch),
+    ("browser_search", Feature::WebSearch),
     ("web_fetch", Feature::WebFetch),
     ("code_execution", Feature::CodeExecution),
     ("code_interpreter", Feature::CodeExecution),

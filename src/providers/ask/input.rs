@@ -42,7 +42,7 @@ const CLIENT_TOOLS: [&str; 10] = [
     "bash_",
     "text_editor_",
     "memory_",
-    "browser_",
+    "browser_toolset_",
     "computer",
     "local_shell",
     "apply_patch",
@@ -63,6 +63,19 @@ impl Ask {
     pub(super) fn input(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         self.opaque_input |= self.opaque(reader, 0)?;
         Ok(())
+    }
+
+    /// Reads what Google's imitation of OpenAI takes beside OpenAI's members: input that it keeps is named there (Gemini's guide
+    /// to OpenAI compatibility).
+    pub(super) fn extra_body(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
+        reader.members(|reader, _| {
+            reader.members(|reader, name| {
+                let value = reader.skip()?;
+                let kept = name.folds_to("cached_content") || name.folds_to("cachedcontent");
+                self.opaque_input |= kept && value.kind != Kind::Null;
+                Ok(())
+            })
+        })
     }
 
     /// Reads the prompts of completions: a text, a text as numbers of tokens, or a list of either, each of which is

@@ -27,8 +27,12 @@ pub(in crate::providers) enum Member {
     StoredInput,
     /// One of those that name models to go to where `model` does not answer.
     Substitutes,
+    /// What Google's imitation of OpenAI takes beside OpenAI's members.
+    ExtraBody,
     /// Searching the web, as chat completions ask for it.
     WebSearch,
+    /// Searching the web, as Alibaba's models are asked for it.
+    EnableSearch,
     McpServers,
     /// What OpenRouter does beside answering.
     Plugins,
@@ -63,7 +67,7 @@ const EXACT: [(&str, Member); 11] = [
 ];
 
 /// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 25] = [
+const LOOSE: [(&str, Member); 28] = [
     ("system", Member::System),
     ("prompt", Member::Prompt),
     ("functions", Member::Functions),
@@ -73,11 +77,14 @@ const LOOSE: [(&str, Member); 25] = [
     ("cachedcontent", Member::StoredInput),
     ("container", Member::StoredInput),
     ("thread", Member::StoredInput),
+    ("data_sources", Member::StoredInput),
+    ("extra_body", Member::ExtraBody),
     ("fallbacks", Member::Substitutes),
     ("models", Member::Substitutes),
     ("mcp_servers", Member::McpServers),
     ("plugins", Member::Plugins),
     ("web_search_options", Member::WebSearch),
+    ("enable_search", Member::EnableSearch),
     ("background", Member::Background),
     ("service_tier", Member::ServiceTier),
     ("thinking", Member::Thinking),

@@ -33,6 +33,8 @@ fn asked() -> Vec<(&'static str, Value)> {
         ),
         (CHAT, json!({"web_search_options": {}})),
         (CHAT, json!({"plugins": [{"id": "web"}]})),
+        (CHAT, json!({"enable_search": true})),
+        (CHAT, tool("browser_search")),
         (RESPONSES, json!({"service_tier": "flex"})),
         (RESPONSES, json!({"background": true})),
         (RESPONSES, tool("web_search_preview")),
@@ -87,6 +89,7 @@ fn usual() -> Vec<(&'static str, Value)> {
         (CHAT, json!({"service_tier": "auto"})),
         (CHAT, json!({"service_tier": "default"})),
         (CHAT, json!({"service_tier": null, "modalities": ["text"]})),
+        (CHAT, json!({"enable_search": false})),
         (
             CHAT,
             json!({"tools": [{"type": "function", "function": {"name": "f"}}]}),

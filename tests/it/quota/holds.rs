@@ -178,6 +178,19 @@ async fn what_the_body_does_not_show_counts_as_the_whole_window() {
     refused(&responses(&stored).await, 402, "request_exceeds_limit");
     let shown = json!({"model": "m", "max_output_tokens": 10, "input": "hi"});
     served(&responses(&shown).await);
+    // Google's imitation of OpenAI and Azure have names of their own for what they keep.
+    for (name, kept) in [
+        (
+            "extra_body",
+            json!({"google": {"cached_content": "cachedContents/1"}}),
+        ),
+        ("data_sources", json!([{"type": "azure_search"}])),
+    ] {
+        let mut body = json!({"model": "m", "max_tokens": 10, "messages": []});
+        body[name] = kept;
+        let refusal = gateway.chat(KEY, &body.to_string()).send().await;
+        refused(&refusal, 402, "request_exceeds_limit");
+    }
     gateway.stop().await;
 }
 

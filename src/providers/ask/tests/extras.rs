@@ -100,6 +100,7 @@ fn tools_that_run_at_the_provider_are_features() {
     for (kind, feature) in [
         ("web_search", Feature::WebSearch),
         ("web_search_preview_2025_03_11", Feature::WebSearch),
+        ("browser_search", Feature::WebSearch),
         ("web_fetch_20250910", Feature::WebFetch),
         ("code_interpreter", Feature::CodeExecution),
         ("code_execution_20250825", Feature::CodeExecution),
@@ -134,6 +135,17 @@ fn tools_that_run_at_the_provider_are_features() {
     let both = r#"{"tools":[{"type":"mcp"},{"type":"web_search"}],"background":true}"#;
     let expected = [Feature::Background, Feature::WebSearch, Feature::Mcp];
     assert_eq!(responses(both), expected);
+    for (asks, features) in [
+        (r#"{"enable_search":true}"#, &[Feature::WebSearch][..]),
+        (r#"{"enable_search":false}"#, &[]),
+        (r#"{"enable_search":null}"#, &[]),
+    ] {
+        assert_eq!(
+            chat(asks).features.iter().collect::<Vec<_>>(),
+            features,
+            "{asks}"
+        );
+    }
     let plugins = |plugins: &str| {
         let asked = chat(&format!(r#"{{"plugins":{plugins}}}"#));
         asked.features.iter().collect::<Vec<_>>()

@@ -13,6 +13,8 @@ fn text_is_shown() {
             "refusal":null,"audio":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f"}}]},
             {"role":"tool","tool_call_id":"c","content":"{\"type\":\"image\"}"}]}"#,
         r#"{"messages":"whatever"}"#,
+        r#"{"extra_body":{"google":{"thinking_config":{"thinking_budget":800},"cached_content":null}}}"#,
+        r#"{"extra_body":["google"]}"#,
         r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},{"type":"custom"}]}"#,
     ];
     for body in chat {
@@ -54,6 +56,9 @@ fn what_the_body_does_not_show_is_opaque() {
         r#"{"messages":[{"role":"user","content":[{"type":"brand_new"}]}]}"#,
         r#"{"messages":[{"role":"assistant","audio":{"id":"a"}}]}"#,
         r#"{"web_search_options":{}}"#,
+        r#"{"extra_body":{"google":{"thinking_config":{},"cached_content":"cachedContents/1"}}}"#,
+        r#"{"extra_body":{"google":{"cachedContent":"cachedContents/1"}}}"#,
+        r#"{"data_sources":[{"type":"azure_search","parameters":{}}]}"#,
     ];
     for body in chat {
         assert!(opaque(Endpoint::ChatCompletions, body), "{body}");
