@@ -86,6 +86,8 @@ pub(super) async fn read(
         return Ok(RequestBody::Passing(Outgoing::stream(passing)));
     }
     let bytes = peek(body, bounds, room).await?;
+    // What cannot be understood came all the same.
+    seen.asks(None, false, bytes.len() as u64);
     let ask = Ask::read(destination.endpoint, &bytes).map_err(|error| misread(&error))?;
     Ok(RequestBody::Understood(ask, bytes))
 }

@@ -69,6 +69,22 @@ async fn the_access_record_of_a_client_that_left_says_what_it_used() {
 }
 
 #[tokio::test]
+async fn the_access_record_of_what_is_not_understood_says_how_long_it_was() {
+    let upstream = Upstream::answering("200 OK", "{}").await;
+    let mut daemon = Daemon::start(&yaml(&upstream)).await;
+    for (body, code) in [
+        (r#"{"model":"#, "invalid_json"),
+        (r#"{"model":"m","model":"n"}"#, "ambiguous_json"),
+        (r#"{"model":"a model"}"#, "model_not_found"),
+    ] {
+        daemon.chat(KEY, body).send().await;
+        let record = daemon.accesses(is_chat).await;
+        assert_eq!(record["code"], code);
+        assert_eq!(record["bytes_in"], body.len(), "{record:#}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_reloaded_whole_or_not_at_all() {
     let upstream = Upstream::answering("200 OK", ANSWER).await;
     let first = yaml(&upstream);
