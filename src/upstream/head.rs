@@ -181,6 +181,9 @@ fn is_not_for_clients(name: &str) -> bool {
         "anthropic-ratelimit-",
         "anthropic-priority-",
         "anthropic-fast-",
+        "x-tokenlimit-",
+        "x-endpoint-monthly-call-",
+        "x-trial-endpoint-call-",
         "faregate-",
     ]
     .iter()

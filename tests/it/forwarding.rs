@@ -250,11 +250,15 @@ async fn the_answers_own_fields_come_through() {
 
 #[tokio::test]
 async fn what_a_provider_tells_us_as_its_client_is_not_told_to_ours() {
-    // Another gateway's words about our account there, Mistral's limits by size, and what binds a host in browsers.
-    const THEIRS: [&str; 8] = [
+    // Another gateway's words about our account there, limits of Mistral's, Together's and Cohere's, and what binds a host in
+    // browsers.
+    const THEIRS: [&str; 11] = [
         "faregate-notice: budget; scope=account; unit=usd; per=month; used=812.00; limit=1000.00",
         "faregate-max-output-tokens: 7",
         "x-ratelimitbysize-remaining-month: 1999999",
+        "x-tokenlimit-remaining: 179999",
+        "x-endpoint-monthly-call-limit: 1000",
+        "x-trial-endpoint-call-remaining: 19",
         "anthropic-fast-input-tokens-remaining: 10000",
         "nel: {\"report_to\":\"cf-nel\",\"max_age\":604800}",
         "report-to: {\"group\":\"cf-nel\",\"max_age\":604800,\"endpoints\":[{\"url\":\"https://collector.example\"}]}",

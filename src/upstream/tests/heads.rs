@@ -144,6 +144,9 @@ fn a_client_gets_the_answer_without_hops_and_cookies() {
          x-ratelimit-remaining-tokens: 5
          anthropic-ratelimit-requests-limit: 5
          x-ratelimitbysize-remaining-month: 5
+         x-tokenlimit-limit: 5
+         x-endpoint-monthly-call-limit: 5
+         x-trial-endpoint-call-remaining: 5
          anthropic-priority-input-tokens-limit: 5
          anthropic-fast-input-tokens-limit: 5
          faregate-notice: budget
