@@ -26,7 +26,7 @@ pub enum Verdict {
 
 /// Whether [`classify`] can decide by more than the status, so that the body has to be read first.
 pub const fn wants_body(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 403 | 429)
+    matches!(status.as_u16(), 400 | 403 | 412 | 429)
 }
 
 /// Decides by status and by the first [`MAX_READ`] bytes of the body, which may be empty unless [`wants_body`].
@@ -35,7 +35,7 @@ pub fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict
     let credential = || Said::parse(body).is_some_and(|said| said.is_about_the_credential());
     match status.as_u16() {
         402 => Verdict::Refuse(Code::UpstreamUnavailable, None),
-        400 | 403 | 429 if billing() => Verdict::Refuse(Code::UpstreamUnavailable, None),
+        400 | 403 | 412 | 429 if billing() => Verdict::Refuse(Code::UpstreamUnavailable, None),
         400 if credential() => Verdict::Refuse(Code::UpstreamAuth, None),
         401 | 403 => Verdict::Refuse(Code::UpstreamAuth, None),
         // 529 is Anthropic's "overloaded".
@@ -177,7 +177,8 @@ impl Object<'_> {
 }
 
 /// Codes and types that speak of money: OpenAI's help pages on prepaid billing and spend limits, Anthropic's SDK, Groq's
-/// spend limits, Moonshot's (`exceeded_current_quota_error`) and Alibaba's (`Arrearage`) lists of errors.
+/// spend limits, Moonshot's (`exceeded_current_quota_error`), Alibaba's (`Arrearage`) and Volcengine's
+/// (`AccountOverdueError`) lists of errors.
 /// `rate_limit_exceeded` and Anthropic's `ramp_limit_exceeded` clear by themselves and are not among them.
 fn names_bill(word: &str) -> bool {
     matches!(
@@ -190,6 +191,7 @@ fn names_bill(word: &str) -> bool {
             | "blocked_api_access"
             | "exceeded_current_quota_error"
             | "Arrearage"
+            | "AccountOverdueError"
     ) || [
         "_spend_limit_exceeded",
         "_usage_limit_exceeded",
@@ -202,7 +204,7 @@ fn names_bill(word: &str) -> bool {
 
 /// Messages that are all there is to tell by: Anthropic's three, Gemini's two, and Z.ai's, whose code is a number. "You exceeded
 /// your current quota" is not one of them, as Gemini says it of requests per minute too. They are matched at their beginning,
-/// except xAI's, which begins with a name: further on they might quote the caller.
+/// except xAI's and Fireworks', which begin with a name: further on they might quote the caller.
 fn says_bill(message: &str) -> bool {
     const BEGINNINGS: [&str; 6] = [
         "Your credit balance is too low",
@@ -217,4 +219,7 @@ fn says_bill(message: &str) -> bool {
         .any(|beginning| message.starts_with(beginning))
         || (message.starts_with("Your team ")
             && message.contains("used all available credits or reached its monthly spending limit"))
+        || (message.starts_with("Account ")
+            && message
+                .contains(" is suspended, possibly due to reaching the monthly spending limit"))
 }

@@ -159,6 +159,26 @@ fn each_vendors_way_to_say_it() {
             UNAVAILABLE,
         ),
         (
+            412,
+            r#"{"error":{"message":"Account acme is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices. Please go to https://fireworks.ai/account/billing for more information."}}"#,
+            UNAVAILABLE,
+        ),
+        (
+            412,
+            r#"{"error":"Account acme is suspended, possibly due to reaching the monthly spending limit"}"#,
+            UNAVAILABLE,
+        ),
+        (
+            412,
+            r#"{"error":{"message":"Account of whom? It is suspended."}}"#,
+            Verdict::Relay,
+        ),
+        (
+            403,
+            r#"{"error":{"code":"AccountOverdueError","message":"The request failed because your account has an overdue balance.","type":"Forbidden"}}"#,
+            UNAVAILABLE,
+        ),
+        (
             429,
             r#"{"error":{"code":"1113","message":"Insufficient balance or no resource package. Please recharge."}}"#,
             UNAVAILABLE,

@@ -29,7 +29,10 @@ async fn the_providers_own_troubles_are_not_the_callers() {
     let worded = |message: &str| {
         format!(r#"{{"error":{{"message":"{message} {WORDS}","code":"1113","type":null}}}}"#)
     };
-    let (workspace, balance, tier) = (
+    let (suspended, workspace, balance, tier) = (
+        worded(
+            "Account acme is suspended, possibly due to reaching the monthly spending limit or failure to pay past invoices.",
+        ),
         worded("You have reached your specified workspace API usage limits."),
         worded("Insufficient balance or no resource package."),
         worded("Gemini API free tier is not available in your country."),
@@ -37,7 +40,8 @@ async fn the_providers_own_troubles_are_not_the_callers() {
     let unpaid = |name: &str| {
         format!(r#"{{"error":{{"message":"{WORDS}","type":"{name}","param":null,"code":null}}}}"#)
     };
-    let (inactive, exceeded, arrears) = (
+    let (overdue, inactive, exceeded, arrears) = (
+        unpaid("AccountOverdueError"),
         unpaid("billing_not_active"),
         unpaid("exceeded_current_quota_error"),
         unpaid("Arrearage"),
@@ -75,6 +79,14 @@ async fn the_providers_own_troubles_are_not_the_callers() {
             "upstream_unavailable",
         ),
         ("400 Bad Request", "", &tier, 503, "upstream_unavailable"),
+        (
+            "412 Precondition Failed",
+            "",
+            &suspended,
+            503,
+            "upstream_unavailable",
+        ),
+        ("403 Forbidden", "", &overdue, 503, "upstream_unavailable"),
         ("401 Unauthorized", "", plain.as_str(), 502, "upstream_auth"),
         ("403 Forbidden", "", &plain, 502, "upstream_auth"),
         (
