@@ -90,7 +90,7 @@ impl Gateway {
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
         // Its body takes as much room as that of the call.
-        self.opens()?;
+        self.takes_calls()?;
         let admitted = self.admit_key(snapshot, seen, head)?;
         let key = admitted.caller().key();
         seen.calls_from(key).map_err(|_| over_share())?;

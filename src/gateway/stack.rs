@@ -191,7 +191,7 @@ impl Gateway {
         if self.shutdown.is_draining() {
             return Err(Code::Draining.into());
         }
-        self.opens()?;
+        self.takes_calls()?;
         let admitted = self.admit(snapshot, seen, head, &destination)?;
         if destination.requirement() == Requirement::Key
             && destination.route.provider.is_none()
@@ -261,7 +261,7 @@ impl Gateway {
     }
 
     /// Whether there is room for any call.
-    pub(super) fn opens(&self) -> Result<(), Code> {
+    pub(super) fn takes_calls(&self) -> Result<(), Code> {
         let opens = self.observation.overload.opens();
         opens.map_err(|_| Code::Overloaded)
     }
