@@ -189,6 +189,8 @@ impl<'a> Document<'a> {
             let value = reader.skip()?;
             if name.is("type") {
                 self.kind = value.text();
+            } else if name.is("model") {
+                tally.made_by(&value);
             } else if name.is("service_tier") {
                 tally.served(&value);
             } else if name.is("error") {

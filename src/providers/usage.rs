@@ -48,6 +48,8 @@ pub(super) struct Tally {
     beside: bool,
     /// The output by the total, where that had once more than was told. It stays so as well.
     by_total: u64,
+    /// Whether a model answers whose thoughts are in the total alone.
+    thinks_untold: bool,
 }
 
 /// Steps of a call that Anthropic bills beside its figures: a conversation that is summarized on the way, and a model that
@@ -220,6 +222,13 @@ impl Tally {
         (!is_of_input).then(|| total - input)
     }
 
+    /// Reads which model answers. Of Google's, whoever serves them, what they thought may be in the total alone; another's
+    /// total that is more than its parts is a mistake of whoever added it up.
+    pub(super) fn made_by(&mut self, value: &Value<'_>) {
+        let name = value.text().and_then(Text::decode);
+        self.thinks_untold |= name.is_some_and(|name| name.contains("gemini"));
+    }
+
     /// Reads how the call was served. `auto` says that this is not decided.
     pub(super) fn served(&mut self, value: &Value<'_>) {
         let text = value.text().and_then(Text::decode);
@@ -278,6 +287,7 @@ impl Tally {
     pub(super) fn usage(&self, endpoint: Endpoint) -> (Option<Usage>, bool) {
         let by_total = match endpoint {
             Endpoint::Messages | Endpoint::Embeddings => 0,
+            _ if !self.thinks_untold => 0,
             _ => self.by_total,
         };
         let no_output = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);

@@ -33,6 +33,8 @@ pub(super) struct Figures {
     /// How many figures there were after each usage object.
     ends: Vec<usize>,
     odd: bool,
+    /// Whether one of Google's models is named.
+    google: bool,
     /// Whether there are steps, which are not read a second time.
     pub(super) steps: bool,
 }
@@ -59,6 +61,10 @@ impl Figures {
         for (name, value) in members {
             match name.as_deref() {
                 Some("usage" | "usage_info") => figures.object(value),
+                Some("model") => {
+                    let model = second::text(value).unwrap_or_default();
+                    figures.google |= model.contains("gemini");
+                }
                 Some("message" | "response") => {
                     let inner = second::members(value.as_bytes()).unwrap_or_default();
                     for (name, value) in inner {
@@ -199,6 +205,7 @@ impl Figures {
 
         let by_total = match endpoint {
             Endpoint::Messages | Endpoint::Embeddings => 0,
+            _ if !self.google => 0,
             _ => self.by_total(),
         };
         let none = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);

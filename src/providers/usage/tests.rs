@@ -203,10 +203,16 @@ fn reasoning_beside_the_output_is_taken_in() {
 }
 
 #[test]
-fn what_is_in_the_total_alone_was_thought() {
+fn what_is_in_the_total_alone_was_thought_by_googles_models() {
     // Of output, reasoning and whether they are suspect.
     let read = |endpoint, object: &str| {
-        let (usage, suspect) = usage(endpoint, &[object]);
+        let mut tally = Tally {
+            thinks_untold: true,
+            ..Tally::default()
+        };
+        let mut reader = Reader::new(object.as_bytes());
+        tally.read(&mut reader).expect("JSON");
+        let (usage, suspect) = tally.usage(endpoint);
         usage.map(|usage| (usage.output, usage.reasoning, suspect))
     };
     let figures = |more: &str| {
@@ -247,6 +253,9 @@ fn what_is_in_the_total_alone_was_thought() {
     assert_eq!(named, Some((2, 1, false)));
     let vectors = r#"{"prompt_tokens":9,"total_tokens":115}"#;
     assert_eq!(read(Endpoint::Embeddings, vectors), Some((0, 0, false)));
+    // Whoever else adds up wrongly is believed the parts.
+    let (wrong, suspect) = chat(&figures(""));
+    assert_eq!((wrong.map(|usage| usage.output), suspect), (Some(2), false));
 }
 
 #[test]

@@ -209,7 +209,7 @@ async fn a_message_whose_last_figures_leave_the_output_out_is_counted() {
 /// Google's imitation of OpenAI tells what its models thought by the total alone.
 #[tokio::test]
 async fn thoughts_that_are_in_the_total_alone_are_charged() {
-    let usage = r#""usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":115}"#;
+    let usage = r#""model":"gemini-2.5-pro","usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":115}"#;
     let said = r#"{"delta":{"role":"assistant","content":"OK"},"finish_reason":"stop","index":0}"#;
     let stream = sse(&[
         &format!("data: {{\"choices\":[{said}],{usage}}}\n\n"),
