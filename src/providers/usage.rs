@@ -50,6 +50,8 @@ pub(super) struct Tally {
     by_total: u64,
     /// Whether a model answers whose thoughts are in the total alone.
     thinks_untold: bool,
+    /// The total, where nothing else was told. It stays so too.
+    total_alone: u64,
 }
 
 /// Steps of a call that Anthropic bills beside its figures: a conversation that is summarized on the way, and a model that
@@ -79,6 +81,9 @@ impl Tally {
         reader.members(|reader, name| self.member(reader, &name))?;
         self.beside |= self.counts_beside();
         self.by_total = self.by_total.max(self.output_by_total().unwrap_or(0));
+        if self.input.is_none() && self.output.unwrap_or(0) == 0 {
+            self.total_alone = self.total.unwrap_or(0);
+        }
         Ok(true)
     }
 
@@ -291,7 +296,11 @@ impl Tally {
             _ => self.by_total,
         };
         let no_output = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);
-        let (Some(input), Some(output)) = (self.input, self.output.or(no_output)) else {
+        // Embeddings have nothing but input.
+        let all_input =
+            Some(self.total_alone).filter(|total| endpoint == Endpoint::Embeddings && *total > 0);
+        let input = self.input.max(all_input);
+        let (Some(input), Some(output)) = (input, self.output.or(no_output)) else {
             return (None, self.suspect || self.seen);
         };
         let cached = self.cached.unwrap_or(0);

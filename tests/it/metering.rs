@@ -261,6 +261,36 @@ async fn figures_that_make_no_sense_are_never_a_credit() {
 }
 
 #[tokio::test]
+async fn embeddings_whose_total_alone_is_told_are_charged_by_it() {
+    let vectors = |usage: &str| {
+        format!(r#"{{"object":"list","data":[{{"index":0,"embedding":[0.5]}}],"usage":{usage}}}"#)
+    };
+    for (usage, input, estimated) in [
+        (r#"{"total_tokens":47}"#, 47, false),
+        (r#"{"prompt_tokens":null,"total_tokens":47}"#, 47, false),
+        (r#"{"prompt_tokens":31,"total_tokens":47}"#, 31, false),
+        (r#"{"total_tokens":"47"}"#, 10, true),
+        (r#"{"total_tokens":0}"#, 10, true),
+    ] {
+        let answer = vectors(usage);
+        let upstream =
+            Upstream::start(move |_| crate::harness::json("200 OK", &vectors(usage))).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+        let call = gateway.call("POST", "/v1/embeddings").bearer(LIMITED);
+        let body = r#"{"model":"m","input":"hi, you there"}"#;
+        assert_eq!(body.len().div_ceil(4), 10);
+        let served = call.json(body).send().await;
+        assert_eq!(served.text(), answer);
+        let call = &gateway.calls(1).await[0];
+        assert_eq!(call["tokens"]["input"], input, "{usage}");
+        assert_eq!(call["tokens"]["output"], 0, "{usage}");
+        assert_eq!(call["estimated"], estimated, "{usage}");
+        gateway.nothing_held(LIMITED).await;
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_document_counts_in_full() {
     for text in [
         "<html>sixteen b</",

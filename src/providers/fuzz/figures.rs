@@ -165,6 +165,22 @@ impl Figures {
         self.ends.iter().filter_map(after).max().unwrap_or(0)
     }
 
+    /// The total after any of the objects up to which nothing else was told.
+    fn total_alone(&self) -> Option<u128> {
+        let after = |end: &usize| {
+            let found = self.found.iter().take(*end).cloned().collect();
+            let mut until = Self {
+                found,
+                ..Self::default()
+            };
+            let input = until.most(&["prompt_tokens", "input_tokens"]);
+            let output = until.most(&["completion_tokens", "output_tokens"]);
+            let total = until.most(&["total_tokens"])?;
+            (input.is_none() && output.unwrap_or(0) == 0 && total > 0).then_some(total)
+        };
+        self.ends.iter().filter_map(after).max()
+    }
+
     /// What they come to, and whether they are suspect.
     pub(super) fn expected(mut self, endpoint: Endpoint) -> (Option<Expected>, bool) {
         let both = |ends: &[&str]| -> Vec<String> {
@@ -187,7 +203,7 @@ impl Figures {
         };
         let input = most(&["prompt_tokens", "input_tokens"], Vec::new());
         let output = most(&["completion_tokens", "output_tokens"], Vec::new());
-        // It counts for nothing but what of the output is beside; that it is odd counts.
+        // It counts for nothing but what of the output is beside, and for all of embeddings; that it is odd counts.
         most(&["total_tokens"], Vec::new());
         let cached = most(&["cache_read_input_tokens"], both(&["cached_tokens"])).unwrap_or(0);
         let whole = most(
@@ -209,6 +225,10 @@ impl Figures {
             _ => self.by_total(),
         };
         let none = (endpoint == Endpoint::Embeddings || by_total > 0).then_some(0);
+        let input = match endpoint {
+            Endpoint::Embeddings => input.max(self.total_alone()),
+            _ => input,
+        };
         let output = output.or(none);
         let Some((input, output)) = input.zip(output) else {
             return (None, self.odd || !self.ends.is_empty());

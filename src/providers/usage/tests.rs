@@ -186,6 +186,33 @@ fn embeddings_have_no_output() {
     );
     assert_eq!(figures.map(Usage::total), Some(8));
     assert!(!suspect);
+    // Jina, Voyage and others tell the total alone, and it has nothing but input.
+    let total = r#"{"total_tokens":8}"#;
+    let (figures, suspect) = usage(Endpoint::Embeddings, &[total]);
+    assert_eq!(
+        figures.map(|usage| (usage.input, usage.total())),
+        Some((8, 8))
+    );
+    assert!(!suspect);
+    for endpoint in [
+        Endpoint::ChatCompletions,
+        Endpoint::Completions,
+        Endpoint::Responses,
+        Endpoint::Messages,
+    ] {
+        assert_eq!(usage(endpoint, &[total]), (None, true), "{endpoint:?}");
+    }
+    let later = r#"{"prompt_tokens":3,"total_tokens":8}"#;
+    let both = |objects: &[&str]| usage(Endpoint::Embeddings, objects).0.map(Usage::total);
+    assert_eq!(both(&[later]), Some(3));
+    assert_eq!(both(&[total, later]), Some(8), "nothing is taken back");
+    for unclear in [
+        r#"{"total_tokens":0}"#,
+        r#"{"total_tokens":8,"completion_tokens":3}"#,
+    ] {
+        let read = usage(Endpoint::Embeddings, &[unclear]);
+        assert_eq!(read, (None, true), "{unclear}");
+    }
     // A chat without an output figure says nothing that can be settled by.
     assert_eq!(
         chat(r#"{"prompt_tokens":8,"total_tokens":8}"#),
