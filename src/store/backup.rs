@@ -11,6 +11,7 @@ use super::{
     open,
     reader::{ReadError, Reader, failed},
 };
+use crate::domain::{RequestId, Timestamp};
 
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +47,15 @@ impl Reader {
             source,
         };
         let target = path::absolute(target).map_err(unwritable)?;
-        let draft = beside(&target, ".new");
-        open::begin(&draft).map_err(unwritable)?;
+        // A file of that name is nobody's: whatever else is in the folder stays.
+        let name = RequestId::new(Timestamp::from_millis(0));
+        let draft = target.with_file_name(format!("faregate-backup-{name}.new"));
+        open::fresh(&draft).map_err(unwritable)?;
         let written = self.write_to(&draft);
         let kept = written.and_then(|()| keep(&draft, &target).map_err(unwritable));
-        let _ = fs::remove_file(&draft);
+        for left in [&draft, &beside(&draft, "-journal")] {
+            let _ = fs::remove_file(left);
+        }
         kept
     }
 

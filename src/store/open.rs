@@ -263,14 +263,19 @@ fn create(file: &Path) -> Result<(), OpenError> {
 }
 
 /// An empty file for a store, without what a killed attempt left there.
-pub(super) fn begin(draft: &Path) -> io::Result<()> {
+fn begin(draft: &Path) -> io::Result<()> {
     for leftover in [draft, &beside(draft, "-journal")] {
         match fs::remove_file(leftover) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    private(OpenOptions::new().write(true).create_new(true)).open(draft)?;
+    fresh(draft)
+}
+
+/// An empty file that was not there, for a store.
+pub(super) fn fresh(file: &Path) -> io::Result<()> {
+    private(OpenOptions::new().write(true).create_new(true)).open(file)?;
     Ok(())
 }
 

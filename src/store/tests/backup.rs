@@ -53,8 +53,23 @@ async fn a_copy_replaces_nothing_and_leaves_nothing_half_done() {
         matches!(refused, Err(BackupError::Unwritable { .. })),
         "{refused:?}"
     );
-    // What a killed one left is no obstacle.
-    fs::write(bench.folder.path().join("copy.new"), "half").unwrap();
-    reader.backup(&bench.folder.path().join("copy")).unwrap();
-    assert!(!bench.folder.path().join("copy.new").exists());
+    // A draft has a name that nobody's file has.
+    let copies = bench.folder.path().join("copies");
+    fs::create_dir(&copies).unwrap();
+    let others = ["copy.new", "copy.new-journal", "copy-journal"].map(|name| copies.join(name));
+    for other in &others {
+        fs::write(other, "precious").unwrap();
+    }
+    reader.backup(&copies.join("copy")).unwrap();
+    for other in &others {
+        assert_eq!(fs::read(other).unwrap(), b"precious", "{other:?}");
+    }
+    assert_eq!(fs::read_dir(&copies).unwrap().count(), 4);
+    // The name is too long for the copy, and not for its draft.
+    let refused = reader.backup(&copies.join("n".repeat(256)));
+    assert!(
+        matches!(refused, Err(BackupError::Unwritable { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(&copies).unwrap().count(), 4);
 }
