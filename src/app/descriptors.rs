@@ -24,8 +24,8 @@ pub(super) fn raise() -> Option<u64> {
 }
 
 /// Clients must not take the descriptors that their calls need: each call may have a connection to a provider, and the
-/// store and the admin listener need some.
-pub(super) fn fit(config: &mut Config, files: Option<u64>) {
+/// store and the admin listener need some. Where that has been `said`, nobody is warned of it.
+pub(super) fn fit(config: &mut Config, files: Option<u64>, said: bool) {
     let Some(files) = files else {
         return;
     };
@@ -35,7 +35,7 @@ pub(super) fn fit(config: &mut Config, files: Option<u64>) {
         let configured = config.listener.connections;
         config.listener.connections = room;
         // A little less than the default is what most machines have, and nothing to act on.
-        if room >= configured / 2 {
+        if said || room >= configured / 2 {
             tracing::debug!(
                 configured,
                 served = room,

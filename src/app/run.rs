@@ -7,10 +7,14 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{App, StartError, demo, descriptors, watch::Watch};
+use super::{
+    App, StartError, demo, descriptors,
+    watch::{AGAIN, Watch},
+};
 use crate::{
     config::{self, Config, Environment, Problems},
     domain::Clock,
+    store::WriteError,
     telemetry,
 };
 
@@ -61,7 +65,7 @@ pub async fn serve(
     let guard = telemetry::init(config.log, options.log_levels.as_deref(), options.color);
     warn(&config);
     let files = descriptors::raise();
-    descriptors::fit(&mut config, files);
+    descriptors::fit(&mut config, files, false);
     let mut signals = Signals::listen(reload)?;
     let demo = |address: &str| demo::commands(&config, address);
     let scheme = config.listener.tls.as_ref().map_or("http", |_| "https");
@@ -105,14 +109,15 @@ struct Reloads<'a> {
 }
 
 impl Reloads<'_> {
-    /// Reloads for each SIGHUP and each change of a file, until a signal says to stop.
+    /// Reloads for each SIGHUP and each change of a file, and where the store could not be written, until a signal says to
+    /// stop.
     async fn until_told(mut self, mut app: App, signals: &mut Signals) -> App {
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => return app,
                 _ = signals.interrupt.recv() => return app,
                 Some(()) = signals.reload.recv() => self.reload(&mut app, "signal").await,
-                () = self.watch.changed() => self.reload(&mut app, "file").await,
+                cause = self.watch.due() => self.reload(&mut app, cause).await,
             }
         }
     }
@@ -137,13 +142,25 @@ impl Reloads<'_> {
             }
         };
         self.watch.watch_also(&config.files);
-        warn(&config);
-        descriptors::fit(&mut config, self.files);
+        let again = cause == AGAIN;
+        // What has been said is not said at each try.
+        if !again {
+            warn(&config);
+        }
+        descriptors::fit(&mut config, self.files, again);
         match app.reload(config).await {
             Ok(()) => tracing::info!(config = %path, cause, "the configuration was reloaded"),
             Err(error) => {
                 app.reload_refused();
-                tracing::error!(config = %path, cause, %error, "the reload failed; the old configuration stays");
+                // A disk that is full may be so no more, and nobody touches the file then.
+                let passes = matches!(error, StartError::Write(WriteError::Unavailable(_)));
+                if passes {
+                    self.watch.try_again();
+                }
+                if !(passes && again) {
+                    let hint = passes.then_some("it is tried again until it succeeds");
+                    tracing::error!(config = %path, cause, %error, hint, "the reload failed; the old configuration stays");
+                }
             }
         }
     }

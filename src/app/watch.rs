@@ -16,6 +16,12 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
 
+/// The cause of a reload that is tried again.
+pub(super) const AGAIN: &str = "retry";
+
+/// Looks until what failed is tried again: five seconds.
+const RETRY: u8 = 10;
+
 /// What tells one content of a file from another: device, inode, length, and seconds and nanoseconds of its last change,
 /// be it of who may read it. Unlike the date of the content, nobody can set that.
 type Stamp = (u64, u64, u64, i64, i64);
@@ -30,6 +36,8 @@ pub(super) struct Watch {
     /// What was seen since, if it differs.
     seen: Option<Vec<Option<Stamp>>>,
     looks: Interval,
+    /// Looks until what failed is tried again; 0 where nothing is.
+    retry: u8,
 }
 
 impl Watch {
@@ -43,6 +51,7 @@ impl Watch {
             files,
             seen: None,
             looks,
+            retry: 0,
         }
     }
 
@@ -50,6 +59,12 @@ impl Watch {
     pub(super) fn settled(&mut self) {
         self.read = stamps(&self.files);
         self.seen = None;
+        self.retry = 0;
+    }
+
+    /// Tells of the files again in a while, though nothing of them changes.
+    pub(super) fn try_again(&mut self) {
+        self.retry = RETRY;
     }
 
     /// Watches these files too, beside the configuration file, and no others any more.
@@ -67,26 +82,29 @@ impl Watch {
         self.seen = None;
     }
 
-    /// Ends when they have changed, and have been as they are for a whole period. Cancel safe.
-    pub(super) async fn changed(&mut self) {
+    /// Ends when they have changed, and have been as they are for a whole period, or when it is time to try again; says
+    /// which. Cancel safe.
+    pub(super) async fn due(&mut self) -> &'static str {
         loop {
             self.looks.tick().await;
-            if self.look() {
-                return;
+            if let Some(cause) = self.look() {
+                return cause;
             }
         }
     }
 
-    /// Whether they have changed and keep still: who is still writing is not to be read.
-    fn look(&mut self) -> bool {
+    /// Whether they have changed and keep still: who is still writing is not to be read, nor is it for another try.
+    fn look(&mut self) -> Option<&'static str> {
         let now = stamps(&self.files);
         if now == self.read {
             self.seen = None;
-            return false;
+            let is_time = self.retry == 1;
+            self.retry = self.retry.saturating_sub(1);
+            return is_time.then_some(AGAIN);
         }
         let still = self.seen.as_ref() == Some(&now);
         self.seen = Some(now);
-        still
+        still.then_some("file")
     }
 }
 
@@ -111,7 +129,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{Path, PathBuf, Watch, fs};
+    use super::{Path, PathBuf, RETRY, Watch, fs};
 
     fn watched() -> (TempDir, PathBuf, Watch) {
         let folder = TempDir::new().unwrap();
@@ -123,7 +141,7 @@ mod tests {
 
     /// How many of so many looks say that it has changed.
     fn told(watch: &mut Watch, looks: usize) -> usize {
-        (0..looks).filter(|_| watch.look()).count()
+        (0..looks).filter_map(|_| watch.look()).count()
     }
 
     #[tokio::test]
@@ -137,9 +155,9 @@ mod tests {
         let (_folder, file, mut watch) = watched();
         for length in 4..8 {
             fs::write(&file, "x".repeat(length)).unwrap();
-            assert!(!watch.look(), "somebody writes");
+            assert_eq!(watch.look(), None, "somebody writes");
         }
-        assert!(watch.look());
+        assert_eq!(watch.look(), Some("file"));
         watch.settled();
         assert_eq!(told(&mut watch, 3), 0);
     }
@@ -182,6 +200,25 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         });
         assert_eq!(told(&mut watch, 2), 1);
+    }
+
+    #[tokio::test]
+    async fn what_failed_is_tried_again_once_and_not_while_somebody_writes() {
+        let (_folder, file, mut watch) = watched();
+        let looks = usize::from(RETRY);
+        watch.try_again();
+        assert_eq!(told(&mut watch, looks - 1), 0);
+        assert_eq!(watch.look(), Some("retry"));
+        assert_eq!(told(&mut watch, 2 * looks), 0);
+        watch.try_again();
+        for length in 4..4 + 2 * looks {
+            fs::write(&file, "x".repeat(length)).unwrap();
+            assert_eq!(watch.look(), None, "somebody writes");
+        }
+        // It is read for its change.
+        assert_eq!(watch.look(), Some("file"));
+        watch.settled();
+        assert_eq!(told(&mut watch, 2 * looks), 0);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::{
 
 use http_body_util::BodyExt;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -121,6 +122,32 @@ async fn a_program_that_holds_the_database_stops_money_until_it_lets_go() {
     for durability in ["grouped", "strict"] {
         outlives(durability, |_| Some(Trouble::Locked(None))).await;
     }
+}
+
+/// An account that is new is written before it is served.
+#[tokio::test]
+async fn a_reload_that_the_disk_refused_is_tried_again_by_itself() {
+    const OTHER: &str = "the-key-of-account-b-0001";
+    let (upstream, _) = provider().await;
+    let text = yaml(&upstream, "in_flight: 64");
+    let mut daemon = Daemon::start(&text).await;
+    assert_eq!(daemon.chat(KEY, CHAT).send().await.status, 200);
+    let account = format!("  - {{id: b, plan: p, credit: 10, keys: [{{id: kb, key: {OTHER}}}]}}\n");
+    let mut trouble = Trouble::Limit;
+    trouble.begin(&daemon);
+    write(daemon.folder.path(), &format!("{text}{account}"));
+    let failed = "the reload failed; the old configuration stays";
+    let told = daemon.logs(|line| line["message"] == failed).await;
+    assert_eq!(told["cause"], "file", "{told}");
+    assert_eq!(daemon.chat(OTHER, CHAT).send().await.status, 401);
+
+    trouble.end(&daemon);
+    let done = |line: &Value| line["message"] == "the configuration was reloaded";
+    let told = daemon.logs(done).await;
+    assert_eq!(told["cause"], "retry", "{told}");
+    assert_eq!(daemon.written().matches(failed).count(), 1);
+    served_again(&daemon).await;
+    assert_eq!(daemon.chat(OTHER, CHAT).send().await.status, 200);
 }
 
 /// What tells a call that is refused from all others.
