@@ -142,6 +142,7 @@ impl Members {
             Change::Set(value) => {
                 let limits = limits_from_json(&serde_json::json!({ name: value }));
                 limits
+                    .and_then(bounded)
                     .map(|limits| Change::Set(part(limits)))
                     .map_err(|wrong| Rejection::invalid(format!("{wrong}.")))
             }
@@ -167,6 +168,24 @@ impl Members {
         } else {
             format!("{}.{name}", self.within)
         }
+    }
+}
+
+/// What is counted is at most this, as in the configuration file: counters are signed in the store.
+const MOST: u64 = i64::MAX as u64;
+
+/// The limits, where none is above what is counted.
+fn bounded(limits: Limits) -> Result<Limits, String> {
+    let wrong = |at| Err(format!("{at}: must be at most {MOST}"));
+    let tokens = limits.rates.tokens_per_minute;
+    if tokens.is_some_and(|tokens| tokens.get() > MOST) {
+        return wrong("rate_limits.tokens_per_minute".to_owned());
+    }
+    let above = limits.quotas.iter().enumerate();
+    let above = above.map(|(index, quota)| (index, quota.unit.as_str(), quota.limit));
+    match above.into_iter().find(|(.., limit)| *limit > MOST) {
+        Some((index, unit, _)) => wrong(format!("quotas[{index}].{unit}")),
+        None => Ok(limits),
     }
 }
 

@@ -149,3 +149,34 @@ async fn a_refused_key_is_not_called_by_a_name_that_was_made_for_it() {
     assert!(detail.contains("The token quota of this key"), "{detail}");
     assert!(!detail.contains("key-"), "{detail}");
 }
+
+#[tokio::test]
+async fn no_limit_is_above_the_largest_of_the_file() {
+    let registry = registry();
+    let (most, more) = (i64::MAX as u64, i64::MAX as u64 + 1);
+    let words = format!("must be at most {most}.");
+    for path in [ACCOUNTS, KEYS] {
+        let body = |name: &str, limit: Value| {
+            let body = json!({"id": "x", "plan": "free", "account": "bob", name: limit});
+            let mut body = body.as_object().unwrap().clone();
+            body.remove(if path == KEYS { "plan" } else { "account" });
+            Value::Object(body)
+        };
+        let tokens = |limit: u64| body("rate_limits", json!({"tokens_per_minute": limit}));
+        let quota = |unit: &str, limit: u64| {
+            let first = json!({"requests": 1, "per": "hour"});
+            body("quotas", json!([first, {unit: limit, "per": "day"}]))
+        };
+        for (wrong, at) in [
+            (tokens(more), "rate_limits.tokens_per_minute"),
+            (tokens(u64::MAX), "rate_limits.tokens_per_minute"),
+            (quota("tokens", more), "quotas[1].tokens"),
+            (quota("requests", more), "quotas[1].requests"),
+        ] {
+            let (status, answer) = ask(&registry, Method::POST, path, wrong).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            assert_eq!(answer["detail"], format!("{at}: {words}"));
+        }
+        create(&registry, path, tokens(most)).await;
+    }
+}
