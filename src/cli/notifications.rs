@@ -10,7 +10,7 @@ use super::{
     show,
     table::{Heading, Table},
 };
-use crate::{config::Config, domain::Clock};
+use crate::{config::Config, domain::Clock, store::Location};
 
 pub(super) async fn run(
     command: NotificationsCommand,
@@ -49,7 +49,12 @@ pub(super) async fn run(
         }
         NotificationsCommand::Test { json } => {
             let target = path(&["notifications", "test"]);
-            let sent = change(config, clock, Method::POST, &target, None).await?;
+            let test = async |backend: &Backend| backend.call(Method::POST, &target, None).await;
+            // Only a daemon can, and where there is no store there may be none: nothing is made to find that out.
+            let sent = match &config.store.location {
+                Location::File(file) if !file.exists() => look(config, clock, test).await?,
+                _ => Backend::to_write(config, clock).await?.during(test).await?,
+            };
             show::changed(&sent, json, terminal, |sent| {
                 match sent["messages"].as_u64() {
                     Some(0) | None => {

@@ -70,6 +70,17 @@ fn messages_are_listed_and_sent_again() {
 }
 
 #[test]
+fn a_test_without_a_daemon_makes_no_store() {
+    let (directory, file) = directory_with(CONFIG);
+    let said = type_in(&file, "notifications test", &clock());
+    assert_eq!(said.exit, Exit::Unavailable, "{said}");
+    let words = "and none is running. Start it with `faregate serve`.";
+    assert!(said.notes.contains(words), "{said}");
+    let left = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left, 1, "the configuration and nothing else");
+}
+
+#[test]
 fn a_table_names_the_address_of_an_e_mail() {
     let row = |target: &str, recipient| {
         json!({
