@@ -22,7 +22,7 @@ use std::{future::Future, sync::Arc};
 
 pub use api::{Api, Done};
 pub use credit::{LARGEST, OPENING, POSTABLE};
-pub use input::Change;
+pub use input::{Change, YEAR};
 pub(crate) use operations::misfits;
 pub use problem::{Reason, Rejection};
 pub use service::Admin;

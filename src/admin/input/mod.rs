@@ -13,6 +13,7 @@ use crate::{
 
 use whole::Whole;
 
+pub use value::YEAR;
 pub(super) use value::{
     account_id, amount, email, flag, key_id, list, model_name, networks, plan_id, priority,
     seconds, sentence, status, timestamp, word,

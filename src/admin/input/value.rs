@@ -92,9 +92,11 @@ pub(in crate::admin) fn networks(value: &Value) -> Result<Vec<IpNet>, String> {
     Ok(networks)
 }
 
+/// Most seconds that a duration has: a year.
+pub const YEAR: u64 = 366 * 86_400;
+
 /// A duration in whole seconds, up to a year.
 pub(in crate::admin) fn seconds(value: &Value) -> Result<u64, String> {
-    const YEAR: u64 = 366 * 86_400;
     let count = value
         .as_u64()
         .filter(|count| *count <= YEAR)

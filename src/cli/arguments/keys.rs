@@ -48,7 +48,7 @@ pub(in crate::cli) enum KeysCommand {
         #[arg(value_name = "ID")]
         id: String,
         /// How long the old secret still works
-        #[arg(long, default_value = "24h", value_name = "TIME", value_parser = read::duration)]
+        #[arg(long, default_value = "24h", value_name = "TIME", value_parser = read::overlap)]
         overlap: Duration,
         /// Print JSON
         #[arg(long)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    admin::LARGEST,
+    admin::{LARGEST, YEAR},
     cli::{Exit, Failure},
     domain::{InvalidAmount, NanoUsd, Per, Timestamp, Unit},
 };
@@ -82,6 +82,16 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let number: Option<u64> = number.parse().ok().filter(|_| digits);
     let total = number.and_then(|number| number.checked_mul(seconds));
     total.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// How long an old secret still works, as the admin API takes it.
+pub(in crate::cli) fn overlap(text: &str) -> Result<Duration, String> {
+    let overlap = duration(text)?;
+    if overlap.as_secs() > YEAR {
+        let days = YEAR / 86_400;
+        return Err(format!("an old secret works for {days}d at most"));
+    }
+    Ok(overlap)
 }
 
 /// A delay in milliseconds or more: `30ms`, `2s`.

@@ -148,6 +148,21 @@ fn a_rate_that_cannot_be_is_told_what_it_may_be() {
 }
 
 #[test]
+fn an_overlap_that_is_too_long_is_told_what_it_may_be() {
+    let (directory, file) = directory_with(CONFIG);
+    for overlap in ["367d", "8785h", "31622401s"] {
+        let line = format!("keys rotate acme-ci --overlap {overlap}");
+        let said = type_in(&file, &line, &clock());
+        assert_eq!(said.exit, Exit::Usage, "{said}");
+        let words = "'--overlap <TIME>': an old secret works for 366d at most";
+        assert!(said.notes.contains(words), "{said}");
+    }
+    assert!(!directory.path().join("faregate.db").exists());
+    let said = type_in(&file, "keys rotate acme-ci --overlap 366d", &clock());
+    assert_eq!(said.exit, Exit::Failed, "it is a key of the file: {said}");
+}
+
+#[test]
 fn mistakes_end_with_the_documented_numbers() {
     let (directory, file) = directory_with(CONFIG);
     let clock = clock();
