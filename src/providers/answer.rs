@@ -62,6 +62,18 @@ struct Made {
     sound: u64,
 }
 
+/// What a chunk of a chat has around its choices and figures.
+const FRAME: [&str; 8] = [
+    "id",
+    "object",
+    "created",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "choices",
+    "usage",
+];
+
 /// A document while it is read.
 #[derive(Debug, Default)]
 struct Document<'a> {
@@ -75,6 +87,8 @@ struct Document<'a> {
     usage: bool,
     /// Whether it has a list of choices, and nothing in it.
     no_choices: bool,
+    /// Whether it has something that a chunk of nothing but figures has not.
+    more: bool,
     finishes: bool,
     error: bool,
 }
@@ -86,7 +100,8 @@ pub(super) struct Seen {
     pub(super) text: u64,
     /// Bytes of sound that the model spoke, as base64.
     pub(super) sound: u64,
-    /// Whether it is a chunk of no choices that has a usage object and no error: the one that `include_usage` adds.
+    /// Whether it is a chunk of no choices that has a usage object and no error: the one that `include_usage` adds. Some
+    /// imitators of OpenAI leave its list of choices out; it has nothing else then.
     pub(super) usage_chunk: bool,
     /// Whether it has a usage object that is the last of its stream.
     pub(super) final_usage: bool,
@@ -158,6 +173,7 @@ impl<'a> Document<'a> {
         name: Text<'a>,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
+        self.more |= !FRAME.iter().any(|known| name.is(known)) && reader.kind()? != Kind::Null;
         if name.is("usage") {
             self.usage |= tally.read(reader)?;
         } else if name.is("choices") {
@@ -201,9 +217,11 @@ impl<'a> Document<'a> {
     }
 
     fn choices(&mut self, reader: &mut Reader<'a>, tally: &mut Tally) -> Result<(), Fault> {
-        self.no_choices = reader.kind()? == Kind::Array;
+        let kind = reader.kind()?;
+        self.no_choices = kind == Kind::Array;
+        self.more |= !matches!(kind, Kind::Array | Kind::Null);
         reader.elements(|reader| {
-            self.no_choices = false;
+            (self.no_choices, self.more) = (false, true);
             choice(
                 reader,
                 &mut self.made,
@@ -249,7 +267,7 @@ impl<'a> Document<'a> {
             text: self.made.text,
             sound: self.made.sound + self.delta.sound,
             // Nobody has asked for an error that comes with them, and everybody is to see it.
-            usage_chunk: figures && !self.error,
+            usage_chunk: self.usage && !self.error && (self.no_choices || !self.more),
             final_usage: figures || last_delta,
             ends: self.is("message_stop")
                 || self.is("response.completed")

@@ -102,8 +102,23 @@ async fn only_the_chunk_that_we_asked_for_is_hidden() {
     const CHOICES: &str = "data: {\"choices\":[{\"delta\":{}}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
     const NO_USAGE: &str = "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n";
     const ERROR: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2},\"error\":{\"message\":\"boom\"}}\n\n";
-    const FRAMES: &[&str] = &[NO_USAGE, CHOICES, ": comment\n\n", USAGE, ERROR, DONE];
-    let without = [NO_USAGE, CHOICES, ": comment\n\n", ERROR, DONE].concat();
+    // As some imitators of OpenAI have it.
+    const NULL: &str =
+        "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
+    const LEFT_OUT: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
+    const TEXT: &str = "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2},\"text\":\"boo\"}\n\n";
+    const FRAMES: &[&str] = &[
+        NO_USAGE,
+        CHOICES,
+        ": comment\n\n",
+        USAGE,
+        NULL,
+        LEFT_OUT,
+        TEXT,
+        ERROR,
+        DONE,
+    ];
+    let without = [NO_USAGE, CHOICES, ": comment\n\n", TEXT, ERROR, DONE].concat();
     for hides in [
         "",
         r#","stream_options":{"include_usage":false}"#,

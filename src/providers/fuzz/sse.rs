@@ -63,7 +63,7 @@ fn hides_usage_alone(text: &[u8], left: &[u8], events: &[Event]) {
     }
 }
 
-/// The chunk that `include_usage` adds: a usage object, no choices, and no error.
+/// The chunk that `include_usage` adds: a usage object, no choices, and no error; without a list of choices, nothing else.
 fn is_usage_chunk(data: &[u8]) -> bool {
     let Some(members) = second::members(data) else {
         return false;
@@ -74,13 +74,25 @@ fn is_usage_chunk(data: &[u8]) -> bool {
     };
     let usage = named("usage").any(|(_, value)| value.starts_with('{'));
     let choices = named("choices").next_back().map(|(_, value)| *value);
-    let none = choices.filter(|value| value.starts_with('['));
     let error = named("error").any(|(_, value)| *value != "null");
-    usage
-        && !error
-        && none
-            .and_then(second::items)
-            .is_some_and(|items| items.is_empty())
+    let empty = |value: &str| {
+        value.starts_with('[') && second::items(value).is_some_and(|items| items.is_empty())
+    };
+    let frame = [
+        "id",
+        "object",
+        "created",
+        "model",
+        "system_fingerprint",
+        "service_tier",
+        "usage",
+    ];
+    let bare = members.iter().all(|(name, value)| {
+        let name = name.as_deref();
+        let choices = name == Some("choices") && empty(value);
+        *value == "null" || choices || name.is_some_and(|name| frame.contains(&name))
+    });
+    usage && !error && (choices.is_some_and(empty) || bare)
 }
 
 /// What the scanner finds.

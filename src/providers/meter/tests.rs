@@ -137,12 +137,34 @@ fn a_usage_chunk_at_the_end_is_hidden_without_its_blank_line() {
 }
 
 #[test]
+fn a_usage_chunk_of_imitators_has_no_list_of_choices() {
+    let figures = r#""usage":{"prompt_tokens":3,"completion_tokens":1}"#;
+    for more in [
+        r#","choices":null"#,
+        "",
+        r#","id":"x","object":"chat.completion.chunk","created":1,"model":"m","error":null"#,
+        r#","choices":null,"system_fingerprint":"f","service_tier":"default""#,
+    ] {
+        let chunk = format!("data: {{{figures}{more}}}\n\n");
+        let mut meter = StreamMeter::new(Endpoint::ChatCompletions).hiding_usage(true);
+        assert_eq!(pass(&mut meter, &[chunk.as_bytes()]), b"", "{more}");
+        assert_eq!(meter.observed().usage.expect("usage").total(), 4);
+    }
+}
+
+#[test]
 fn chunks_that_only_look_like_it_pass() {
     for chunk in [
+        "data: {\"choices\":null,\"usage\":null}\n\n",
+        "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":1},\"error\":{}}\n\n",
+        "data: {\"choices\":{},\"usage\":{\"prompt_tokens\":1}}\n\n",
+        "data: {\"choices\":[{}],\"choices\":null,\"usage\":{\"prompt_tokens\":1}}\n\n",
+        "data: {\"usage\":{\"prompt_tokens\":1},\"content\":\"a\"}\n\n",
+        "data: {\"usage\":{\"prompt_tokens\":1},\"citations\":[\"a\"]}\n\n",
+        "data: {\"usage\":{\"prompt_tokens\":1},\"type\":\"message_delta\"}\n\n",
         "data: {\"choices\":[],\"usage\":null}\n\n",
         "data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n",
         "data: {\"choices\":[{}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n",
-        "data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n",
         "data: {\"choices\":[],\"usage\":{}\n\n",
         ": {\"choices\":[],\"usage\":{}}\n\n",
     ] {
