@@ -216,7 +216,9 @@ impl Tally {
     /// The output by the total, where that has tokens which nothing else tells of: what a model thought, as Google's imitation
     /// of OpenAI has it. Sound by the second, pages and a cache beside the input may be in a total as well.
     fn output_by_total(&self) -> Option<u64> {
-        let (input, total) = (self.input?, self.total?);
+        // Where the input is not counted, it is in the total as well.
+        let input = self.input.filter(|input| *input > 0)?;
+        let total = self.total?;
         let named = [self.reasoning, self.seconds, self.pages];
         if named.into_iter().flatten().any(|count| count > 0) {
             return None;

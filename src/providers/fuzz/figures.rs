@@ -160,7 +160,8 @@ impl Figures {
             let write = until.most(&WRITTEN).unwrap_or(0);
             let known = input + output.unwrap_or(0);
             let of_input = [0, cached, write, cached + write].map(|part| known + part);
-            (named == 0 && total > known && !of_input.contains(&total)).then(|| total - input)
+            (input > 0 && named == 0 && total > known && !of_input.contains(&total))
+                .then(|| total - input)
         };
         self.ends.iter().filter_map(after).max().unwrap_or(0)
     }

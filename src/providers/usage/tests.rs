@@ -274,6 +274,13 @@ fn what_is_in_the_total_alone_was_thought_by_googles_models() {
             "{input}"
         );
     }
+    // Who does not count the input has it in the total.
+    for output in ["0", "2"] {
+        let uncounted =
+            format!(r#"{{"prompt_tokens":0,"completion_tokens":{output},"total_tokens":115}}"#);
+        let seen = read(Endpoint::ChatCompletions, &uncounted);
+        assert_eq!(seen, output.parse().ok().map(|output| (output, 0, false)));
+    }
     // Reasoning that is named is all there is, and what has no output has none.
     let named = r#","completion_tokens_details":{"reasoning_tokens":1}"#;
     let named = read(Endpoint::ChatCompletions, &figures(named));
