@@ -125,10 +125,11 @@ pub(super) fn attempted(
         Attempted::TargetGone { error } => (NotificationStatus::Disabled, None, Some(error)),
     };
     let (id, at) = (id.to_string(), instant(now));
+    // What was given up while it was on its way stays so, unless it got there.
     transaction
         .prepare_cached(
-            "UPDATE notifications SET status = ?2, attempts = attempts + 1, next_at = coalesce(?3, next_at),
-                last_error = ?4, finished_at = iif(?3 IS NULL, ?5, NULL)
+            "UPDATE notifications SET status = iif(?3 IS NULL, ?2, status), attempts = attempts + 1,
+                next_at = coalesce(?3, next_at), last_error = ?4, finished_at = iif(?3 IS NULL, ?5, finished_at)
              WHERE id = ?1",
         )?
         .execute(params![id, status.as_str(), next.map(instant), error, at])?;

@@ -174,6 +174,52 @@ async fn a_target_that_is_gone_gets_nothing_until_somebody_asks_for_it() {
 }
 
 #[tokio::test]
+async fn what_was_on_its_way_when_its_target_went_is_not_sent_again() {
+    let store = in_memory();
+    let (gone, failing) = (queue(&store, HOOK).await, queue(&store, HOOK).await);
+    let (lost, kept) = (queue(&store, OTHER).await, queue(&store, HOOK).await);
+    let error = || "it answered 500".to_owned();
+    let again = || Attempted::Again {
+        at: START,
+        error: error(),
+    };
+    let target_gone = Attempted::TargetGone { error: error() };
+    store
+        .attempted_notification(kept, Attempted::Delivered)
+        .await
+        .unwrap();
+    store
+        .attempted_notification(gone, target_gone)
+        .await
+        .unwrap();
+    let hook = store.keep_notification_targets(vec![HOOK.to_owned()]);
+    hook.await.unwrap();
+    for (id, status) in [
+        (failing, NotificationStatus::Disabled),
+        (lost, NotificationStatus::Failed),
+    ] {
+        store.attempted_notification(id, again()).await.unwrap();
+        let row = row(&store, id).await;
+        assert_eq!((row.status, row.attempts), (status, 1));
+        assert!(row.finished_at.is_some());
+    }
+    let due = store.due_notifications(targets(), 9, START).await.unwrap();
+    assert!(due.rows.is_empty());
+    assert_eq!(due.pending, 0);
+
+    // Asked for while it is on its way, it has its tries.
+    store.retry_notification(failing).await.unwrap();
+    store
+        .attempted_notification(failing, again())
+        .await
+        .unwrap();
+    assert_eq!(
+        row(&store, failing).await.status,
+        NotificationStatus::Pending
+    );
+}
+
+#[tokio::test]
 async fn a_message_that_was_delivered_is_not_sent_again() {
     let store = in_memory();
     let id = queue(&store, HOOK).await;

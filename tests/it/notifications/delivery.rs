@@ -1,12 +1,18 @@
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use faregate::domain::{Clock, Timestamp};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
-use super::{TOKEN, arrived, gateway, hooks, listed, message, receiver, test, verified, webhook};
-use crate::harness::{Daemon, Gateway, Upstream, daemon_file, within, write};
+use super::{
+    TOKEN, answer, arrived, gateway, hooks, listed, message, receiver, test, verified, webhook,
+};
+use crate::harness::{Daemon, Gate, Gateway, Step, Upstream, daemon_file, within, write};
 
 /// The usual times from each try to the next.
 const SCHEDULE: [u64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -140,7 +146,7 @@ async fn a_receiver_that_asks_for_time_gets_it() {
             3_600,
         ),
     ] {
-        let receiver = Upstream::start(move |_| super::answer(status)).await;
+        let receiver = Upstream::start(move |_| answer(status)).await;
         let gateway = gateway(&receiver).await;
         test(&gateway).await;
         let message = message(&gateway, tried(1)).await;
@@ -157,7 +163,7 @@ async fn a_receiver_that_asks_for_time_gets_it() {
 async fn redirects_are_not_followed() {
     let elsewhere = receiver(&["200 OK"]).await;
     let location = format!("302 Found\r\nlocation: {}/", elsewhere.url());
-    let receiver = Upstream::start(move |_| super::answer(&location)).await;
+    let receiver = Upstream::start(move |_| answer(&location)).await;
     let gateway = gateway(&receiver).await;
     test(&gateway).await;
     let message = message(&gateway, tried(1)).await;
@@ -196,6 +202,39 @@ async fn a_receiver_that_is_gone_gets_nothing_until_somebody_asks() {
     arrived(&receiver, 2).await;
     test(&gateway).await;
     arrived(&receiver, 3).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_to_a_receiver_that_is_gone_is_not_sent_again() {
+    let (answered, count) = (Gate::default(), AtomicUsize::new(0));
+    let late = answered.clone();
+    let receiver = Upstream::start(move |_| {
+        if count.fetch_add(1, Ordering::Relaxed) > 0 {
+            return answer("410 Gone");
+        }
+        let mut steps = answer("500 Internal Server Error");
+        steps.insert(0, Step::Wait(late.clone()));
+        steps
+    })
+    .await;
+    let gateway = gateway(&receiver).await;
+    test(&gateway).await;
+    arrived(&receiver, 1).await;
+    test(&gateway).await;
+    let all = |wanted: fn(&Value) -> bool| {
+        let gateway = &gateway;
+        within("all messages are as wanted", async move {
+            while !listed(gateway).await.iter().all(wanted) {
+                yield_now().await;
+            }
+        })
+    };
+    all(|message| message["status"] == "disabled").await;
+    answered.open();
+    all(|message| message["attempts"] == 1).await;
+    let messages = listed(&gateway).await;
+    assert!(messages.iter().all(is("disabled")), "{messages:#?}");
     gateway.stop().await;
 }
 
