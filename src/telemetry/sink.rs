@@ -101,6 +101,7 @@ impl Shared {
     fn write_all(&self, mut out: impl Write, style: Style) {
         let mut batch = Vec::new();
         let mut told = 0;
+        let mut torn = false;
         loop {
             let mut queue = self.locked();
             queue.writing = false;
@@ -130,7 +131,7 @@ impl Shared {
             if gap > 0 {
                 style.dropped_lines(&mut batch, gap);
             }
-            match put(&mut out, &batch) {
+            match put(&mut out, &batch, &mut torn) {
                 0 => told = dropped,
                 // Standard error that cannot be written to has nowhere to say so: what is lost is counted, and told when
                 // there is room again. The line about the gap is not one of those that were asked for.
@@ -144,17 +145,23 @@ impl Shared {
     }
 }
 
-/// Writes lines, and gives how many of them were not written to their end.
-fn put(out: &mut impl Write, lines: &[u8]) -> u64 {
+/// Writes lines, and gives how many of them were not written to their end. Where the last one that was begun is `torn`, what
+/// follows it begins a line of its own.
+fn put(out: &mut impl Write, lines: &[u8], torn: &mut bool) -> u64 {
     let mut rest = lines;
     while !rest.is_empty() {
-        match out.write(rest) {
-            Ok(written) if written > 0 => rest = rest.get(written..).unwrap_or_default(),
+        match out.write(if *torn { b"\n" } else { rest }) {
+            Ok(1..) if *torn => *torn = false,
+            Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Ok(_) | Err(_) => break,
         }
     }
     let _ = out.flush();
+    let written = lines.get(..lines.len() - rest.len());
+    if let Some(last) = written.and_then(<[u8]>::last) {
+        *torn = *last != b'\n';
+    }
     rest.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 

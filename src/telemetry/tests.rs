@@ -313,6 +313,46 @@ fn a_full_disk_costs_lines_and_is_told_when_there_is_room() {
     );
 }
 
+/// A disk with room for so many bytes, until there is room again.
+struct Nearly(usize, Arc<Mutex<bool>>, Page);
+
+impl Write for Nearly {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !*self.1.lock().unwrap() {
+            return self.2.write(bytes);
+        }
+        let there = self.0.min(bytes.len());
+        if there == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0 -= there;
+        self.2.write(&bytes[..there])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_a_full_disk_has_torn_spoils_no_other() {
+    let (page, full) = (Page::default(), Arc::new(Mutex::new(true)));
+    let disk = Nearly(4, Arc::clone(&full), page.clone());
+    let (sink, flush) = Sink::start(disk, Style::Json);
+    for line in 1..=2 {
+        sink.push(b"{\"torn\":1}\n");
+        while sink.dropped() < line {
+            std::thread::yield_now();
+        }
+    }
+    *full.lock().unwrap() = false;
+    sink.push(b"{\"last\":1}\n");
+    drop(flush);
+    let text = page.text();
+    assert!(text.starts_with("{\"to\n{\"last\":1}\n{"), "{text}");
+    assert!(text.contains("\"count\":2"), "{text}");
+}
+
 const WORDS: Vocabulary = Vocabulary {
     dialects: &["openai", "anthropic"],
     codes: &["quota_exhausted", "upstream_timeout"],
