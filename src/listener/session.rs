@@ -163,7 +163,7 @@ where
     if let Some(stream) = clocks.take_stream()
         && was_answered(&end)
         && version == Version::Http1
-        && clocks.is_client_sending()
+        && (clocks.is_client_sending() || stream.has_unread())
     {
         lingering_close::linger(stream, settings.closing).await;
     }

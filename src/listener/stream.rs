@@ -4,10 +4,12 @@
 
 use std::{
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -39,6 +41,13 @@ impl Stream {
             Self::Plain(_) => true,
             Self::Tls(tls) => tls.get_ref().1.wants_read(),
         }
+    }
+
+    /// Whether bytes have come that nobody has read: closed now, the socket would answer them with a reset.
+    pub(super) fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = SockRef::from(self.tcp()).peek(&mut byte);
+        peeked.is_ok_and(|bytes| bytes > 0)
     }
 
     /// The socket below, for reading bytes that nobody will decrypt.

@@ -1,8 +1,10 @@
 //! The end in two stages.
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::harness::{Running, SOON, answer, get, reaches, rest, send, serve, settings, within};
+use super::harness::{
+    LARGE, Running, SOON, answer, get, reaches, rest, send, serve, settings, within,
+};
 use crate::listener::Drained;
 
 /// Waits until new connections are refused. Those that come before may be closed.
@@ -30,6 +32,28 @@ async fn an_answer_under_way_is_finished() {
     let drained = running.drained().await;
     assert_eq!(drained.forced, 0);
     assert!(drained.finished >= 1, "{drained:?}");
+}
+
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_has_sent_another_request_behind() {
+    let running = serve(settings());
+    let socket = TcpSocket::new_v4().unwrap();
+    // Most of the answer lies in our kernel when it ends.
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut client = within(socket.connect(running.addr)).await.unwrap();
+    get(&mut client, "/large").await;
+    reaches(&running.seen.calls, 1).await;
+    // Nobody reads it: the connection ends before.
+    get(&mut client, "/").await;
+    running.handle.begin();
+    refused(&running).await;
+    running.seen.go.notify_one();
+    let last = rest(&mut client).await;
+    let (head, body) = last.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+    assert_eq!(body.len(), LARGE);
+    drop(client);
+    assert_eq!(running.drained().await.forced, 0);
 }
 
 #[tokio::test]

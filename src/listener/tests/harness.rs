@@ -70,6 +70,9 @@ pub(super) fn request(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>
         .unwrap()
 }
 
+/// Bytes of `/large`, more than the kernels of both ends hold for a client that does not read.
+pub(super) const LARGE: usize = 1 << 20;
+
 /// What the service has seen.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -219,6 +222,10 @@ impl Service<Request<Incoming>> for Demo {
                 "/wait" => {
                     seen.go.notified().await;
                     (200, once("waited"))
+                }
+                "/large" => {
+                    seen.go.notified().await;
+                    (200, Kind::Once(Some(vec![b'x'; LARGE].into())))
                 }
                 "/never" => std::future::pending().await,
                 "/endless" => (200, Kind::Endless(vec![b'x'; 16 << 10].into())),
