@@ -159,11 +159,10 @@ where
     };
 
     log(peer, &end);
-    // hyper has let go of the stream by now, whatever the end was.
+    // hyper has let go of the stream by now, whatever the end was. Over HTTP/2 a client that still reads says so in frames.
     if let Some(stream) = clocks.take_stream()
         && was_answered(&end)
-        && version == Version::Http1
-        && (clocks.is_client_sending() || stream.has_unread())
+        && (version == Version::Http2 || clocks.is_client_sending() || stream.has_unread())
     {
         lingering_close::linger(stream, settings.closing).await;
     }

@@ -1,6 +1,9 @@
 //! The end in two stages.
 
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
 
 use super::harness::{
     LARGE, Running, SOON, answer, get, reaches, rest, send, serve, settings, within,
@@ -52,6 +55,48 @@ async fn an_answer_reaches_a_client_that_has_sent_another_request_behind() {
     let (head, body) = last.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("\r\nconnection: close"), "{head}");
     assert_eq!(body.len(), LARGE);
+    drop(client);
+    assert_eq!(running.drained().await.forced, 0);
+}
+
+/// Whoever reads goes on to say so: our kernel, which has the end of the answer, must not take it for an intrusion.
+#[tokio::test]
+async fn an_answer_reaches_a_client_of_http2_that_opens_its_window_late() {
+    let running = serve(settings());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut client = within(socket.connect(running.addr)).await.unwrap();
+    // Windows for all of the answer, and a GET for `http://x/large`.
+    let begins = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\xff\xff\xff",
+        b"\0\0\x04\x08\0\0\0\0\0\0\xff\0\0",
+        b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x41\x01x\x44\x06/large",
+    ];
+    send(&mut client, begins.concat()).await;
+    reaches(&running.seen.calls, 1).await;
+    running.handle.begin();
+    let (mut read, mut at, mut data) = (Vec::new(), 0, 0);
+    while let Ok(1..) = within(client.read_buf(&mut read)).await {
+        while let Some(head) = read.get(at..at + 9) {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let Some(payload) = read.get(at + 9..at + 9 + length) else {
+                break;
+            };
+            match (head[3], head[4]) {
+                (0, _) => data += length,
+                (6, 0) => {
+                    // The ping that goes with GOAWAY. From here on, nothing new can come.
+                    send(&mut client, [b"\0\0\x08\x06\x01\0\0\0\0", payload].concat()).await;
+                    running.seen.go.notify_one();
+                }
+                _ => {}
+            }
+            at += 9 + length;
+        }
+        let _ = client.write_all(b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01").await;
+    }
+    assert_eq!(data, LARGE);
     drop(client);
     assert_eq!(running.drained().await.forced, 0);
 }
