@@ -98,7 +98,9 @@ fn processes(folder: &Path) -> Vec<String> {
 fn who_is_told_to_stop_leaves_nothing_behind() {
     for signal in ["INT", "TERM", "HUP"] {
         let scratch = TempDir::new().unwrap();
-        let mut proving = Command::new(env!("CARGO_BIN_EXE_faregate"))
+        // The tests themselves may have been started by `nohup`.
+        let mut proving = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_faregate")])
             .args(["prove", "--calls", "1000000"])
             .env("TMPDIR", scratch.path())
             .stdout(Stdio::null())
