@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     App, StartError, demo, descriptors,
-    watch::{AGAIN, Watch},
+    watch::{Cause, Watch},
 };
 use crate::{
     config::{self, Config, Environment, Problems},
@@ -116,13 +116,15 @@ impl Reloads<'_> {
             tokio::select! {
                 _ = signals.terminate.recv() => return app,
                 _ = signals.interrupt.recv() => return app,
-                Some(()) = signals.reload.recv() => self.reload(&mut app, "signal").await,
+                Some(()) = signals.reload.recv() => self.reload(&mut app, Cause::Signal).await,
                 cause = self.watch.due() => self.reload(&mut app, cause).await,
             }
         }
     }
 
-    async fn reload(&mut self, app: &mut App, cause: &'static str) {
+    async fn reload(&mut self, app: &mut App, cause: Cause) {
+        let again = cause == Cause::Retry;
+        let cause = cause.as_str();
         let file = &self.options.config;
         let path = file.display();
         // What changes from here on is another change.
@@ -142,7 +144,6 @@ impl Reloads<'_> {
             }
         };
         self.watch.watch_also(&config.files);
-        let again = cause == AGAIN;
         // What has been said is not said at each try.
         if !again {
             warn(&config);

@@ -16,8 +16,27 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// The cause of a reload that is tried again.
-pub(super) const AGAIN: &str = "retry";
+/// Why the configuration is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// SIGHUP.
+    Signal,
+    /// A file has changed.
+    File,
+    /// The last time failed by what passes.
+    Retry,
+}
+
+impl Cause {
+    /// As the log has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::File => "file",
+            Self::Retry => "retry",
+        }
+    }
+}
 
 /// Looks until what failed is tried again: five seconds.
 const RETRY: u8 = 10;
@@ -84,7 +103,7 @@ impl Watch {
 
     /// Ends when they have changed, and have been as they are for a whole period, or when it is time to try again; says
     /// which. Cancel safe.
-    pub(super) async fn due(&mut self) -> &'static str {
+    pub(super) async fn due(&mut self) -> Cause {
         loop {
             self.looks.tick().await;
             if let Some(cause) = self.look() {
@@ -94,17 +113,17 @@ impl Watch {
     }
 
     /// Whether they have changed and keep still: who is still writing is not to be read, nor is it for another try.
-    fn look(&mut self) -> Option<&'static str> {
+    fn look(&mut self) -> Option<Cause> {
         let now = stamps(&self.files);
         if now == self.read {
             self.seen = None;
             let is_time = self.retry == 1;
             self.retry = self.retry.saturating_sub(1);
-            return is_time.then_some(AGAIN);
+            return is_time.then_some(Cause::Retry);
         }
         let still = self.seen.as_ref() == Some(&now);
         self.seen = Some(now);
-        still.then_some("file")
+        still.then_some(Cause::File)
     }
 }
 
@@ -129,7 +148,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{Path, PathBuf, RETRY, Watch, fs};
+    use super::{Cause, Path, PathBuf, RETRY, Watch, fs};
 
     fn watched() -> (TempDir, PathBuf, Watch) {
         let folder = TempDir::new().unwrap();
@@ -157,7 +176,7 @@ mod tests {
             fs::write(&file, "x".repeat(length)).unwrap();
             assert_eq!(watch.look(), None, "somebody writes");
         }
-        assert_eq!(watch.look(), Some("file"));
+        assert_eq!(watch.look(), Some(Cause::File));
         watch.settled();
         assert_eq!(told(&mut watch, 3), 0);
     }
@@ -208,7 +227,7 @@ mod tests {
         let looks = usize::from(RETRY);
         watch.try_again();
         assert_eq!(told(&mut watch, looks - 1), 0);
-        assert_eq!(watch.look(), Some("retry"));
+        assert_eq!(watch.look(), Some(Cause::Retry));
         assert_eq!(told(&mut watch, 2 * looks), 0);
         watch.try_again();
         for length in 4..4 + 2 * looks {
@@ -216,7 +235,7 @@ mod tests {
             assert_eq!(watch.look(), None, "somebody writes");
         }
         // It is read for its change.
-        assert_eq!(watch.look(), Some("file"));
+        assert_eq!(watch.look(), Some(Cause::File));
         watch.settled();
         assert_eq!(told(&mut watch, 2 * looks), 0);
     }

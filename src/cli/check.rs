@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Terminal, client, loaded, show};
-use crate::config::{self, Asked, Environment, Problem};
+use crate::config::{self, Asked, Environment, NoFile, Problem};
 
 /// Says what is wrong with a configuration, or what it declares.
 pub(super) fn run(
@@ -36,22 +36,17 @@ pub(super) fn run(
 
 /// The same for programs: what is wrong is the result as well.
 pub(super) fn report(
-    located: Result<PathBuf, Failure>,
+    located: Result<PathBuf, NoFile>,
     environment: &dyn Environment,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let checked = match located {
         Ok(file) => config::load(&file, environment)
             .map_err(|problems| problems.iter().map(shown).collect()),
-        Err(nowhere) => {
-            let (message, hint) = match nowhere.message.split_once("\n  hint: ") {
-                Some((message, hint)) => (message, Some(hint)),
-                None => (nowhere.message.as_str(), None),
-            };
-            Err(vec![json!({
-                "file": null, "line": null, "column": null, "path": "", "message": message, "hint": hint,
-            })])
-        }
+        Err(nowhere) => Err(vec![json!({
+            "file": null, "line": null, "column": null, "path": "",
+            "message": nowhere.to_string(), "hint": NoFile::HINT,
+        })]),
     };
     let (valid, problems, warnings): (bool, Vec<Value>, Vec<Value>) = match checked {
         Ok(config) => (

@@ -27,10 +27,7 @@ mod terminal;
 mod usage;
 mod webhooks;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
 use clap::{Parser, error::ErrorKind};
 
@@ -40,7 +37,7 @@ pub use terminal::Terminal;
 
 use self::arguments::Command;
 use crate::{
-    config::{self, Config, Environment},
+    config::{self, Config, Environment, NoFile},
     domain::Clock,
 };
 
@@ -58,12 +55,13 @@ pub fn run(
         Err(other) => return parsed_wrongly(&other, terminal),
     };
     let Arguments { config, command } = parsed;
-    let located = || located(config.as_deref(), environment);
+    let locate = || config::locate(config.as_deref(), environment);
+    let located = || locate().map_err(nowhere);
     let loaded = || located().and_then(|file| loaded(&file, environment));
     let done =
         match command {
             Command::Serve => located().and_then(|file| serve(&file)),
-            Command::Check { json: true } => check::report(located(), environment, terminal),
+            Command::Check { json: true } => check::report(locate(), environment, terminal),
             Command::Check { json: false } => {
                 located().and_then(|file| check::run(&file, environment, terminal))
             }
@@ -137,9 +135,9 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     runtime.block_on(work)
 }
 
-fn located(flag: Option<&Path>, environment: &dyn Environment) -> Result<PathBuf, Failure> {
-    config::locate(flag, environment)
-        .map_err(|none| Failure::new(Exit::Configuration, none.to_string()))
+fn nowhere(none: NoFile) -> Failure {
+    let message = format!("{none}\n  hint: {}", NoFile::HINT);
+    Failure::new(Exit::Configuration, message)
 }
 
 fn loaded(file: &Path, environment: &dyn Environment) -> Result<Config, Failure> {

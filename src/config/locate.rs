@@ -10,11 +10,16 @@ const USUAL: [&str; 2] = ["./faregate.yaml", "/etc/faregate/faregate.yaml"];
 /// There is no file to read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no configuration: neither {} nor {} exists\n  hint: name a file with --config or FAREGATE_CONFIG; config/quickstart.yaml needs no account anywhere",
+    "there is no configuration: neither {} nor {} exists",
     USUAL[0],
     USUAL[1]
 )]
 pub struct NoFile;
+
+impl NoFile {
+    /// What to do about it.
+    pub const HINT: &str = "name a file with --config or FAREGATE_CONFIG; config/quickstart.yaml needs no account anywhere";
+}
 
 /// The file to read: `flag`, else `$FAREGATE_CONFIG`, else `./faregate.yaml`, else `/etc/faregate/faregate.yaml`.
 /// A file that somebody named is not looked for elsewhere.

@@ -173,7 +173,9 @@ impl<'a> Document<'a> {
         name: Text<'a>,
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        self.more |= !FRAME.iter().any(|known| name.is(known)) && reader.kind()? != Kind::Null;
+        // What is known already is not asked again for each member.
+        self.more =
+            self.more || !FRAME.iter().any(|known| name.is(known)) && reader.kind()? != Kind::Null;
         if name.is("usage") {
             self.usage |= tally.read(reader)?;
         } else if name.is("choices") {

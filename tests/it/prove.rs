@@ -1,7 +1,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -93,23 +93,36 @@ fn processes(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Begins more proofs than anybody waits for, until they have something that could be left behind.
+fn begun(command: &mut Command, scratch: &Path) -> Child {
+    let mut proving = command
+        .env("TMPDIR", scratch)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while processes(scratch).is_empty() {
+        assert_eq!(proving.try_wait().unwrap(), None);
+    }
+    proving
+}
+
 /// As a terminal that is closed does, and a job that takes too long.
 #[test]
 fn who_is_told_to_stop_leaves_nothing_behind() {
     for signal in ["INT", "TERM", "HUP"] {
         let scratch = TempDir::new().unwrap();
         // The tests themselves may have been started by `nohup`.
-        let mut proving = Command::new("env")
-            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_faregate")])
-            .args(["prove", "--calls", "1000000"])
-            .env("TMPDIR", scratch.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        while processes(scratch.path()).is_empty() {
-            assert_eq!(proving.try_wait().unwrap(), None);
-        }
+        let program = env!("CARGO_BIN_EXE_faregate");
+        let mut command = Command::new("env");
+        command.args([
+            "--default-signal=HUP",
+            program,
+            "prove",
+            "--calls",
+            "1000000",
+        ]);
+        let proving = begun(&mut command, scratch.path());
         let told = Command::new("sh")
             .args(["-c", &format!("kill -{signal} {}", proving.id())])
             .status();
@@ -128,16 +141,7 @@ fn what_is_to_outlive_its_terminal_does() {
     let scratch = TempDir::new().unwrap();
     let program = env!("CARGO_BIN_EXE_faregate");
     let script = format!("trap '' HUP; exec {program} prove --calls 1000000");
-    let mut proving = Command::new("sh")
-        .args(["-c", &script])
-        .env("TMPDIR", scratch.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while processes(scratch.path()).is_empty() {
-        assert_eq!(proving.try_wait().unwrap(), None);
-    }
+    let proving = begun(Command::new("sh").args(["-c", &script]), scratch.path());
     let status = fs::read_to_string(format!("/proc/{}/status", proving.id())).unwrap();
     let mask = |name: &str| {
         let mask = status.lines().find_map(|line| line.strip_prefix(name));
@@ -148,7 +152,8 @@ fn what_is_to_outlive_its_terminal_does() {
     assert_eq!(mask("SigCgt:") >> 14 & 1, 1, "{status}");
     let told = Command::new("kill").arg(proving.id().to_string()).status();
     assert!(told.unwrap().success());
-    assert_eq!(proving.wait().unwrap().code(), Some(1));
+    let ended = proving.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
     assert_eq!(left(&scratch), 0);
 }
 

@@ -12,7 +12,7 @@ use tokio::{
 use super::{Exit, Variables, clock, settled, type_in};
 use crate::{
     accounts::ApiKey,
-    cli::{Failure, Terminal, backend::Backend, check, offline::Offline},
+    cli::{Terminal, backend::Backend, check, offline::Offline},
     config,
     domain::Clock,
 };
@@ -268,8 +268,7 @@ fn a_check_is_read_by_programs_too() {
 fn a_configuration_that_is_nowhere_is_a_problem_like_any_other() {
     let (mut out, mut notes) = (Vec::new(), Vec::new());
     let mut terminal = Terminal::captured(&mut out, &mut notes);
-    let nowhere = Failure::new(Exit::Configuration, config::NoFile.to_string());
-    let done = check::report(Err(nowhere), &Variables::default(), &mut terminal);
+    let done = check::report(Err(config::NoFile), &Variables::default(), &mut terminal);
     assert_eq!(done.unwrap_err().exit, Exit::Configuration);
     drop(terminal);
     let said: Value = serde_json::from_slice(&out).unwrap();

@@ -126,14 +126,18 @@ impl Figures {
         most
     }
 
+    /// The first of the figures, so many.
+    fn until(&self, end: usize) -> Self {
+        Self {
+            found: self.found.iter().take(end).cloned().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether reasoning was counted beside the output after any of the objects.
     fn beside(&self) -> bool {
         let after = |end: &usize| {
-            let found = self.found.iter().take(*end).cloned().collect();
-            let mut until = Self {
-                found,
-                ..Self::default()
-            };
+            let mut until = self.until(*end);
             let input = until.most(&["prompt_tokens", "input_tokens"])?;
             let output = until.most(&["completion_tokens", "output_tokens"])?;
             let reasoning = until.most(&REASONING)?;
@@ -145,11 +149,7 @@ impl Figures {
     /// The output by the total after any of the objects, where nothing else tells what is in it.
     fn by_total(&self) -> u128 {
         let after = |end: &usize| {
-            let found = self.found.iter().take(*end).cloned().collect();
-            let mut until = Self {
-                found,
-                ..Self::default()
-            };
+            let mut until = self.until(*end);
             let input = until.most(&["prompt_tokens", "input_tokens"])?;
             let output = until.most(&["completion_tokens", "output_tokens"]);
             let total = until.most(&["total_tokens"])?;
@@ -169,11 +169,7 @@ impl Figures {
     /// The total after any of the objects up to which nothing else was told.
     fn total_alone(&self) -> Option<u128> {
         let after = |end: &usize| {
-            let found = self.found.iter().take(*end).cloned().collect();
-            let mut until = Self {
-                found,
-                ..Self::default()
-            };
+            let mut until = self.until(*end);
             let input = until.most(&["prompt_tokens", "input_tokens"]);
             let output = until.most(&["completion_tokens", "output_tokens"]);
             let total = until.most(&["total_tokens"])?;

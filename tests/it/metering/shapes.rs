@@ -152,6 +152,16 @@ async fn what_a_response_says_again_is_charged_once_though_it_cannot_be_read() {
     }
 }
 
+/// The records of two chats, one answered by a stream and one by a document.
+async fn chats(stream: Vec<Step>, whole: &str) -> [Value; 2] {
+    let chat = async |body, steps| recorded("/v1/chat/completions", body, steps).await;
+    let document = crate::harness::json("200 OK", whole);
+    [
+        chat(r#"{"model":"m","stream":true,"messages":[]}"#, stream).await,
+        chat(r#"{"model":"m","messages":[]}"#, document).await,
+    ]
+}
+
 /// Zeros are what some imitators of OpenAI say instead of nothing.
 #[tokio::test]
 async fn an_answer_with_text_did_not_use_nothing() {
@@ -163,14 +173,7 @@ async fn an_answer_with_text_did_not_use_nothing() {
         "data: [DONE]\n\n",
     ]);
     let whole = format!(r#"{{"choices":[{{"message":{{"content":"{text}"}}}}],{nothing}}}"#);
-    for (body, steps) in [
-        (r#"{"model":"m","stream":true,"messages":[]}"#, stream),
-        (
-            r#"{"model":"m","messages":[]}"#,
-            crate::harness::json("200 OK", &whole),
-        ),
-    ] {
-        let call = recorded("/v1/chat/completions", body, steps).await;
+    for call in chats(stream, &whole).await {
         assert_eq!(call["tokens"]["output"], 100, "{call}");
         assert!(call["tokens"]["input"].as_u64() > Some(0), "{call}");
         assert_eq!(call["estimated"], true, "{call}");
@@ -216,14 +219,7 @@ async fn thoughts_that_are_in_the_total_alone_are_charged() {
         "data: [DONE]\n\n",
     ]);
     let whole = format!(r#"{{"choices":[{{"message":{{"content":"OK"}}}}],{usage}}}"#);
-    for (body, steps) in [
-        (r#"{"model":"m","stream":true,"messages":[]}"#, stream),
-        (
-            r#"{"model":"m","messages":[]}"#,
-            crate::harness::json("200 OK", &whole),
-        ),
-    ] {
-        let call = recorded("/v1/chat/completions", body, steps).await;
+    for call in chats(stream, &whole).await {
         assert_eq!(call["tokens"]["input"], 9, "{call}");
         assert_eq!(call["tokens"]["output"], 106, "{call}");
         assert_eq!(call["tokens"]["reasoning"], 104, "{call}");
