@@ -12,7 +12,7 @@ use http::{HeaderValue, Version, header, request, response};
 
 use super::{Snapshot, headers, judge::judge, mask, read::RequestBody, relay::Relayed};
 use crate::{
-    accounts::Levels,
+    accounts::{Key, Levels},
     admission::{Held, subject},
     call::Destination,
     domain::RequestId,
@@ -104,19 +104,30 @@ impl Forward {
         let policy = self.upstream.settings().on_client_disconnect;
         let policy = policy.unwrap_or(usual);
         let metering = Arc::clone(&self.metering);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one box of a forwarded call: it may have to outlive its client"
-        )]
-        let exchange: Exchange = Box::pin(self.exchange(policy));
+        let key = self
+            .held
+            .reservation
+            .draft()
+            .map(|draft| Arc::clone(&draft.key));
+        let exchange = key.map(|key| -> Exchange {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one box of a forwarded call: it may have to outlive its client"
+            )]
+            Box::pin(self.exchange(policy, key))
+        });
         UnderWay {
-            exchange: Some(exchange),
+            exchange,
             metering,
             policy,
         }
     }
 
-    async fn exchange(self, policy: DisconnectPolicy) -> Result<Answered, Unanswered> {
+    fn exchange(
+        self,
+        policy: DisconnectPolicy,
+        key: Arc<Key>,
+    ) -> impl Future<Output = Result<Answered, Unanswered>> + Send {
         let Self {
             held,
             upstream,
@@ -137,9 +148,6 @@ impl Forward {
             model,
             provider: _,
         } = held;
-        let Some(key) = reservation.draft().map(|draft| Arc::clone(&draft.key)) else {
-            return Err(Unanswered::ours());
-        };
         let settings = upstream.settings();
         // A usage chunk that only we asked for is hidden again.
         let adds_usage = settings.stream_usage && body.ask().is_some_and(Ask::lacks_usage);
@@ -156,71 +164,75 @@ impl Forward {
         } else {
             Encoding::AsAsked
         };
-        let recorded = reservation.hold_on_disk().await;
-        if let Err(unwritten) = recorded {
-            return Err(failed(reservation, &unrecorded(unwritten), &upstream));
+        // What is made before the block has one place in the future; an argument of an async function has two.
+        async move {
+            let recorded = reservation.hold_on_disk().await;
+            if let Err(unwritten) = recorded {
+                return Err(failed(reservation, &unrecorded(unwritten), &upstream));
+            }
+            let sends = || about_to_send(&mut reservation);
+            // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
+            let cut_off = (head.version == Version::HTTP_2).then(|| shutdown.cut_off());
+            let sent = {
+                let sending =
+                    pin!(upstream.send(head, destination.target(), encoding, body, sends));
+                until_cut_off(sending, &metering, cut_off).await
+            };
+            let response = match sent {
+                Some(Ok(response)) => response,
+                Some(Err(failure)) => return Err(failed(reservation, &failure, &upstream)),
+                None => return Err(Unanswered::of(Code::Draining, reservation.cut_off())),
+            };
+            drop(small);
+            reservation.answered(response.status());
+            let (mut parts, body) = response.into_parts();
+            hide_credential(&upstream, &mut parts);
+            let delimited = body.is_delimited();
+            let (reservation, body) =
+                judge(reservation, &mut parts, body, &destination, &upstream).await?;
+            let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
+            if observer.is_stream() {
+                // A hidden chunk or a comment changes the length.
+                parts.headers.remove(header::CONTENT_LENGTH);
+            }
+            headers::limits(
+                &key,
+                notice,
+                reservation.taken(),
+                destination.dialect,
+                &metering.clock,
+                &mut parts.headers,
+            );
+            let cut = Cut {
+                links: Arc::clone(&snapshot.links),
+                dialect: destination.dialect,
+                id,
+                subject: subject(&key),
+            };
+            let answer = Answer {
+                body,
+                delimited,
+                observer,
+                allowance: reservation.allowance(),
+                reservation,
+                metering,
+                status: parts.status,
+                policy,
+                ahead: Bytes::new(),
+                room: answer_room,
+            };
+            let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the answer's body is polled in place by the connection"
+            )]
+            let body = Box::pin(body);
+            Ok(Answered {
+                parts,
+                body,
+                clamped,
+            })
         }
-        let sends = || about_to_send(&mut reservation);
-        // A stream of HTTP/2 has to be woken at the end of the drain; what HTTP/1 has under way is polled by its connection.
-        let cut_off = (head.version == Version::HTTP_2).then(|| shutdown.cut_off());
-        let sent = {
-            let sending = pin!(upstream.send(head, destination.target(), encoding, body, sends));
-            until_cut_off(sending, &metering, cut_off).await
-        };
-        let response = match sent {
-            Some(Ok(response)) => response,
-            Some(Err(failure)) => return Err(failed(reservation, &failure, &upstream)),
-            None => return Err(Unanswered::of(Code::Draining, reservation.cut_off())),
-        };
-        drop(small);
-        reservation.answered(response.status());
-        let (mut parts, body) = response.into_parts();
-        hide_credential(&upstream, &mut parts);
-        let delimited = body.is_delimited();
-        let (reservation, body) =
-            judge(reservation, &mut parts, body, &destination, &upstream).await?;
-        let observer = Observer::new(destination.endpoint, &parts.headers, adds_usage);
-        if observer.is_stream() {
-            // A hidden chunk or a comment changes the length.
-            parts.headers.remove(header::CONTENT_LENGTH);
-        }
-        headers::limits(
-            &key,
-            notice,
-            reservation.taken(),
-            destination.dialect,
-            &metering.clock,
-            &mut parts.headers,
-        );
-        let cut = Cut {
-            links: Arc::clone(&snapshot.links),
-            dialect: destination.dialect,
-            id,
-            subject: subject(&key),
-        };
-        let answer = Answer {
-            body,
-            delimited,
-            observer,
-            allowance: reservation.allowance(),
-            reservation,
-            metering,
-            status: parts.status,
-            policy,
-            ahead: Bytes::new(),
-            room: answer_room,
-        };
-        let body = Metered::new(answer, snapshot.heartbeat, &shutdown, cut);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the answer's body is polled in place by the connection"
-        )]
-        let body = Box::pin(body);
-        Ok(Answered {
-            parts,
-            body,
-            clamped,
-        })
     }
 }
 

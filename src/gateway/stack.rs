@@ -1,7 +1,7 @@
 //! The stack: what happens to a request, in order. Each check takes the value that the one before it made, so leaving
 //! one out, or exchanging two, does not compile.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{convert::Infallible, mem, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
@@ -107,54 +107,48 @@ impl Gateway {
     ///
     /// # Errors
     /// None.
-    pub async fn answer(
+    pub fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Peer,
         in_flight: InFlight,
-    ) -> Result<Response<ReplyBody>, Infallible> {
+    ) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send {
         let snapshot = self.snapshot.load_full();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let client = client::address(peer.addr.ip(), &snapshot.trusted_proxies, &head.headers);
         let mut seen = Observation::begin(&self.observation, &head, client, in_flight);
         let mut context = ReplyContext::of(&head, peer, &snapshot);
         let mut unread = Some(body);
-        // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
-        let mut head = Some(head);
-        let reply =
-            AssertUnwindSafe(self.pass(&snapshot, &mut context, &mut seen, &mut head, &mut unread))
-                .catch_unwind()
-                .await;
-        let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
-        match unread {
-            Some(body) => {
-                let most = snapshot.limits.json_body as u64;
-                linger::leave(body, context.version, most, &self.metering.tasks).await;
+        // What is made before the block has one place in the future; an argument of an async function has two.
+        async move {
+            let passed = self.pass(&snapshot, &mut context, &mut seen, &mut head, &mut unread);
+            // A panic is our fault, and this request's alone: it is answered, and what it held goes back.
+            let reply = AssertUnwindSafe(passed).catch_unwind().await;
+            let reply = reply.unwrap_or_else(|_| Err(Code::InternalError.into()));
+            match unread {
+                Some(body) => {
+                    let most = snapshot.limits.json_body as u64;
+                    linger::leave(body, context.version, most, &self.metering.tasks).await;
+                }
+                // It was refused while its body was read, or was to be passed on: the rest is let go of by now.
+                None if reply.is_err() && !context.whole => linger::until_noticed().await,
+                None => {}
             }
-            // It was refused while its body was read, or was to be passed on: the rest is let go of by now.
-            None if reply.is_err() && !context.whole => linger::until_noticed().await,
-            None => {}
+            Ok(match reply {
+                Ok(reply) => {
+                    // Its next request comes through the load balancer, and perhaps to an instance with less to do.
+                    context.closes |= self.observation.overload.closes();
+                    answer::respond(reply, context, seen)
+                }
+                Err(refusal) => {
+                    // A refusal is written into the request's own map, which costs no other.
+                    let mut fields = head.headers;
+                    fields.clear();
+                    let clock = &self.metering.clock;
+                    answer::refuse(&refusal, &snapshot, context, seen, fields, clock)
+                }
+            })
         }
-        Ok(match reply {
-            Ok(reply) => {
-                // Its next request comes through the load balancer, and perhaps to an instance with less to do.
-                context.closes |= self.observation.overload.closes();
-                answer::respond(reply, context, seen)
-            }
-            Err(refusal) => {
-                // A refusal is written into the request's own map, which costs no other.
-                let mut fields = head.map(|head| head.headers).unwrap_or_default();
-                fields.clear();
-                answer::refuse(
-                    &refusal,
-                    &snapshot,
-                    context,
-                    seen,
-                    fields,
-                    &self.metering.clock,
-                )
-            }
-        })
     }
 
     /// The path of a request. What goes on to a provider takes the head along.
@@ -163,10 +157,9 @@ impl Gateway {
         snapshot: &Arc<Snapshot>,
         context: &mut ReplyContext,
         seen: &mut Observation,
-        whole_head: &mut Option<Parts>,
+        head: &mut Parts,
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
-        let head = whole_head.as_ref().ok_or(Code::InternalError)?;
         vet::vet(head, context.tls, &snapshot.limits)?;
         if headers::is_cors_preflight(head) {
             let mut fields = HeaderMap::new();
@@ -239,7 +232,7 @@ impl Gateway {
         let forward = Forward {
             held,
             upstream: upstream.ok_or(Code::InternalError)?,
-            head: whole_head.take().ok_or(Code::InternalError)?,
+            head: mem::replace(head, Request::new(()).into_parts().0),
             destination,
             body,
             room,

@@ -33,15 +33,15 @@ impl<F> Default for FutureBoxes<F> {
 }
 
 impl<F> FutureBoxes<F> {
-    /// Puts a future into a box.
-    pub(super) fn put(self: &Arc<Self>, future: F) -> Boxed<F> {
+    /// Puts a future into a box: made there, it is moved once less.
+    pub(super) fn put(self: &Arc<Self>, make: impl FnOnce() -> F) -> Boxed<F> {
         let spare = self.spare().pop();
         #[expect(
             clippy::disallowed_methods,
             reason = "once for as many calls as are at their heads at the same time"
         )]
         let mut slot = spare.unwrap_or_else(|| Box::pin(None));
-        slot.set(Some(future));
+        slot.set(Some(make()));
         Boxed {
             slot: Some(slot),
             boxes: Arc::clone(self),
@@ -108,12 +108,12 @@ mod tests {
         let boxes = Arc::new(FutureBoxes::default());
         let count = || boxes.spare().len();
         let held = Arc::new(());
-        let mut first = boxes.put(ready(Arc::clone(&held)));
+        let mut first = boxes.put(|| ready(Arc::clone(&held)));
         assert_eq!((count(), Arc::strong_count(&held)), (0, 2));
         drop((&mut first).now_or_never().unwrap());
         // It has left at its end, though there is still a handle.
         assert_eq!((count(), Arc::strong_count(&held)), (1, 1));
-        let second = boxes.put(ready(Arc::clone(&held)));
+        let second = boxes.put(|| ready(Arc::clone(&held)));
         assert_eq!(count(), 0);
         drop(second);
         assert_eq!((count(), Arc::strong_count(&held)), (1, 1));
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn after_a_flood_few_are_kept() {
         let boxes = Arc::new(FutureBoxes::default());
-        let many: Vec<_> = (0..SPARE * 2).map(|_| boxes.put(pending::<()>())).collect();
+        let many: Vec<_> = (0..SPARE * 2).map(|_| boxes.put(pending::<()>)).collect();
         drop(many);
         assert_eq!(boxes.spare().len(), SPARE);
     }

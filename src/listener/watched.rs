@@ -61,7 +61,7 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.clocks.head_arrived(!request.body().is_end_stream());
         self.clocks.calling(self.streams);
-        let answer = self.boxes.put(self.service.call(request));
+        let answer = self.boxes.put(|| self.service.call(request));
         self.clocks.calling(false);
         Answer {
             answer,

@@ -254,7 +254,7 @@ fn futures_and_bodies_are_small() {
     // It is moved into the connection's task, which has one for each stream of HTTP/2: a stack page, the price that
     // a call is admitted at, and what is counted of it where the model's window is tight.
     let answer = future_size(Gateway::answer);
-    assert!(answer <= 4368, "{answer} bytes");
+    assert!(answer <= 3488, "{answer} bytes");
     // hyper moves it from the answer into the connection. What grows with a call is behind the one pointer in it.
     let body = size_of::<ReplyBody>();
     assert!(body <= 704, "{body} bytes");
