@@ -238,27 +238,32 @@ impl Observation {
             status => status,
         };
         self.context.metrics.request_ended(dialect, status, total);
-        let id = self.id.encode();
-        let client = IpText::of(self.client);
+        let [
+            path,
+            user_agent,
+            client_request_id,
+            upstream_request_id,
+            trace_id,
+        ] = self.words.all();
         let receipt = self.receipt.as_ref();
         let routed = self.routed.as_ref();
         let key = self.key.as_ref();
         self.context.log.write(&AccessRecord {
             at: self.at,
-            request_id: std::str::from_utf8(&id).unwrap_or_default(),
-            client_request_id: self.words.get(Word::ClientRequestId),
-            upstream_request_id: self.upstream_id(),
-            trace_id: self.words.get(Word::TraceId),
+            request_id: self.id,
+            client_request_id,
+            upstream_request_id,
+            trace_id,
             method: self.method.as_str(),
-            path: self.words.get(Word::Path).unwrap_or_default(),
+            path: path.unwrap_or_default(),
             route: routed.map(|routed| &*routed.route),
             dialect,
             endpoint: routed.map(|routed| routed.endpoint.as_str()),
-            account: key.map(|key| key.account.id.as_str()),
-            key: key.map(|key| key.id.as_str()),
-            plan: key.map(|key| key.account.plan.id.as_str()),
-            provider: self.provider.as_ref().map(ProviderId::as_str),
-            model: self.model.as_ref().map(ModelName::as_str),
+            account: key.map(|key| &key.account.id),
+            key: key.map(|key| &key.id),
+            plan: key.map(|key| &key.account.plan.id),
+            provider: self.provider.as_ref(),
+            model: self.model.as_ref(),
             status,
             code: self.code.map(Code::as_str),
             outcome: self.outcome().map(Outcome::as_str),
@@ -277,8 +282,8 @@ impl Observation {
                 .as_ref()
                 .map_or(self.bytes_in, |uploaded| uploaded.load(Ordering::Relaxed)),
             bytes_out: self.bytes_out,
-            client: Some(client.as_str()),
-            user_agent: self.words.get(Word::UserAgent),
+            client: self.client,
+            user_agent,
         });
     }
 }
@@ -300,29 +305,4 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     traceparent.split('-').nth(1).filter(|id| {
         id.len() == 32 && id.bytes().all(is_hex) && id.bytes().any(|byte| byte != b'0')
     })
-}
-
-/// An address as text, without a heap call.
-struct IpText {
-    text: [u8; 45],
-    length: usize,
-}
-
-impl IpText {
-    fn of(address: IpAddr) -> Self {
-        use std::io::Write;
-        let mut text = [0; 45];
-        let mut rest = &mut text[..];
-        // 45 bytes hold every address; a longer one would be cut, not lost.
-        let _ = write!(rest, "{address}");
-        let length = 45 - rest.len();
-        Self { text, length }
-    }
-
-    fn as_str(&self) -> &str {
-        self.text
-            .get(..self.length)
-            .and_then(|text| std::str::from_utf8(text).ok())
-            .unwrap_or_default()
-    }
 }

@@ -43,6 +43,15 @@ impl Words {
         }
     }
 
+    /// All of them, in the order of [`Word`].
+    pub(super) fn all(&self) -> [Option<&str>; 5] {
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        self.spans.map(|span| {
+            let (start, end) = span?;
+            text.get(start..end)
+        })
+    }
+
     pub(super) fn get(&self, word: Word) -> Option<&str> {
         let (start, end) = self.spans[word as usize]?;
         std::str::from_utf8(self.text.get(start..end)?).ok()

@@ -1,18 +1,34 @@
 //! The access record: one line for each request, written when its answer has ended.
 
-use std::fmt::Write;
+use std::{fmt::Write, net::IpAddr};
 
 use tracing::Level;
 
 use super::{
-    format::{Style, begin, begin_pretty, end_pretty},
-    line::{Escaped, with_buffer},
+    format::{Style, begin_pretty, end_pretty},
+    line::{Escaped, push_address, push_time, with_buffer},
     sink::Sink,
 };
-use crate::domain::{NanoUsd, Timestamp};
+use crate::domain::{
+    AccountId, KeyId, ModelName, NanoUsd, PlanId, ProviderId, RequestId, Timestamp,
+};
 
 /// The target that access records are filtered by in `RUST_LOG`.
 pub const ACCESS_TARGET: &str = "faregate::access";
+
+/// What stands before a member's value, composed when this is compiled.
+macro_rules! name {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
+/// The same before a text.
+macro_rules! quoted {
+    ($name:literal) => {
+        concat!(name!($name), "\"")
+    };
+}
 
 /// Where access records go. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -26,15 +42,16 @@ struct Open {
     enabled: bool,
 }
 
-/// What there is to say about one request. Texts longer than a kilobyte are cut.
+/// What there is to say about one request. Texts that others write are escaped, and cut after a kilobyte; names that were
+/// checked when they were read, and words of ours, have nothing to escape.
 ///
 /// It has no member for a credential, a prompt or an answer, on purpose.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct AccessRecord<'a> {
     /// When the request's head had arrived.
     pub at: Timestamp,
     /// Our id of it.
-    pub request_id: &'a str,
+    pub request_id: RequestId,
     /// The client's `x-request-id`.
     pub client_request_id: Option<&'a str>,
     /// The provider's id of it.
@@ -48,25 +65,25 @@ pub struct AccessRecord<'a> {
     /// The route's prefix.
     pub route: Option<&'a str>,
     /// The dialect's word.
-    pub dialect: Option<&'a str>,
+    pub dialect: Option<&'static str>,
     /// The endpoint's word.
-    pub endpoint: Option<&'a str>,
+    pub endpoint: Option<&'static str>,
     /// Who pays.
-    pub account: Option<&'a str>,
+    pub account: Option<&'a AccountId>,
     /// The key's id; never its secret.
-    pub key: Option<&'a str>,
+    pub key: Option<&'a KeyId>,
     /// The plan.
-    pub plan: Option<&'a str>,
+    pub plan: Option<&'a PlanId>,
     /// Where it went.
-    pub provider: Option<&'a str>,
+    pub provider: Option<&'a ProviderId>,
     /// The public model.
-    pub model: Option<&'a str>,
+    pub model: Option<&'a ModelName>,
     /// The status that was sent.
     pub status: u16,
     /// The refusal's or failure's code.
-    pub code: Option<&'a str>,
+    pub code: Option<&'static str>,
     /// How a forwarded call ended.
-    pub outcome: Option<&'a str>,
+    pub outcome: Option<&'static str>,
     /// Whether a stream was asked for.
     pub stream: bool,
     /// Input tokens.
@@ -88,7 +105,7 @@ pub struct AccessRecord<'a> {
     /// Bytes of the answer's body.
     pub bytes_out: u64,
     /// The client's address.
-    pub client: Option<&'a str>,
+    pub client: IpAddr,
     /// What the client calls itself.
     pub user_agent: Option<&'a str>,
 }
@@ -134,43 +151,67 @@ impl AccessLog {
 
 impl AccessRecord<'_> {
     fn path(&self) -> &str {
-        self.path
-            .split_once('?')
-            .map_or(self.path, |(path, _)| path)
+        let query = memchr::memchr(b'?', self.path.as_bytes());
+        query.map_or(self.path, |at| &self.path[..at])
     }
 
+    /// All texts together, each cut after a kilobyte, are shorter than a line may be.
     fn json(&self, line: &mut String) {
-        let mut object = begin(line, self.at, Level::INFO, ACCESS_TARGET);
-        object.text("request_id", self.request_id);
-        object.maybe_text("client_request_id", self.client_request_id);
-        object.maybe_text("upstream_request_id", self.upstream_request_id);
-        object.maybe_text("trace_id", self.trace_id);
-        object.text("method", self.method);
-        object.text("path", self.path());
-        object.maybe_text("route", self.route);
-        object.maybe_text("dialect", self.dialect);
-        object.maybe_text("endpoint", self.endpoint);
-        object.maybe_text("account", self.account);
-        object.maybe_text("key", self.key);
-        object.maybe_text("plan", self.plan);
-        object.maybe_text("provider", self.provider);
-        object.maybe_text("model", self.model);
-        object.number("status", self.status);
-        object.maybe_text("code", self.code);
-        object.maybe_text("outcome", self.outcome);
-        object.truth("stream", self.stream);
-        object.maybe_number("input_tokens", self.input_tokens);
-        object.maybe_number("output_tokens", self.output_tokens);
-        object.truth("estimated", self.estimated);
-        object.maybe_amount("cost_usd", self.cost);
-        object.maybe_number("queue_ms", self.queue_ms);
-        object.maybe_number("first_byte_ms", self.first_byte_ms);
-        object.number("total_ms", self.total_ms);
-        object.number("bytes_in", self.bytes_in);
-        object.number("bytes_out", self.bytes_out);
-        object.maybe_text("client", self.client);
-        object.maybe_text("user_agent", self.user_agent);
-        object.close();
+        line.push_str("{\"at\":\"");
+        push_time(line, self.at);
+        line.push('"');
+        word(line, quoted!("level"), Some("info"));
+        word(line, quoted!("target"), Some(ACCESS_TARGET));
+        // Digits and hyphens are text.
+        let id = self.request_id.encode();
+        word(line, quoted!("request_id"), std::str::from_utf8(&id).ok());
+        text(line, quoted!("client_request_id"), self.client_request_id);
+        text(
+            line,
+            quoted!("upstream_request_id"),
+            self.upstream_request_id,
+        );
+        text(line, quoted!("trace_id"), self.trace_id);
+        text(line, quoted!("method"), Some(self.method));
+        text(line, quoted!("path"), Some(self.path()));
+        text(line, quoted!("route"), self.route);
+        word(line, quoted!("dialect"), self.dialect);
+        word(line, quoted!("endpoint"), self.endpoint);
+        word(
+            line,
+            quoted!("account"),
+            self.account.map(AccountId::as_str),
+        );
+        word(line, quoted!("key"), self.key.map(KeyId::as_str));
+        word(line, quoted!("plan"), self.plan.map(PlanId::as_str));
+        word(
+            line,
+            quoted!("provider"),
+            self.provider.map(ProviderId::as_str),
+        );
+        word(line, quoted!("model"), self.model.map(ModelName::as_str));
+        number(line, name!("status"), Some(self.status.into()));
+        word(line, quoted!("code"), self.code);
+        word(line, quoted!("outcome"), self.outcome);
+        truth(line, name!("stream"), self.stream);
+        number(line, name!("input_tokens"), self.input_tokens);
+        number(line, name!("output_tokens"), self.output_tokens);
+        truth(line, name!("estimated"), self.estimated);
+        if let Some(cost) = self.cost {
+            line.push_str(quoted!("cost_usd"));
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{cost}\"");
+        }
+        number(line, name!("queue_ms"), self.queue_ms);
+        number(line, name!("first_byte_ms"), self.first_byte_ms);
+        number(line, name!("total_ms"), Some(self.total_ms));
+        number(line, name!("bytes_in"), Some(self.bytes_in));
+        number(line, name!("bytes_out"), Some(self.bytes_out));
+        line.push_str(quoted!("client"));
+        push_address(line, self.client);
+        line.push('"');
+        text(line, quoted!("user_agent"), self.user_agent);
+        line.push_str("}\n");
     }
 
     /// Status, time, method and path in columns; then who, what and how much, as far as it is known.
@@ -190,10 +231,10 @@ impl AccessRecord<'_> {
         let _ = Escaped::pretty(line).write_str(self.path());
         let words = [
             ("code", self.code),
-            ("account", self.account),
-            ("key", self.key),
-            ("model", self.model),
-            ("provider", self.provider),
+            ("account", self.account.map(AccountId::as_str)),
+            ("key", self.key.map(KeyId::as_str)),
+            ("model", self.model.map(ModelName::as_str)),
+            ("provider", self.provider.map(ProviderId::as_str)),
             ("outcome", self.outcome),
         ];
         for (name, value) in words {
@@ -209,8 +250,42 @@ impl AccessRecord<'_> {
         if let Some(cost) = self.cost {
             let _ = write!(line, " cost={cost}");
         }
-        line.push_str(" id=");
-        let _ = Escaped::pretty(line).write_str(self.request_id);
+        let _ = write!(line, " id={}", self.request_id);
         end_pretty(line);
+    }
+}
+
+/// Adds a text that somebody else has written.
+#[inline]
+fn text(line: &mut String, name: &'static str, value: Option<&str>) {
+    if let Some(value) = value {
+        line.push_str(name);
+        // Writing to a String cannot fail.
+        let _ = Escaped::json(line).write_str(value);
+        line.push('"');
+    }
+}
+
+/// Adds a text that has nothing to escape: a word of ours, or a name that was checked when it was read.
+#[inline]
+fn word(line: &mut String, name: &'static str, value: Option<&str>) {
+    if let Some(value) = value {
+        line.push_str(name);
+        line.push_str(value);
+        line.push('"');
+    }
+}
+
+#[inline]
+fn truth(line: &mut String, name: &'static str, value: bool) {
+    line.push_str(name);
+    line.push_str(if value { "true" } else { "false" });
+}
+
+#[inline]
+fn number(line: &mut String, name: &'static str, value: Option<u64>) {
+    if let Some(value) = value {
+        line.push_str(name);
+        line.push_str(itoa::Buffer::new().format(value));
     }
 }

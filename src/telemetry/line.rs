@@ -3,9 +3,10 @@
 use std::{
     cell::RefCell,
     fmt::{self, Display, Write},
+    net::IpAddr,
 };
 
-use crate::domain::{NanoUsd, Timestamp};
+use crate::domain::Timestamp;
 
 /// A line is never longer; members that do not fit are left out and the line says `"truncated":true`.
 pub(super) const LINE_BYTES: usize = 16 << 10;
@@ -93,13 +94,6 @@ impl<'b> Object<'b> {
         });
     }
 
-    /// Adds a text that may be missing.
-    pub(super) fn maybe_text(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.text(name, value);
-        }
-    }
-
     /// Adds an instant.
     pub(super) fn time(&mut self, name: &str, at: Timestamp) {
         self.member(name, |line| {
@@ -116,25 +110,11 @@ impl<'b> Object<'b> {
         });
     }
 
-    /// Adds a number that may be missing.
-    pub(super) fn maybe_number(&mut self, name: &str, value: Option<u64>) {
-        if let Some(value) = value {
-            self.number(name, value);
-        }
-    }
-
     /// Adds `true` or `false`.
     pub(super) fn truth(&mut self, name: &str, value: bool) {
         self.member(name, |line| {
             line.push_str(if value { "true" } else { "false" });
         });
-    }
-
-    /// Adds an amount, as a string, that may be missing.
-    pub(super) fn maybe_amount(&mut self, name: &str, value: Option<NanoUsd>) {
-        if let Some(value) = value {
-            self.composed(name, value);
-        }
     }
 
     /// Closes the object and the line.
@@ -272,6 +252,21 @@ pub(super) fn push_time(line: &mut String, at: Timestamp) {
             let _ = write!(line, "{at}");
         }
     });
+}
+
+/// The address as its `Display` writes it.
+pub(super) fn push_address(line: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{address}");
+        return;
+    };
+    let [first, rest @ ..] = address.octets();
+    line.push_str(itoa::Buffer::new().format(first));
+    for octet in rest {
+        line.push('.');
+        line.push_str(itoa::Buffer::new().format(octet));
+    }
 }
 
 /// Thousandths without the zeros at their end.

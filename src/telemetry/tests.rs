@@ -1,8 +1,11 @@
 //! Lines as they leave the process, and metrics as they are scraped.
 
+mod access;
+
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, mpsc},
+    net::IpAddr,
+    sync::{Arc, LazyLock, Mutex, mpsc},
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use super::{
     line::{FIELD_BYTES, LINE_BYTES, Object},
     sink::Sink,
 };
-use crate::domain::{NanoUsd, Timestamp, Usage};
+use crate::domain::{AccountId, KeyId, ModelName, NanoUsd, PlanId, ProviderId, Timestamp, Usage};
 
 /// Standard error, for a test.
 #[derive(Clone, Default)]
@@ -58,10 +61,27 @@ fn accessed(style: Style, record: &AccessRecord<'_>) -> String {
     page.text()
 }
 
+/// Who asked for what, of the record that the tests write.
+struct Names {
+    account: AccountId,
+    key: KeyId,
+    plan: PlanId,
+    provider: ProviderId,
+    model: ModelName,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
+    account: AccountId::parse("acme").unwrap(),
+    key: KeyId::parse("acme-ci").unwrap(),
+    plan: PlanId::parse("pro").unwrap(),
+    provider: ProviderId::parse("openai").unwrap(),
+    model: ModelName::parse("gpt-4o-mini").unwrap(),
+});
+
 fn record() -> AccessRecord<'static> {
     AccessRecord {
         at: Timestamp::from_millis(1_790_000_000_123),
-        request_id: "0199a0aa-1111-7222-8333-444444444444",
+        request_id: "0199a0aa-1111-7222-8333-444444444444".parse().unwrap(),
         client_request_id: Some("mine-1"),
         upstream_request_id: Some("req_abc"),
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
@@ -70,11 +90,11 @@ fn record() -> AccessRecord<'static> {
         route: Some("/"),
         dialect: Some("openai"),
         endpoint: Some("chat_completions"),
-        account: Some("acme"),
-        key: Some("acme-ci"),
-        plan: Some("pro"),
-        provider: Some("openai"),
-        model: Some("gpt-4o-mini"),
+        account: Some(&NAMES.account),
+        key: Some(&NAMES.key),
+        plan: Some(&NAMES.plan),
+        provider: Some(&NAMES.provider),
+        model: Some(&NAMES.model),
         status: 200,
         code: None,
         outcome: Some("completed"),
@@ -88,7 +108,7 @@ fn record() -> AccessRecord<'static> {
         total_ms: 1812,
         bytes_in: 210,
         bytes_out: 8123,
-        client: Some("192.0.2.7"),
+        client: IpAddr::from([192, 0, 2, 7]),
         user_agent: Some("OpenAI/Python 2.8.0"),
     }
 }
