@@ -41,29 +41,31 @@ pub struct PolicyState {
     pub resets_at: Option<Timestamp>,
 }
 
-/// The names of a vendor's own three fields for one unit: the limit, what is left of it, and when all of it is back.
-type Vendor = [HeaderName; 3];
-
-const OPENAI_REQUESTS: Vendor = [
+/// The fields of a dialect, in the order in which their values are written: the two lists, and of OpenAI and Anthropic, of
+/// requests and of tokens, the limit, what is left of it, and when all of it is back.
+static OPENAI: [HeaderName; FIELDS] = [
+    RATELIMIT_POLICY,
+    RATELIMIT,
     HeaderName::from_static("x-ratelimit-limit-requests"),
     HeaderName::from_static("x-ratelimit-remaining-requests"),
     HeaderName::from_static("x-ratelimit-reset-requests"),
-];
-const OPENAI_TOKENS: Vendor = [
     HeaderName::from_static("x-ratelimit-limit-tokens"),
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
-const ANTHROPIC_REQUESTS: Vendor = [
+static ANTHROPIC: [HeaderName; FIELDS] = [
+    RATELIMIT_POLICY,
+    RATELIMIT,
     HeaderName::from_static("anthropic-ratelimit-requests-limit"),
     HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
     HeaderName::from_static("anthropic-ratelimit-requests-reset"),
-];
-const ANTHROPIC_TOKENS: Vendor = [
     HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
     HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
     HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
 ];
+static GEMINI: [HeaderName; 2] = [RATELIMIT_POLICY, RATELIMIT];
+
+const FIELDS: usize = 8;
 
 impl PolicyState {
     /// The state of the limit that refused a call.
@@ -107,41 +109,67 @@ pub fn write(policies: &[PolicyState], dialect: Dialect, now: Timestamp, headers
     if policies.is_empty() {
         return;
     }
-    let mut fields: SmallVec<[(HeaderName, usize); 8]> = SmallVec::new();
-    // The values stand one behind the other.
+    let mut ends = [0; FIELDS];
+    // The values stand one behind the other; one that is empty is not told.
     let Ok(mut values) = buffer::text(|out| {
-        lists(out, policies, now, |name, end| fields.push((name, end)));
-        for unit in [Unit::Requests, Unit::Tokens] {
-            let (Some([limit, left, reset]), Some(state)) =
-                (vendor(dialect, unit), tightest(policies, unit))
-            else {
-                continue;
-            };
-            number(out, state.quota);
-            fields.push((limit, out.len()));
-            number(out, state.remaining);
-            fields.push((left, out.len()));
-            let Some(at) = state.resets_at else { continue };
-            match dialect {
-                Dialect::Anthropic => {
-                    // Writing to a String cannot fail.
-                    let _ = write!(out, "{}", whole_second(at));
-                }
-                Dialect::OpenAi | Dialect::Gemini => go_duration(out, now.until(at)),
-            }
-            fields.push((reset, out.len()));
-        }
+        let [policy, current] = lists(out, policies, now);
+        let [limit, left, reset] = vendor(out, policies, Unit::Requests, dialect, now);
+        let [tokens, tokens_left, tokens_reset] = vendor(out, policies, Unit::Tokens, dialect, now);
+        ends = [
+            policy,
+            current,
+            limit,
+            left,
+            reset,
+            tokens,
+            tokens_left,
+            tokens_reset,
+        ];
         Ok::<(), Infallible>(())
     });
+    let names: &[HeaderName] = match dialect {
+        Dialect::OpenAi => &OPENAI,
+        Dialect::Anthropic => &ANTHROPIC,
+        Dialect::Gemini => &GEMINI,
+    };
     let mut written = 0;
-    for (name, end) in fields {
+    for (name, end) in names.iter().zip(ends) {
         let value = values.split_to(end - written);
         written = end;
         // A value that is none is left out.
-        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value)
+            && !value.is_empty()
+        {
             headers.insert(name, value);
         }
     }
+}
+
+/// Writes a vendor's own three values for a unit, and gives where each ends.
+fn vendor(
+    out: &mut String,
+    policies: &[PolicyState],
+    unit: Unit,
+    dialect: Dialect,
+    now: Timestamp,
+) -> [usize; 3] {
+    let state = tightest(policies, unit).filter(|_| dialect != Dialect::Gemini);
+    let Some(state) = state else {
+        return [out.len(); 3];
+    };
+    number(out, state.quota);
+    let limit = out.len();
+    number(out, state.remaining);
+    let left = out.len();
+    match (state.resets_at, dialect) {
+        (None, _) => {}
+        (Some(at), Dialect::Anthropic) => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{}", whole_second(at));
+        }
+        (Some(at), _) => go_duration(out, now.until(at)),
+    }
+    [limit, left, out.len()]
 }
 
 /// The vendors know one limit for a unit, and it is the one per minute; of several, the one that is closest to its end.
@@ -152,32 +180,17 @@ fn tightest(policies: &[PolicyState], unit: Unit) -> Option<&PolicyState> {
         .min_by_key(|state| (state.per != Some(CountedPer::Minute), state.remaining))
 }
 
-fn vendor(dialect: Dialect, unit: Unit) -> Option<Vendor> {
-    Some(match (dialect, unit) {
-        (Dialect::OpenAi, Unit::Requests) => OPENAI_REQUESTS,
-        (Dialect::OpenAi, _) => OPENAI_TOKENS,
-        (Dialect::Anthropic, Unit::Requests) => ANTHROPIC_REQUESTS,
-        (Dialect::Anthropic, _) => ANTHROPIC_TOKENS,
-        (Dialect::Gemini, _) => return None,
-    })
-}
-
 fn number(out: &mut String, number: u64) {
     out.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Writes the two lists, and says where each ends. A name stands once in a list (draft-11 §3.1: it identifies its policy):
+/// Writes the two lists, and gives where each ends. A name stands once in a list (draft-11 §3.1: it identifies its policy):
 /// of several limits that have the same, a key's own and its share of the plan, the one that binds first is all that a
 /// program can heed.
-fn lists(
-    out: &mut String,
-    policies: &[PolicyState],
-    now: Timestamp,
-    mut ends: impl FnMut(HeaderName, usize),
-) {
+fn lists(out: &mut String, policies: &[PolicyState], now: Timestamp) -> [usize; 2] {
     let binds_before = |one: (usize, &PolicyState), other: (usize, &PolicyState)| {
         let order = |(place, state): (usize, &PolicyState)| (state.remaining, state.quota, place);
-        order(one) < order(other) && one.1.has_the_name_of(other.1)
+        one.1.has_the_name_of(other.1) && order(one) < order(other)
     };
     let mut named: SmallVec<[(&PolicyState, Range<usize>); 8]> = SmallVec::new();
     for (place, state) in policies.iter().enumerate() {
@@ -193,7 +206,7 @@ fn lists(
         named.push((state, start..out.len()));
         policy(out, state);
     }
-    ends(RATELIMIT_POLICY, out.len());
+    let first = out.len();
     for (place, (state, name)) in named.into_iter().enumerate() {
         if place > 0 {
             out.push_str(", ");
@@ -201,7 +214,7 @@ fn lists(
         out.extend_from_within(name);
         current(out, state, now);
     }
-    ends(RATELIMIT, out.len());
+    [first, out.len()]
 }
 
 /// Of `"tokens-per-day-plan";q=100000;w=86400;qu="tokens"` what follows the name; `requests` is the draft's default unit.
@@ -278,12 +291,13 @@ fn go_duration(out: &mut String, duration: Duration) {
         out.push('m');
     }
     number(out, rest / 1000);
-    // Go leaves out the zeros at a fraction's end. Writing to a String cannot fail.
-    let _ = match rest % 1000 {
-        0 => Ok(()),
-        part if part % 100 == 0 => write!(out, ".{}", part / 100),
-        part if part % 10 == 0 => write!(out, ".{:02}", part / 10),
-        part => write!(out, ".{part:03}"),
-    };
+    let thousandths = rest % 1000;
+    if thousandths > 0 {
+        // Go leaves out the zeros at a fraction's end; the 1 in front keeps those at its beginning.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(1000 + thousandths).trim_end_matches('0');
+        out.push('.');
+        out.push_str(&digits[1..]);
+    }
     out.push('s');
 }
