@@ -20,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, response::Parts};
+use http::{HeaderValue, Method, Request, response::Parts, uri::PathAndQuery};
 
 use self::{
     answer::Length,
@@ -63,7 +63,7 @@ enum Left {
     UntilClose,
 }
 
-/// Sends a request, which is taken, and waits for the head of its answer. Says too whether the connection may serve
+/// Sends a request, which is taken, to the host and path at `address`, and waits for the head of its answer. Says too whether the connection may serve
 /// another call when the answer has ended.
 ///
 /// # Errors
@@ -71,8 +71,11 @@ enum Left {
 pub(super) async fn send(
     wire: &mut Wire,
     request: &mut Option<Request<Outgoing>>,
+    address: (&HeaderValue, &PathAndQuery),
 ) -> Result<(Parts, Answer, bool), Broken> {
-    let mut upload = request.as_mut().map(|request| Upload::begin(wire, request));
+    let mut upload = request
+        .as_mut()
+        .map(|request| Upload::begin(wire, request, address));
     let begun = poll_fn(|cx| match &mut upload {
         Some(upload) => upload.poll_write(cx, wire),
         None => Poll::Ready(Ok(())),
@@ -83,8 +86,14 @@ pub(super) async fn send(
         }
         return Err(error.into());
     }
-    let request = request.take();
-    let is_head = request.is_some_and(|request| request.method() == Method::HEAD);
+    let mut is_head = false;
+    if let Some(request) = request.take() {
+        let (request, _) = request.into_parts();
+        is_head = request.method == Method::HEAD;
+        wire.fields = request.headers;
+        // The buffer that they were read into is to be free.
+        wire.fields.clear();
+    }
     let mut interim = 0;
     loop {
         let head = poll_fn(|cx| {
@@ -96,7 +105,8 @@ pub(super) async fn send(
             parts,
             length,
             reusable,
-        } = answer::read(head, is_head).map_err(Broken::Malformed)?;
+        } = answer::read(head, is_head, std::mem::take(&mut wire.fields))
+            .map_err(Broken::Malformed)?;
         if parts.status.is_informational() {
             interim += 1;
             // Nobody has asked for another protocol: `Upgrade` is never sent.

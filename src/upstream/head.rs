@@ -12,6 +12,9 @@ pub(super) const MAX_FIELDS: usize = 100;
 /// Bytes of an answer's head; a longer one is refused.
 pub(super) const MAX_BYTES: usize = 32 * 1024;
 
+/// The two names under which providers name a request.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// What the provider called the request; ours has the plain name.
 pub const X_UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
 
@@ -55,8 +58,8 @@ pub(super) fn to_client(headers: &mut HeaderMap) -> bool {
     remove_where(headers, |name| {
         is_hop_by_hop(name) || is_not_for_clients(name)
     });
-    let theirs = headers.remove("request-id");
-    if let Some(id) = headers.remove("x-request-id").or(theirs) {
+    let theirs = headers.remove(REQUEST_ID);
+    if let Some(id) = headers.remove(X_REQUEST_ID).or(theirs) {
         headers.insert(X_UPSTREAM_REQUEST_ID, id);
     }
     !ambiguous

@@ -4,11 +4,8 @@ use std::{fmt, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONTENT_LENGTH, HOST},
-    request::Parts,
-    response,
-    uri::PathAndQuery,
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header::CONTENT_LENGTH,
+    request::Parts, response, uri::PathAndQuery,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -188,8 +185,6 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, Unsent> {
         if lease.is_h2() {
             self.address_h2(&mut request, path).map_err(Unsent::of)?;
-        } else {
-            self.address_h1(&mut request, path);
         }
         let progress = request.body().progress();
         let asks_for_a_head = *request.method() == Method::HEAD;
@@ -202,7 +197,13 @@ impl Upstream {
         let first_byte = self.settings.timeouts.first_byte;
         let mut request = Some(request);
         let answer = {
-            let sending = pin!(dispatch(&mut lease, &mut request, progress.as_deref()));
+            let address = (&self.host, path);
+            let sending = pin!(dispatch(
+                &mut lease,
+                &mut request,
+                address,
+                progress.as_deref()
+            ));
             deadline::head(sending, first_byte, end, progress.as_deref()).await
         };
         let answer = answer.map_err(|late| {
@@ -235,13 +236,6 @@ impl Upstream {
         Err(Unsent { failure, again })
     }
 
-    /// RFC 9112 §3.2.1: a server is asked for path and query, and told its name in `Host`.
-    fn address_h1(&self, request: &mut Request<Outgoing>, path: &PathAndQuery) {
-        *request.uri_mut() = Uri::from(path.clone());
-        *request.version_mut() = Version::HTTP_11;
-        request.headers_mut().insert(HOST, self.host.clone());
-    }
-
     /// RFC 9113 §8.3.1: over HTTP/2 the authority is a pseudo-field, and `Host` is left out.
     fn address_h2(
         &self,
@@ -255,7 +249,6 @@ impl Upstream {
         *request.uri_mut() = Uri::from_parts(parts)
             .map_err(|error| Failure::unsent(FailureKind::Unsendable).because(error))?;
         *request.version_mut() = Version::HTTP_2;
-        request.headers_mut().remove(HOST);
         Ok(())
     }
 
@@ -291,14 +284,15 @@ impl Upstream {
     }
 }
 
-/// Hands the request to the connection. One that is still there afterwards has not been begun with.
+/// Hands the request to the connection; HTTP/1 is told host and path at `address` with it. One that is still there afterwards has not been begun with.
 async fn dispatch(
     lease: &mut Lease,
     request: &mut Option<Request<Outgoing>>,
+    address: (&HeaderValue, &PathAndQuery),
     progress: Option<&Progress>,
 ) -> Result<(response::Parts, Content), Failure> {
     let mut failure = match lease.held() {
-        Held::H1(wire) => match h1::send(wire, request).await {
+        Held::H1(wire) => match h1::send(wire, request, address).await {
             Ok((head, answer, reusable)) => {
                 if !reusable {
                     lease.make_last();

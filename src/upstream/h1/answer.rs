@@ -9,10 +9,12 @@ use http::{
     response::Parts,
 };
 
+use crate::upstream::head::MAX_FIELDS;
+
 /// Fields that come to an answer on its way to the client, as a rule: what is left of its limits, and its id.
 const ADDED: usize = 10;
-
-use crate::upstream::head::MAX_FIELDS;
+/// A map with more room than this is not used again: what one request was large for, its connection would keep.
+const MOST_ROOM: usize = 48;
 
 /// What a head says.
 #[derive(Debug)]
@@ -31,15 +33,18 @@ pub(super) enum Length {
     UntilClose,
 }
 
-/// Reads a whole head. Names and values stay where they are.
+/// Reads a whole head into `headers`, an empty map. Names and values stay where they are.
 ///
 /// # Errors
 /// It is not HTTP as we accept it.
-pub(super) fn read(head: Bytes, to_head_request: bool) -> Result<Head, &'static str> {
+pub(super) fn read(
+    head: Bytes,
+    to_head_request: bool,
+    mut headers: HeaderMap,
+) -> Result<Head, &'static str> {
     // RFC 9112 §2.2 lets a reader take a line feed alone for the end of a line; two readers that differ in it differ in
     // what the answer is.
-    let mut ends = memchr::memchr_iter(b'\n', &head);
-    if ends.any(|at| !head[..at].ends_with(b"\r")) {
+    if has_a_lone_line_feed(&head) {
         return Err("a line of the answer's head ends without a carriage return");
     }
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
@@ -56,7 +61,10 @@ pub(super) fn read(head: Bytes, to_head_request: bool) -> Result<Head, &'static 
         Some(1) => Version::HTTP_11,
         _ => Version::HTTP_10,
     };
-    let mut headers = HeaderMap::with_capacity(found.headers.len() + ADDED);
+    if headers.capacity() > MOST_ROOM {
+        headers = HeaderMap::new();
+    }
+    headers.reserve(found.headers.len() + ADDED);
     for field in &*found.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes());
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
@@ -73,6 +81,15 @@ pub(super) fn read(head: Bytes, to_head_request: bool) -> Result<Head, &'static 
         parts,
         length,
         reusable,
+    })
+}
+
+/// All pairs are looked at, because many at once are compared as fast as one.
+fn has_a_lone_line_feed(head: &[u8]) -> bool {
+    let next = head.get(1..).unwrap_or_default();
+    let pairs = head.iter().zip(next);
+    pairs.fold(head.starts_with(b"\n"), |found, (byte, next)| {
+        found | (*next == b'\n') & (*byte != b'\r')
     })
 }
 

@@ -37,7 +37,11 @@ pub(crate) fn answer(data: &[u8]) {
         return;
     }
     for to_head_request in [false, true] {
-        let Ok(read) = answer::read(Bytes::copy_from_slice(head), to_head_request) else {
+        let Ok(read) = answer::read(
+            Bytes::copy_from_slice(head),
+            to_head_request,
+            HeaderMap::new(),
+        ) else {
             continue;
         };
         let (status, headers) = (read.parts.status, &read.parts.headers);

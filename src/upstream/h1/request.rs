@@ -7,10 +7,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{
-    Request,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{HeaderValue, Request, uri::PathAndQuery};
 use http_body::Body;
 
 use super::{Broken, Wire};
@@ -47,14 +44,18 @@ enum Framing {
 
 impl Upload {
     /// Writes the head down, and takes the body.
-    pub(super) fn begin(wire: &mut Wire, request: &mut Request<Outgoing>) -> Self {
+    pub(super) fn begin(
+        wire: &mut Wire,
+        request: &mut Request<Outgoing>,
+        address: (&HeaderValue, &PathAndQuery),
+    ) -> Self {
         let body = std::mem::replace(request.body_mut(), Outgoing::empty());
         let framing = match body.size_hint().exact() {
             Some(length) => Framing::Length(length),
             None => Framing::Chunks,
         };
         wire.line.clear();
-        write_head(&mut wire.line, request, framing);
+        write_head(&mut wire.line, request, address, framing);
         let mut upload = Self {
             body,
             framing,
@@ -190,28 +191,38 @@ impl Upload {
     }
 }
 
-/// RFC 9112 §3 and §5. Methods, targets, names and values have been parsed: none can end its line.
-fn write_head(line: &mut Vec<u8>, request: &Request<Outgoing>, framing: Framing) {
-    use io::Write;
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
+/// RFC 9112 §3 and §5: a server is asked for path and query, and told its name in `Host`. Methods, targets, names and values
+/// have been parsed: none can end its line.
+fn write_head(
+    line: &mut Vec<u8>,
+    request: &Request<Outgoing>,
+    (host, path): (&HeaderValue, &PathAndQuery),
+    framing: Framing,
+) {
     let mut put = |pieces: &[&[u8]]| {
         for piece in pieces {
             line.extend_from_slice(piece);
         }
     };
     let method = request.method().as_str().as_bytes();
-    put(&[method, b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
+    let target = path.as_str().as_bytes();
+    put(&[method, b" ", target, b" HTTP/1.1\r\n"]);
     for (name, value) in request.headers() {
         put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }
-    // Writing to memory cannot fail. A length of none stands among the fields where it has to be said.
-    let _ = match framing {
-        Framing::Length(0) => Ok(()),
-        Framing::Length(length) => write!(line, "{CONTENT_LENGTH}: {length}\r\n"),
-        Framing::Chunks => write!(line, "{TRANSFER_ENCODING}: chunked\r\n"),
-    };
-    line.extend_from_slice(b"\r\n");
+    put(&[b"host: ", host.as_bytes(), b"\r\n"]);
+    // A length of none stands among the fields where it has to be said.
+    match framing {
+        Framing::Length(0) => {}
+        Framing::Length(length) => {
+            let mut digits = itoa::Buffer::new();
+            put(&[
+                b"content-length: ",
+                digits.format(length).as_bytes(),
+                b"\r\n",
+            ]);
+        }
+        Framing::Chunks => put(&[b"transfer-encoding: chunked\r\n"]),
+    }
+    put(&[b"\r\n"]);
 }

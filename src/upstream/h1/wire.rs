@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
@@ -41,6 +42,8 @@ pub(in crate::upstream) struct Wire {
     searched: usize,
     /// The line, or the head, that goes out before some data. It is kept, so that a call needs no new one.
     pub(super) line: Vec<u8>,
+    /// The map of the fields of the request that has gone out, empty: those of its answer get it.
+    pub(super) fields: HeaderMap,
 }
 
 impl Wire {
@@ -52,6 +55,7 @@ impl Wire {
             room: LEAST_ROOM,
             searched: 0,
             line: Vec::new(),
+            fields: HeaderMap::new(),
         }
     }
 

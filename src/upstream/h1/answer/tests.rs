@@ -1,7 +1,11 @@
-use super::{Bytes, Length, StatusCode, Version, read};
+use super::{Bytes, HeaderMap, Length, StatusCode, Version, read};
 
 fn said(head: &str) -> Result<(Length, bool), &'static str> {
-    let head = read(Bytes::from(format!("{head}\r\n\r\n")), false)?;
+    let head = read(
+        Bytes::from(format!("{head}\r\n\r\n")),
+        false,
+        HeaderMap::new(),
+    )?;
     Ok((head.length, head.reusable))
 }
 
@@ -9,7 +13,7 @@ fn said(head: &str) -> Result<(Length, bool), &'static str> {
 fn names_values_and_status_are_what_was_sent() {
     let head =
         "HTTP/1.1 429 Slow Down\r\nContent-Length: 2\r\nX-Odd:\tv\u{e4}l \r\nx-odd: 2\r\n\r\n";
-    let head = read(Bytes::from(head), false).unwrap();
+    let head = read(Bytes::from(head), false, HeaderMap::new()).unwrap();
     assert_eq!(head.parts.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(head.parts.version, Version::HTTP_11);
     let odd = head.parts.headers.get_all("x-odd").iter();
@@ -63,7 +67,7 @@ fn the_end_of_a_body_is_found_in_one_way() {
         assert_eq!(said(head), Ok(expected), "{head}");
     }
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n";
-    let head = read(Bytes::from(head), true).unwrap();
+    let head = read(Bytes::from(head), true, HeaderMap::new()).unwrap();
     assert_eq!(
         head.length,
         Length::Known(0),
@@ -111,7 +115,24 @@ fn a_line_ends_in_one_way() {
         "HTTP/1.1 200 OK\ncontent-length: 0\n\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\n",
+        "\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
     ] {
-        assert!(read(Bytes::from(head), false).is_err(), "{head:?}");
+        assert!(
+            read(Bytes::from(head), false, HeaderMap::new()).is_err(),
+            "{head:?}"
+        );
     }
+}
+
+#[test]
+fn a_map_is_used_again_unless_it_is_large() {
+    let head = Bytes::from("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let capacity = |room| {
+        let headers = HeaderMap::with_capacity(room);
+        let head = read(head.clone(), false, headers).unwrap();
+        assert_eq!(head.parts.headers.len(), 1);
+        head.parts.headers.capacity()
+    };
+    assert_eq!(capacity(24), HeaderMap::<()>::with_capacity(24).capacity());
+    assert_eq!(capacity(100), capacity(0));
 }
