@@ -22,12 +22,12 @@ pub(super) struct Relayed {
     mask: Masked,
 }
 
-/// Where our credential is hidden.
+/// Where our credential is hidden. What finds it is large, and most answers need none.
 #[derive(Debug)]
 enum Masked {
     Nothing,
-    All(Mask),
-    Errors(EventMask),
+    All(Box<Mask>),
+    Errors(Box<EventMask>),
 }
 
 impl Masked {
@@ -79,7 +79,7 @@ impl Relayed {
     pub(super) fn masked(self, credential: Option<&Credential>) -> Self {
         let mask = credential.and_then(Mask::of);
         Self {
-            mask: mask.map_or(Masked::Nothing, Masked::All),
+            mask: mask.map_or(Masked::Nothing, |mask| Masked::All(Box::new(mask))),
             ..self
         }
     }
@@ -88,7 +88,7 @@ impl Relayed {
     pub(super) fn masked_in_errors(self, credential: Option<&Credential>) -> Self {
         let mask = credential.and_then(mask::of_events);
         Self {
-            mask: mask.map_or(Masked::Nothing, Masked::Errors),
+            mask: mask.map_or(Masked::Nothing, |mask| Masked::Errors(Box::new(mask))),
             ..self
         }
     }
