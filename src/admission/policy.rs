@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Admitted, Caller};
 use crate::{
     accounts::Accounts,
-    call::{Catalogue, Destination, Model, Requirement},
+    call::{Catalogue, Destination, Model, Requirement, Route},
     domain::{Extras, ModelName, Timestamp},
     prices::{Item, Price, Terms, Unpriced},
-    providers::{Ask, Dialect, Endpoint},
+    providers::{Ask, Endpoint},
     refusal::{Code, Detail, Refusal},
 };
 
@@ -208,7 +208,7 @@ fn find(
             if model.kind.speaks(destination.dialect) {
                 Ok(Some(model))
             } else {
-                Err(other_dialect(&model))
+                Err(other_dialect(&model, &destination.route))
             }
         }
         (None, None) if names_model(destination.endpoint) => {
@@ -288,14 +288,11 @@ fn permit(caller: &Caller, name: &ModelName, accounts: &Accounts) -> Result<(), 
     denied("No plan includes", "use another model")
 }
 
-fn other_dialect(model: &Model) -> Refusal {
-    let path = [
-        (Dialect::OpenAi, "/v1/chat/completions"),
-        (Dialect::Anthropic, "/v1/messages"),
-    ]
-    .into_iter()
-    .find_map(|(dialect, path)| model.kind.speaks(dialect).then_some(path))
-    .unwrap_or("its provider's own route");
+fn other_dialect(model: &Model, route: &Route) -> Refusal {
+    let mut calls = route.calls.iter();
+    let path = calls
+        .find(|(dialect, _)| model.kind.speaks(*dialect))
+        .map_or("its provider's own route", |(_, path)| path);
     let words = format!(
         "Model {} is served in another format; call it at {path}.",
         model.name

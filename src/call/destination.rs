@@ -23,6 +23,9 @@ pub struct Route {
     pub price_per_request: Option<Pico>,
     /// Accounts that may use it; `None` allows all.
     pub accounts: Option<BTreeSet<AccountId>>,
+    /// Where a model of each dialect is called instead, by whoever calls it here in another; without an entry, nowhere that
+    /// the model chooses the provider.
+    pub calls: Vec<(Dialect, Box<str>)>,
 }
 
 /// What a caller has to have to be let in.

@@ -57,7 +57,7 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
     if let Some(place) = reserved(path, &head.method)? {
         return Ok(place);
     }
-    let Some(prefix) = above(snapshot, path) else {
+    let Some(prefix) = above(&snapshot.routes, path) else {
         return Err(Code::RouteNotFound.into());
     };
     // A route that lies deeper has accounts and prices of its own, and its provider may be the same: no other spelling of
@@ -89,10 +89,8 @@ pub(super) fn route(snapshot: &Snapshot, head: &Parts) -> Result<Place, Refusal>
         let endpoint = if is_known { endpoint } else { Endpoint::Other };
         return Ok(Place::Remote(destination(endpoint)));
     }
-    // Nobody but a provider may take a path for what it almost is.
-    let written = endpoint.is_written(below) || (!prefix.strip && endpoint.is_written(path));
     match endpoint {
-        _ if !written => Err(Code::RouteNotFound.into()),
+        _ if !is_written(prefix, path, below, endpoint) => Err(Code::RouteNotFound.into()),
         known if !allows(known, &head.method) => {
             Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow(known.methods())))
         }
@@ -114,7 +112,7 @@ pub(super) fn dialect_of(path: &str) -> Dialect {
 /// The dialect that a refusal is written in where no place was found: that of the path behind the prefix of its route, or
 /// the route's own.
 pub(super) fn dialect_at(snapshot: &Snapshot, path: &str) -> Dialect {
-    let Some(prefix) = above(snapshot, path) else {
+    let Some(prefix) = above(&snapshot.routes, path) else {
         return dialect_of(path);
     };
     let told = [below(prefix, path).1, path].map(Endpoint::classify);
@@ -129,8 +127,8 @@ pub(super) fn dialect_at(snapshot: &Snapshot, path: &str) -> Dialect {
 }
 
 /// The route with the longest prefix of a path: the longest come first.
-fn above<'s>(snapshot: &'s Snapshot, path: &str) -> Option<&'s Prefix> {
-    let mut routes = snapshot.routes.iter();
+fn above<'r>(routes: &'r [Prefix], path: &str) -> Option<&'r Prefix> {
+    let mut routes = routes.iter();
     routes.find(|prefix| covers(&prefix.route.path, path))
 }
 
@@ -201,16 +199,7 @@ fn covers(prefix: &str, path: &str) -> bool {
 /// A known endpoint is known on any route: by the path that goes upstream, or by what is left behind the prefix. The first
 /// is what the provider reads: below `/v1/chat`, `/completions` is no other endpoint than it is there.
 fn classify(prefix: &Prefix, path: &str, below: &str, head: &Parts) -> (Dialect, Endpoint) {
-    let by_path = |path| match prefix.dialect {
-        RouteDialect::Auto => Endpoint::classify(path),
-        RouteDialect::Fixed(dialect) => (dialect, Endpoint::known(dialect, path)),
-    };
-    let whole = (!prefix.strip).then(|| by_path(path));
-    let (dialect, endpoint) = match (whole, by_path(below)) {
-        (Some(whole), _) if whole.1.has_ask() => whole,
-        (Some(whole), (_, Endpoint::Other)) => whole,
-        (_, found) => found,
-    };
+    let (dialect, endpoint) = known(prefix, path, below);
     let lists = matches!(endpoint, Endpoint::Models | Endpoint::Model);
     let anthropic =
         prefix.dialect == RouteDialect::Auto && head.headers.contains_key("anthropic-version");
@@ -219,6 +208,70 @@ fn classify(prefix: &Prefix, path: &str, below: &str, head: &Parts) -> (Dialect,
     } else {
         (dialect, endpoint)
     }
+}
+
+fn known(prefix: &Prefix, path: &str, below: &str) -> (Dialect, Endpoint) {
+    let by_path = |path| match prefix.dialect {
+        RouteDialect::Auto => Endpoint::classify(path),
+        RouteDialect::Fixed(dialect) => (dialect, Endpoint::known(dialect, path)),
+    };
+    let whole = (!prefix.strip).then(|| by_path(path));
+    match (whole, by_path(below)) {
+        (Some(whole), _) if whole.1.has_ask() => whole,
+        (Some(whole), (_, Endpoint::Other)) => whole,
+        (_, found) => found,
+    }
+}
+
+/// Nobody but a provider may take a path for what it almost is.
+fn is_written(prefix: &Prefix, path: &str, below: &str, endpoint: Endpoint) -> bool {
+    endpoint.is_written(below) || (!prefix.strip && endpoint.is_written(path))
+}
+
+/// Where calls of each dialect are made by who calls the route at `at`, one of `routes`, which have their order: there, if
+/// it has the dialect, or else on another that is for everybody.
+pub(super) fn calls(routes: &[Prefix], at: usize) -> Vec<(Dialect, Box<str>)> {
+    let chooses = |prefix: &&Prefix| prefix.route.provider.is_none();
+    let Some(here) = routes.get(at).filter(chooses) else {
+        return Vec::new();
+    };
+    let is_open = |prefix: &&Prefix| {
+        Arc::ptr_eq(&prefix.route, &here.route) || prefix.route.accounts.is_none()
+    };
+    let base = |prefix: &Prefix| {
+        let path = prefix.route.path.trim_end_matches('/');
+        path.strip_suffix("/v1").unwrap_or(path).to_owned()
+    };
+    // Where the prefix is passed on, it may be the beginning of an endpoint's own path.
+    let mut near = [base(here), String::new()];
+    if !here.strip {
+        near.reverse();
+    }
+    let leads = |path: &str, dialect| {
+        let there = above(routes, path).filter(chooses).filter(is_open);
+        there.is_some_and(|there| {
+            let below = below(there, path).1;
+            let (found, endpoint) = known(there, path, below);
+            found == dialect && is_written(there, path, below, endpoint)
+        })
+    };
+    let find = |(dialect, call)| {
+        let others = routes.iter().filter(chooses).filter(is_open);
+        let others = others.filter(|other| {
+            [RouteDialect::Auto, RouteDialect::Fixed(dialect)].contains(&other.dialect)
+        });
+        let bases = near.iter().cloned().chain(others.map(base));
+        let mut paths = bases.map(|base| format!("{base}{call}"));
+        let path = paths.find(|path| leads(path, dialect))?;
+        Some((dialect, path.into()))
+    };
+    [
+        (Dialect::OpenAi, "/v1/chat/completions"),
+        (Dialect::Anthropic, "/v1/messages"),
+    ]
+    .into_iter()
+    .filter_map(find)
+    .collect()
 }
 
 fn allows(endpoint: Endpoint, method: &Method) -> bool {

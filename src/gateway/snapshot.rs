@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ModelSettings, RouteDialect, RouteMeter, RouteSettings, Settings, settings::Cors};
+use super::{
+    ModelSettings, RouteDialect, RouteMeter, RouteSettings, Settings, route::calls, settings::Cors,
+};
 use crate::{
     admission::Guesses,
     call::{Catalogue, Model, Route},
@@ -81,6 +83,12 @@ impl Snapshot {
             .map(|settings| prefix(settings, &kinds, listers))
             .collect();
         routes.sort_by_key(|prefix| std::cmp::Reverse(prefix.route.path.len()));
+        let calls: Vec<_> = (0..routes.len()).map(|at| calls(&routes, at)).collect();
+        for (prefix, calls) in routes.iter_mut().zip(calls) {
+            if let Some(route) = Arc::get_mut(&mut prefix.route) {
+                route.calls = calls;
+            }
+        }
         let upstreams = providers.into_iter().map(|provider| {
             let kept = previous
                 .and_then(|previous| previous.upstreams.get(&provider.id))
@@ -154,6 +162,7 @@ fn prefix(
             counts_requests: meter == Some(RouteMeter::Requests),
             price_per_request,
             accounts: accounts.clone(),
+            calls: Vec::new(),
         })
     };
     let listers = listers.iter().filter(|_| provider.is_none());

@@ -1,3 +1,4 @@
+mod dialects;
 mod names;
 mod substitutes;
 
@@ -81,37 +82,6 @@ accounts:
         "model_not_found",
     );
     assert_eq!(upstream.seen().len(), 1);
-    gateway.stop().await;
-}
-
-#[tokio::test]
-async fn a_model_of_another_dialect_is_told_its_path() {
-    let upstream = provider().await;
-    let gateway = Gateway::start(&planned(&upstream, "{}")).await;
-    let answer = gateway.chat(KEY, &chat("c")).send().await;
-    refused(&answer, 400, "endpoint_not_in_dialect");
-    assert!(
-        words(&answer).contains("/v1/messages"),
-        "{}",
-        words(&answer)
-    );
-    let body = r#"{"model":"m","max_tokens":5,"messages":[]}"#;
-    for path in ["/v1/messages", "/v1/messages/count_tokens"] {
-        let answer = gateway
-            .call("POST", path)
-            .bearer(KEY)
-            .json(body)
-            .send()
-            .await;
-        refused(&answer, 400, "endpoint_not_in_dialect");
-        assert_eq!(answer.value()["error"]["type"], "invalid_request_error");
-        assert!(
-            words(&answer).contains("/v1/chat/completions"),
-            "{}",
-            words(&answer)
-        );
-    }
-    assert_eq!(upstream.seen().len(), 0);
     gateway.stop().await;
 }
 

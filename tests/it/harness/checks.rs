@@ -58,6 +58,7 @@ impl Checks {
             counts_requests: false,
             price_per_request: None,
             accounts: None,
+            calls: Vec::new(),
         });
         let name = ModelName::parse("m").unwrap();
         let catalogue = Catalogue::of(vec![Model {
