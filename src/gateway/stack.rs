@@ -160,7 +160,9 @@ impl Gateway {
         head: &mut Parts,
         unread: &mut Option<Incoming>,
     ) -> Result<Reply, Refusal> {
-        vet::vet(head, context.tls, &snapshot.limits)?;
+        vet::vet(head, context.tls, &snapshot.limits).inspect_err(|_| {
+            context.dialect = route::dialect_at(snapshot, head.uri.path());
+        })?;
         if headers::is_cors_preflight(head) {
             let mut fields = HeaderMap::new();
             let local = local::cors_preflight(context.origin.as_ref(), head, &mut fields);

@@ -237,3 +237,40 @@ async fn an_endpoint_is_known_by_the_path_that_its_provider_gets() {
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn what_its_head_refuses_is_told_in_the_dialect_of_its_route() {
+    let upstream = provider().await;
+    let gateway = gateway(&upstream).await;
+    let long = "a".repeat(9000);
+    for (path, kind) in [
+        ("/v1/messages", "error"),
+        ("/team/v1/messages", "error"),
+        ("/team/claude/v1/messages", "error"),
+        ("/team/claude/v1/files", "error"),
+        ("/openai/v1/messages", "error"),
+        ("/team/v1/chat/completions", "http"),
+        ("/elsewhere/claude", "http"),
+    ] {
+        for (target, fields, code) in [
+            (format!("{path}//x"), "", "invalid_path"),
+            (format!("{path}?{long}"), "", "target_too_long"),
+            (path.to_owned(), "expect: much\r\n", "invalid_header"),
+            (
+                path.to_owned(),
+                "transfer-encoding: gzip, chunked\r\n",
+                "unsupported_transfer_coding",
+            ),
+        ] {
+            let head = format!(
+                "POST {target} HTTP/1.1\r\nhost: gateway.test\r\nconnection: close\r\n{fields}\r\n"
+            );
+            let answer = send(gateway.address, head).await;
+            assert_eq!(answer.code(), code, "{target:.60}");
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            let told = body["type"].as_str().unwrap();
+            assert!(told.starts_with(kind), "{target:.60}: {told}");
+        }
+    }
+    gateway.stop().await;
+}
