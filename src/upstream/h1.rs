@@ -63,8 +63,8 @@ enum Left {
     UntilClose,
 }
 
-/// Sends a request, which is taken, to the host and path at `address`, and waits for the head of its answer. Says too whether the connection may serve
-/// another call when the answer has ended.
+/// Sends a request, which is taken, to the host and path at `address`, and waits for the head of its answer. Says too
+/// whether the connection may serve another call when the answer has ended.
 ///
 /// # Errors
 /// No answer. A request that is still there has not been begun with, and may be sent on another connection.

@@ -284,7 +284,8 @@ impl Upstream {
     }
 }
 
-/// Hands the request to the connection; HTTP/1 is told host and path at `address` with it. One that is still there afterwards has not been begun with.
+/// Hands the request to the connection; HTTP/1 is told host and path at `address` with it. One that is still there
+/// afterwards has not been begun with.
 async fn dispatch(
     lease: &mut Lease,
     request: &mut Option<Request<Outgoing>>,
