@@ -91,13 +91,13 @@ impl Book {
     pub(super) fn counter(
         &self,
         name: CounterName,
-        stored: &dyn Fn(&CounterName) -> Option<CounterRow>,
+        stored: &dyn Fn(&CounterName) -> Vec<CounterRow>,
         now: Timestamp,
         anchor: Anchor,
     ) -> usize {
         self.state().counters.place(&name, || {
-            let row = stored(&name);
-            Counter::restore(name.clone(), row.as_ref(), now, anchor)
+            let rows = stored(&name);
+            Counter::restore(name.clone(), &rows, now, anchor)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The immutable picture of all keys, accounts and plans that requests read.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeSet, HashMap, HashSet},
     ops::Deref,
     sync::{Arc, OnceLock},
@@ -216,7 +217,7 @@ impl Directory {
                 generation: self.generation,
             };
             let InitialState { clock, stored } = &*self.initial;
-            let stored = |name: &CounterName| stored.row(name);
+            let stored = |name: &CounterName| stored.rows(name);
             Arc::new(Key {
                 spec: Arc::clone(spec),
                 account: Arc::clone(account),
@@ -298,15 +299,19 @@ impl Stored {
         !self.0.is_empty() && self.0.contains_key(&owner())
     }
 
-    fn row(&self, name: &CounterName) -> Option<CounterRow> {
-        let mut counters = self.0.get(&name.owner)?.iter();
-        let found =
-            counters.find(|counter| counter.unit == name.unit && counter.per == name.per)?;
-        Some(CounterRow {
-            name: name.clone(),
-            window_start: found.window_start,
-            used: found.used,
-        })
+    /// The windows of a counter, the newest first.
+    fn rows(&self, name: &CounterName) -> Vec<CounterRow> {
+        let counters = self.0.get(&name.owner).into_iter().flatten();
+        let found = counters.filter(|counter| counter.unit == name.unit && counter.per == name.per);
+        let mut rows: Vec<_> = found
+            .map(|counter| CounterRow {
+                name: name.clone(),
+                window_start: counter.window_start,
+                used: counter.used,
+            })
+            .collect();
+        rows.sort_unstable_by_key(|row| Reverse(row.window_start));
+        rows
     }
 }
 

@@ -82,7 +82,7 @@ impl Levels {
         from: &Sources<'_>,
         book: &Book,
         clock: &Clock,
-        stored: &dyn Fn(&CounterName) -> Option<CounterRow>,
+        stored: &dyn Fn(&CounterName) -> Vec<CounterRow>,
     ) -> Self {
         let current = book.is_current(from.generation);
         let mut levels = Self {

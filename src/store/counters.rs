@@ -197,18 +197,22 @@ const INSERT_WINDOW: &str =
 /// How far a clock may be put back by whoever sets it right.
 const SET_BACK: Duration = Duration::from_secs(86_400);
 
-/// The newest window of each counter that has begun at `now`, or will within a day: a clock that was put back by less goes
-/// on in the window that it had begun, and does not begin it twice. A later one, left by a clock that ran ahead, cannot
+/// The newest two windows of each counter that have begun at `now`, or will within a day: a clock that was put back by less
+/// goes on in a window that it had begun, and does not begin it twice. A later one, left by a clock that ran ahead, cannot
 /// be the window of a call that is admitted now.
 pub(super) fn current(
     connection: &Connection,
     now: Timestamp,
 ) -> Result<Vec<CounterRow>, RowError> {
-    // With max(), SQLite takes the other columns from the row that has the maximum.
     let mut select = connection.prepare(
-        "SELECT owner_kind, owner, unit, per, max(window_start) AS window_start, used
-         FROM counters WHERE window_start <= ?
-         GROUP BY owner_kind, owner, unit, per",
+        "SELECT owner_kind, owner, unit, per, window_start, used FROM (
+             SELECT *, row_number() OVER (
+                 PARTITION BY owner_kind, owner, unit, per ORDER BY window_start DESC
+             ) AS age
+             FROM counter_windows WHERE window_start <= ?
+         )
+         LEFT JOIN counter_sums ON number = sum
+         WHERE age <= 2",
     )?;
     let mut rows = select.query([instant(now.plus(SET_BACK))])?;
     let mut counters = Vec::new();

@@ -41,7 +41,6 @@ pub struct Taken {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hold {
     pub(super) slot: usize,
-    generation: u32,
     pub(super) counted: Counted,
 }
 
@@ -84,8 +83,8 @@ impl Book {
         Ok(taken)
     }
 
-    /// Replaces what was taken by what was used, and says what moves in the store. A hold of a window that has passed
-    /// since moves only the stored counter of that window.
+    /// Replaces what was taken by what was used, and says what moves in the store. A hold of a window that was left
+    /// longer ago than the last one moves only the stored counter of that window.
     pub(crate) fn settle(&self, taken: Taken, settled: Settled, clock: &Clock) -> Moved {
         let elapsed = clock.elapsed();
         let mut onward = Vec::new();
@@ -129,10 +128,7 @@ impl State {
                 onward.extend(self.onward(hold, (exact, bound), (add, 0)));
             }
             let counter = &mut self.counters[hold.slot];
-            if counter.generation == hold.generation {
-                counter.held = counter.held.saturating_sub(bound);
-                counter.used = counter.used.saturating_sub(exact).saturating_add(add);
-            }
+            counter.replace(hold.counted.window_start, (exact, bound), (add, 0));
             if add > 0 {
                 counters.push(CounterChange {
                     name: counter.name.clone(),
@@ -193,7 +189,6 @@ impl State {
             counter.held = counter.held.saturating_add(bound);
             holds.push(Hold {
                 slot: level.slot,
-                generation: counter.generation,
                 counted: Counted {
                     of_key: matches!(counter.name.owner, Owner::Key(_)),
                     unit: level.quota.unit,
@@ -230,7 +225,8 @@ impl Taken {
     /// How much of what the counter in this place has held in its present window is the call's.
     pub(super) fn held_of(&self, slot: usize, counter: &Counter) -> u64 {
         let mut holds = self.holds.iter();
-        let holds = holds.any(|hold| hold.slot == slot && hold.generation == counter.generation);
+        let holds = holds
+            .any(|hold| hold.slot == slot && hold.counted.window_start == counter.window.start);
         let (_, bound) = self.asked.of_unit(counter.name.unit);
         if holds { bound } else { 0 }
     }

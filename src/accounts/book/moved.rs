@@ -33,7 +33,7 @@ impl Book {
         let of_key =
             |counter: &&Counter| matches!(&counter.name.owner, Owner::Key(id) if id == key);
         for counter in theirs.counters.iter().filter(of_key) {
-            let place = ours.counters.place(&counter.name, || counter.copy());
+            let place = ours.counters.place(&counter.name, || counter.clone());
             ours.counters[place].catch_up(counter);
         }
         ours.moved.remove(key);
@@ -72,7 +72,7 @@ impl Onward {
             let next = {
                 let state = &mut *book.state();
                 if let Some(place) = state.counters.find(&name) {
-                    state.counters[place].replace(window_start, now, was, is);
+                    state.counters[place].replace_at(now, window_start, was, is);
                 }
                 match &name.owner {
                     Owner::Key(key) => state.moved.get(key).cloned(),

@@ -262,6 +262,45 @@ fn nothing_of_nothing_is_spent_at_once() {
     assert!(hold(&key, &wanted(0, 0), &clock).is_err());
 }
 
+/// By a clock that is ahead for a while nobody gets the present window's quota twice, and what was used meanwhile counts.
+#[test]
+fn a_clock_that_was_ahead_gives_no_quota_twice() {
+    let hours = 3_600_000;
+    for ahead in [1, 2, 30, 365 * 24].map(|count| count * hours) {
+        for per in [Per::Hour, Per::Day, Per::Month, Per::Period] {
+            let clock = clock();
+            let (_accounts, key) = planned(quotas(&[quota(Unit::Tokens, per, 1000)]), &clock);
+            let spend = |tokens| {
+                let taken = hold(&key, &wanted(tokens, 0), &clock)?;
+                key.account.book.settle(taken, counted(tokens), &clock);
+                Ok(())
+            };
+            let counted_now = || readings(&key, &clock)[0].figures;
+            let resets_at = counted_now().resets_at;
+            let case = format!("{per}, {ahead} ms");
+            spend(600).unwrap();
+            let under_way = hold(&key, &wanted(100, 0), &clock).unwrap();
+            clock.set_wrong(ahead);
+            let later = counted_now().resets_at != resets_at;
+            let meanwhile = if later { 900 } else { 200 };
+            spend(meanwhile).unwrap();
+            clock.set_wrong(0);
+            key.account.book.settle(under_way, counted(100), &clock);
+            let back = counted_now();
+            assert_eq!((back.used, back.held), (700 + meanwhile, 0), "{case}");
+            assert_eq!(back.resets_at, resets_at, "{case}");
+            let refused = spend(200).map_err(|bound: Binding| bound.resets_at);
+            assert_eq!(refused, Err(resets_at), "{case}");
+            // Once more, and nothing is counted another time.
+            clock.set_wrong(ahead);
+            let there = if later { meanwhile } else { 700 + meanwhile };
+            assert_eq!(counted_now().used, there, "{case}");
+            clock.set_wrong(0);
+            assert_eq!(counted_now().used, 700 + meanwhile, "{case}");
+        }
+    }
+}
+
 #[test]
 fn a_shadow_counts_and_never_refuses() {
     let clock = clock();
