@@ -173,7 +173,7 @@ impl Queue {
             tell(&row, &attempted, &metrics);
             // The message keeps its place until this is written: whoever forgets a try makes it again.
             while let Err(error) = store
-                .attempted_notification(row.id, attempted.clone())
+                .attempted_notification(row.id, row.next_at, attempted.clone())
                 .await
             {
                 tracing::warn!(%error, id = %row.id, "what became of a message could not be written");

@@ -197,17 +197,19 @@ impl Store {
             .await
     }
 
-    /// Notes what a try led to.
+    /// Notes what a try led to that was `due` then. Where somebody has asked for the message again since, a try that did
+    /// not get it there changes nothing of that.
     ///
     /// # Errors
     /// The store cannot be written.
     pub async fn attempted_notification(
         &self,
         id: NotificationId,
+        due: Option<Timestamp>,
         attempted: Attempted,
     ) -> Result<(), WriteError> {
         let now = self.now();
-        self.change(move |transaction| Ok(rows::attempted(transaction, id, &attempted, now)?))
+        self.change(move |transaction| Ok(rows::attempted(transaction, id, due, &attempted, now)?))
             .await
     }
 

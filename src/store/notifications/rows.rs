@@ -115,6 +115,7 @@ pub(super) fn due(
 pub(super) fn attempted(
     transaction: &Transaction<'_>,
     id: NotificationId,
+    due: Option<Timestamp>,
     attempted: &Attempted,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
@@ -125,6 +126,16 @@ pub(super) fn attempted(
         Attempted::TargetGone { error } => (NotificationStatus::Disabled, None, Some(error)),
     };
     let (id, at) = (id.to_string(), instant(now));
+    // Asked for again, it is due at another time.
+    let asked_again = transaction
+        .prepare_cached(
+            "UPDATE notifications SET last_error = ?3, next_at = ?4
+             WHERE id = ?1 AND status = 'pending' AND next_at <> ?2 AND ?3 IS NOT NULL",
+        )?
+        .execute(params![id, due.map(instant), error, at])?;
+    if asked_again > 0 {
+        return Ok(());
+    }
     // What was given up while it was on its way stays so, unless it got there.
     transaction
         .prepare_cached(

@@ -97,7 +97,10 @@ async fn each_target_has_its_turn_when_its_time_has_come() {
     let at = START.plus(Duration::from_secs(60));
     let error = "it answered 500".to_owned();
     let again = Attempted::Again { at, error };
-    store.attempted_notification(later, again).await.unwrap();
+    store
+        .attempted_notification(later, Some(START), again)
+        .await
+        .unwrap();
     let due = store.due_notifications(targets(), 2, START).await.unwrap();
     assert_eq!(due.rows.len(), 2, "two for each target at most");
     assert!(due.rows.iter().all(|row| row.target == HOOK));
@@ -115,7 +118,7 @@ async fn each_target_has_its_turn_when_its_time_has_come() {
 async fn what_is_over_is_not_due() {
     let store = in_memory();
     let (delivered, failed) = (queue(&store, HOOK).await, queue(&store, HOOK).await);
-    let told = |id, attempted| store.attempted_notification(id, attempted);
+    let told = |id, attempted| store.attempted_notification(id, Some(START), attempted);
     told(delivered, Attempted::Delivered).await.unwrap();
     let error = "it answered 500".to_owned();
     told(failed, Attempted::Failed { error }).await.unwrap();
@@ -146,7 +149,7 @@ async fn a_target_that_is_gone_gets_nothing_until_somebody_asks_for_it() {
     let elsewhere = queue(&store, OTHER).await;
     let error = "it answered 410 Gone".to_owned();
     store
-        .attempted_notification(first, Attempted::TargetGone { error })
+        .attempted_notification(first, Some(START), Attempted::TargetGone { error })
         .await
         .unwrap();
     let third = queue(&store, HOOK).await;
@@ -185,11 +188,11 @@ async fn what_was_on_its_way_when_its_target_went_is_not_sent_again() {
     };
     let target_gone = Attempted::TargetGone { error: error() };
     store
-        .attempted_notification(kept, Attempted::Delivered)
+        .attempted_notification(kept, Some(START), Attempted::Delivered)
         .await
         .unwrap();
     store
-        .attempted_notification(gone, target_gone)
+        .attempted_notification(gone, Some(START), target_gone)
         .await
         .unwrap();
     let hook = store.keep_notification_targets(vec![HOOK.to_owned()]);
@@ -198,7 +201,10 @@ async fn what_was_on_its_way_when_its_target_went_is_not_sent_again() {
         (failing, NotificationStatus::Disabled),
         (lost, NotificationStatus::Failed),
     ] {
-        store.attempted_notification(id, again()).await.unwrap();
+        store
+            .attempted_notification(id, Some(START), again())
+            .await
+            .unwrap();
         let row = row(&store, id).await;
         assert_eq!((row.status, row.attempts), (status, 1));
         assert!(row.finished_at.is_some());
@@ -210,7 +216,7 @@ async fn what_was_on_its_way_when_its_target_went_is_not_sent_again() {
     // Asked for while it is on its way, it has its tries.
     store.retry_notification(failing).await.unwrap();
     store
-        .attempted_notification(failing, again())
+        .attempted_notification(failing, Some(START), again())
         .await
         .unwrap();
     assert_eq!(
@@ -224,7 +230,7 @@ async fn a_message_that_was_delivered_is_not_sent_again() {
     let store = in_memory();
     let id = queue(&store, HOOK).await;
     store
-        .attempted_notification(id, Attempted::Delivered)
+        .attempted_notification(id, Some(START), Attempted::Delivered)
         .await
         .unwrap();
     let row = store.retry_notification(id).await.unwrap().unwrap();
@@ -289,7 +295,7 @@ async fn lists_come_in_pages_newest_first() {
     );
     let error = String::new();
     store
-        .attempted_notification(ids[2], Attempted::Failed { error })
+        .attempted_notification(ids[2], None, Attempted::Failed { error })
         .await
         .unwrap();
     let found = store.notifications(filter).await.unwrap().data;
@@ -304,7 +310,7 @@ async fn what_was_finished_a_month_ago_is_forgotten() {
     let (store, _) = bench.open();
     let (done, waiting) = (queue(&store, HOOK).await, queue(&store, HOOK).await);
     store
-        .attempted_notification(done, Attempted::Delivered)
+        .attempted_notification(done, Some(START), Attempted::Delivered)
         .await
         .unwrap();
     bench.clock.advance(Duration::from_secs(33 * 86_400));

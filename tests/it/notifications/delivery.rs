@@ -238,6 +238,35 @@ async fn what_was_on_its_way_to_a_receiver_that_is_gone_is_not_sent_again() {
     gateway.stop().await;
 }
 
+/// Whoever asks for a message again has it sent again, whatever becomes of the try that is under way at that moment.
+#[tokio::test]
+async fn what_is_asked_for_while_it_is_on_its_way_is_sent_again() {
+    for status in ["410 Gone", "500 Internal Server Error"] {
+        let (answered, count) = (Gate::default(), AtomicUsize::new(0));
+        let late = answered.clone();
+        let receiver = Upstream::start(move |_| {
+            if count.fetch_add(1, Ordering::Relaxed) > 0 {
+                return answer("200 OK");
+            }
+            let mut steps = answer(status);
+            steps.insert(0, Step::Wait(late.clone()));
+            steps
+        })
+        .await;
+        let gateway = gateway(&receiver).await;
+        test(&gateway).await;
+        arrived(&receiver, 1).await;
+        gateway.pass(Duration::from_secs(1));
+        let id = listed(&gateway).await[0]["id"].as_str().unwrap().to_owned();
+        let retry = format!("/admin/v1/notifications/{id}/retry");
+        assert_eq!(gateway.admin("POST", &retry).send().await.status, 200);
+        answered.open();
+        let message = message(&gateway, tried(1)).await;
+        assert_eq!(message["status"], "delivered", "{status}");
+        gateway.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_receiver_that_does_not_answer_stops_nobody_else() {
     let (silent, other) = (receiver(&["hang"]).await, receiver(&["200 OK"]).await);
