@@ -41,15 +41,8 @@ impl Backend {
             Location::File(file) => file.clone(),
             Location::Memory => return in_memory(daemon).await,
         };
-        // Looked for before the store is made, which would stay behind. A daemon that starts listens before it makes its
-        // own, and answers when it has.
-        if !file.exists()
-            && let Some(daemon) = &daemon
-            && daemon.takes_us().await
-            && !file.exists()
-        {
-            return Err(elsewhere(daemon, &file));
-        }
+        // Looked for before the store is made, which would stay behind.
+        not_elsewhere(daemon.as_ref(), &file).await?;
         let webhooks = &config.gateway.webhooks;
         let own = || {
             Offline::own(
@@ -97,6 +90,17 @@ impl Backend {
             },
             Err(error) => Err(Failure::unavailable(error.to_string())),
         }
+    }
+
+    /// For a verb that changes what is there already: as [`Self::to_write`], but where there is no store none is made.
+    pub(super) async fn to_change(config: &Config, clock: &Clock) -> Result<Self, Failure> {
+        if let Location::File(file) = &config.store.location {
+            not_elsewhere(client(config).as_ref(), file).await?;
+            if !file.exists() {
+                return Self::to_read(config, clock).await;
+            }
+        }
+        Self::to_write(config, clock).await
     }
 
     /// For a verb that only looks: the daemon where one answers, else the store, which can be read beside a daemon.
@@ -266,6 +270,17 @@ async fn in_memory(daemon: Option<Client>) -> Result<Backend, Failure> {
             "the configuration keeps its store in memory, and no daemon is running: {error}\n  hint: start it with \
              `faregate serve`"
         ))),
+    }
+}
+
+/// That no daemon takes us that has another store than `file`, which is not there. One that starts listens before it makes
+/// its own, and answers when it has.
+async fn not_elsewhere(daemon: Option<&Client>, file: &Path) -> Result<(), Failure> {
+    match daemon {
+        Some(daemon) if !file.exists() && daemon.takes_us().await && !file.exists() => {
+            Err(elsewhere(daemon, file))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::{
     Failure, Terminal,
     arguments::NotificationsCommand,
-    backend::{Backend, change, listed, look, path},
+    backend::{Backend, listed, look, path},
     show,
     table::{Heading, Table},
 };
-use crate::{config::Config, domain::Clock, store::Location};
+use crate::{config::Config, domain::Clock};
 
 pub(super) async fn run(
     command: NotificationsCommand,
@@ -42,7 +42,11 @@ pub(super) async fn run(
         }
         NotificationsCommand::Retry { id, json } => {
             let target = path(&["notifications", &id, "retry"]);
-            let message = change(config, clock, Method::POST, &target, None).await?;
+            let retry = async |backend: &Backend| backend.call(Method::POST, &target, None).await;
+            let message = Backend::to_change(config, clock)
+                .await?
+                .during(retry)
+                .await?;
             show::changed(&message, json, terminal, |_| {
                 format!("Message {id} is sent again.")
             })
@@ -50,11 +54,10 @@ pub(super) async fn run(
         NotificationsCommand::Test { json } => {
             let target = path(&["notifications", "test"]);
             let test = async |backend: &Backend| backend.call(Method::POST, &target, None).await;
-            // Only a daemon can, and where there is no store there may be none: nothing is made to find that out.
-            let sent = match &config.store.location {
-                Location::File(file) if !file.exists() => look(config, clock, test).await?,
-                _ => Backend::to_write(config, clock).await?.during(test).await?,
-            };
+            let sent = Backend::to_change(config, clock)
+                .await?
+                .during(test)
+                .await?;
             show::changed(&sent, json, terminal, |sent| {
                 match sent["messages"].as_u64() {
                     Some(0) | None => {

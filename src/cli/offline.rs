@@ -252,7 +252,10 @@ impl Registry for Offline {
         &self,
         id: NotificationId,
     ) -> Result<Option<NotificationRow>, Rejection> {
-        Ok(self.store()?.retry_notification(id).await?)
+        match &self.files {
+            Files::None => Ok(None),
+            _ => Ok(self.store()?.retry_notification(id).await?),
+        }
     }
 
     async fn test_notification(&self) -> Result<usize, Rejection> {

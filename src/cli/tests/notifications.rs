@@ -33,7 +33,7 @@ async fn given_up(file: &std::path::Path) -> String {
         .unwrap();
     let error = "it answered 500 Internal Server Error".to_owned();
     store
-        .attempted_notification(id, Attempted::Failed { error })
+        .attempted_notification(id, None, Attempted::Failed { error })
         .await
         .unwrap();
     store.close().await;
@@ -76,6 +76,17 @@ fn a_test_without_a_daemon_makes_no_store() {
     assert_eq!(said.exit, Exit::Unavailable, "{said}");
     let words = "and none is running. Start it with `faregate serve`.";
     assert!(said.notes.contains(words), "{said}");
+    let left = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left, 1, "the configuration and nothing else");
+}
+
+#[test]
+fn where_there_is_no_store_nothing_is_sent_again_and_none_is_made() {
+    let (directory, file) = directory_with(CONFIG);
+    let id = NotificationId::new(clock().now());
+    let said = type_in(&file, &format!("notifications retry {id}"), &clock());
+    assert_eq!(said.exit, Exit::Failed, "{said}");
+    assert!(said.notes.contains("There is no message"), "{said}");
     let left = std::fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(left, 1, "the configuration and nothing else");
 }
