@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::domain::is_unseen;
+
 /// A heading and rows of the same length. Numbers stand on the right.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -43,13 +45,13 @@ impl Table {
         }
     }
 
-    /// Adds a row. What a terminal would take for a command is replaced; an empty cell becomes a dash.
+    /// Adds a row. What a terminal would take for a command, or would not show, is replaced; an empty cell becomes a dash.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let shown = cells.into_iter().map(|cell| {
             if cell.is_empty() {
                 return "-".to_owned();
             }
-            let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+            let visible = |c: char| if is_unseen(c) { '\u{fffd}' } else { c };
             cell.chars().map(visible).collect()
         });
         self.rows.push(shown.collect());

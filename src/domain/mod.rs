@@ -16,6 +16,7 @@ mod secret;
 mod subscription;
 mod timestamp;
 mod tokens;
+mod unseen;
 mod vendor;
 mod window;
 
@@ -33,6 +34,7 @@ pub use secret::Secret;
 pub use subscription::{Closure, Standing, Subscription, SubscriptionPolicy, SubscriptionStatus};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use tokens::Usage;
+pub use unseen::is_unseen;
 pub use vendor::Vendor;
 pub(crate) use window::DAY;
 pub use window::{Anchor, Per, Window};

@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
 };
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, is_unseen};
 
 /// A line is never longer; members that do not fit are left out and the line says `"truncated":true`.
 pub(super) const LINE_BYTES: usize = 16 << 10;
@@ -192,12 +192,12 @@ impl Escaped<'_> {
         let before = self.line.len();
         match character {
             '"' | '\\' if self.json => self.line.extend(['\\', character]),
-            c if hidden(c) && self.json => {
+            c if is_unseen(c) && self.json => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(self.line, "\\u{unit:04x}")?;
                 }
             }
-            c if hidden(c) => write!(self.line, "\\u{{{:x}}}", u32::from(c))?,
+            c if is_unseen(c) => write!(self.line, "\\u{{{:x}}}", u32::from(c))?,
             c => self.line.push(c),
         }
         // Bytes are kept for the ellipsis.
@@ -283,13 +283,4 @@ fn push_fraction(line: &mut String, millis: i64) {
         }
         line.push(char::from(b'0' + u8::try_from(*digit).unwrap_or(0)));
     }
-}
-
-/// Control characters, line and paragraph separators, and the marks that reorder or hide text on a terminal.
-fn hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        )
 }

@@ -183,6 +183,37 @@ fn no_text_can_break_a_line_or_reach_the_terminal() {
     assert_eq!(value["value"], evil, "escaped, not lost");
 }
 
+/// Whatever a reader would not see, or would see elsewhere.
+#[test]
+fn no_text_hides_or_moves_in_a_line() {
+    let mut evil = String::from("a");
+    for (first, last) in [
+        ('\u{ad}', '\u{ad}'),
+        ('\u{61c}', '\u{61c}'),
+        ('\u{180e}', '\u{180e}'),
+        ('\u{200b}', '\u{200f}'),
+        ('\u{2028}', '\u{202e}'),
+        ('\u{2060}', '\u{206f}'),
+        ('\u{3164}', '\u{3164}'),
+        ('\u{feff}', '\u{feff}'),
+        ('\u{fff9}', '\u{fffb}'),
+        ('\u{e0000}', '\u{e007f}'),
+        ('\u{e0100}', '\u{e01ef}'),
+    ] {
+        evil.extend(first..=last);
+    }
+    for style in [Style::Json, Style::Pretty { color: false }] {
+        for part in evil.chars().skip(1) {
+            let value = format!("a{part}b");
+            let text = logged(style, "info", || tracing::info!(value, "x"));
+            assert!(!text.contains(part), "{part:?} in {text:?}");
+        }
+    }
+    let value = "zażółć 漢字 \u{e9}\u{301} 👍";
+    let text = logged(Style::Json, "info", || tracing::info!(value, "x"));
+    assert!(text.contains(value), "{text}");
+}
+
 #[test]
 fn fields_and_lines_are_bounded() {
     let long = "ä\u{1}".repeat(100_000);

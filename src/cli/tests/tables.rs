@@ -19,6 +19,13 @@ fn columns_are_aligned_and_cells_are_harmless() {
         "a b".to_owned(),
     ]);
     insta::assert_snapshot!("table", table);
+    let mut table = Table::new(&["NAME"], Heading::Plain);
+    table.row(["a\u{202e}b\u{2066}c\u{61c}d\u{e0041}e".to_owned()]);
+    assert!(
+        table
+            .to_string()
+            .ends_with("\na\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\n")
+    );
     let bold = Table::new(&["NAME"], Heading::Bold).to_string();
     assert_eq!(bold, "\x1b[1mNAME\x1b[0m\n");
 }
