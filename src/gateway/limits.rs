@@ -7,7 +7,10 @@ use super::local;
 use crate::{
     accounts::{Key, Reading},
     admission::{counted_per, limit_kind},
-    domain::{Amount, CURRENCY, Clock, Mode, SubscriptionPolicy, Timestamp, Unit},
+    domain::{
+        self, Amount, Anchor, CURRENCY, Clock, Mode, Per, Standing, SubscriptionPolicy, Timestamp,
+        Unit,
+    },
     refusal::{CountedPer, CreditMember},
 };
 
@@ -56,12 +59,22 @@ pub(super) fn page(key: &Key, policy: SubscriptionPolicy, clock: &Clock) -> Byte
         .read(&key.levels, clock, account.anchor, |reading| {
             limits.push(limit(&reading, now))
         });
+    let goes_on = |subscription: &domain::Subscription| {
+        let closed = matches!(subscription.standing(now, policy), Standing::Closed(_));
+        !closed && !subscription.cancel_at_period_end
+    };
     let subscription = account
         .subscription
         .as_ref()
         .map(|subscription| Subscription {
             status: subscription.status.as_str(),
-            current_period_end: subscription.current_period_end(),
+            // One that is past goes on by its own length while the payment provider is silent, and the windows with it.
+            current_period_end: match account.anchor {
+                Anchor::Billing(period) if period.end <= now && goes_on(subscription) => {
+                    Some(Per::Period.window(now, account.anchor).end)
+                }
+                _ => subscription.current_period_end(),
+            },
             grace_until: subscription.grace_until(policy),
         });
     let page = Page {

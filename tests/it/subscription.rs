@@ -211,11 +211,17 @@ async fn a_period_in_the_past_rolls_its_window() {
         spent.value()["billing"]["limit"]["resets_at"],
         "2026-11-30T06:00:00Z"
     );
+    let end = || async {
+        let page = gateway.limits("a-key-of-account-0-of-all").await;
+        page["subscription"]["current_period_end"].clone()
+    };
+    assert_eq!(end().await, "2026-11-30T06:00:00Z");
     gateway.pass(9 * DAY + 18 * Duration::from_secs(3600) - Duration::from_millis(1));
     refused(&chat(&gateway, 0).await, 402, "quota_exhausted");
     gateway.pass(Duration::from_millis(1));
     served(&chat(&gateway, 0).await);
     refused(&chat(&gateway, 0).await, 402, "quota_exhausted");
+    assert_eq!(end().await, "2026-12-30T06:00:00Z");
     gateway.stop().await;
 }
 
