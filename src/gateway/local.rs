@@ -68,9 +68,9 @@ pub(super) fn open(
             };
             Ok(LocalAnswer { status, ..local })
         }
-        Open::Problem(code) => {
+        Open::Problem(page) => {
             let (content_type, body) =
-                problem_page(code, representation, &snapshot.links).ok_or(Code::RouteNotFound)?;
+                problem_page(page, representation, &snapshot.links).ok_or(Code::RouteNotFound)?;
             page_headers(content_type, headers);
             Ok(LocalAnswer {
                 status: StatusCode::OK,

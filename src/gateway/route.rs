@@ -161,7 +161,6 @@ fn reserved(path: &str, method: &Method) -> Result<Option<Place>, Refusal> {
     let place = match path {
         "/healthz" => Place::Open(Open::Health),
         "/readyz" => Place::Open(Open::Ready),
-        "/problems" => Place::Open(Open::Problem(String::new())),
         "/v1/faregate/limits" => Place::Limits,
         "/v1/faregate/preflight" => {
             return if *method == Method::POST {
@@ -170,15 +169,17 @@ fn reserved(path: &str, method: &Method) -> Result<Option<Place>, Refusal> {
                 Err(Refusal::new(Code::MethodNotAllowed).with(Detail::Allow("POST")))
             };
         }
-        _ => match path.strip_prefix("/problems/") {
-            Some(code) => Place::Open(Open::Problem(code.to_owned())),
-            None if ["/faregate", "/v1/faregate"]
+        _ => match path.strip_prefix("/problems") {
+            Some(page) if page.is_empty() || page.starts_with('/') => {
+                Place::Open(Open::Problem(page.to_owned()))
+            }
+            _ if ["/faregate", "/v1/faregate"]
                 .iter()
                 .any(|ours| covers(ours, path)) =>
             {
                 return Err(Code::RouteNotFound.into());
             }
-            None => return Ok(None),
+            _ => return Ok(None),
         },
     };
     if matches!(*method, Method::GET | Method::HEAD) {

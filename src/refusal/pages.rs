@@ -40,13 +40,15 @@ struct Entry<'a> {
     r#type: ProblemUri<'a>,
 }
 
-/// The page of `code`, or the list of all for an empty one, with its media type. `None` for a code that is none.
+/// The page at `/problems` and then `page`: the list of all codes, or behind a slash one of them. With its media type;
+/// `None` for a code that is none.
 pub fn problem_page(
-    code: &str,
+    page: &str,
     representation: Representation,
     links: &Links,
 ) -> Option<(HeaderValue, Bytes)> {
     let html = representation == Representation::Html;
+    let code = page.strip_prefix('/').unwrap_or_default();
     if code.is_empty() {
         let index = match representation {
             // The list is not a problem, whatever was asked for.
@@ -54,7 +56,7 @@ pub fn problem_page(
             other => other,
         };
         let body = if html {
-            index_html()
+            index_html(page)
         } else {
             index_json(links)
         };
@@ -133,15 +135,16 @@ fn section(out: &mut String, heading: &str, text: &str) -> fmt::Result {
     writeln!(out, "<h2>{heading}</h2>\n<p>{}</p>", Escaped(text))
 }
 
-fn index_html() -> Bytes {
+fn index_html(page: &str) -> Bytes {
+    // Relative, as a prefix that a proxy takes away needs it: a browser leaves out what follows the last slash.
+    let folder = if page.is_empty() { "problems/" } else { "" };
     document("Error codes", |out| {
         out.push_str("<h1>Error codes</h1>\n");
         out.push_str("<p>Every answer that does not come from a provider names one of these codes.</p>\n<ul>\n");
         for code in Code::ALL {
             writeln!(
                 out,
-                // From `/problems` and from `/problems/` alike.
-                "<li><a href=\"../problems/{}\">{}</a> <span class=\"code\">{} {}</span></li>",
+                "<li><a href=\"{folder}{}\">{}</a> <span class=\"code\">{} {}</span></li>",
                 code.as_str(),
                 Escaped(code.title()),
                 code.status().as_u16(),

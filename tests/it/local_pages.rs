@@ -52,16 +52,21 @@ async fn every_code_has_a_page_for_people_and_one_for_programs() {
         .map(|entry| entry["code"].as_str().unwrap())
         .collect();
     assert_eq!(listed, Code::ALL.map(Code::as_str));
-    let people = gateway
-        .call("GET", "/problems")
-        .header("accept", "text/html")
-        .send()
-        .await;
+    let list = |path| {
+        let call = gateway.call("GET", path);
+        call.header("accept", "text/html").send()
+    };
+    let (people, behind) = (list("/problems").await, list("/problems/").await);
     for code in listed {
         let path = format!("/problems/{code}");
-        // Right with and without a slash behind `/problems`.
-        let link = format!("href=\"../problems/{code}\"");
-        assert!(people.text().contains(&link), "{code}");
+        // Relative, so that both are right behind a prefix of a proxy's as well.
+        for (list, link) in [
+            (&people, format!("problems/{code}")),
+            (&behind, code.to_owned()),
+        ] {
+            let link = format!("href=\"{link}\"");
+            assert!(list.text().contains(&link), "{code}");
+        }
         let page = gateway.call("GET", &path).send().await;
         served(&page);
         let page = page.value();

@@ -174,7 +174,8 @@ fn problem_pages() {
     let mut out = String::new();
     for representation in [Representation::Html, Representation::Dialect] {
         for code in std::iter::once("").chain(Code::ALL.into_iter().map(Code::as_str)) {
-            let (kind, body) = problem_page(code, representation, &links).expect("a known code");
+            let page = format!("/{code}");
+            let (kind, body) = problem_page(&page, representation, &links).expect("a known code");
             let mut headers = HeaderMap::new();
             page_headers(kind, &mut headers);
             let body = std::str::from_utf8(&body).expect("UTF-8");
@@ -190,8 +191,8 @@ fn problem_pages() {
 
 #[test]
 fn no_page_for_an_unknown_code() {
-    for code in ["quota", "Quota_exhausted", "quota_exhausted/", "../etc"] {
-        assert_eq!(problem_page(code, Representation::Html, &links()), None);
+    for page in ["/quota", "/Quota_exhausted", "/quota_exhausted/", "/../etc"] {
+        assert_eq!(problem_page(page, Representation::Html, &links()), None);
     }
 }
 
