@@ -16,6 +16,7 @@ use super::{
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     settings::Location,
 };
+use crate::domain::{RequestId, Timestamp};
 
 /// What every SQLite database begins with; the size of its pages follows.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -71,7 +72,7 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
             let words = "it was cut short: it ends within a page".to_owned();
             return Err(OpenError::Damaged { file, words });
         }
-        Ok(_) => {}
+        Ok(_) => no_log_of_another(&file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&file)?,
         Err(error) => return Err(OpenError::unusable(&file, error)),
     }
@@ -114,7 +115,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     let file = resolve(path)?;
     match fs::metadata(&file) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
-        Ok(_) => {}
+        Ok(_) => no_log_of_another(&file)?,
         Err(error) => return Err(OpenError::unusable(&file, error)),
     }
     let failed = |error: Error| OpenError::of_sqlite(&file, &error);
@@ -193,6 +194,27 @@ fn ends_within_a_page(file: &Path, length: u64) -> bool {
     !length.is_multiple_of(page.max(1))
 }
 
+/// That a copy is not opened with the log of the store that it was put in place of: SQLite would write that into it. A
+/// backup says of itself that it has no log (<https://sqlite.org/fileformat2.html>, "File format version numbers").
+fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
+    const WITHOUT_LOG: [u8; 2] = [1, 1];
+    let path = beside(file, "-wal");
+    let has_log = fs::metadata(&path).is_ok_and(|log| log.len() > 0);
+    let mut head = [0; 20];
+    let read = File::open(file).and_then(|mut store| store.read_exact(&mut head));
+    if !has_log || read.is_err() || !head.starts_with(MAGIC) || !head.ends_with(&WITHOUT_LOG) {
+        return Ok(());
+    }
+    Err(OpenError::Unusable {
+        path,
+        source: io::Error::other(format!(
+            "it is the log of another store than {}",
+            file.display()
+        )),
+        hint: "if that is a copy that was put back, move the log away, which belongs to the store before; nothing was changed",
+    })
+}
+
 /// The lock is on a file of its own: closing any handle of the database itself would drop SQLite's locks on it. It
 /// stays behind when the process ends; whoever deleted it could let two daemons in.
 pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
@@ -245,32 +267,30 @@ pub(super) fn release(lock: File) {
 
 /// Makes a store under another name and moves it into place, so that a file of that name is never half made.
 fn create(file: &Path) -> Result<(), OpenError> {
-    let draft = beside(file, ".new");
-    let io_failed = |error| OpenError::unusable(&draft, error);
-    let failed = |error: Error| OpenError::of_sqlite(&draft, &error);
-    // The lock says that nobody else is at it.
-    begin(&draft).map_err(io_failed)?;
-    let mut connection = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    // A file of that name is nobody's: whatever else is beside the store stays.
+    let name = RequestId::new(Timestamp::from_millis(0));
+    let draft = beside(file, &format!("-{name}.new"));
+    fresh(&draft).map_err(|error| OpenError::unusable(&draft, error))?;
+    create_as(&draft, file).inspect_err(|_| {
+        for left in [&draft, &beside(&draft, "-journal")] {
+            let _ = fs::remove_file(left);
+        }
+    })
+}
+
+fn create_as(draft: &Path, file: &Path) -> Result<(), OpenError> {
+    let io_failed = |error| OpenError::unusable(draft, error);
+    let failed = |error: Error| OpenError::of_sqlite(draft, &error);
+    let mut connection = connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     schema::migrate(&mut connection).map_err(failed)?;
     connection.close().map_err(|(_, error)| failed(error))?;
 
     let folder = file.parent().unwrap_or(file);
-    File::open(&draft)
+    File::open(draft)
         .and_then(|draft| draft.sync_all())
-        .and_then(|()| fs::rename(&draft, file))
+        .and_then(|()| fs::rename(draft, file))
         .and_then(|()| File::open(folder)?.sync_all())
         .map_err(io_failed)
-}
-
-/// An empty file for a store, without what a killed attempt left there.
-fn begin(draft: &Path) -> io::Result<()> {
-    for leftover in [draft, &beside(draft, "-journal")] {
-        match fs::remove_file(leftover) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    fresh(draft)
 }
 
 /// An empty file that was not there, for a store.

@@ -166,13 +166,44 @@ fn a_reader_makes_no_store() {
 }
 
 #[tokio::test]
-async fn what_a_killed_start_left_is_no_obstacle() {
+async fn what_is_beside_a_new_store_stays() {
     let bench = Bench::new();
-    fs::write(bench.folder.path().join("faregate.db.new"), b"half a store").unwrap();
+    let other = bench.folder.path().join("faregate.db.new");
+    fs::write(&other, b"a copy of somebody's").unwrap();
     let (store, loaded) = bench.open();
     assert!(loaded.accounts.is_empty());
     store.close().await;
-    assert!(!bench.folder.path().join("faregate.db.new").exists());
+    assert_eq!(fs::read(&other).unwrap(), b"a copy of somebody's");
+    assert_eq!(
+        bench.folder.path().read_dir().unwrap().count(),
+        4,
+        "the store, its lock, the calls under way, and that"
+    );
+}
+
+/// SQLite would write the log of the store before into the copy.
+#[tokio::test]
+async fn a_copy_is_not_opened_with_the_log_of_another_store() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(1)]);
+    flushed(&store).await;
+    let copy = bench.folder.path().join("copy.db");
+    Reader::open(&bench.file()).unwrap().backup(&copy).unwrap();
+    post(&store, [posting(2)]);
+    flushed(&store).await;
+    let log = bench.folder.path().join("faregate.db-wal");
+    let stale = fs::read(&log).unwrap();
+    store.close().await;
+    fs::rename(&copy, bench.file()).unwrap();
+    fs::write(&log, &stale).unwrap();
+    let refusal = bench.refusal();
+    assert!(Reader::open(&bench.file()).is_err());
+    assert_eq!(fs::read(&log).unwrap(), stale, "nothing was changed");
+    insta::assert_snapshot!(refusal);
+    fs::remove_file(&log).unwrap();
+    let (store, _) = bench.open();
+    store.close().await;
 }
 
 #[tokio::test]
