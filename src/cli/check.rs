@@ -8,7 +8,10 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Terminal, client, loaded, show};
-use crate::config::{self, Asked, Environment, NoFile, Problem};
+use crate::{
+    config::{self, Asked, Environment, NoFile, Problem},
+    listener,
+};
 
 /// Says what is wrong with a configuration, or what it declares.
 pub(super) fn run(
@@ -79,25 +82,26 @@ fn shown(problem: &Problem) -> Value {
 
 /// Asks the daemon of a configuration whether it is ready: at its admin listener, or where there is none, in public.
 ///
-/// A file that has become wrong is no reason to end a daemon that runs on with the one before.
+/// A file that has become wrong is no reason to end a daemon that runs on with the one before, nor is one that names
+/// another admin listener, which waits for a restart. Whoever probes knows two exits.
 pub(super) async fn health(
     located: Result<PathBuf, Failure>,
     environment: &dyn Environment,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let file = located?;
+    let file = located.map_err(|nowhere| Failure::failed(nowhere.message))?;
     let (asked, problems) = match config::load(&file, environment) {
         Ok(config) => {
-            let listener = match &config.admin {
-                Some(admin) => &admin.listener,
-                None => &config.listener,
-            };
-            let asked = Asked {
+            let of = |listener: &listener::Settings| Asked {
                 address: listener.address,
                 tls: listener.tls.is_some(),
                 read: true,
             };
-            (asked, None)
+            let public = of(&config.listener);
+            match &config.admin {
+                Some(admin) => (answering(of(&admin.listener), public, terminal).await, None),
+                None => (public, None),
+            }
         }
         Err(problems) => (config::asked_at(&file, environment), Some(problems)),
     };
@@ -123,14 +127,31 @@ pub(super) async fn health(
         (Err(_), Some(problems)) => {
             let address = asked.address;
             let words = if asked.read {
-                problems.to_string()
+                format!("nothing answers at {address}")
             } else {
-                format!("{problems}\n{}, and nothing answers", asked_anyway(address))
+                format!("{}, and nothing answers", asked_anyway(address))
             };
-            Err(Failure::new(Exit::Configuration, words))
+            Err(Failure::failed(format!(
+                "{words}; and the configuration is wrong:\n{problems}"
+            )))
         }
         (Err(error), None) => Err(Failure::failed(error.to_string())),
     }
+}
+
+/// The admin listener, or the public one where only that answers.
+async fn answering(admin: Asked, public: Asked, terminal: &mut Terminal<'_>) -> Asked {
+    if client::ready(admin.address, admin.tls).await.is_ok()
+        || client::ready(public.address, public.tls).await.is_err()
+    {
+        return admin;
+    }
+    terminal.note(format_args!(
+        "nothing answers at {}, where the configuration has the admin listener; the public one at {} was asked\n  hint: \
+         a changed `admin.listen` is in force after a restart",
+        admin.address, public.address
+    ));
+    public
 }
 
 /// What is done where nothing can be read of a file.

@@ -331,9 +331,35 @@ fn a_file_that_has_become_wrong_ends_no_daemon() {
         assert!(said.notes.contains("the configuration is wrong"), "{said}");
     }
     drop(daemon);
+    // A probe knows two exits.
     let said = type_in(&file, "health", &clock());
-    assert_eq!(said.exit, Exit::Configuration, "{said}");
+    assert_eq!(said.exit, Exit::Failed, "{said}");
+    assert!(said.notes.contains("nothing answers"), "{said}");
     assert!(said.notes.contains("plans"), "{said}");
+}
+
+/// A changed `admin.listen` waits for a restart, and the daemon listens where it did.
+#[test]
+fn a_changed_admin_address_ends_no_daemon() {
+    let (listener, public) = listener();
+    let (changed, address) = self::listener();
+    drop(changed);
+    let (_directory, file) = with_admin(address);
+    let daemon = Daemon::start(listener, &file);
+    let known = std::fs::read_to_string(&file).unwrap();
+    let server = format!("{known}\nserver: {{listen: \"{public}\"}}\n");
+    std::fs::write(&file, server).unwrap();
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(
+        (said.exit, said.out.as_str()),
+        (Exit::Done, "ready\n"),
+        "{said}"
+    );
+    let words = format!("nothing answers at {address}");
+    assert!(said.notes.contains(&words), "{said}");
+    drop(daemon);
+    let said = type_in(&file, "health", &clock());
+    assert_eq!(said.exit, Exit::Failed, "{said}");
 }
 
 #[test]
@@ -417,7 +443,7 @@ fn a_file_that_cannot_be_read_is_said_with_where_was_asked() {
     std::fs::write(&file, format!("{known}\nplanz: {{}}\n")).unwrap();
     drop(daemon);
     let said = type_in(&file, "health", &clock());
-    assert_eq!(said.exit, Exit::Configuration, "{said}");
+    assert_eq!(said.exit, Exit::Failed, "{said}");
     assert!(said.notes.contains("planz"), "{said}");
     assert!(!said.notes.contains("does not say where"), "{said}");
     for text in ["not: [yaml", "- a list\n", "\u{1}"] {

@@ -233,7 +233,7 @@ fn a_wrong_configuration_is_78_and_says_everything() {
         .replace("free:", "free: {}\n  fre:")
         .replace("kind: openai", "kind: opneai");
     let (directory, file) = directory_with(&wrong);
-    let page = ["check", "keys list", "health"].map(|line| {
+    let page = ["check", "keys list"].map(|line| {
         let said = type_in(&file, line, &clock());
         assert_eq!(said.exit, Exit::Configuration);
         settled(&said.to_string(), directory.path())
