@@ -92,12 +92,15 @@ pub(super) async fn weigh<T>(
     let mut wanted = want(request, model, terms, &caller.account().plan);
     let (account, levels) = (caller.account(), &caller.key().levels);
     let mut counted = None;
-    if let Some(window) = crowded(&wanted, request, model)
+    if let Some((window, alone)) = crowded(&wanted, request, model)
         && levels.limits_output()
     {
         // A long prompt has so many more bytes than tokens that little would seem to be left.
-        let input = if wanted.input <= window / 2 {
-            wanted.input
+        let input = if alone <= window / 2 {
+            alone
+        } else if alone < wanted.input {
+            // Only all of them together are counted.
+            estimated(alone, window)
         } else {
             counted = count(request, model, metering).await;
             counted.unwrap_or_else(|| estimated(request.body.len() as u64, window))
@@ -167,15 +170,17 @@ pub(super) async fn weigh<T>(
     })
 }
 
-/// The window, where an output limit of ours may be more than it leaves. Where the body does not show its input, nobody
-/// knows what that is.
-fn crowded(wanted: &Wanted, request: &Request<'_>, model: Option<&Model>) -> Option<u64> {
+/// The window, where an output limit of ours may be more than it leaves, and the input in it: of several prompts, each of
+/// which has a window of its own, the longest. Where the body does not show its input, nobody knows what that is.
+fn crowded(wanted: &Wanted, request: &Request<'_>, model: Option<&Model>) -> Option<(u64, u64)> {
     let window = model?.context_window?;
-    let shown = request.ask.is_some_and(|ask| !ask.opaque_input);
+    let ask = request.ask.filter(|ask| !ask.opaque_input)?;
+    let alone = match ask.beside {
+        0 => wanted.input,
+        beside => wanted.input.min(ask.input_bytes.saturating_sub(beside)),
+    };
     match wanted.output {
-        Output::UpTo { most, .. } if shown && window.saturating_sub(wanted.input) < most => {
-            Some(window)
-        }
+        Output::UpTo { most, .. } if window.saturating_sub(alone) < most => Some((window, alone)),
         _ => None,
     }
 }

@@ -51,6 +51,8 @@ pub struct Ask {
     /// How many texts it has, at least 1, each of which may fill the context window: prompts of completions, each answered
     /// for itself, and texts of embeddings.
     pub texts: u64,
+    /// Bytes of the prompts of completions beside the longest one: they are in other windows.
+    pub beside: u64,
     pub(super) endpoint: Endpoint,
     pub(super) spans: Spans,
 }
@@ -195,6 +197,7 @@ impl Ask {
             },
             answers: 1,
             texts: 1,
+            beside: 0,
             tools: false,
             opaque_input: false,
             substitutes: false,

@@ -82,14 +82,20 @@ impl Ask {
     /// answered for itself (OpenAI's API reference, "Create completion").
     pub(super) fn prompts(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         self.opaque_input |= reader.kind()? == Kind::Object;
-        let mut listed = 0;
+        let (mut listed, mut all, mut longest) = (0, 0, 0);
         reader.elements(|reader| {
-            listed += u64::from(matches!(reader.kind()?, Kind::String | Kind::Array));
+            let is_prompt = matches!(reader.kind()?, Kind::String | Kind::Array);
+            let start = reader.at();
             reader.skip()?;
+            if is_prompt {
+                let bytes = (reader.at() - start) as u64;
+                (listed, all, longest) = (listed + 1, all + bytes, bytes.max(longest));
+            }
             Ok::<(), AskError>(())
         })?;
         // A reader may heed either copy.
         self.texts = self.texts.max(listed);
+        self.beside = self.beside.max(all - longest);
         Ok(())
     }
 

@@ -186,6 +186,33 @@ async fn no_limit_is_written_that_the_window_cannot_hold() {
     gateway.stop().await;
 }
 
+/// Each prompt has a window of its own, so what the longest one leaves is left to all of them.
+#[tokio::test]
+async fn several_prompts_do_not_share_a_window() {
+    let upstream = provider().await;
+    let yaml = priced(&upstream, "credit: required", "credit: 10").replace(
+        "context_window: 100000, max_output_tokens: 500",
+        "context_window: 4096",
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let (short, long) = ("word ".repeat(200), "word ".repeat(400));
+    let numbers = vec![1234; 400];
+    for (prompt, at_least, most) in [
+        (json!([short, long, short, short]), 2000, 4096 - 400),
+        (json!([long, long, long]), 2000, 4096 - 400),
+        (json!([numbers, numbers, numbers]), 2000, 4096 - 400),
+        (json!(long), 2000, 4096 - 400),
+    ] {
+        let body = json!({"model": "m", "prompt": prompt}).to_string();
+        let call = gateway.call("POST", "/v1/completions").bearer(KEY);
+        served(&call.json(&body).send().await);
+        let sent = upstream.seen().pop().unwrap().json();
+        let written = sent["max_tokens"].as_u64().unwrap();
+        assert!((at_least..=most).contains(&written), "{written}");
+    }
+    gateway.stop().await;
+}
+
 /// Six bytes of an escape are far less than a token and a half, and such a prompt does not fill the window.
 #[tokio::test]
 async fn an_estimate_that_leaves_nothing_of_the_window_is_not_believed() {
