@@ -7,7 +7,7 @@ use tokio::{sync::Barrier, task::JoinSet};
 use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
-    client::{Answer, Call, Line, share},
+    client::{Answer, Broken, Call, Line, all_judged, share},
     configs::{self, Account, BURSTS, PRICE},
     scratch::Scratch,
     tokens::{balance, recorded, rows, verify},
@@ -16,6 +16,9 @@ use crate::domain::NanoUsd;
 
 /// Descriptors that are no connection.
 const KEPT: u64 = 150;
+
+/// Connections that a daemon serves at once (`server.limits.connections`), less some.
+const MOST_LINES: usize = 9_900;
 
 /// Proves it for every level that can bind.
 pub(super) async fn prove(
@@ -29,7 +32,7 @@ pub(super) async fn prove(
     let daemon = Daemon::start(&settings.program, &home.file).await?;
     let calls = settings.calls as usize;
     let most = usize::try_from((files / 2).saturating_sub(KEPT)).unwrap_or(usize::MAX);
-    let lines = calls.min(most.max(16));
+    let lines = calls.min(most.clamp(16, MOST_LINES));
     let mut proofs = Vec::new();
     for account in BURSTS {
         let claim = format!(
@@ -40,6 +43,7 @@ pub(super) async fn prove(
         );
         let mut proof = Proof::new(format!("Burst, {}", account.id), claim);
         let answers = burst(daemon.address, &account, calls, lines, tell).await?;
+        all_judged(&answers)?;
         judge(&mut proof, &account, calls, &answers);
         recorded(&home, account.id, account.calls.min(calls)).await?;
         let rows = rows(&home, account.id)?;
@@ -62,12 +66,12 @@ pub(super) async fn prove(
     Ok(proofs)
 }
 
-fn judge(proof: &mut Proof, account: &Account, calls: usize, answers: &[Option<Answer>]) {
+fn judge(proof: &mut Proof, account: &Account, calls: usize, answers: &[Result<Answer, Broken>]) {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for answer in answers {
         let kind = match answer {
-            None => "no whole answer".to_owned(),
-            Some(answer) => match &answer.code {
+            Err(_) => "no whole answer".to_owned(),
+            Ok(answer) => match &answer.code {
                 Some(code) => format!("{} {code}", answer.status.as_u16()),
                 None => answer.status.as_u16().to_string(),
             },
@@ -84,14 +88,14 @@ fn judge(proof: &mut Proof, account: &Account, calls: usize, answers: &[Option<A
     }
 }
 
-/// All calls at once, over as many connections as there may be. `None` is no whole answer.
+/// All calls at once, over as many connections as there may be.
 async fn burst(
     address: SocketAddr,
     account: &Account,
     calls: usize,
     lines: usize,
     tell: Tell<'_>,
-) -> Result<Vec<Option<Answer>>, Obstacle> {
+) -> Result<Vec<Result<Answer, Broken>>, Obstacle> {
     let name = format!("burst, {}", account.id);
     let mut report = |done: usize| {
         tell(Progress {
@@ -126,6 +130,6 @@ async fn burst(
         report(answers.len());
     }
     // A task that broke has answered nothing.
-    answers.resize_with(calls, || None);
+    answers.resize_with(calls, || Err(Broken::Off));
     Ok(answers)
 }

@@ -14,7 +14,7 @@ use super::{Obstacle, configs};
 use crate::domain::RequestId;
 
 /// How long an answer may take. What takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A larger answer than any of these calls can have.
 const ANSWER_BYTES: usize = 1 << 20;
@@ -50,9 +50,30 @@ pub(super) struct Answer {
     pub(super) whole: bool,
 }
 
-/// Why there is no whole answer; an answer that broke off is none.
-#[derive(Debug)]
-pub(super) struct Broken;
+/// Why there is no whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It broke off.
+    Off,
+    /// It did not come in time.
+    Late,
+}
+
+/// That the machine was fast and large enough to show anything. A 503 serves nobody and charges nothing: it breaks no
+/// promise about money, and shows none.
+pub(super) fn all_judged(answers: &[Result<Answer, Broken>]) -> Result<(), Obstacle> {
+    if answers
+        .iter()
+        .any(|answer| matches!(answer, Err(Broken::Late)))
+    {
+        return Err(Obstacle::Late("an answer", PATIENCE.as_secs()));
+    }
+    let turned_away = |answer: &&Answer| answer.status == StatusCode::SERVICE_UNAVAILABLE;
+    match answers.iter().flatten().filter(turned_away).count() {
+        0 => Ok(()),
+        count => Err(Obstacle::TurnedAway(count)),
+    }
+}
 
 impl Line {
     /// Connects.
@@ -80,14 +101,21 @@ impl Line {
         })
     }
 
-    /// Makes calls one after the other; `None` is no whole answer.
+    /// Makes calls one after the other.
     pub(super) async fn calls<'a>(
         mut self,
         calls: impl Iterator<Item = Call<'a>>,
-    ) -> Vec<Option<Answer>> {
+    ) -> Vec<Result<Answer, Broken>> {
         let mut answers = Vec::with_capacity(calls.size_hint().0);
         for call in calls {
-            answers.push(self.call(call).await.ok().filter(|answer| answer.whole));
+            let answer = self.call(call).await;
+            answers.push(answer.and_then(|answer| {
+                if answer.whole {
+                    Ok(answer)
+                } else {
+                    Err(Broken::Off)
+                }
+            }));
         }
         answers
     }
@@ -95,7 +123,7 @@ impl Line {
     /// Makes a call and reads its answer to the end, on a new connection where the last one was not kept.
     pub(super) async fn call(&mut self, call: Call<'_>) -> Result<Answer, Broken> {
         if self.closes || self.sender.is_closed() {
-            *self = Self::to(self.address).await.map_err(|_| Broken)?;
+            *self = Self::to(self.address).await.map_err(|_| Broken::Off)?;
         }
         let body = json!({
             "model": call.model,
@@ -111,14 +139,14 @@ impl Line {
             )
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|_| Broken)?;
+            .map_err(|_| Broken::Off)?;
         let exchange = async {
-            self.sender.ready().await.map_err(|_| Broken)?;
+            self.sender.ready().await.map_err(|_| Broken::Off)?;
             let response = self
                 .sender
                 .send_request(request)
                 .await
-                .map_err(|_| Broken)?;
+                .map_err(|_| Broken::Off)?;
             let (head, body) = response.into_parts();
             let kept = head.headers.get(header::CONNECTION);
             self.closes = kept.is_some_and(|kept| kept.as_bytes().eq_ignore_ascii_case(b"close"));
@@ -129,7 +157,7 @@ impl Line {
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
-            .map_err(|_| Broken)?
+            .unwrap_or(Err(Broken::Late))
     }
 }
 
@@ -141,11 +169,11 @@ pub(super) fn share(calls: usize, lines: usize, number: usize) -> usize {
 async fn whole(mut body: Incoming) -> Result<Bytes, Broken> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| Broken::Off)?.into_data() else {
             continue;
         };
         if whole.len() + data.len() > ANSWER_BYTES {
-            return Err(Broken);
+            return Err(Broken::Off);
         }
         whole.extend_from_slice(&data);
     }

@@ -70,8 +70,9 @@ pub(super) fn key(id: &str) -> String {
 
 /// What every configuration has.
 fn base(durability: &str, latency: &str, speed: u32) -> String {
+    // Connections wait for the last one before any of them asks, however slow the machine is.
     format!(
-        r#"server: {{listen: "127.0.0.1:0", timeouts: {{lateness: off}}}}
+        r#"server: {{listen: "127.0.0.1:0", timeouts: {{lateness: off, head: 1h}}}}
 store: {{url: "sqlite:faregate.db", durability: {durability}}}
 log: {{format: json}}
 providers:

@@ -2,10 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::{
+    sync::Notify,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -13,7 +15,7 @@ use tokio::{
 use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
-    client::{Call, Line},
+    client::{Call, Line, PATIENCE},
     configs,
     scratch::Scratch,
     tokens::{by_hand, rows, verify},
@@ -76,8 +78,10 @@ pub(super) async fn prove(
 /// Calls on every connection until the daemon is killed.
 async fn load(daemon: Daemon, busy: Duration) -> Result<Whole, Obstacle> {
     let mut tasks = JoinSet::new();
+    let read = Arc::new(Notify::new());
     for number in 0..LINES {
         let mut line = Line::to(daemon.address).await?;
+        let read = Arc::clone(&read);
         tasks.spawn(async move {
             let mut whole = Whole::new();
             for call in 0.. {
@@ -97,12 +101,15 @@ async fn load(daemon: Daemon, busy: Duration) -> Result<Whole, Obstacle> {
                     && let Some(id) = answer.id
                 {
                     whole.insert(id, answer.used);
+                    read.notify_one();
                 }
             }
             whole
         });
     }
     sleep_until(Instant::now() + busy).await;
+    // A slow machine has read nothing yet, and nothing would be shown. What never comes is a miss, in the end.
+    let _ = tokio::time::timeout(PATIENCE, read.notified()).await;
     // In the middle of whatever it is doing. Its end takes a moment of this thread, and of none that reads answers.
     tokio::task::block_in_place(|| daemon.kill());
     let mut whole = Whole::new();

@@ -69,6 +69,12 @@ pub enum Obstacle {
     /// A daemon that should answer does not.
     #[error("the daemon cannot be reached: {0}")]
     Unreachable(String),
+    /// Calls were not judged at all.
+    #[error(
+        "{0} calls were answered with 503, so that nothing is proved\n  hint: the machine is too small or too busy for so \
+         many calls; run it again with fewer --calls"
+    )]
+    TurnedAway(usize),
     /// It takes far longer than it should.
     #[error("{0} was not done within {1} seconds")]
     Late(&'static str, u64),

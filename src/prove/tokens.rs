@@ -8,7 +8,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{
     Obstacle, Progress, Proof, Settings, Tell,
     child::{Daemon, Home},
-    client::{Answer, Call, Line, share},
+    client::{Answer, Broken, Call, Line, all_judged, share},
     configs::{self, INPUT, OUTPUT},
     scratch::Scratch,
 };
@@ -47,6 +47,7 @@ pub(super) async fn prove(
         ),
     );
     let answers = spend(&daemon, calls, lines, tell).await?;
+    all_judged(&answers)?;
     let served = judge(&mut proof, calls, &answers);
     recorded(&home, "tokens", served).await?;
     let rows = rows(&home, "tokens")?;
@@ -88,7 +89,7 @@ async fn spend(
     calls: usize,
     lines: usize,
     tell: Tell<'_>,
-) -> Result<Vec<Option<Answer>>, Obstacle> {
+) -> Result<Vec<Result<Answer, Broken>>, Obstacle> {
     let mut tasks = JoinSet::new();
     for number in 0..lines {
         let line = Line::to(daemon.address).await?;
@@ -114,7 +115,7 @@ async fn spend(
 }
 
 /// Sorts the answers, and says how many were served.
-fn judge(proof: &mut Proof, calls: usize, answers: &[Option<Answer>]) -> usize {
+fn judge(proof: &mut Proof, calls: usize, answers: &[Result<Answer, Broken>]) -> usize {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for answer in answers.iter().flatten() {
         let code = answer.code.as_deref().unwrap_or_default();

@@ -4,7 +4,8 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{Call, Line, read};
+use super::{Answer, Broken, Call, Line, all_judged, read};
+use crate::prove::Obstacle;
 
 #[test]
 fn an_answer_is_whole_when_it_has_its_end() {
@@ -57,4 +58,23 @@ async fn a_call_after_the_last_one_of_a_connection_has_one_of_its_own() {
         }
     };
     tokio::join!(server, calls);
+}
+
+/// A machine that is too slow or too small breaks no promise.
+#[test]
+fn what_was_not_judged_is_no_broken_promise() {
+    let answer = |status| {
+        Ok(Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            id: None,
+            code: None,
+            used: None,
+            whole: true,
+        })
+    };
+    assert!(all_judged(&[answer(200), answer(402), Err(Broken::Off)]).is_ok());
+    let turned_away = all_judged(&[answer(200), answer(503), answer(503)]);
+    assert!(matches!(turned_away, Err(Obstacle::TurnedAway(2))));
+    let late = all_judged(&[answer(200), Err(Broken::Late)]);
+    assert!(matches!(late, Err(Obstacle::Late(..))));
 }
