@@ -8,7 +8,8 @@ use std::{
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    App, StartError, demo, descriptors,
+    App, StartError, demo,
+    descriptors::{self, Fewer},
     watch::{Cause, Watch},
 };
 use crate::{
@@ -65,7 +66,9 @@ pub async fn serve(
     let guard = telemetry::init(config.log, options.log_levels.as_deref(), options.color);
     warn(&config);
     let files = descriptors::raise();
-    descriptors::fit(&mut config, files, false);
+    if let Some(fewer) = descriptors::fit(&mut config, files) {
+        fewer.warn();
+    }
     let mut signals = Signals::listen(reload)?;
     let demo = |address: &str| demo::commands(&config, address);
     let scheme = config.listener.tls.as_ref().map_or("http", |_| "https");
@@ -144,11 +147,12 @@ impl Reloads<'_> {
             }
         };
         self.watch.watch_also(&config.files);
+        let fewer = descriptors::fit(&mut config, self.files);
         // What has been said is not said at each try.
         if !again {
             warn(&config);
+            fewer.iter().for_each(Fewer::warn);
         }
-        descriptors::fit(&mut config, self.files, again);
         match app.reload(config).await {
             Ok(()) => tracing::info!(config = %path, cause, "the configuration was reloaded"),
             Err(error) => {
