@@ -437,6 +437,32 @@ async fn a_counter_never_has_less_than_the_calls_that_name_it() {
     store.close().await;
 }
 
+/// A clock that was put back by some hours: its calls are counted in the window that had begun, which is later than they are.
+#[tokio::test]
+async fn calls_before_their_window_are_found_in_it() {
+    let store = in_memory();
+    let hour = |hours: u64| TODAY.plus(Duration::from_secs(hours * 3600));
+    post(
+        &store,
+        [
+            counted_at(1, hour(9), hour(9), TODAY),
+            counted_at(2, hour(12), hour(12), TODAY),
+            // Of the first one's hour there is a window, of the other's there is none.
+            counted_at(3, hour(9), hour(12), TODAY),
+            counted_at(4, hour(10), hour(12), TODAY),
+        ],
+    );
+    flushed(&store).await;
+    let replayed = verified(&store).await;
+    assert!(replayed.is_right(), "{replayed:?}");
+    let changes = [
+        "UPDATE counter_sums SET used = used + 1 WHERE number = (SELECT max(sum) FROM counter_windows WHERE per = 'hour')",
+        "UPDATE counter_sums SET used = used - 1 WHERE number = (SELECT max(sum) FROM counter_windows WHERE per = 'hour')",
+    ];
+    insta::assert_snapshot!(told_of(&store, &changes).await);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_replay_sees_one_instant_while_the_daemon_writes() {
     let bench = Bench::new();

@@ -11,6 +11,9 @@ use serde::Deserialize;
 /// rest is for clocks that are set.
 const EARLIER: i64 = 1;
 
+/// Under a clock that was put back by no more, calls are counted in the window that had begun.
+const PUT_BACK: i64 = 24;
+
 /// The kinds of owners, by their number.
 const KINDS: [&str; 2] = ["account", "key"];
 
@@ -192,7 +195,7 @@ impl Windows {
         for (kind, owners) in KINDS.iter().zip(self.owners) {
             for (owner, all) in owners {
                 for mut series in all {
-                    let found = series.excesses().into_iter().chain(series.lacks());
+                    let found = series.found();
                     off.extend(found.map(|found| series.off(kind, &owner, found)));
                 }
             }
@@ -239,15 +242,43 @@ impl Series {
             .windows
             .partition_point(|window| window.start.as_str() <= at);
         let newest = began == self.windows.len();
-        let Some(window) = self.windows[..began].last_mut() else {
-            return;
-        };
+        let (earlier, later) = self.windows.split_at_mut(began);
         let before = |end: &Option<String>| end.as_deref().is_none_or(|end| at < end);
-        if before(&window.late) {
-            window.here += amount;
-        } else if newest || before(&window.end) {
-            window.here_or_next += amount;
+        match earlier.last_mut() {
+            Some(window) if before(&window.late) => window.here += amount,
+            Some(window) if newest || before(&window.end) => window.here_or_next += amount,
+            // No window has its time: it was lost, or the call was counted in a later one.
+            _ => {
+                let last = shifted(at, PUT_BACK).unwrap_or_default();
+                let begun = later.iter_mut().take_while(|window| window.start <= last);
+                // In those that begin within the hour it may have been counted anyhow.
+                begun
+                    .filter(|window| at < window.from.as_str())
+                    .for_each(|window| window.called += amount);
+            }
         }
+    }
+
+    /// Windows that have more than was called, and those that have less than was counted.
+    fn found(&mut self) -> impl Iterator<Item = Found> + use<> {
+        let (mut excesses, mut lacks) = (self.excesses(), self.lacks());
+        for (place, stored, derived) in &mut excesses {
+            for (earlier, has, least) in &mut lacks {
+                // What one lacks was counted in the other, under a clock that was put back.
+                if *earlier < *place && self.may_be_counted_in(*earlier, *place) {
+                    let moved = (*stored - *derived).clamp(0, *least - *has);
+                    (*derived, *least) = (*derived + moved, *least - moved);
+                }
+            }
+        }
+        let found = excesses.into_iter().chain(lacks);
+        found.filter(|(_, stored, derived)| stored != derived)
+    }
+
+    fn may_be_counted_in(&self, earlier: usize, later: usize) -> bool {
+        let end = self.windows[earlier].end.as_deref();
+        let last = end.and_then(|end| shifted(end, PUT_BACK));
+        last.is_some_and(|last| self.windows[later].start < last)
     }
 
     /// Windows that have more than was called.
@@ -346,8 +377,13 @@ fn read_name(name: &str) -> Option<(Unit, &str)> {
 }
 
 fn earlier(start: &str) -> Option<String> {
-    let start: Timestamp = start.parse().ok()?;
-    Some(format!("{:.3}", start.checked_sub(EARLIER.hours()).ok()?))
+    shifted(start, -EARLIER)
+}
+
+/// So many hours later.
+fn shifted(at: &str, hours: i64) -> Option<String> {
+    let at: Timestamp = at.parse().ok()?;
+    Some(format!("{:.3}", at.checked_add(hours.hours()).ok()?))
 }
 
 /// The end of a calendar window, in UTC.
