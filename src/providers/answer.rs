@@ -16,27 +16,6 @@ const NESTED: usize = 6;
 /// Places that may be the figures of an event that was not kept, looked at from its end.
 const PLACES: usize = 16;
 
-/// Members that have the same text where there are several: what a model thought, in the words of several imitators of
-/// OpenAI (OpenRouter, vLLM, DeepSeek).
-const THOUGHT: [&str; 3] = ["reasoning", "reasoning_content", "reasoning_details"];
-
-/// Members whose strings, or whose own such members, are text that the model wrote.
-const WRITTEN: [&str; 13] = [
-    "content",
-    "text",
-    "thinking",
-    "partial_json",
-    "refusal",
-    "summary",
-    "arguments",
-    "tool_calls",
-    "function_call",
-    "function",
-    "custom",
-    "name",
-    "code",
-];
-
 /// Events that end a text, a call of a tool or what holds them, behind the last word of which a client may leave (OpenAI's
 /// and Anthropic's API references).
 const FINISHES: [&str; 7] = [
@@ -61,18 +40,6 @@ struct Made {
     /// Bytes of sound, as base64.
     sound: u64,
 }
-
-/// What a chunk of a chat has around its choices and figures.
-const FRAME: [&str; 8] = [
-    "id",
-    "object",
-    "created",
-    "model",
-    "system_fingerprint",
-    "service_tier",
-    "choices",
-    "usage",
-];
 
 /// A document while it is read.
 #[derive(Debug, Default)]
@@ -147,7 +114,7 @@ pub(super) fn read_end(end: &[u8], tally: &mut Tally) -> bool {
 fn rest_of(reader: &mut Reader<'_>, text: &[u8], tally: &mut Tally) -> Result<bool, Fault> {
     let mut usage = false;
     reader.members(|reader, name| {
-        if name.is("usage") {
+        if name == b"usage" {
             usage |= tally.read(reader)?;
         } else {
             reader.skip()?;
@@ -170,52 +137,59 @@ impl<'a> Document<'a> {
     fn member(
         &mut self,
         reader: &mut Reader<'a>,
-        name: Text<'a>,
+        name: &[u8],
         tally: &mut Tally,
     ) -> Result<(), Fault> {
-        // What is known already is not asked again for each member.
-        self.more =
-            self.more || !FRAME.iter().any(|known| name.is(known)) && reader.kind()? != Kind::Null;
-        if name.is("usage") {
-            self.usage |= tally.read(reader)?;
-        } else if name.is("choices") {
-            self.choices(reader, tally)?;
-        } else if name.is("delta") {
+        match name {
+            b"usage" => self.usage |= tally.read(reader)?,
+            b"choices" => self.choices(reader, tally)?,
+            b"model" => tally.made_by(&reader.skip()?),
+            b"service_tier" => tally.served(&reader.skip()?),
+            // What else a chunk of a chat has around its choices and figures.
+            b"id" | b"object" | b"created" | b"system_fingerprint" => drop(reader.skip()?),
+            _ => {
+                self.more |= reader.kind()? != Kind::Null;
+                self.rest(reader, name, tally)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a member that a chunk of a chat has not.
+    fn rest(
+        &mut self,
+        reader: &mut Reader<'a>,
+        name: &[u8],
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        match name {
             // Of responses (a string) and messages (an object); which deltas are text, the type says.
-            written(reader, 0, &mut self.delta)?;
-        } else if name.is("message") || name.is("response") {
-            self.nested(reader, tally)?;
-        } else if name.is("content") || name.is("output") {
+            b"delta" => written(reader, 0, &mut self.delta),
+            b"message" | b"response" => self.nested(reader, tally),
             // The answers of messages and responses that are no stream.
-            written(reader, 0, &mut self.made)?;
-        } else if name.is("item") {
+            b"content" | b"output" => written(reader, 0, &mut self.made),
             // A picture is there before the event of the whole, and whoever has it may leave.
-            written(reader, 0, &mut self.item)?;
-        } else if name.is("usage_info") {
+            b"item" => written(reader, 0, &mut self.item),
             // Mistral's, of documents.
-            tally.read(reader)?;
-        } else if name.is("x_groq") {
+            b"usage_info" => tally.read(reader).map(drop),
             // Groq's, of a stream that was not asked for them.
-            reader.members(|reader, name| {
-                if name.is("usage") {
+            b"x_groq" => reader.members(|reader, name| {
+                if name == b"usage" {
                     self.usage |= tally.read(reader)?;
                     return Ok(());
                 }
                 reader.skip().map(drop)
-            })?;
-        } else {
-            let value = reader.skip()?;
-            if name.is("type") {
-                self.kind = value.text();
-            } else if name.is("model") {
-                tally.made_by(&value);
-            } else if name.is("service_tier") {
-                tally.served(&value);
-            } else if name.is("error") {
-                self.error |= value.kind != Kind::Null;
+            }),
+            b"type" => {
+                self.kind = reader.skip()?.text();
+                Ok(())
             }
+            b"error" => {
+                self.error |= reader.skip()?.kind != Kind::Null;
+                Ok(())
+            }
+            _ => reader.skip().map(drop),
         }
-        Ok(())
     }
 
     fn choices(&mut self, reader: &mut Reader<'a>, tally: &mut Tally) -> Result<(), Fault> {
@@ -237,16 +211,12 @@ impl<'a> Document<'a> {
     /// Reads what messages' first event has, and responses' events of their whole.
     fn nested(&mut self, reader: &mut Reader<'a>, tally: &mut Tally) -> Result<(), Fault> {
         reader.members(|reader, name| {
-            if name.is("usage") {
-                tally.read(reader)?;
-            } else if name.is("output") {
+            match name {
+                b"usage" => drop(tally.read(reader)?),
                 // Its text came before, in deltas of its own.
-                written(reader, 0, &mut self.whole)?;
-            } else {
-                let value = reader.skip()?;
-                if name.is("service_tier") {
-                    tally.served(&value);
-                }
+                b"output" => written(reader, 0, &mut self.whole)?,
+                b"service_tier" => tally.served(&reader.skip()?),
+                _ => drop(reader.skip()?),
             }
             Ok(())
         })
@@ -314,19 +284,18 @@ fn choice(
     usage: &mut bool,
 ) -> Result<(), Fault> {
     reader.members(|reader, name| {
-        if name.is("delta") || name.is("message") || name.is("text") {
-            written(reader, 0, made)
-        } else if name.is("usage") {
+        match name {
+            b"delta" | b"message" | b"text" => written(reader, 0, made)?,
             // Moonshot's, of a stream that was not asked for them.
-            *usage |= tally.read(reader)?;
-            Ok(())
-        } else {
-            let value = reader.skip()?;
+            b"usage" => *usage |= tally.read(reader)?,
             // An empty one is none: some imitators of OpenAI have it in every chunk.
-            let reason = value.text().filter(|_| name.is("finish_reason"));
-            *finishes |= reason.is_some_and(|reason| !reason.is(""));
-            Ok(())
+            b"finish_reason" => {
+                let reason = reader.skip()?.text();
+                *finishes |= reason.is_some_and(|reason| !reason.is(""));
+            }
+            _ => drop(reader.skip()?),
         }
+        Ok(())
     })
 }
 
@@ -342,39 +311,38 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
         Kind::Object if level < NESTED => {
             let mut thought = Made::default();
             reader.members(|reader, name| {
-                if name.is("input") {
+                match name {
                     // A tool's input, as JSON and not as text.
-                    let span = reader.skip()?.span;
-                    made.text += (span.end - span.start) as u64;
-                } else if name.is("audio") {
-                    // Of a chat: what it says, and how that sounds.
-                    reader.members(|reader, name| {
-                        if name.is("transcript") {
-                            return written(reader, NESTED, made);
-                        }
-                        let value = reader.skip()?;
-                        if name.is("data") {
-                            made.sound += value.text().map_or(0, Text::len);
-                        }
-                        Ok(())
-                    })?;
-                } else if name.is("images") {
-                    reader.elements(|reader| {
+                    b"input" => {
+                        let span = reader.skip()?.span;
+                        made.text += (span.end - span.start) as u64;
+                    }
+                    b"audio" => spoken(reader, made)?,
+                    b"images" => reader.elements(|reader| {
                         made.images += 1;
                         reader.skip().map(drop)
-                    })?;
-                } else if THOUGHT.iter().any(|known| name.is(known)) {
-                    let mut copy = Made::default();
-                    written(reader, level + 1, &mut copy)?;
-                    if copy.text > thought.text {
-                        thought = copy;
+                    })?,
+                    // What a model thought, in the words of several imitators of OpenAI (OpenRouter, vLLM, DeepSeek): where
+                    // there are several, they have the same text.
+                    b"reasoning" | b"reasoning_content" | b"reasoning_details" => {
+                        let mut copy = Made::default();
+                        written(reader, level + 1, &mut copy)?;
+                        if copy.text > thought.text {
+                            thought = copy;
+                        }
                     }
-                } else if WRITTEN.iter().any(|known| name.is(known)) {
-                    written(reader, level + 1, made)?;
-                } else {
-                    let value = reader.skip()?;
-                    let drawn = |kind: Text<'_>| kind.is("image_generation_call");
-                    made.images += u64::from(name.is("type") && value.text().is_some_and(drawn));
+                    // Members whose strings, or whose own such members, are text that the model wrote.
+                    b"content" | b"text" | b"thinking" | b"partial_json" | b"refusal"
+                    | b"summary" | b"arguments" | b"tool_calls" | b"function_call"
+                    | b"function" | b"custom" | b"name" | b"code" => {
+                        written(reader, level + 1, made)?;
+                    }
+                    b"type" => {
+                        let kind = reader.skip()?.text();
+                        let drawn = kind.is_some_and(|kind| kind.is("image_generation_call"));
+                        made.images += u64::from(drawn);
+                    }
+                    _ => drop(reader.skip()?),
                 }
                 Ok::<(), Fault>(())
             })?;
@@ -392,6 +360,20 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Adds the sound of a chat: what it says, and how that sounds.
+fn spoken(reader: &mut Reader<'_>, made: &mut Made) -> Result<(), Fault> {
+    reader.members(|reader, name| {
+        if name == b"transcript" {
+            return written(reader, NESTED, made);
+        }
+        let value = reader.skip()?;
+        if name == b"data" {
+            made.sound += value.text().map_or(0, Text::len);
+        }
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub(super) use members::{Limit, Member, Spans, StreamOptions};
 
 use super::{
     Endpoint,
-    json::{DEPTH, Fault, Kind, MEMBERS, Reader, Span, Text, Value},
+    json::{DEPTH, Fault, Kind, MEMBERS, Reader, Span, Text, Value, folds_to},
 };
 use crate::domain::{Extras, Feature, InvalidId, ModelName};
 
@@ -128,8 +128,10 @@ impl Ask {
             let wanted = "an object, not a byte order mark,";
             return Err(AskError::NotJson { at: 0, wanted });
         }
-        // Most bodies are ASCII, which is quicker to see.
-        if !body.is_ascii()
+        let mut reader = Reader::of_request(body);
+        let read = Self::document(endpoint, &mut reader, body.len() as u64);
+        // Most bodies are ASCII, which has been seen by now. What is not in UTF-8 is nothing else either.
+        if (read.is_err() || !reader.is_ascii())
             && let Err(error) = std::str::from_utf8(body)
         {
             return Err(AskError::NotJson {
@@ -137,13 +139,16 @@ impl Ask {
                 wanted: "UTF-8",
             });
         }
-        let mut reader = Reader::of_request(body);
+        read
+    }
+
+    fn document(endpoint: Endpoint, reader: &mut Reader<'_>, bytes: u64) -> Result<Self, AskError> {
         if reader.kind()? != Kind::Object {
             reader.skip()?;
             reader.end()?;
             return Err(AskError::NotAnObject);
         }
-        let mut ask = Self::nothing(endpoint, body.len() as u64);
+        let mut ask = Self::nothing(endpoint, bytes);
         ask.spans.open = reader.at() + 1;
         let mut seen = 0;
         reader.members(|reader, name| ask.member(reader, name, &mut seen))?;
@@ -214,7 +219,7 @@ impl Ask {
     fn member(
         &mut self,
         reader: &mut Reader<'_>,
-        name: Text<'_>,
+        name: &[u8],
         seen: &mut u32,
     ) -> Result<(), AskError> {
         self.spans.empty = false;
@@ -314,12 +319,12 @@ impl Ask {
         let mut include = None;
         reader.members(|reader, name| {
             options.empty = false;
-            if !name.folds_to("include_usage") {
+            if !folds_to(name, b"include_usage") {
                 reader.skip()?;
                 return Ok(());
             }
             let member = "stream_options.include_usage";
-            if !name.is("include_usage") || options.include_usage.is_some() {
+            if name != b"include_usage" || options.include_usage.is_some() {
                 return Err(AskError::Ambiguous { member });
             }
             let value = reader.skip()?;
@@ -337,7 +342,9 @@ impl Ask {
     fn thinking(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         reader.members(|reader, name| {
             let value = reader.skip()?;
-            let budget = value.unsigned().filter(|_| name.folds_to("budget_tokens"));
+            let budget = value
+                .unsigned()
+                .filter(|_| folds_to(name, b"budget_tokens"));
             if let Some(budget) = budget {
                 self.least_output = self.least_output.max(budget.saturating_add(1));
             }
@@ -348,7 +355,7 @@ impl Ask {
     fn metadata(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         reader.members(|reader, name| {
             let value = reader.skip()?;
-            if name.is("user_id") {
+            if name == b"user_id" {
                 self.named(&value);
             }
             Ok(())

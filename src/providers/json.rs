@@ -5,13 +5,11 @@
 //! is checked like every other, so that a body which passes here is JSON for the provider too.
 
 mod special;
+mod string;
 mod text;
 
-use memchr::memchr;
-
 pub(super) use special::plain;
-use special::{BLOCK, Block, escape_length};
-pub(super) use text::Text;
+pub(super) use text::{Text, folded, folds_to};
 
 /// Deepest nesting of objects and arrays that is read.
 pub(super) const DEPTH: usize = 128;
@@ -19,6 +17,9 @@ pub(super) const DEPTH: usize = 128;
 /// Most members that the objects of a request have together. A conversation of ten thousand messages has fewer; what has
 /// more is made to keep readers busy, the next one above all.
 pub(super) const MEMBERS: u32 = 100_000;
+
+/// Bytes of the longest names that are known to somebody, each letter of which may be written with three.
+const ROOM: usize = 64;
 
 /// A stretch of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,8 @@ pub(super) enum Kind {
 pub(super) struct Value<'a> {
     pub(super) kind: Kind,
     pub(super) span: Span,
-    raw: &'a [u8],
+    /// What a string has between its quotes, or a number.
+    text: Text<'a>,
 }
 
 /// A place in a JSON text.
@@ -68,6 +70,8 @@ pub(super) struct Reader<'a> {
     members: u32,
     /// Whether what is nested more deeply than [`DEPTH`] is stepped over without a look at its grammar.
     endless: bool,
+    /// Whether all strings so far are ASCII.
+    ascii: bool,
     /// Where the name that was read last stands, with its quotes.
     name: Span,
 }
@@ -81,6 +85,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             members: u32::MAX,
             endless: false,
+            ascii: true,
             name: Span { start: 0, end: 0 },
         }
     }
@@ -107,6 +112,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// Whether what was read is ASCII, if it is JSON: nothing else has a place outside of its strings.
+    pub(super) const fn is_ascii(&self) -> bool {
+        self.ascii
+    }
+
     /// Where the name that was read last stands, with its quotes: a member's own, until its value has been read.
     pub(super) const fn name_span(&self) -> Span {
         self.name
@@ -131,24 +141,28 @@ impl<'a> Reader<'a> {
     pub(super) fn skip(&mut self) -> Result<Value<'a>, Fault> {
         let kind = self.kind()?;
         let start = self.at;
-        match kind {
-            Kind::Object | Kind::Array => self.container()?,
-            scalar => self.scalar(scalar)?,
-        }
-        let raw = self.text.get(start..self.at).unwrap_or_default();
+        let text = match kind {
+            Kind::String => self.string()?,
+            Kind::Number => self.number()?,
+            other => {
+                self.step_over(other)?;
+                Text::new(b"", false)
+            }
+        };
         let span = Span {
             start,
             end: self.at,
         };
-        Ok(Value { kind, span, raw })
+        Ok(Value { kind, span, text })
     }
 
-    /// Visits each member of an object: `each` gets the name and must consume exactly the value.
+    /// Visits each member of an object: `each` gets the name without its escapes and must consume exactly the value. A name
+    /// that no known one can be is empty where it has escapes.
     ///
     /// A value that is not an object is stepped over.
     pub(super) fn members<E: From<Fault>>(
         &mut self,
-        mut each: impl FnMut(&mut Self, Text<'a>) -> Result<(), E>,
+        mut each: impl FnMut(&mut Self, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.kind()? != Kind::Object {
             self.skip()?;
@@ -157,8 +171,9 @@ impl<'a> Reader<'a> {
         self.open()?;
         self.space();
         if !self.take(b'}') {
+            let mut room = [0; ROOM];
             loop {
-                let name = self.name()?;
+                let name = self.name()?.unescaped(&mut room);
                 each(self, name)?;
                 self.space();
                 if self.take(b'}') {
@@ -261,7 +276,7 @@ impl<'a> Reader<'a> {
                         continue;
                     }
                 }
-                scalar => self.scalar(scalar)?,
+                scalar => self.step_over(scalar)?,
             }
             // A value has ended: close what ends with it, or go on to the next.
             loop {
@@ -310,10 +325,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scalar(&mut self, kind: Kind) -> Result<(), Fault> {
+    fn step_over(&mut self, kind: Kind) -> Result<(), Fault> {
         match kind {
             Kind::String => self.string().map(drop),
-            Kind::Number => self.number(),
+            Kind::Number => self.number().map(drop),
             Kind::True => self.word(b"true"),
             Kind::False => self.word(b"false"),
             Kind::Null => self.word(b"null"),
@@ -330,7 +345,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Fault> {
+    fn number(&mut self) -> Result<Text<'a>, Fault> {
+        let start = self.at;
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
@@ -338,13 +354,15 @@ impl<'a> Reader<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if self.take(b'e') || self.take(b'E') {
+        if let Some(b'e' | b'E') = self.text.get(self.at) {
+            self.at += 1;
             if !self.take(b'+') {
                 self.take(b'-');
             }
             self.digits()?;
         }
-        Ok(())
+        let number = self.text.get(start..self.at).unwrap_or_default();
+        Ok(Text::new(number, false))
     }
 
     fn digits(&mut self) -> Result<(), Fault> {
@@ -357,70 +375,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A string, from its opening quote to behind its closing one.
-    fn string(&mut self) -> Result<Text<'a>, Fault> {
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            self.at += plain(rest);
-            match self.text.get(self.at) {
-                Some(b'"') => {
-                    let raw = self.text.get(start..self.at).unwrap_or_default();
-                    self.at += 1;
-                    return Ok(Text::new(raw, escaped));
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escapes()?;
-                }
-                Some(_) => return Err(self.wanted("an escape, not a control character,")),
-                None => return Err(self.wanted("the closing quote of a string")),
-            }
-        }
-    }
-
-    /// Steps over an escape, and over those after it as long as they come close. Of a prompt that is full of them most
-    /// are checked without being looked for one by one.
-    fn escapes(&mut self) -> Result<(), Fault> {
-        self.escape()?;
-        let (mut base, mut open) = (self.at, false);
-        while let Some(bytes) = self.text.get(base..).and_then(<[u8]>::first_chunk) {
-            let block = Block::of(bytes);
-            let (escaped, opens) = block.escaped(open);
-            let rare = escaped & !(block.quotes | block.newlines);
-            let mut stops = rare | block.controls | block.quotes & !escaped;
-            while stops != 0 {
-                let stop = stops.trailing_zeros();
-                self.at = base + stop as usize;
-                if rare >> stop & 1 == 0 {
-                    return Ok(());
-                }
-                self.at -= 1;
-                self.escape()?;
-                stops &= stops - 1;
-            }
-            (base, open) = (base + BLOCK, opens);
-            if block.backslashes == 0 {
-                break;
-            }
-        }
-        // An escape that is half seen is looked at again.
-        self.at = base - usize::from(open);
-        Ok(())
-    }
-
-    #[inline]
-    fn escape(&mut self) -> Result<(), Fault> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some(length) = escape_length(rest) else {
-            return Err(self.wanted("an escape that JSON knows"));
-        };
-        self.at += length;
-        Ok(())
-    }
-
     fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.get(self.at) {
             self.at += 1;
@@ -429,7 +383,9 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, byte: u8) -> bool {
         let there = self.text.get(self.at) == Some(&byte);
-        self.at += usize::from(there);
+        if there {
+            self.at += 1;
+        }
         there
     }
 
@@ -452,13 +408,12 @@ impl<'a> Reader<'a> {
 impl<'a> Value<'a> {
     /// The text of a string.
     pub(super) fn text(&self) -> Option<Text<'a>> {
-        let inner = self.raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        Some(Text::new(inner, memchr(b'\\', inner).is_some()))
+        (self.kind == Kind::String).then_some(self.text)
     }
 
     /// Where the text of a string stands that has no escapes.
     pub(super) fn inside(&self) -> Option<Span> {
-        let plain = self.kind == Kind::String && memchr(b'\\', self.raw).is_none();
+        let plain = self.kind == Kind::String && !self.text.escaped;
         plain.then_some(Span {
             start: self.span.start + 1,
             end: self.span.end - 1,
@@ -470,7 +425,7 @@ impl<'a> Value<'a> {
         if self.kind != Kind::Number {
             return None;
         }
-        self.raw.iter().try_fold(0_u64, |number, byte| {
+        self.text.raw.iter().try_fold(0_u64, |number, byte| {
             let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
             Some(number.saturating_mul(10).saturating_add(digit))
         })

@@ -59,7 +59,7 @@ pub(super) struct Tally {
 const APART: [&str; 2] = ["compaction", "advisor_message"];
 
 /// Where a member's figure goes; nowhere where it is none that counts.
-type Figure = for<'a> fn(&'a mut Tally, &Text<'_>) -> Option<&'a mut Option<u64>>;
+type Figure = for<'a> fn(&'a mut Tally, &[u8]) -> Option<&'a mut Option<u64>>;
 
 impl Tally {
     /// Reads a usage object; `null` says nothing. Returns whether it was an object.
@@ -78,7 +78,7 @@ impl Tally {
         }
         self.seen = true;
         self.tells_output = false;
-        reader.members(|reader, name| self.member(reader, &name))?;
+        reader.members(|reader, name| self.member(reader, name))?;
         self.beside |= self.counts_beside();
         self.by_total = self.by_total.max(self.output_by_total().unwrap_or(0));
         if self.input.is_none() && self.output.unwrap_or(0) == 0 {
@@ -88,120 +88,87 @@ impl Tally {
     }
 
     /// Reads one member of a usage object.
-    fn member(&mut self, reader: &mut Reader<'_>, name: &Text<'_>) -> Result<(), Fault> {
-        let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
-        if is(&["cache_creation"]) {
-            self.details(reader, Self::figure_of_cache)
-        } else if is(&["prompt_tokens_details", "input_tokens_details"]) {
-            self.details(reader, Self::figure_of_input)
-        } else if is(&["completion_tokens_details", "output_tokens_details"]) {
-            self.details(reader, Self::figure_of_output)
-        } else if is(&["iterations"]) && !self.step {
-            let (steps, unsound) = steps_apart(reader)?;
-            self.suspect |= unsound;
-            if steps.total() > self.apart.total() {
-                self.apart = steps;
-            }
-            Ok(())
-        } else {
-            let value = reader.skip()?;
-            if is(&["type"]) {
-                let is = |wanted: &&str| value.text().is_some_and(|kind| kind.is(wanted));
-                self.is_apart = APART.iter().any(is);
-            } else if is(&["completion_tokens", "output_tokens"]) {
+    fn member(&mut self, reader: &mut Reader<'_>, name: &[u8]) -> Result<(), Fault> {
+        let figure = match name {
+            b"prompt_tokens" | b"input_tokens" => &mut self.input,
+            b"completion_tokens" | b"output_tokens" => {
+                let value = reader.skip()?;
                 self.tells_output = value.unsigned() > Some(0);
+                self.suspect |= put(&mut self.output, &value);
+                return Ok(());
             }
-            self.put(&value, |tally| tally.figure(name));
-            Ok(())
-        }
+            b"total_tokens" => &mut self.total,
+            b"prompt_tokens_details" | b"input_tokens_details" => {
+                return self.details(reader, Self::figure_of_input);
+            }
+            b"completion_tokens_details" | b"output_tokens_details" => {
+                return self.details(reader, Self::figure_of_output);
+            }
+            b"cache_read_input_tokens" | b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+                &mut self.cached
+            }
+            b"cache_creation_input_tokens" => &mut self.cache_write,
+            b"cache_creation" => return self.details(reader, Self::figure_of_cache),
+            b"prompt_audio_seconds" => &mut self.seconds,
+            b"pages_processed" => &mut self.pages,
+            b"iterations" if !self.step => {
+                let (steps, unsound) = steps_apart(reader)?;
+                self.suspect |= unsound;
+                if steps.total() > self.apart.total() {
+                    self.apart = steps;
+                }
+                return Ok(());
+            }
+            b"type" => {
+                let kind = reader.skip()?.text();
+                let is = |wanted: &str| kind.is_some_and(|kind| kind.is(wanted));
+                self.is_apart = APART.into_iter().any(is);
+                return Ok(());
+            }
+            _ => return reader.skip().map(drop),
+        };
+        let value = reader.skip()?;
+        self.suspect |= put(figure, &value);
+        Ok(())
     }
 
     /// Reads an object of figures that are parts of others.
     fn details(&mut self, reader: &mut Reader<'_>, figure: Figure) -> Result<(), Fault> {
         reader.members(|reader, name| {
             let value = reader.skip()?;
-            self.put(&value, |tally| figure(tally, &name));
+            if let Some(figure) = figure(self, name) {
+                self.suspect |= put(figure, &value);
+            }
             Ok(())
         })
     }
 
-    /// The figure that a member of a usage object is.
-    fn figure(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
-        let is = |wanted: &[&str]| wanted.iter().any(|wanted| name.is(wanted));
-        if is(&["prompt_tokens", "input_tokens"]) {
-            Some(&mut self.input)
-        } else if is(&["completion_tokens", "output_tokens"]) {
-            Some(&mut self.output)
-        } else if is(&["total_tokens"]) {
-            Some(&mut self.total)
-        } else if is(&[
-            "cache_read_input_tokens",
-            "prompt_cache_hit_tokens",
-            "cached_tokens",
-        ]) {
-            Some(&mut self.cached)
-        } else if is(&["cache_creation_input_tokens"]) {
-            Some(&mut self.cache_write)
-        } else if is(&["prompt_audio_seconds"]) {
-            Some(&mut self.seconds)
-        } else if is(&["pages_processed"]) {
-            Some(&mut self.pages)
-        } else {
-            None
-        }
-    }
-
     /// The figure that a member of Anthropic's `cache_creation` is: what was written, by how long it is kept.
-    fn figure_of_cache(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
-        if name.is("ephemeral_5m_input_tokens") {
-            Some(&mut self.cache_write_5m)
-        } else if name.is("ephemeral_1h_input_tokens") {
-            Some(&mut self.cache_write_1h)
-        } else {
-            None
-        }
+    const fn figure_of_cache(&mut self, name: &[u8]) -> Option<&mut Option<u64>> {
+        Some(match name {
+            b"ephemeral_5m_input_tokens" => &mut self.cache_write_5m,
+            b"ephemeral_1h_input_tokens" => &mut self.cache_write_1h,
+            _ => return None,
+        })
     }
 
     /// The figure that a member of the input's details is.
-    fn figure_of_input(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
-        if name.is("cached_tokens") {
-            Some(&mut self.cached)
-        } else if name.is("cache_write_tokens") {
-            Some(&mut self.cache_write)
-        } else if name.is("audio_tokens") {
-            Some(&mut self.audio_input)
-        } else {
-            None
-        }
+    const fn figure_of_input(&mut self, name: &[u8]) -> Option<&mut Option<u64>> {
+        Some(match name {
+            b"cached_tokens" => &mut self.cached,
+            b"cache_write_tokens" => &mut self.cache_write,
+            b"audio_tokens" => &mut self.audio_input,
+            _ => return None,
+        })
     }
 
     /// The figure that a member of the output's details is.
-    fn figure_of_output(&mut self, name: &Text<'_>) -> Option<&mut Option<u64>> {
-        if name.is("reasoning_tokens") || name.is("thinking_tokens") {
-            Some(&mut self.reasoning)
-        } else if name.is("audio_tokens") {
-            Some(&mut self.audio_output)
-        } else {
-            None
-        }
-    }
-
-    /// Takes a figure, where the value is one: the largest counts, since figures of a stream are running totals.
-    fn put(
-        &mut self,
-        value: &Value<'_>,
-        figure: impl FnOnce(&mut Self) -> Option<&mut Option<u64>>,
-    ) {
-        let Some(figure) = figure(self).filter(|_| value.kind != Kind::Null) else {
-            return;
-        };
-        let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
-            self.suspect = true;
-            return;
-        };
-        let before = figure.replace(figure.unwrap_or(0).max(count));
-        // Zero behind a figure is how some say "as before".
-        self.suspect |= before.is_some_and(|before| count < before && count > 0);
+    const fn figure_of_output(&mut self, name: &[u8]) -> Option<&mut Option<u64>> {
+        Some(match name {
+            b"reasoning_tokens" | b"thinking_tokens" => &mut self.reasoning,
+            b"audio_tokens" => &mut self.audio_output,
+            _ => return None,
+        })
     }
 
     /// Some imitators of OpenAI count reasoning beside the output; their total tells.
@@ -239,8 +206,8 @@ impl Tally {
     /// Reads how the call was served. `auto` says that this is not decided.
     pub(super) fn served(&mut self, value: &Value<'_>) {
         let text = value.text().and_then(Text::decode);
-        let tier = text.and_then(|text| ServiceTier::parse(&text));
-        self.service_tier = tier.filter(|tier| tier.as_str() != "auto");
+        let text = text.filter(|text| !text.eq_ignore_ascii_case("auto"));
+        self.service_tier = text.and_then(|text| ServiceTier::parse(&text));
     }
 
     /// How the call was served, where the provider has said so.
@@ -354,6 +321,20 @@ impl Tally {
         }
         (Some(usage), suspect)
     }
+}
+
+/// Takes a figure, where the value is one: the largest counts, since figures of a stream are running totals. Returns whether
+/// that is suspect.
+fn put(figure: &mut Option<u64>, value: &Value<'_>) -> bool {
+    if value.kind == Kind::Null {
+        return false;
+    }
+    let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
+        return true;
+    };
+    let before = figure.replace(figure.unwrap_or(0).max(count));
+    // Zero behind a figure is how some say "as before".
+    before.is_some_and(|before| count < before && count > 0)
 }
 
 /// Sums up the steps of one call that are billed beside what its usage object says itself, and whether that is suspect.

@@ -5,7 +5,7 @@
 use super::{Ask, AskError};
 use crate::{
     domain::{Extras, Feature, ServiceTier},
-    providers::json::{Kind, Reader, Text, Value},
+    providers::json::{Kind, Reader, Text, Value, folds_to},
 };
 
 /// Types of tools that run at the provider, as they begin (OpenAI's, Anthropic's and Groq's API references).
@@ -40,7 +40,7 @@ impl Ask {
             let mut feature = Feature::Other;
             reader.members(|reader, name| {
                 let value = reader.skip()?;
-                if name.is("id") && value.text().is_some_and(|id| id.is("web")) {
+                if name == b"id" && value.text().is_some_and(|id| id.is("web")) {
                     feature = Feature::WebSearch;
                 }
                 Ok::<(), AskError>(())
@@ -68,12 +68,13 @@ impl Ask {
     pub(super) fn modalities(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         reader.elements(|reader| {
             let value = reader.skip()?;
-            let is = |wanted: &str| value.text().is_some_and(|text| text.folds_to(wanted));
-            if is("audio") {
+            let text = value.text().and_then(Text::decode).unwrap_or_default();
+            let is = |wanted: &[u8]| folds_to(text.as_bytes(), wanted);
+            if is(b"audio") {
                 self.extras.audio_output = true;
-            } else if is("image") {
+            } else if is(b"image") {
                 self.extras.image_output = true;
-            } else if !is("text") {
+            } else if !is(b"text") {
                 self.extras.features.insert(Feature::Other);
             }
             Ok(())
@@ -87,7 +88,7 @@ pub(super) fn cache_control(reader: &mut Reader<'_>, extras: &mut Extras) -> Res
     reader.members(|reader, name| {
         let value = reader.skip()?;
         let short = value.text().is_some_and(|text| text.is("5m"));
-        extras.cache_write_1h |= name.is("ttl") && !short && value.kind != Kind::Null;
+        extras.cache_write_1h |= name == b"ttl" && !short && value.kind != Kind::Null;
         Ok(())
     })
 }

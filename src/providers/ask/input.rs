@@ -4,7 +4,7 @@
 //! hold that is too large costs nobody money and one that is too small does.
 
 use super::{Ask, AskError, extras::cache_control};
-use crate::providers::json::{Kind, Reader, Text};
+use crate::providers::json::{Kind, Reader, Text, folds_to};
 
 /// Types of messages, items and parts whose tokens all stand in the body (OpenAI's and Anthropic's API references).
 const SHOWN: [&str; 25] = [
@@ -49,9 +49,6 @@ const CLIENT_TOOLS: [&str; 10] = [
     "namespace",
 ];
 
-/// Members of a part without a type that are text alone.
-const PLAIN: [&str; 4] = ["role", "content", "text", "name"];
-
 /// Types of parts that are sound (OpenAI's API reference, and vLLM's).
 const AUDIO: [&str; 3] = ["input_audio", "audio", "audio_url"];
 
@@ -71,7 +68,7 @@ impl Ask {
         reader.members(|reader, _| {
             reader.members(|reader, name| {
                 let value = reader.skip()?;
-                let kept = name.folds_to("cached_content") || name.folds_to("cachedcontent");
+                let kept = folds_to(name, b"cached_content") || folds_to(name, b"cachedcontent");
                 self.opaque_input |= kept && value.kind != Kind::Null;
                 Ok(())
             })
@@ -127,11 +124,11 @@ impl Ask {
     fn tool(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         self.tools = true;
         reader.members(|reader, name| {
-            if name.is("cache_control") {
+            if name == b"cache_control" {
                 return cache_control(reader, &mut self.extras);
             }
             let value = reader.skip()?;
-            if name.folds_to("type") {
+            if folds_to(name, b"type") {
                 let kind = value.text().and_then(Text::decode).unwrap_or_default();
                 if !CLIENT_TOOLS.iter().any(|tool| kind.starts_with(tool)) {
                     self.server_tool_of(&kind);
@@ -146,7 +143,7 @@ impl Ask {
     /// Reads a change of the tools in the middle of a conversation, which may define one.
     fn tool_change(&mut self, reader: &mut Reader<'_>) -> Result<(), AskError> {
         reader.members(|reader, name| {
-            if name.is("definition") {
+            if name == b"definition" {
                 return self.tool(reader);
             }
             reader.skip()?;
@@ -191,41 +188,43 @@ impl Ask {
         // A document is text only if its source says so.
         let (mut document, mut source_shown) = (false, false);
         reader.members(|reader, name| {
-            if name.is("content") || name.is("output") {
-                hidden |= self.opaque(reader, level + 1)?;
-                return Ok(());
-            }
-            if name.is("source") {
-                plain = false;
-                source_shown = text_source(reader)?;
-                return Ok(());
-            }
-            // Tools may be offered in the middle of a conversation, and cost what they cost at its head.
-            if name.is("tools") {
-                plain = false;
-                return self.tools(reader);
-            }
-            if name.is("tool") {
-                plain = false;
-                return self.tool_change(reader);
-            }
-            if name.is("cache_control") {
-                return cache_control(reader, &mut self.extras);
-            }
-            let value = reader.skip()?;
-            role |= name.is("role");
-            if name.is("type") {
-                typed = true;
-                let is = |wanted: &str| value.text().is_some_and(|kind| kind.is(wanted));
-                document |= is("document");
-                shown &= SHOWN.into_iter().any(is) || is("document");
-                self.extras.audio_input |= AUDIO.into_iter().any(is);
-            } else if name.is("audio") {
-                // An assistant's earlier answer in sound, by its id.
-                hidden |= value.kind != Kind::Null;
-                self.extras.audio_input |= value.kind != Kind::Null;
-            } else {
-                plain &= PLAIN.iter().any(|known| name.is(known)) || value.kind == Kind::Null;
+            match name {
+                b"content" | b"output" => hidden |= self.opaque(reader, level + 1)?,
+                b"source" => {
+                    plain = false;
+                    source_shown = text_source(reader)?;
+                }
+                // Tools may be offered in the middle of a conversation, and cost what they cost at its head.
+                b"tools" => {
+                    plain = false;
+                    self.tools(reader)?;
+                }
+                b"tool" => {
+                    plain = false;
+                    self.tool_change(reader)?;
+                }
+                b"cache_control" => cache_control(reader, &mut self.extras)?,
+                b"type" => {
+                    typed = true;
+                    let kind = reader.skip()?.text();
+                    let is = |wanted: &str| kind.is_some_and(|kind| kind.is(wanted));
+                    document |= is("document");
+                    shown &= SHOWN.into_iter().any(is) || is("document");
+                    self.extras.audio_input |= AUDIO.into_iter().any(is);
+                }
+                b"audio" => {
+                    // An assistant's earlier answer in sound, by its id.
+                    let there = reader.skip()?.kind != Kind::Null;
+                    hidden |= there;
+                    self.extras.audio_input |= there;
+                }
+                b"role" => {
+                    role = true;
+                    reader.skip()?;
+                }
+                // With its role and content, what a part without a type may have that is text alone.
+                b"text" | b"name" => drop(reader.skip()?),
+                _ => plain &= reader.skip()?.kind == Kind::Null,
             }
             Ok::<(), AskError>(())
         })?;
@@ -241,7 +240,7 @@ fn text_source(reader: &mut Reader<'_>) -> Result<bool, AskError> {
     let mut text = false;
     reader.members(|reader, name| {
         let value = reader.skip()?;
-        if name.is("type") {
+        if name == b"type" {
             text = value.text().is_some_and(|kind| kind.is("text"));
         }
         Ok::<(), AskError>(())

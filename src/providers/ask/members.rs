@@ -3,7 +3,7 @@
 use super::AskError;
 use crate::providers::{
     Endpoint,
-    json::{Span, Text},
+    json::{Span, folded},
 };
 
 /// A member that is read.
@@ -51,87 +51,86 @@ pub(in crate::providers) enum Member {
     Metadata,
 }
 
-/// Members that must be there once and in their own case: each decides what is held, checked or sent.
-const EXACT: [(&str, Member); 11] = [
-    ("model", Member::Model),
-    ("max_tokens", Member::MaxTokens),
-    ("max_completion_tokens", Member::MaxCompletionTokens),
-    ("max_output_tokens", Member::MaxOutputTokens),
-    ("stream", Member::Stream),
-    ("stream_options", Member::StreamOptions),
-    ("n", Member::N),
-    ("best_of", Member::BestOf),
-    ("messages", Member::Messages),
-    ("input", Member::Input),
-    ("tools", Member::Tools),
-];
-
-/// Members of which every copy counts, in any case.
-const LOOSE: [(&str, Member); 28] = [
-    ("system", Member::System),
-    ("prompt", Member::Prompt),
-    ("functions", Member::Functions),
-    ("previous_response_id", Member::StoredInput),
-    ("conversation", Member::StoredInput),
-    ("cached_content", Member::StoredInput),
-    ("cachedcontent", Member::StoredInput),
-    ("container", Member::StoredInput),
-    ("thread", Member::StoredInput),
-    ("data_sources", Member::StoredInput),
-    ("extra_body", Member::ExtraBody),
-    ("fallbacks", Member::Substitutes),
-    ("models", Member::Substitutes),
-    ("mcp_servers", Member::McpServers),
-    ("plugins", Member::Plugins),
-    ("web_search_options", Member::WebSearch),
-    ("enable_search", Member::EnableSearch),
-    ("background", Member::Background),
-    ("service_tier", Member::ServiceTier),
-    ("thinking", Member::Thinking),
-    ("speed", Member::Speed),
-    ("inference_geo", Member::Speed),
-    ("modalities", Member::Modalities),
-    ("audio", Member::Audio),
-    ("cache_control", Member::CacheControl),
-    ("user", Member::User),
-    ("safety_identifier", Member::SafetyIdentifier),
-    ("metadata", Member::Metadata),
-];
-
-/// Longest name in the tables, unescaped and in ASCII.
-const LONGEST: u64 = 21;
-
 impl Member {
     /// The member of a name, if it is one that is read; `seen` remembers which were there.
-    pub(super) fn of(name: Text<'_>, seen: &mut u32) -> Result<Option<Self>, AskError> {
-        // A folded letter takes up to three bytes for one.
-        if name.len() > LONGEST * 3 {
+    pub(super) fn of(name: &[u8], seen: &mut u32) -> Result<Option<Self>, AskError> {
+        let exact = Self::named(name);
+        let Some(found) = exact.or_else(|| folded(name, Self::named)) else {
             return Ok(None);
-        }
-        // Nearly all are, and then the length tells most of the thirty names apart.
-        let plain = name.is_plain();
-        let folds_to = |known: &str| {
-            let fits = !plain || name.len() == known.len() as u64;
-            fits && name.folds_to(known)
         };
-        for (bit, (known, member)) in EXACT.into_iter().enumerate() {
-            if folds_to(known) {
-                let again = *seen & 1 << bit != 0;
-                *seen |= 1 << bit;
-                if again || !name.is(known) {
-                    return Err(AskError::Ambiguous { member: known });
-                }
-                return Ok(Some(member));
+        let member = found.name();
+        if !member.is_empty() {
+            let bit = 1 << found as u32;
+            let again = *seen & bit != 0;
+            *seen |= bit;
+            if again || exact.is_none() {
+                return Err(AskError::Ambiguous { member });
             }
         }
-        let loose = LOOSE.into_iter().find(|(known, _)| folds_to(known));
-        Ok(loose.map(|(_, member)| member))
+        Ok(Some(found))
     }
 
-    /// The name of a member that must be exact; empty for the others.
-    pub(in crate::providers) fn name(self) -> &'static str {
-        let found = EXACT.into_iter().find(|(_, member)| *member == self);
-        found.map_or("", |(name, _)| name)
+    /// The member of this very name. Of those without a [`Member::name`] every copy counts, in any case.
+    const fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"model" => Self::Model,
+            b"max_tokens" => Self::MaxTokens,
+            b"max_completion_tokens" => Self::MaxCompletionTokens,
+            b"max_output_tokens" => Self::MaxOutputTokens,
+            b"stream" => Self::Stream,
+            b"stream_options" => Self::StreamOptions,
+            b"n" => Self::N,
+            b"best_of" => Self::BestOf,
+            b"messages" => Self::Messages,
+            b"input" => Self::Input,
+            b"tools" => Self::Tools,
+            b"system" => Self::System,
+            b"prompt" => Self::Prompt,
+            b"functions" => Self::Functions,
+            b"previous_response_id"
+            | b"conversation"
+            | b"cached_content"
+            | b"cachedcontent"
+            | b"container"
+            | b"thread"
+            | b"data_sources" => Self::StoredInput,
+            b"extra_body" => Self::ExtraBody,
+            b"fallbacks" | b"models" => Self::Substitutes,
+            b"mcp_servers" => Self::McpServers,
+            b"plugins" => Self::Plugins,
+            b"web_search_options" => Self::WebSearch,
+            b"enable_search" => Self::EnableSearch,
+            b"background" => Self::Background,
+            b"service_tier" => Self::ServiceTier,
+            b"thinking" => Self::Thinking,
+            b"speed" | b"inference_geo" => Self::Speed,
+            b"modalities" => Self::Modalities,
+            b"audio" => Self::Audio,
+            b"cache_control" => Self::CacheControl,
+            b"user" => Self::User,
+            b"safety_identifier" => Self::SafetyIdentifier,
+            b"metadata" => Self::Metadata,
+            _ => return None,
+        })
+    }
+
+    /// The name of a member that must be there once and in its own case, since it decides what is held, checked or sent;
+    /// empty for the others.
+    pub(in crate::providers) const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxOutputTokens => "max_output_tokens",
+            Self::Stream => "stream",
+            Self::StreamOptions => "stream_options",
+            Self::N => "n",
+            Self::BestOf => "best_of",
+            Self::Messages => "messages",
+            Self::Input => "input",
+            Self::Tools => "tools",
+            _ => "",
+        }
     }
 }
 

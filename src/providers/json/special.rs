@@ -12,9 +12,10 @@ const LANES: usize = 16;
 pub(super) struct Block {
     pub(super) quotes: u64,
     pub(super) backslashes: u64,
-    pub(super) controls: u64,
     /// The letter n, which follows most backslashes that no quote or backslash follows.
     pub(super) newlines: u64,
+    /// Whether it has control characters, or others that are not ASCII.
+    pub(super) uncommon: bool,
 }
 
 impl Block {
@@ -22,18 +23,31 @@ impl Block {
         let mut block = Self {
             quotes: 0,
             backslashes: 0,
-            controls: 0,
             newlines: 0,
+            uncommon: false,
         };
+        let (mut lowest, mut all) = (u8x16::splat(b' '), u8x16::splat(0));
         for (at, lanes) in bytes.as_chunks().0.iter().enumerate() {
             let lanes = u8x16::new(*lanes);
             let bits = |found: u8x16| u64::from(found.to_bitmask()) << (LANES * at);
             block.quotes |= bits(are(lanes, b'"'));
             block.backslashes |= bits(are(lanes, b'\\'));
-            block.controls |= bits(controls(lanes));
             block.newlines |= bits(are(lanes, b'n'));
+            lowest = lowest.min(lanes);
+            all |= lanes;
         }
+        // The highest bits are those that are looked at: set where it is so, and in what is not ASCII.
+        block.uncommon = (controls(lowest) | all).to_bitmask() != 0;
         block
+    }
+
+    /// Where a block has control characters.
+    #[cold]
+    pub(super) fn controls(bytes: &[u8; BLOCK]) -> u64 {
+        let lanes = bytes.as_chunks().0.iter().rev();
+        lanes.fold(0, |found, lanes| {
+            found << LANES | u64::from(controls(u8x16::new(*lanes)).to_bitmask())
+        })
     }
 
     /// The bytes behind an odd number of backslashes, which are the second of an escape, and whether the next block begins
@@ -44,6 +58,10 @@ impl Block {
     pub(super) const fn escaped(&self, open: bool) -> (u64, bool) {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         let first = open as u64;
+        let behind = self.backslashes << 1 | first;
+        if self.backslashes & behind == 0 {
+            return (behind, self.backslashes >> 63 == 1);
+        }
         // One that is escaped begins no escape.
         let runs = self.backslashes & !first;
         let starts = runs & !(runs << 1);
@@ -65,16 +83,29 @@ fn controls(lanes: u8x16) -> u8x16 {
 
 /// How many bytes at the start of `text` a string may hold as they are: no quote, backslash or control character.
 pub(in crate::providers) fn plain(text: &[u8]) -> usize {
-    let (chunks, rest) = text.as_chunks();
-    for (at, lanes) in chunks.iter().enumerate() {
+    scan::<false>(text)
+}
+
+/// The same of ASCII.
+pub(super) fn plain_ascii(text: &[u8]) -> usize {
+    scan::<true>(text)
+}
+
+fn scan<const ASCII: bool>(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let Some((lanes, behind)) = rest.split_first_chunk::<LANES>() {
         let lanes = u8x16::new(*lanes);
-        let found = are(lanes, b'"') | are(lanes, b'\\') | controls(lanes);
+        let mut found = are(lanes, b'"') | are(lanes, b'\\') | controls(lanes);
+        if ASCII {
+            found |= lanes;
+        }
         let bits = found.to_bitmask();
         if bits != 0 {
-            return LANES * at + bits.trailing_zeros() as usize;
+            return text.len() - rest.len() + bits.trailing_zeros() as usize;
         }
+        rest = behind;
     }
-    let stop = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < b' ';
+    let stop = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\') || ASCII && !byte.is_ascii();
     text.len() - rest.len() + rest.iter().position(stop).unwrap_or(rest.len())
 }
 

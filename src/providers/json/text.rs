@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::ROOM;
+
 /// What a string holds between its quotes, still escaped. Its grammar has been checked.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::providers) struct Text<'a> {
-    raw: &'a [u8],
-    escaped: bool,
+    pub(super) raw: &'a [u8],
+    pub(super) escaped: bool,
 }
 
 impl<'a> Text<'a> {
@@ -31,34 +33,30 @@ impl<'a> Text<'a> {
         rest.is_some_and(<[u8]>::is_empty)
     }
 
-    /// Whether a reader that ignores case would take it for `name`, which is ASCII in lower case.
-    ///
-    /// Go's `encoding/json` is such a reader, and folds `ſ` to `s` and the Kelvin sign to `k`.
+    /// Its bytes without its escapes: none where that has no room, or half a surrogate pair makes it no text.
     #[inline]
-    pub(in crate::providers) fn folds_to(self, name: &str) -> bool {
-        // No letter that folds to one of ASCII is shorter, so only a longer text needs a closer look.
-        if self.raw.len() <= name.len() {
-            return self.raw.eq_ignore_ascii_case(name.as_bytes());
+    pub(super) fn unescaped<'r>(self, room: &'r mut [u8; ROOM]) -> &'r [u8]
+    where
+        'a: 'r,
+    {
+        if self.escaped {
+            self.unescape(room)
+        } else {
+            self.raw
         }
-        !self.is_plain() && self.folds_slowly(name)
-    }
-
-    /// Whether it has nothing but unescaped ASCII: then it folds to no name of another length.
-    #[inline]
-    pub(in crate::providers) fn is_plain(self) -> bool {
-        !self.escaped && self.raw.is_ascii()
     }
 
     #[cold]
-    fn folds_slowly(self, name: &str) -> bool {
-        let mut rest = Some(name);
+    fn unescape(self, room: &mut [u8; ROOM]) -> &[u8] {
+        let mut used = Some(0);
         self.pieces(|piece| {
-            let piece = piece.ok().and_then(|piece| std::str::from_utf8(piece).ok());
-            rest = rest
-                .zip(piece)
-                .and_then(|(rest, piece)| piece.chars().try_fold(rest, strip_folded));
+            used = piece.ok().zip(used).and_then(|(piece, used)| {
+                let end = used + piece.len();
+                room.get_mut(used..end)?.copy_from_slice(piece);
+                Some(end)
+            });
         });
-        rest.is_some_and(str::is_empty)
+        used.and_then(|used| room.get(..used)).unwrap_or_default()
     }
 
     /// How many bytes of UTF-8 it is without its escapes.
@@ -147,12 +145,39 @@ fn hex(digits: Option<&[u8]>) -> u32 {
         .fold(0, |number, digit| number << 4 | digit)
 }
 
-/// Takes one character off the front of `rest` if they fold to the same letter.
-fn strip_folded(rest: &str, character: char) -> Option<&str> {
-    let folded = match character {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    };
-    rest.strip_prefix(folded)
+/// Whether a reader that ignores case would take `name` for `known`, which is ASCII in lower case.
+pub(in crate::providers) fn folds_to(name: &[u8], known: &[u8]) -> bool {
+    name == known || folded(name, |folded| (folded == known).then_some(())).is_some()
+}
+
+/// What `known` makes of a name in lower case, as a reader that ignores case has it, where that is another name in ASCII.
+///
+/// Go's `encoding/json` is such a reader, and folds `ſ` to `s` and the Kelvin sign to `k`.
+pub(in crate::providers) fn folded<T>(
+    name: &[u8],
+    known: impl FnOnce(&[u8]) -> Option<T>,
+) -> Option<T> {
+    // Nearly all are in lower case.
+    let folds = |byte: &u8| byte.is_ascii_uppercase() || !byte.is_ascii();
+    if name.iter().any(folds) {
+        fold(name, &mut [0; ROOM]).and_then(known)
+    } else {
+        None
+    }
+}
+
+#[cold]
+fn fold<'r>(name: &[u8], room: &'r mut [u8; ROOM]) -> Option<&'r [u8]> {
+    let name = std::str::from_utf8(name).ok()?;
+    let mut used = 0;
+    for character in name.chars() {
+        let folded = match character {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            other => other.to_ascii_lowercase(),
+        };
+        *room.get_mut(used)? = u8::try_from(folded).ok().filter(u8::is_ascii)?;
+        used += 1;
+    }
+    room.get(..used)
 }
