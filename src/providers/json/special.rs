@@ -5,6 +5,9 @@ use wide::u8x16;
 /// Bytes that are looked at together: a bit for each.
 pub(super) const BLOCK: usize = u64::BITS as usize;
 
+/// A block and the byte before it.
+pub(super) const WINDOW: usize = BLOCK + 1;
+
 /// Bytes that are compared by one instruction.
 const LANES: usize = 16;
 
@@ -71,6 +74,29 @@ impl Block {
         let escaped = (behind & !runs) | (first & !self.backslashes);
         (escaped, beyond)
     }
+}
+
+/// Whether a block has no escapes but of quotes and new lines, and nothing else that needs a closer look: all of what is
+/// long, nearly. `open` says whether the byte before it begins an escape.
+pub(super) fn is_usual(window: &[u8; WINDOW], open: bool, ascii: bool) -> bool {
+    let (Some(before), Some(bytes)) = (window.first_chunk::<BLOCK>(), window.last_chunk::<BLOCK>())
+    else {
+        return false;
+    };
+    let (mut odd, mut lowest, mut all) = (u8x16::splat(0), u8x16::splat(b' '), u8x16::splat(0));
+    for (before, lanes) in before.as_chunks().0.iter().zip(bytes.as_chunks().0) {
+        let lanes = u8x16::new(*lanes);
+        let escaped = are(u8x16::new(*before), b'\\');
+        // A backslash that is escaped is odd, so that all others here do begin an escape.
+        odd |= (escaped ^ are(lanes, b'"')) & !are(lanes, b'n');
+        lowest = lowest.min(lanes);
+        all |= lanes;
+    }
+    odd |= controls(lowest);
+    if ascii {
+        odd |= all;
+    }
+    odd.to_bitmask() == 0 && open == (before.first() == Some(&b'\\'))
 }
 
 fn are(lanes: u8x16, byte: u8) -> u8x16 {

@@ -2,7 +2,7 @@
 
 use super::{
     Fault, Reader, Text,
-    special::{BLOCK, Block, escape_length, plain, plain_ascii},
+    special::{BLOCK, Block, WINDOW, escape_length, is_usual, plain, plain_ascii},
 };
 
 impl<'a> Reader<'a> {
@@ -51,8 +51,17 @@ impl<'a> Reader<'a> {
     /// are checked without being looked for one by one.
     fn escapes(&mut self) -> Result<(), Fault> {
         self.escape()?;
-        let (mut base, mut open) = (self.at, false);
-        while let Some(bytes) = self.text.get(base..).and_then(<[u8]>::first_chunk) {
+        let (mut base, mut open, mut usual) = (self.at, false, true);
+        while let Some(window) = self
+            .text
+            .get(base - 1..)
+            .and_then(<[u8]>::first_chunk::<WINDOW>)
+            && let Some(bytes) = window.last_chunk()
+        {
+            if usual && is_usual(window, open, self.ascii) {
+                (base, open) = (base + BLOCK, bytes.last() == Some(&b'\\'));
+                continue;
+            }
             let block = Block::of(bytes);
             let (escaped, opens) = block.escaped(open);
             let rare = escaped & !(block.quotes | block.newlines);
@@ -61,6 +70,7 @@ impl<'a> Reader<'a> {
                 self.ascii &= bytes.is_ascii();
                 stops |= Block::controls(bytes);
             }
+            usual = stops == 0;
             while stops != 0 {
                 let stop = stops.trailing_zeros();
                 self.at = base + stop as usize;
