@@ -31,7 +31,7 @@ impl Template {
         let Some(text) = seen.only.filter(|_| document.len() <= LARGEST) else {
             return;
         };
-        if seen.usage_chunk || seen.final_usage || seen.ends || seen.error {
+        if seen.usage_chunk || seen.final_usage || seen.ends || seen.finishes || seen.error {
             return;
         }
         let (Some(before), Some(behind)) = (document.get(..text.start), document.get(text.end..))

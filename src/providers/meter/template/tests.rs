@@ -3,7 +3,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, p
 use crate::providers::{Endpoint, meter::Sight, sse::Event};
 
 /// Documents with places for texts, of every kind that counts in its own way.
-const SHAPES: [&str; 14] = [
+const SHAPES: [&str; 18] = [
     r#"{"id":"c","choices":[{"index":0,"delta":{"content":"@"},"finish_reason":null}],"usage":null}"#,
     r#"{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"@"}}]}"#,
     r#"{"id":"c","choices":[{"index":0,"delta":{"content":"@"}}],"obfuscation":"@"}"#,
@@ -12,6 +12,10 @@ const SHAPES: [&str; 14] = [
     r#"{"choices":[{"delta":{"content":"@"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
     r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#,
     r#"{"choices":[{"delta":{"content":"@","images":[{"type":"image_url"}]}}]}"#,
+    r#"{"choices":[{"delta":{"content":"@"},"finish_reason":"stop"}]}"#,
+    r#"{"usage_info":{"pages_processed":2},"content":"@"}"#,
+    r#"{"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}"#,
+    r#"{"message":{"usage":{"input_tokens":3,"output_tokens":2}},"delta":"@"}"#,
     r#"{"type":"response.output_text.delta","delta":"@"}"#,
     r#"{"type":"response.audio.delta","delta":"@"}"#,
     r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"@"}}"#,
@@ -56,6 +60,9 @@ proptest! {
                 prop_assert_eq!(compared.observed(endpoint), read.observed(endpoint));
             }
             prop_assert_eq!(compared.ended, read.ended);
+            prop_assert_eq!(compared.finished, read.finished);
+            prop_assert_eq!(compared.told, read.told);
+            prop_assert_eq!(compared.said, read.said);
         }
     }
 }
