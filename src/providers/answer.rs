@@ -87,6 +87,7 @@ pub(super) struct Seen {
 /// Reads a document; `None` if it is not one. The tally changes only where it is.
 pub(super) fn read(document: &[u8], tally: &mut Tally) -> Option<Seen> {
     let mut figures = *tally;
+    figures.begin();
     let seen = document_of(&mut Reader::of_answer(document), &mut figures).ok()?;
     *tally = figures;
     Some(seen)

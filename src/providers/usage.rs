@@ -39,6 +39,8 @@ pub(super) struct Tally {
     step: bool,
     is_apart: bool,
     seen: bool,
+    /// Whether one was in the last document.
+    seen_last: bool,
     suspect: bool,
     /// Whether the last usage object had a figure for the output that is more than zero.
     tells_output: bool,
@@ -72,11 +74,13 @@ impl Tally {
         let kind = reader.kind()?;
         if kind != Kind::Object {
             reader.skip()?;
-            self.seen |= kind != Kind::Null;
-            self.suspect |= kind != Kind::Null;
+            let there = kind != Kind::Null;
+            self.seen |= there;
+            self.seen_last |= there;
+            self.suspect |= there;
             return Ok(false);
         }
-        self.seen = true;
+        (self.seen, self.seen_last) = (true, true);
         self.tells_output = false;
         reader.members(|reader, name| self.member(reader, name))?;
         self.beside |= self.counts_beside();
@@ -215,9 +219,14 @@ impl Tally {
         self.service_tier
     }
 
-    /// Whether a usage object has come.
+    /// Begins another document of the answer.
+    pub(super) const fn begin(&mut self) {
+        self.seen_last = false;
+    }
+
+    /// Whether a usage object was in the last document.
     pub(super) const fn has_figures(&self) -> bool {
-        self.seen
+        self.seen_last
     }
 
     /// Whether the last usage object said how long the output is: zero, or nothing, is how some say that they do not count.

@@ -70,6 +70,12 @@ proptest! {
 #[test]
 fn only_the_first_of_many_is_read() {
     let mut sight = Sight::default();
+    let start =
+        br#"{"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}"#;
+    sight.take(&Event {
+        name: b"",
+        data: start,
+    });
     for text in ["one", " two", " three"] {
         let data = SHAPES[0].replace('@', text);
         let event = Event {
