@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     client::Client,
     exit::{Exit, Failure},
-    offline::Offline,
+    offline::{Offline, is_missing},
 };
 use crate::{
     admin::{Api, Reason, Rejection},
@@ -88,7 +88,13 @@ impl Backend {
                     file.display()
                 ))),
             },
-            Err(error) => Err(Failure::unavailable(error.to_string())),
+            Err(error) => match daemon {
+                // Who may not touch the files may still ask the daemon that holds them.
+                Some(daemon) if error.is_denied() && daemon.takes_us().await => {
+                    Ok(Self::Daemon(daemon))
+                }
+                _ => Err(Failure::unavailable(error.to_string())),
+            },
         }
     }
 
@@ -96,7 +102,7 @@ impl Backend {
     pub(super) async fn to_change(config: &Config, clock: &Clock) -> Result<Self, Failure> {
         if let Location::File(file) = &config.store.location {
             not_elsewhere(client(config).as_ref(), file).await?;
-            if !file.exists() {
+            if is_missing(file) {
                 return Self::to_read(config, clock).await;
             }
         }
@@ -277,7 +283,7 @@ async fn in_memory(daemon: Option<Client>) -> Result<Backend, Failure> {
 /// its own, and answers when it has.
 async fn not_elsewhere(daemon: Option<&Client>, file: &Path) -> Result<(), Failure> {
     match daemon {
-        Some(daemon) if !file.exists() && daemon.takes_us().await && !file.exists() => {
+        Some(daemon) if is_missing(file) && daemon.takes_us().await && is_missing(file) => {
             Err(elsewhere(daemon, file))
         }
         _ => Ok(()),

@@ -90,7 +90,7 @@ impl Offline {
     /// Looks into the store; one that was never made is empty, but not one whose folder is missing: that is a mistake.
     pub(super) fn watch(declared: Roster, file: &Path, clock: &Clock) -> Result<Self, String> {
         let absolute = std::path::absolute(file).map_err(|error| error.to_string())?;
-        if !file.exists() && absolute.parent().is_some_and(Path::is_dir) {
+        if is_missing(file) && absolute.parent().is_some_and(Path::is_dir) {
             return Ok(Self::over(declared, Files::None, clock));
         }
         let reader = Reader::open(file).map_err(|error| error.to_string())?;
@@ -156,6 +156,11 @@ impl Offline {
             Files::Watched(_) | Files::None => Err(only_read()),
         }
     }
+}
+
+/// Whether there is no such file. One that cannot be looked at, in a folder that is not open to this user, may be there.
+pub(super) fn is_missing(file: &Path) -> bool {
+    !file.try_exists().unwrap_or(true)
 }
 
 impl Registry for Offline {

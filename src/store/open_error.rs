@@ -135,6 +135,11 @@ impl OpenError {
         }
     }
 
+    /// Whether the files are there, and not for this user.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// What SQLite says of a store, with what to do about it.
     pub(super) fn of_sqlite(file: &Path, error: &Error) -> Self {
         let file = file.to_owned();

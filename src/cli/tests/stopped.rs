@@ -228,6 +228,24 @@ fn looking_makes_no_store() {
 }
 
 #[test]
+fn a_store_that_cannot_be_looked_at_is_not_an_empty_one() {
+    let (directory, file) = directory_with(CONFIG);
+    let store = directory.path().join("faregate.db");
+    std::os::unix::fs::symlink(&store, &store).unwrap();
+    for line in [
+        "usage",
+        "keys list",
+        "accounts list",
+        "credit list acme",
+        "notifications test",
+    ] {
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Unavailable, "{line}: {said}");
+        assert!(said.notes.contains("faregate.db"), "{line}: {said}");
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_78_and_says_everything() {
     let wrong = CONFIG
         .replace("free:", "free: {}\n  fre:")

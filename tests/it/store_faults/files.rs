@@ -234,6 +234,58 @@ async fn a_store_of_another_user_is_said_at_the_start() {
     assert_eq!(replay(folder.path(), 3)["entries"], 2);
 }
 
+/// Who may not even look into the folder of a store is told that, and not that there is nothing; while the daemon runs, who
+/// has its token may ask it all the same.
+#[tokio::test]
+async fn a_store_in_another_users_folder_is_no_empty_one_and_its_daemon_is_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let (upstream, _) = provider().await;
+    let folder = TempDir::new().unwrap();
+    let hidden = folder.path().join("hidden");
+    fs::create_dir(&hidden).unwrap();
+    let open = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(&hidden, 0o700);
+    let file = yaml(&upstream, "in_flight: 64").replace("faregate.db", "hidden/faregate.db");
+    let folder = filled(folder, &file).await;
+    open(folder.path(), 0o755);
+    open(&folder.path().join("faregate.yaml"), 0o644);
+    if !may_be_nobody() {
+        return;
+    }
+    let looks: [&[&str]; 4] = [
+        &["usage"],
+        &["accounts", "list"],
+        &["keys", "list"],
+        &["credit", "list", "a"],
+    ];
+    for verb in looks.into_iter().chain([&["credit", "add", "a", "1"][..]]) {
+        let (code, said) = as_nobody(folder.path(), verb);
+        assert_eq!(code, Some(69), "{verb:?}: {said}");
+        assert!(
+            said.contains("must be allowed to read and write"),
+            "{verb:?}: {said}"
+        );
+    }
+    let daemon = Daemon::start_in(folder).await;
+    let file = daemon.folder.path().join("faregate.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let admin = format!("admin: {{listen: \"{}\"", daemon.admin);
+    fs::write(
+        &file,
+        text.replace("admin: {listen: \"127.0.0.1:0\"", &admin),
+    )
+    .unwrap();
+    for mode in [0o700, 0o755] {
+        open(&daemon.folder.path().join("hidden"), mode);
+        let (code, said) = as_nobody(daemon.folder.path(), &["credit", "add", "a", "1"]);
+        assert_eq!(code, Some(0), "{mode:o}: {said}");
+    }
+    daemon.signal("TERM");
+    daemon.ended().await;
+}
+
 #[tokio::test]
 async fn what_root_makes_beside_a_store_belongs_to_its_owner() {
     use std::os::unix::fs::{MetadataExt, chown};
