@@ -44,6 +44,7 @@ pub(crate) fn among(
     {
         return Ok(named.into());
     }
-    let found = usual.iter().find(|path| path.exists());
+    // One that cannot be looked at is there: reading it says why.
+    let found = usual.iter().find(|path| path.try_exists().unwrap_or(true));
     found.map(|path| path.to_path_buf()).ok_or(NoFile)
 }

@@ -264,6 +264,10 @@ fn the_file_is_looked_for_in_order() {
     assert_eq!(among(None, &Fixed::default(), &usual).unwrap(), second);
     std::fs::write(&first, "").unwrap();
     assert_eq!(among(None, &Fixed::default(), &usual).unwrap(), first);
+    // One that cannot be looked at is there, and is not passed over for another.
+    std::fs::remove_file(&first).unwrap();
+    std::os::unix::fs::symlink(&first, &first).unwrap();
+    assert_eq!(among(None, &Fixed::default(), &usual).unwrap(), first);
 }
 
 #[test]
