@@ -87,7 +87,7 @@ impl Client {
             .map_err(|error| Failure::unavailable(error.to_string()))?
             .exchange(request)
             .await
-            .map_err(|error| Failure::unavailable(error.to_string()))?;
+            .map_err(|error| Failure::unavailable(unanswered(method, &error)))?;
         let answer: Value = serde_json::from_slice(&answer).map_err(|_| {
             Failure::failed(format!(
                 "{} answered {status} with something that is not JSON; is it Faregate's admin listener?",
@@ -99,6 +99,16 @@ impl Client {
         }
         Err(refused(self.address, status, &answer))
     }
+}
+
+/// A request that was sent and not answered. Whoever asks for a change again may have it made twice.
+fn unanswered(method: &Method, error: &Unreachable) -> String {
+    if method.is_safe() {
+        return error.to_string();
+    }
+    format!(
+        "{error}; what was asked for may have been done all the same\n  hint: look whether it was before you ask again"
+    )
 }
 
 /// What a problem document says, and the exit code for it.

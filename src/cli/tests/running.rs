@@ -289,6 +289,44 @@ fn nothing_is_written_beside_a_daemon_with_another_store() {
     assert!(moved.exists());
 }
 
+/// A daemon that takes what it is asked and never says what came of it.
+fn ends_when_it_is_asked(listener: &TcpListener) {
+    use std::io::Read;
+    listener.set_nonblocking(false).unwrap();
+    loop {
+        let (mut client, _) = listener.accept().unwrap();
+        // Who only looked whether somebody listens has gone, and asks nothing.
+        if client.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_change_that_was_not_answered_may_have_been_made() {
+    for (line, hinted) in [
+        ("credit add acme 5", true),
+        ("keys rotate acme-ci", true),
+        ("accounts list", false),
+    ] {
+        let (directory, file) = directory_with(CONFIG);
+        let made = type_in(&file, "accounts create bob --plan free", &clock());
+        assert_eq!(made.exit, Exit::Done, "{made}");
+        let (listener, address) = listener();
+        let admin = format!("{CONFIG}\nadmin: {{listen: \"{address}\", token: {TOKEN}}}\n");
+        std::fs::write(&file, admin).unwrap();
+        let held = std::fs::File::open(directory.path().join("faregate.db.lock")).unwrap();
+        held.lock().unwrap();
+        let daemon = std::thread::spawn(move || ends_when_it_is_asked(&listener));
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Unavailable, "{line}: {said}");
+        assert!(said.notes.contains("does not answer"), "{line}: {said}");
+        let words = "what was asked for may have been done all the same";
+        assert_eq!(said.notes.contains(words), hinted, "{line}: {said}");
+        daemon.join().unwrap();
+    }
+}
+
 #[test]
 fn a_daemon_that_is_starting_is_waited_for() {
     let (listener, address) = listener();
