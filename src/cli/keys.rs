@@ -82,14 +82,22 @@ fn report(
     terminal: &mut Terminal<'_>,
     words: impl FnOnce(&str, &str) -> String,
 ) -> Result<(), Failure> {
-    if json {
-        return show::json(terminal, key);
+    let id = show::text(&key["id"]);
+    if !json {
+        terminal.note(words(&id, &show::text(&key["account"])));
     }
-    terminal.note(words(&show::text(&key["id"]), &show::text(&key["account"])));
-    match key["key"].as_str() {
-        Some(secret) => terminal.result(format_args!("{secret}\n")),
-        None => Ok(()),
-    }
+    let shown = match key["key"].as_str() {
+        Some(_) if json => terminal.all(format_args!("{key:#}\n")),
+        Some(secret) => terminal.all(format_args!("{secret}\n")),
+        None if json => return show::json(terminal, key),
+        None => return Ok(()),
+    };
+    shown.map_err(|error| {
+        Failure::failed(format!(
+            "standard output: {error}; key {id} was written, and nobody has its new secret\n  hint: `faregate keys rotate \
+             {id}` makes another"
+        ))
+    })
 }
 
 /// The key that was asked for, as the API takes it.

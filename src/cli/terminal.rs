@@ -34,9 +34,9 @@ impl Terminal<'_> {
 }
 
 impl<'a> Terminal<'a> {
-    /// Two buffers, without colours.
+    /// Two buffers, or what takes the place of one, without colours.
     #[cfg(test)]
-    pub(super) fn captured(out: &'a mut Vec<u8>, notes: &'a mut Vec<u8>) -> Self {
+    pub(super) fn captured(out: &'a mut impl Write, notes: &'a mut Vec<u8>) -> Self {
         Self {
             out: Box::new(out),
             notes: Box::new(notes),
@@ -52,8 +52,7 @@ impl<'a> Terminal<'a> {
 
     /// Writes a result.
     pub(super) fn result(&mut self, text: impl fmt::Display) -> Result<(), Failure> {
-        let written = write!(self.out, "{text}").and_then(|()| self.out.flush());
-        match written {
+        match self.all(text) {
             // `faregate keys list | head -1` is not a failure.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(Failure::new(
@@ -62,6 +61,11 @@ impl<'a> Terminal<'a> {
             )),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Writes a result that somebody has to have: nobody who reads it is an error too.
+    pub(super) fn all(&mut self, text: impl fmt::Display) -> io::Result<()> {
+        write!(self.out, "{text}").and_then(|()| self.out.flush())
     }
 
     /// Where a result goes that is written piece by piece.

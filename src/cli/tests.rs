@@ -65,19 +65,9 @@ fn clock() -> Clock {
 
 /// Types `line` beside the configuration file `file`.
 fn type_in(file: &Path, line: &str, clock: &Clock) -> Said {
-    let mut variables = Variables::default();
-    let named = file.to_str().unwrap().to_owned();
-    variables.0.insert("FAREGATE_CONFIG", named);
-    let arguments = ["faregate"].into_iter().chain(line.split_whitespace());
     let (mut out, mut notes) = (Vec::new(), Vec::new());
     let mut terminal = Terminal::captured(&mut out, &mut notes);
-    let exit = run(
-        arguments.map(OsString::from),
-        &mut terminal,
-        &variables,
-        clock,
-        |file| Err(Failure::failed(format!("would serve {}", file.display()))),
-    );
+    let exit = type_at(file, line, clock, &mut terminal);
     drop(terminal);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said {
@@ -85,6 +75,21 @@ fn type_in(file: &Path, line: &str, clock: &Clock) -> Said {
         out: text(out),
         notes: text(notes),
     }
+}
+
+/// The same, at a terminal of one's own.
+fn type_at(file: &Path, line: &str, clock: &Clock, terminal: &mut Terminal<'_>) -> Exit {
+    let mut variables = Variables::default();
+    let named = file.to_str().unwrap().to_owned();
+    variables.0.insert("FAREGATE_CONFIG", named);
+    let arguments = ["faregate"].into_iter().chain(line.split_whitespace());
+    run(
+        arguments.map(OsString::from),
+        terminal,
+        &variables,
+        clock,
+        |file| Err(Failure::failed(format!("would serve {}", file.display()))),
+    )
 }
 
 /// Replaces what differs from run to run: secrets and their public parts, ports, and the directory of the test.

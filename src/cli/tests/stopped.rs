@@ -9,7 +9,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{Exit, Variables, clock, settled, type_in};
+use super::{Exit, Variables, clock, settled, type_at, type_in};
 use crate::{
     accounts::ApiKey,
     cli::{Terminal, backend::Backend, check, offline::Offline},
@@ -242,6 +242,45 @@ fn a_store_that_cannot_be_looked_at_is_not_an_empty_one() {
         let said = type_in(&file, line, &clock());
         assert_eq!(said.exit, Exit::Unavailable, "{line}: {said}");
         assert!(said.notes.contains("faregate.db"), "{line}: {said}");
+    }
+}
+
+/// Standard output on a full disk, or with nobody behind it.
+struct Shut(std::io::ErrorKind);
+
+impl std::io::Write for Shut {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Err(self.0.into())
+    }
+}
+
+#[test]
+fn a_new_secret_that_nobody_was_shown_is_said_to_be_lost() {
+    use std::io::ErrorKind::{BrokenPipe, StorageFull};
+    let (_directory, file) = directory_with(CONFIG);
+    for line in [
+        "keys create --account acme --id k1",
+        "keys create --account acme --id k2 --json",
+        "keys rotate k1",
+    ] {
+        for kind in [BrokenPipe, StorageFull] {
+            let line = line
+                .replace("k1", &format!("k1-{kind:?}"))
+                .replace("k2", &format!("k2-{kind:?}"));
+            let mut notes = Vec::new();
+            let mut out = Shut(kind);
+            let mut terminal = Terminal::captured(&mut out, &mut notes);
+            let exit = type_at(&file, &line, &clock(), &mut terminal);
+            drop(terminal);
+            let said = String::from_utf8(notes).unwrap();
+            assert_eq!(exit, Exit::Failed, "{line}: {said}");
+            assert!(said.contains("nobody has its new secret"), "{line}: {said}");
+            assert!(said.contains("faregate keys rotate k"), "{line}: {said}");
+        }
     }
 }
 
