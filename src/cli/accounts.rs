@@ -63,7 +63,7 @@ async fn list(
     if json {
         return show::json(terminal, &listed(&accounts));
     }
-    terminal.result(table(&accounts, terminal.heading()))
+    terminal.result(table(&accounts, config, terminal.heading()))
 }
 
 /// Shows one account with its keys.
@@ -86,7 +86,7 @@ async fn one(
         account["keys"] = keys.into();
         return show::json(terminal, &account);
     }
-    terminal.result(sheet(&account))?;
+    terminal.result(sheet(&account, config))?;
     if keys.is_empty() {
         return terminal.result("\nno keys\n");
     }
@@ -130,7 +130,7 @@ fn stated(flags: &SetSubscription) -> Value {
     })
 }
 
-fn table(accounts: &[Value], heading: Heading) -> Table {
+fn table(accounts: &[Value], config: &Config, heading: Heading) -> Table {
     let columns = ["ID", "PLAN", "SUBSCRIPTION", "STATE", "CREATED", "LIMITS"];
     let mut table = Table::new(&columns, heading);
     for account in accounts {
@@ -138,7 +138,7 @@ fn table(accounts: &[Value], heading: Heading) -> Table {
             show::text(&account["id"]),
             show::text(&account["plan"]),
             show::text(&account["subscription"]["status"]),
-            state(account).to_owned(),
+            state(account, config).to_owned(),
             keys::created(account),
             show::limits(account),
         ]);
@@ -147,11 +147,11 @@ fn table(accounts: &[Value], heading: Heading) -> Table {
 }
 
 /// One account, a line for each thing that is known of it.
-fn sheet(account: &Value) -> String {
+fn sheet(account: &Value, config: &Config) -> String {
     let lines = [
         ("account", show::text(&account["id"])),
         ("plan", show::text(&account["plan"])),
-        ("state", state(account).to_owned()),
+        ("state", state(account, config).to_owned()),
         ("created", keys::created(account)),
         ("subscription", subscription(account)),
         ("email", show::text(&account["email"])),
@@ -164,9 +164,18 @@ fn sheet(account: &Value) -> String {
         .collect()
 }
 
-fn state(account: &Value) -> &'static str {
+fn state(account: &Value, config: &Config) -> &'static str {
+    let declares = |plan| {
+        config
+            .roster
+            .plans
+            .iter()
+            .any(|known| known.id.as_str() == plan)
+    };
     match account["disabled"].as_bool() {
         Some(true) => "disabled",
+        // Its keys open nothing.
+        _ if !account["plan"].as_str().is_some_and(declares) => "no such plan",
         _ => "active",
     }
 }

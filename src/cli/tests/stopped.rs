@@ -285,6 +285,22 @@ fn a_new_secret_that_nobody_was_shown_is_said_to_be_lost() {
 }
 
 #[test]
+fn an_account_whose_plan_has_left_the_file_opens_nothing() {
+    let (_directory, file) = directory_with(CONFIG);
+    let made = type_in(&file, "accounts create bob --plan free", &clock());
+    assert_eq!(made.exit, Exit::Done, "{made}");
+    fs::write(&file, CONFIG.replace("  free: ", "  other: ")).unwrap();
+    for line in ["accounts show bob", "accounts list"] {
+        let said = type_in(&file, line, &clock());
+        assert!(said.out.contains("no such plan"), "{line}: {said}");
+        assert!(
+            !said.out.contains("bob   free  -             active"),
+            "{line}: {said}"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_78_and_says_everything() {
     let wrong = CONFIG
         .replace("free:", "free: {}\n  fre:")
