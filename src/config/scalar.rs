@@ -21,6 +21,8 @@ const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 /// A tebibyte.
 const LARGEST: u64 = 1 << 40;
 
+const BELOW_ZERO: &str = "is below zero";
+
 /// Why a text is not a value of its kind; completes the sentence that begins with the value.
 #[derive(Debug)]
 pub(crate) struct Wrong {
@@ -124,32 +126,34 @@ fn integer(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {
 
 fn price_per_million(text: &str) -> Result<Pico, Wrong> {
     let hint = "write US dollars per million tokens, such as 0.15";
-    Pico::parse_per_million(text).map_err(|error| exact(error, Pico::MAX.per_million(), hint))
+    Pico::parse_per_million(text).map_err(|error| exact(text, error, Pico::MAX.per_million(), hint))
 }
 
 fn price(text: &str) -> Result<Pico, Wrong> {
     let hint = "write US dollars for one, such as 0.005";
-    Pico::parse(text).map_err(|error| exact(error, Pico::MAX, hint))
+    Pico::parse(text).map_err(|error| exact(text, error, Pico::MAX, hint))
 }
 
 fn factor(text: &str) -> Result<Factor, Wrong> {
-    Factor::parse(text).map_err(|error| exact(error, Factor::MAX, "write a factor, such as 1.2"))
+    let hint = "write a factor, such as 1.2";
+    Factor::parse(text).map_err(|error| exact(text, error, Factor::MAX, hint))
 }
 
-fn exact(error: InvalidAmount, most: impl Display, hint: &str) -> Wrong {
-    Wrong {
-        text: error.up_to(most),
-        hint: Some(hint.to_owned()),
+fn exact(text: &str, error: InvalidAmount, most: impl Display, hint: &str) -> Wrong {
+    // Only money knows a sign; what else is an amount with one is no less of a number.
+    if NanoUsd::parse(text).is_ok_and(NanoUsd::is_negative) {
+        return Wrong::new(BELOW_ZERO, hint);
     }
+    Wrong::new(error.up_to(most), hint)
 }
 
 /// An amount of dollars, from its text: a number would pass through floating point.
 fn money(text: &str) -> Result<NanoUsd, Wrong> {
     let hint = "write dollars, such as 25 or 0.005";
     match NanoUsd::parse(text) {
-        Ok(amount) if amount.is_negative() => Err(Wrong::new("is below zero", hint)),
+        Ok(amount) if amount.is_negative() => Err(Wrong::new(BELOW_ZERO, hint)),
         Ok(amount) => Ok(amount),
-        Err(error) => Err(exact(error, NanoUsd::MAX, hint)),
+        Err(error) => Err(exact(text, error, NanoUsd::MAX, hint)),
     }
 }
 
@@ -160,10 +164,10 @@ fn below_least(least: u64) -> Wrong {
     }
 }
 
-/// A number and the rest, which is its unit.
-fn measured(text: &str) -> Option<(u64, &str)> {
+/// A number, `None` where it is too large for one, and the rest, which is its unit.
+fn measured(text: &str) -> Option<(Option<u64>, &str)> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit())?;
-    Some((text[..end].parse().ok()?, &text[end..]))
+    (end > 0).then(|| (text[..end].parse().ok(), &text[end..]))
 }
 
 fn duration(text: &str, zero: bool, never: Option<&str>) -> Result<Option<Duration>, Wrong> {
@@ -185,7 +189,8 @@ fn duration(text: &str, zero: bool, never: Option<&str>) -> Result<Option<Durati
                 "d" => 86_400_000,
                 _ => return Err(wrong("is not a duration")),
             };
-            let duration = number.checked_mul(millis).map(Duration::from_millis);
+            let millis = number.and_then(|number| number.checked_mul(millis));
+            let duration = millis.map(Duration::from_millis);
             duration.filter(|duration| *duration <= LONGEST)
         }
         None if text == "0" => Some(Duration::ZERO),
@@ -219,11 +224,20 @@ fn size(text: &str, least: u64) -> Result<u64, Wrong> {
         "GiB" => 1 << 30,
         _ => return Err(wrong("is not a size in bytes".to_owned())),
     };
-    let bytes = number.checked_mul(factor);
+    let bytes = number.and_then(|number| number.checked_mul(factor));
     match bytes.filter(|bytes| *bytes <= LARGEST) {
-        Some(bytes) if bytes < least => Err(wrong(format!("must be at least {least}B"))),
+        Some(bytes) if bytes < least => Err(wrong(format!("must be at least {}", in_units(least)))),
         Some(bytes) => Ok(bytes),
         None => Err(wrong("is larger than 1024GiB".to_owned())),
+    }
+}
+
+/// A size as people write it, to the byte.
+fn in_units(bytes: u64) -> String {
+    match bytes.trailing_zeros() {
+        20.. => format!("{}MiB", bytes >> 20),
+        10.. => format!("{}KiB", bytes >> 10),
+        _ => format!("{bytes}B"),
     }
 }
 

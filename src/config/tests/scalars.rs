@@ -300,3 +300,28 @@ fn what_is_too_large_is_told_how_large_it_may_be() {
         assert!(!read(kind, most).starts_with('!'), "{most}");
     }
 }
+
+#[test]
+fn what_is_out_of_its_bounds_is_called_that() {
+    let size = Kind::Size { least: 64 << 20 };
+    for (kind, text, words) in [
+        (
+            SPAN,
+            "99999999999999999999s",
+            "! is longer than a hundred years",
+        ),
+        (size, "99999999999999999999GiB", "! is larger than 1024GiB"),
+        (size, "1MiB", "! must be at least 64MiB"),
+        (Kind::Size { least: 1024 }, "5B", "! must be at least 1KiB"),
+        (Kind::Size { least: 1000 }, "5B", "! must be at least 1000B"),
+        (Kind::Price { per_million: true }, "-1", "! is below zero"),
+        (
+            Kind::Price { per_million: false },
+            "-0.005",
+            "! is below zero",
+        ),
+        (Kind::Factor, "-1.2", "! is below zero"),
+    ] {
+        assert_eq!(read(kind, text), words, "{text}");
+    }
+}
