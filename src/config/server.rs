@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::{
     AdminSettings, OverloadSettings,
-    fields::{Entry, Fields, Value},
+    fields::{Entry, Fields, Take, Value},
     problem::{Place, Report},
     secret, tls,
 };
@@ -60,6 +60,14 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Server> {
             .key("public_url", fields.place.position);
         let warning = report.warning(&place, text);
         warning.hint("set server.public_url to the address clients use");
+    }
+    for proxy in fields.list("trusted_proxies").unwrap_or_default() {
+        if IpNet::take(&proxy.value).is_some_and(|network| network.prefix_len() == 0) {
+            let text = "trusts every address, so that any client may say which address it has";
+            let warning = report.warning(&proxy.place, text);
+            warning
+                .hint("write the networks of your proxies; allowed_ips and the log believe them");
+        }
     }
     let (sizes, times) = (fields.section("limits")?, fields.section("timeouts")?);
     let limits = limits(sizes, times)?;

@@ -101,7 +101,7 @@ providers:
 #[test]
 fn what_is_seldom_meant_is_a_warning() {
     insta::assert_snapshot!(warnings(
-        "server: {listen: 0.0.0.0:8402}
+        "server: {listen: 0.0.0.0:8402, trusted_proxies: [10.0.0.0/8, '::/0']}
 admin: {listen: 0.0.0.0:8403, token: 0123456789abcdef0123456789abcdef}
 providers: {o: {kind: openai}, web: {kind: http, base_url: 'http://127.0.0.1:1'}}
 models: {}
