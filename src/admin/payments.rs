@@ -45,7 +45,7 @@ impl<R: Registry> Api<R> {
         members.finish()?;
         let link = NewLink {
             vendor: known(vendor)?,
-            customer: named(customer)?,
+            customer: nameable(customer)?,
             account: Some(account),
         };
         self.link(link, "customer_linked").await
@@ -120,6 +120,18 @@ fn known(vendor: &str) -> Result<Vendor, Rejection> {
         let words = format!("There is no payment provider {vendor:?}; it is one of {known}.");
         Rejection::new(Reason::NotFound, words)
     })
+}
+
+/// The customer that a path names and events can name.
+fn nameable(customer: &str) -> Result<String, Rejection> {
+    let customer = named(customer)?;
+    if !Vendor::may_name(&customer) {
+        let words = format!(
+            "Customer {customer:?} is one that no event can name; look for a space at its beginning or end."
+        );
+        return Err(Rejection::invalid(words));
+    }
+    Ok(customer)
 }
 
 /// The customer that a path names.

@@ -161,6 +161,10 @@ impl Accounts {
             let Some((customer, place)) = customer else {
                 continue;
             };
+            if !Vendor::may_name(&customer) {
+                let problem = report.problem(&place, "is a customer that no event can name");
+                problem.hint("look for a space or a line break at its beginning or end");
+            }
             let other = self.customers.insert((vendor, customer), id.clone());
             if let Some(other) = other {
                 let text = format!("is the customer of account {other} too");

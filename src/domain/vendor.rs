@@ -28,6 +28,14 @@ impl Vendor {
         Self::Standard,
     ];
 
+    /// The most bytes that an id or a word in an event may have.
+    pub const LONGEST_TEXT: usize = 255;
+
+    /// Whether an event can name such a customer: texts of events are read without the space around them.
+    pub fn may_name(customer: &str) -> bool {
+        (1..=Self::LONGEST_TEXT).contains(&customer.len()) && customer.trim() == customer
+    }
+
     /// The word in paths, the configuration and the store.
     pub const fn as_str(self) -> &'static str {
         match self {

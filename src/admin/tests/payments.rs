@@ -71,6 +71,19 @@ async fn a_customer_is_linked_and_unlinked() {
         let (status, body) = ask(&registry, Method::PUT, target, wrong.clone()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {body}");
     }
+    // No event can name such a customer, so a link to it would wait for nothing.
+    for never in ["cus_1%20", "%09cus_1", &"x".repeat(256)] {
+        let target = format!("/admin/v1/customers/stripe/{never}");
+        let (status, body) = ask(&registry, Method::PUT, &target, json!({"account": "bob"})).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{never}: {body}");
+        assert!(
+            body["detail"]
+                .as_str()
+                .unwrap()
+                .contains("no event can name"),
+            "{body}"
+        );
+    }
     let (status, _) = get(&registry, "/admin/v1/customers?vendor=paypal").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     for none in ["/admin/v1/customers/paypal/x", "/admin/v1/customers/stripe"] {

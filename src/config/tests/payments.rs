@@ -45,13 +45,15 @@ fn mistakes_about_payments_are_told() {
         "{BASE}accounts:
   - {{id: a, plan: pro, stripe_customer: cus_1, customers: {{paddle: ctm_1}}}}
   - {{id: b, plan: pro, stripe_customer: cus_1, customers: {{paddle: ctm_1, chargebee: x}}}}
+  - {{id: c, plan: pro, stripe_customer: \"cus_2\\n\", customers: {{paddle: {}}}}}
 payment:
   webhooks:
     stripe: {{secrets: whsec_0123456789abcdef, prices: {{price_1: prof, price_2: [], price_3: }}, tolerance: 0s}}
     paddle: {{prices: [pri_1]}}
     standard: {{secrets: ['${{NOT_SET}}'], prices: {{}}}}
     square: {{secrets: [x]}}
-"
+",
+        "x".repeat(256)
     )));
 }
 
