@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{Illegible, News, Verified};
-use crate::domain::{CURRENCY, NanoUsd, Timestamp};
+use crate::domain::{CURRENCY, NanoUsd, Timestamp, Vendor};
 
 /// Longer texts are no ids and no words of a vendor.
-const LONGEST: usize = 255;
+const LONGEST: usize = Vendor::LONGEST_TEXT;
 
 /// The last second of the calendar, 9999-12-30T22:00:00Z: what comes later cannot be written down and read again.
 const LATEST: i64 = 253_402_207_200;
@@ -71,7 +71,7 @@ impl<'v> Node<'v> {
 
     /// A text that has to be there.
     pub(super) fn require(&self) -> Result<&'v str, Wrong> {
-        self.text().ok_or_else(|| self.not("a string"))
+        self.text().ok_or_else(|| self.no_text("a string"))
     }
 
     /// An id: a text, a number as Lemon Squeezy has them, or an object that has one, where the vendor was asked to
@@ -87,7 +87,7 @@ impl<'v> Node<'v> {
 
     /// An id that has to be there.
     pub(super) fn require_id(&self) -> Result<String, Wrong> {
-        self.id().ok_or_else(|| self.not("an id"))
+        self.id().ok_or_else(|| self.no_text("an id"))
     }
 
     pub(super) fn flag(&self) -> Option<bool> {
@@ -164,6 +164,17 @@ impl<'v> Node<'v> {
             None => "it names no currency".to_owned(),
         };
         Some(News::Parked(words))
+    }
+
+    /// The words for what may be a text that is none of a vendor's.
+    fn no_text(&self, what: &str) -> Wrong {
+        match self.value.as_str() {
+            Some(text) if text.len() > LONGEST => {
+                format!("{} is longer than {LONGEST} bytes", self.path)
+            }
+            Some(_) => format!("{} is empty", self.path),
+            None => self.not(what),
+        }
     }
 
     /// The words for a value that is something else.

@@ -47,6 +47,9 @@ impl Endpoint {
         let mut plans = prices.iter().filter_map(|price| self.plans.get(price));
         let plan = plans.next().cloned();
         let remark = (plan.is_none() && !self.plans.is_empty()).then(|| {
+            if prices.is_empty() {
+                return "it names no price; the plan stays".to_owned();
+            }
             let prices = prices.join(", ");
             format!("payment.webhooks.{key} has no plan for {prices}; the plan stays")
         });

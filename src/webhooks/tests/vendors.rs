@@ -91,9 +91,13 @@ fn paddle_tells_of_subscriptions_and_transactions() {
 #[test]
 fn what_is_sold_and_is_no_plan_of_the_file_is_told() {
     let items = json!([{"price": {"id": "pri_other", "product_id": "pro_9"}}]);
-    let paddle = paddle(
+    let priced = paddle(
         "subscription.updated",
         json!({"id": "sub_1", "status": "active", "items": items}),
+    );
+    let nameless = paddle(
+        "subscription.updated",
+        json!({"id": "sub_2", "status": "active", "items": []}),
     );
     let attributes =
         json!({"variant_id": 78, "product_id": 4, "status": "active", "updated_at": NOON});
@@ -104,13 +108,14 @@ fn what_is_sold_and_is_no_plan_of_the_file_is_told() {
     );
     for (event, words) in [
         (
-            paddle,
+            priced,
             "payment.webhooks.paddle.prices has no plan for pri_other, pro_9; the plan stays",
         ),
         (
             lemon,
             "payment.webhooks.lemonsqueezy.variants has no plan for 78, 4; the plan stays",
         ),
+        (nameless, "it names no price; the plan stays"),
     ] {
         let News::Fact { remark, .. } = &event.news else {
             panic!("{event:?}");
@@ -295,6 +300,10 @@ fn our_own_words_are_checked() {
         (
             json!({"account": "a", "amount": 25}),
             "data.amount is not a string",
+        ),
+        (
+            json!({"account": "x".repeat(256), "amount": "1"}),
+            "data.account is longer than 255 bytes",
         ),
         (json!({"account": "a", "amount": "0"}), "above zero"),
         (json!({"account": "a", "amount": "-1"}), "above zero"),
