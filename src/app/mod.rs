@@ -23,5 +23,5 @@ pub use event_applier::{Applied, EventApplier};
 pub use event_context::{Declared, EventContext, Withdrawals};
 pub use merge::{Standings, merged};
 pub use publisher::Publisher;
-pub use run::{ServeError, ServeOptions, serve};
+pub use run::{ServeError, ServeOptions, outlive_file_limits, serve};
 pub use start::{App, StartError};

@@ -47,6 +47,14 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
+/// From here on a write beyond the limit of a file's size only fails, as on a full disk, and does not end the process.
+///
+/// # Errors
+/// The system does not tell of signals.
+pub fn outlive_file_limits() -> io::Result<()> {
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+}
+
 /// Serves until SIGTERM or SIGINT. `out` gets the lines for a newcomer, where the file has demo keys.
 ///
 /// # Errors
@@ -58,8 +66,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     // First of all: a process manager may send SIGHUP at any time, and a signal without a handler would end this process.
     let reload = signal(SignalKind::hangup())?;
-    // Likewise, so that a write beyond the limit of a file's size only fails, as on a full disk.
-    let _ = signal(SignalKind::from_raw(SIGXFSZ))?;
+    outlive_file_limits()?;
     let mut watch = Watch::new(&options.config);
     let mut config = config::load(&options.config, environment).map_err(ServeError::Config)?;
     watch.watch_also(&config.files);

@@ -37,6 +37,7 @@ pub use terminal::Terminal;
 
 use self::arguments::Command;
 use crate::{
+    app,
     config::{self, Config, Environment, NoFile},
     domain::Clock,
 };
@@ -132,7 +133,11 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the event loop cannot be started: {error}")))?;
-    runtime.block_on(work)
+    runtime.block_on(async {
+        app::outlive_file_limits()
+            .map_err(|error| Failure::failed(format!("signals cannot be handled: {error}")))?;
+        work.await
+    })
 }
 
 fn nowhere(none: NoFile) -> Failure {

@@ -6,6 +6,8 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
+use rusqlite::{Error, ErrorCode, ffi};
+
 use super::{
     inflight::beside,
     open,
@@ -27,7 +29,7 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
-    /// The store cannot be read, or the disk of the copy is full.
+    /// The store cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -51,7 +53,13 @@ impl Reader {
         let name = RequestId::new(Timestamp::from_millis(0));
         let draft = target.with_file_name(format!("faregate-backup-{name}.new"));
         open::fresh(&draft).map_err(unwritable)?;
-        let written = self.write_to(&draft);
+        let written = self.write_to(&draft).map_err(|error| {
+            if is_of_the_copy(&error) {
+                unwritable(io::Error::other(error))
+            } else {
+                failed(&draft, &error.into()).into()
+            }
+        });
         let kept = written.and_then(|()| keep(&draft, &target).map_err(unwritable));
         for left in [&draft, &beside(&draft, "-journal")] {
             let _ = fs::remove_file(left);
@@ -60,13 +68,23 @@ impl Reader {
     }
 
     /// SQLite reads one state of the store, and writes it without what was deleted (<https://sqlite.org/lang_vacuum.html>).
-    fn write_to(&self, draft: &Path) -> Result<(), BackupError> {
+    fn write_to(&self, draft: &Path) -> Result<(), Error> {
         let name = draft.to_string_lossy();
         self.connection()
             .execute("VACUUM INTO ?", [&*name])
-            .map_err(|error| failed(draft, &error.into()))?;
-        Ok(())
+            .map(drop)
     }
+}
+
+/// Whether the disk takes no more of the copy: nothing else is written.
+fn is_of_the_copy(error: &Error) -> bool {
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    let writes = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+    ];
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || writes.contains(&extended)
 }
 
 /// Gives a whole copy its name; its size.

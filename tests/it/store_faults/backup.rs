@@ -153,3 +153,30 @@ async fn calls_that_an_older_copy_lacks_are_recorded_on_it_once() {
     recorded(&daemon, 9).await;
     replay(daemon.folder.path(), 9);
 }
+
+/// A limit of the service (`LimitFSIZE=`) or the shell, below the size of the store.
+#[tokio::test]
+async fn a_copy_that_may_not_grow_is_refused_and_leaves_nothing() {
+    let (upstream, _) = provider().await;
+    let daemon = Daemon::start(&yaml(&upstream, "in_flight: 64")).await;
+    daemon.signal("TERM");
+    let (_, folder) = daemon.ended().await;
+    let names = || {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.contains("backup") || name.contains("copy"))
+            .collect::<Vec<_>>()
+    };
+    let limited = "ulimit -f 128; exec \"$0\" backup copy.db --config faregate.yaml";
+    let mut command = Command::new("sh");
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_faregate")]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{:?}: {said}", output.status);
+    assert!(
+        said.contains("copy.db: ") && said.contains("has room"),
+        "{said}"
+    );
+    assert_eq!(names(), Vec::<String>::new());
+}
