@@ -1,5 +1,8 @@
 //! The known word that somebody who wrote another one most likely meant.
 
+/// Known words that are told where none is near.
+const SHOWN: usize = 25;
+
 /// The nearest of `words`, when it is near: about a third of the letters may differ.
 pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word far longer than any of ours means none of them, and comparing it would cost its length squared.
@@ -43,7 +46,11 @@ pub(crate) fn suggestion<'a>(
     if let Some(meant) = nearest(word, known.clone()) {
         return Some(format!("did you mean {meant}?"));
     }
-    let mut words: Vec<&str> = known.take(25).collect();
+    let more = match known.clone().skip(SHOWN).count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let mut words: Vec<&str> = known.take(SHOWN).collect();
     words.sort_unstable();
-    (!words.is_empty()).then(|| format!("known here: {}", words.join(", ")))
+    (!words.is_empty()).then(|| format!("known here: {}{more}", words.join(", ")))
 }

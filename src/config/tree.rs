@@ -135,7 +135,7 @@ impl Builder {
                 self.begin(Data::Mapping(Vec::new()), anchor, at)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => self.add(merged(open.node), open.anchor),
+                Some(open) => self.add(merged(open.node)?, open.anchor),
                 None => Ok(()),
             },
             Event::Alias(anchor) => self.copy(anchor, at),
@@ -212,14 +212,14 @@ impl Builder {
 }
 
 /// Takes in what `<<: *other` names; a key of the mapping itself goes first.
-fn merged(mut node: Node) -> Node {
+fn merged(mut node: Node) -> Result<Node, Fault> {
     let pairs = match &mut node.data {
         Data::Mapping(pairs) => pairs,
         Data::Sequence(items) => {
             items.shrink_to_fit();
-            return node;
+            return Ok(node);
         }
-        Data::Scalar { .. } => return node,
+        Data::Scalar { .. } => return Ok(node),
     };
     let (merges, mut own): (Vec<_>, Vec<_>) = pairs.drain(..).partition(|(key, value)| {
         let mappings = |items: &[Node]| items.iter().all(|item| mapping(item).is_some());
@@ -230,6 +230,13 @@ fn merged(mut node: Node) -> Node {
                 Data::Scalar { .. } => false,
             }
     });
+    if let Some((key, _)) = own.iter().find(|(key, _)| &*key.name == "<<") {
+        return Err(fault(
+            key.at,
+            "`<<` takes a mapping, or a list of them",
+            "name one that has an anchor: `<<: *defaults`",
+        ));
+    }
     for (_, value) in merges {
         let sources = match value.data {
             Data::Sequence(items) => items,
@@ -243,7 +250,7 @@ fn merged(mut node: Node) -> Node {
     }
     own.shrink_to_fit();
     *pairs = own;
-    node
+    Ok(node)
 }
 
 fn mapping(node: &Node) -> Option<&Vec<(Key, Node)>> {

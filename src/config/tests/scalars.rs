@@ -5,7 +5,7 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 use super::Fixed;
 use crate::config::{
     fields::Value,
-    nearest::nearest,
+    nearest::{nearest, suggestion},
     scalar,
     secret::fill,
     table::{COUNT, Kind, SPAN, TOKENS},
@@ -251,6 +251,14 @@ fn the_nearest_known_word_is_found() {
     assert_eq!(near("colour"), None);
     assert_eq!(near(""), None);
     assert_eq!(near(&"x".repeat(100_000)), None);
+    let words: Vec<String> = (10..40).map(|number| format!("w{number}")).collect();
+    let known = |most| suggestion("colour", words[..most].iter().map(String::as_str)).unwrap();
+    assert!(known(25).ends_with(", w33, w34"), "{}", known(25));
+    assert!(
+        known(30).ends_with(", w33, w34 and 5 more"),
+        "{}",
+        known(30)
+    );
 }
 
 proptest! {

@@ -72,6 +72,19 @@ fn aliases_repeat_and_merges_fill_in() {
 }
 
 #[test]
+fn what_cannot_be_merged_is_called_that() {
+    for (text, place) in [
+        ("a: {<<: x}\n", "1:5"),
+        ("a: &x 5\nb:\n  c: 1\n  <<: *x\n", "4:3"),
+        ("a: &x {b: 1}\nc: {<<: [*x, y]}\n", "2:5"),
+    ] {
+        let said = drawn(text);
+        assert!(said.contains("`<<` takes a mapping"), "{said}");
+        assert!(said.contains(place), "{said}");
+    }
+}
+
+#[test]
 fn what_is_no_tree_says_where() {
     insta::assert_snapshot!(
         [
