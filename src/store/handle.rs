@@ -367,8 +367,8 @@ impl Store {
         let pause = Arc::clone(pause);
         let read = readers.run(move || {
             let _reading = pause.read();
-            let reader =
-                Reader::open(&name).map_err(|error| ReadError::Failed(error.to_string()))?;
+            let reader = Reader::beside_writer(&name)
+                .map_err(|error| ReadError::Failed(error.to_string()))?;
             reader.look(ask)
         });
         read.await.ok_or(ReadError::Closed)?

@@ -110,12 +110,18 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
     })
 }
 
-/// Opens the file of a store that somebody else may be writing, to look only.
+/// The same as [`open_to_read`], in a process that does not write the store.
+pub(super) fn open_to_look(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
+    no_log_of_another(&resolve(path)?)?;
+    open_to_read(path)
+}
+
+/// Opens the file of a store that somebody may be writing, to look only.
 pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
     let file = resolve(path)?;
     match fs::metadata(&file) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
-        Ok(_) => no_log_of_another(&file)?,
+        Ok(_) => {}
         Err(error) => return Err(OpenError::unusable(&file, error)),
     }
     let failed = |error: Error| OpenError::of_sqlite(&file, &error);
@@ -196,6 +202,8 @@ fn ends_within_a_page(file: &Path, length: u64) -> bool {
 
 /// That a copy is not opened with the log of the store that it was put in place of: SQLite would write that into it. A
 /// backup says of itself that it has no log (<https://sqlite.org/fileformat2.html>, "File format version numbers").
+///
+/// Not where this process has the store open: closing the file would drop SQLite's locks on it.
 fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
     const WITHOUT_LOG: [u8; 2] = [1, 1];
     let path = beside(file, "-wal");

@@ -17,7 +17,7 @@ use super::{
     call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
-    open::open_to_read,
+    open::{open_to_look, open_to_read},
     open_error::OpenError,
     roster_rows,
     usage::{self, UsageQuery, UsageRow},
@@ -42,11 +42,17 @@ pub enum ReadError {
 }
 
 impl Reader {
-    /// Opens the file of a store.
+    /// Opens the file of a store that this process does not write.
     ///
     /// # Errors
-    /// There is no store of our version.
+    /// There is no store of our version, or a log lies beside it that is another's.
     pub fn open(file: &Path) -> Result<Self, OpenError> {
+        let (connection, file) = open_to_look(file)?;
+        Ok(Self { connection, file })
+    }
+
+    /// Opens the file of a store that this process writes.
+    pub(super) fn beside_writer(file: &Path) -> Result<Self, OpenError> {
         let (connection, file) = open_to_read(file)?;
         Ok(Self { connection, file })
     }
