@@ -73,7 +73,10 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
             return Err(OpenError::Damaged { file, words });
         }
         Ok(_) => no_log_of_another(&file)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            no_log_of_another(&file)?;
+            create(&file)?;
+        }
         Err(error) => return Err(OpenError::unusable(&file, error)),
     }
 
@@ -200,8 +203,9 @@ fn ends_within_a_page(file: &Path, length: u64) -> bool {
     !length.is_multiple_of(page.max(1))
 }
 
-/// That a copy is not opened with the log of the store that it was put in place of: SQLite would write that into it. A
-/// backup says of itself that it has no log (<https://sqlite.org/fileformat2.html>, "File format version numbers").
+/// That neither a copy that was put in place of a store nor a store that is yet to be made is opened with the log of the
+/// store before: SQLite would write that into it. A backup says of itself that it has no log
+/// (<https://sqlite.org/fileformat2.html>, "File format version numbers").
 ///
 /// Not where this process has the store open: closing the file would drop SQLite's locks on it.
 fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
@@ -210,16 +214,24 @@ fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
     let has_log = fs::metadata(&path).is_ok_and(|log| log.len() > 0);
     let mut head = [0; 20];
     let read = File::open(file).and_then(|mut store| store.read_exact(&mut head));
-    if !has_log || read.is_err() || !head.starts_with(MAGIC) || !head.ends_with(&WITHOUT_LOG) {
+    let (whose, hint) = match read {
+        Ok(()) if head.starts_with(MAGIC) && head.ends_with(&WITHOUT_LOG) => (
+            "another store than",
+            "if that is a copy that was put back, move the log away, which belongs to the store before; nothing was changed",
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (
+            "a store that is not there,",
+            "put that store back, or move the log away to begin with an empty one; nothing was changed",
+        ),
+        _ => return Ok(()),
+    };
+    if !has_log {
         return Ok(());
     }
     Err(OpenError::Unusable {
         path,
-        source: io::Error::other(format!(
-            "it is the log of another store than {}",
-            file.display()
-        )),
-        hint: "if that is a copy that was put back, move the log away, which belongs to the store before; nothing was changed",
+        source: io::Error::other(format!("it is the log of {whose} {}", file.display())),
+        hint,
     })
 }
 

@@ -206,6 +206,30 @@ async fn a_copy_is_not_opened_with_the_log_of_another_store() {
     store.close().await;
 }
 
+/// After a kill, where the file alone was moved away: SQLite would write the log into the new store.
+#[tokio::test]
+async fn no_store_is_made_beside_the_log_of_one_that_is_gone() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(1)]);
+    flushed(&store).await;
+    let log = beside(&bench.file(), "-wal");
+    let stale = fs::read(&log).unwrap();
+    store.close().await;
+    let elsewhere = bench.folder.path().join("elsewhere.db");
+    fs::rename(bench.file(), &elsewhere).unwrap();
+    fs::write(&log, &stale).unwrap();
+    let refusal = bench.refusal();
+    assert!(!bench.file().exists());
+    assert_eq!(fs::read(&log).unwrap(), stale, "nothing was changed");
+    insta::assert_snapshot!(refusal);
+    fs::rename(&elsewhere, bench.file()).unwrap();
+    let (store, _) = bench.open();
+    let calls = store.calls(CallFilter::default()).await.unwrap();
+    assert_eq!(calls.data.len(), 1);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_new_store_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
