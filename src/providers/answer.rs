@@ -328,9 +328,12 @@ fn written(reader: &mut Reader<'_>, level: usize, made: &mut Made) -> Result<(),
                     b"reasoning" | b"reasoning_content" | b"reasoning_details" => {
                         let mut copy = Made::default();
                         written(reader, level + 1, &mut copy)?;
+                        let both = copy.text.min(thought.text) > 0;
                         if copy.text > thought.text {
                             thought = copy;
                         }
+                        // No text alone: which of the two is the longer one depends on both.
+                        thought.texts = thought.texts.saturating_add(u32::from(both));
                     }
                     // Members whose strings, or whose own such members, are text that the model wrote.
                     b"content" | b"text" | b"thinking" | b"partial_json" | b"refusal"

@@ -3,7 +3,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, p
 use crate::providers::{Endpoint, meter::Sight, sse::Event};
 
 /// Documents with places for texts, of every kind that counts in its own way.
-const SHAPES: [&str; 18] = [
+const SHAPES: [&str; 19] = [
     r#"{"id":"c","choices":[{"index":0,"delta":{"content":"@"},"finish_reason":null}],"usage":null}"#,
     r#"{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"@"}}]}"#,
     r#"{"id":"c","choices":[{"index":0,"delta":{"content":"@"}}],"obfuscation":"@"}"#,
@@ -13,6 +13,7 @@ const SHAPES: [&str; 18] = [
     r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#,
     r#"{"choices":[{"delta":{"content":"@","images":[{"type":"image_url"}]}}]}"#,
     r#"{"choices":[{"delta":{"content":"@"},"finish_reason":"stop"}]}"#,
+    r#"{"choices":[{"delta":{"reasoning":"@","reasoning_content":"four"}}]}"#,
     r#"{"usage_info":{"pages_processed":2},"content":"@"}"#,
     r#"{"type":"message_start","message":{"usage":{"input_tokens":9,"output_tokens":1}}}"#,
     r#"{"message":{"usage":{"input_tokens":3,"output_tokens":2}},"delta":"@"}"#,
@@ -87,4 +88,21 @@ fn only_the_first_of_many_is_read() {
     }
     assert_eq!(sight.observed.output_bytes, 13);
     assert_eq!(sight.observed.output_events, 3);
+}
+
+/// Of two copies the longer one counts.
+#[test]
+fn a_thought_that_comes_twice_is_read_each_time() {
+    let mut sight = Sight::default();
+    for (text, counted) in [("longer", 6), ("a", 10), ("", 14), ("b", 18)] {
+        let data = format!(
+            r#"{{"choices":[{{"delta":{{"reasoning":"{text}","reasoning_content":"four"}}}}]}}"#
+        );
+        let event = Event {
+            name: b"",
+            data: data.as_bytes(),
+        };
+        sight.take(&event);
+        assert_eq!(sight.observed.output_bytes, counted, "{text:?}");
+    }
 }
