@@ -48,8 +48,9 @@ pub struct CounterRow {
 ///
 /// Every window has one count, whichever way the clock goes through them. The window that was left last is remembered: a
 /// clock that comes back into it finds its count there, with what was counted in the later window on top, because that was
-/// used meanwhile; and one that goes on again finds the later window as it was. So a clock that is ahead for a while, and
-/// then put right, begins no window twice, and nobody waits for the window that it showed.
+/// used meanwhile; and one that goes on again finds the later window as it was. So a clock that is ahead for a while by one
+/// boundary, and then put right, begins no window twice, and nobody waits for the window that it showed. What is under way
+/// then is counted where it was admitted.
 ///
 /// Before a window that is not remembered, a clock that went back by up to a day is not believed, and the count goes on in
 /// the window that had begun; by more, it was ahead before, and the count goes on in the present window.
