@@ -205,19 +205,24 @@ async fn a_receiver_that_is_gone_gets_nothing_until_somebody_asks() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn what_was_on_its_way_to_a_receiver_that_is_gone_is_not_sent_again() {
+/// A receiver that answers the first message with `first` once the gate is open, and every other at once with `then`.
+async fn late_at_first(first: &'static str, then: &'static str) -> (Upstream, Gate) {
     let (answered, count) = (Gate::default(), AtomicUsize::new(0));
     let late = answered.clone();
     let receiver = Upstream::start(move |_| {
         if count.fetch_add(1, Ordering::Relaxed) > 0 {
-            return answer("410 Gone");
+            return answer(then);
         }
-        let mut steps = answer("500 Internal Server Error");
+        let mut steps = answer(first);
         steps.insert(0, Step::Wait(late.clone()));
         steps
-    })
-    .await;
+    });
+    (receiver.await, answered)
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_to_a_receiver_that_is_gone_is_not_sent_again() {
+    let (receiver, answered) = late_at_first("500 Internal Server Error", "410 Gone").await;
     let gateway = gateway(&receiver).await;
     test(&gateway).await;
     arrived(&receiver, 1).await;
@@ -242,17 +247,7 @@ async fn what_was_on_its_way_to_a_receiver_that_is_gone_is_not_sent_again() {
 #[tokio::test]
 async fn what_is_asked_for_while_it_is_on_its_way_is_sent_again() {
     for status in ["410 Gone", "500 Internal Server Error"] {
-        let (answered, count) = (Gate::default(), AtomicUsize::new(0));
-        let late = answered.clone();
-        let receiver = Upstream::start(move |_| {
-            if count.fetch_add(1, Ordering::Relaxed) > 0 {
-                return answer("200 OK");
-            }
-            let mut steps = answer(status);
-            steps.insert(0, Step::Wait(late.clone()));
-            steps
-        })
-        .await;
+        let (receiver, answered) = late_at_first(status, "200 OK").await;
         let gateway = gateway(&receiver).await;
         test(&gateway).await;
         arrived(&receiver, 1).await;
