@@ -204,15 +204,22 @@ pub(super) fn current(
     connection: &Connection,
     now: Timestamp,
 ) -> Result<Vec<CounterRow>, RowError> {
+    // One pass over the windows, and a look for each second one: to number the windows of a counter sorts all of them.
     let mut select = connection.prepare(
-        "SELECT owner_kind, owner, unit, per, window_start, used FROM (
-             SELECT *, row_number() OVER (
-                 PARTITION BY owner_kind, owner, unit, per ORDER BY window_start DESC
-             ) AS age
-             FROM counter_windows WHERE window_start <= ?
+        "WITH newest AS (
+             SELECT owner_kind, owner, unit, per, max(window_start) AS begun FROM counter_windows
+             WHERE window_start <= ? GROUP BY owner_kind, owner, unit, per
+         ), newest_two AS (
+             SELECT * FROM newest
+             UNION ALL
+             SELECT owner_kind, owner, unit, per, (
+                 SELECT max(window_start) FROM counter_windows AS older
+                 WHERE (older.owner_kind, older.owner, older.unit, older.per)
+                     = (newest.owner_kind, newest.owner, newest.unit, newest.per) AND window_start < begun
+             ) FROM newest
          )
-         LEFT JOIN counter_sums ON number = sum
-         WHERE age <= 2",
+         SELECT owner_kind, owner, unit, per, window_start, used
+         FROM newest_two JOIN counters USING (owner_kind, owner, unit, per) WHERE window_start = begun",
     )?;
     let mut rows = select.query([instant(now.plus(SET_BACK))])?;
     let mut counters = Vec::new();
