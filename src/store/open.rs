@@ -211,7 +211,9 @@ fn ends_within_a_page(file: &Path, length: u64) -> bool {
 fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
     const WITHOUT_LOG: [u8; 2] = [1, 1];
     let path = beside(file, "-wal");
-    let has_log = fs::metadata(&path).is_ok_and(|log| log.len() > 0);
+    if !fs::metadata(&path).is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
     let mut head = [0; 20];
     let read = File::open(file).and_then(|mut store| store.read_exact(&mut head));
     let (whose, hint) = match read {
@@ -225,9 +227,6 @@ fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
         ),
         _ => return Ok(()),
     };
-    if !has_log {
-        return Ok(());
-    }
     Err(OpenError::Unusable {
         path,
         source: io::Error::other(format!("it is the log of {whose} {}", file.display())),
