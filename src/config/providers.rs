@@ -241,7 +241,7 @@ fn credential(
         let (value, place) = own.located::<Secret>("value")?;
         let value = header_value(value.expose(), place, report)?;
         let header = header?;
-        return Some(Some(Credential { header, value }));
+        return Some(Some(Credential::new(header, value)));
     }
     let Some((key, place)) = api_key else {
         let vendors = !fields.has("base_url") && !fields.has("api_key");
@@ -260,7 +260,7 @@ fn credential(
         _ => (header::AUTHORIZATION, format!("Bearer {}", key.expose())),
     };
     let value = header_value(&text, place, report)?;
-    Some(Some(Credential { header, value }))
+    Some(Some(Credential::new(header, value)))
 }
 
 fn header_name(fields: &Fields, report: &mut Report) -> Option<HeaderName> {

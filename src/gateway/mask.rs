@@ -4,19 +4,15 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
-use memchr::memmem::{self, Finder};
 
-use crate::{providers::EventMask, upstream::Credential};
-
-/// What is shorter could be a word of any text, and is no secret.
-const SHORTEST: usize = 8;
+use crate::{domain::SecretFinder, upstream::Credential};
 
 /// What stands in its place, byte by byte, so that no length changes.
 const STAR: u8 = b'*';
 
 /// A text without our credential, however it is cut into pieces.
 pub(super) struct Mask {
-    secret: Finder<'static>,
+    secret: SecretFinder,
     /// What may be the credential's beginning, until the rest has arrived.
     kept: Bytes,
 }
@@ -24,11 +20,9 @@ pub(super) struct Mask {
 impl Mask {
     /// Hides `credential`, if it is a secret at all.
     pub(super) fn of(credential: &Credential) -> Option<Self> {
-        let secret = secret(credential)?;
-        Some(Self {
-            secret: Finder::new(secret).into_owned(),
-            kept: Bytes::new(),
-        })
+        let secret = credential.secret()?.clone();
+        let kept = Bytes::new();
+        Some(Self { secret, kept })
     }
 
     /// The next piece, of which the end may be kept until more is known.
@@ -40,7 +34,7 @@ impl Mask {
             joined.extend_from_slice(&piece);
             joined.freeze()
         };
-        let secret = self.secret.needle();
+        let secret = self.secret.secret();
         if let Some(first) = self.secret.find(&text) {
             let mut hidden = BytesMut::from(&*text);
             let mut next = Some(first);
@@ -69,31 +63,16 @@ impl Mask {
     }
 }
 
-/// What hides our credential in the errors of a stream of events, if it is a secret at all.
-pub(super) fn of_events(credential: &Credential) -> Option<EventMask> {
-    secret(credential).map(EventMask::of)
-}
-
 /// Empties the fields that have `credential` in them.
 pub(super) fn hide_in_fields(credential: &Credential, headers: &mut HeaderMap) {
-    let Some(secret) = secret(credential) else {
+    let Some(secret) = credential.secret() else {
         return;
     };
     for value in headers.values_mut() {
-        if memmem::find(value.as_bytes(), secret).is_some() {
+        if secret.find(value.as_bytes()).is_some() {
             *value = HeaderValue::from_static("");
         }
     }
-}
-
-/// The credential itself, without the word for how it is presented.
-fn secret(credential: &Credential) -> Option<&[u8]> {
-    let value = credential.value.as_bytes();
-    let secret = match value.split_at_checked(7) {
-        Some((scheme, secret)) if scheme.eq_ignore_ascii_case(b"bearer ") => secret,
-        _ => value,
-    };
-    (secret.len() >= SHORTEST).then_some(secret)
 }
 
 impl fmt::Debug for Mask {

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::mask::{self, Mask};
+use super::mask::Mask;
 use crate::{
     providers::EventMask,
     upstream::{Credential, Failure, UpstreamBody},
@@ -86,7 +86,8 @@ impl Relayed {
 
     /// The same, a stream of events, without this credential in those that tell of an error.
     pub(super) fn masked_in_errors(self, credential: Option<&Credential>) -> Self {
-        let mask = credential.and_then(mask::of_events);
+        let secret = credential.and_then(Credential::secret);
+        let mask = secret.cloned().map(EventMask::of);
         Self {
             mask: mask.map_or(Masked::Nothing, |mask| Masked::Errors(Box::new(mask))),
             ..self

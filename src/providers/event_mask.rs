@@ -7,13 +7,13 @@
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem::Finder;
 
 use super::{
     answer,
     sse::{Event, Scanner},
     usage::Tally,
 };
+use crate::domain::SecretFinder;
 
 /// Most bytes that are waited for. An event with more behind the secret is taken for one that tells of an error.
 const HELD: usize = 64 << 10;
@@ -23,7 +23,7 @@ const STAR: u8 = b'*';
 
 /// A stream of events without a secret in its errors, however it is cut into frames.
 pub struct EventMask {
-    secret: Finder<'static>,
+    secret: SecretFinder,
     scanner: Scanner,
     /// The unfinished event's bytes from where the secret may begin.
     held: Bytes,
@@ -32,10 +32,10 @@ pub struct EventMask {
 }
 
 impl EventMask {
-    /// Hides `secret`, which has no line end in it.
-    pub fn of(secret: &[u8]) -> Self {
+    /// Hides a secret that has no line end in it.
+    pub fn of(secret: SecretFinder) -> Self {
         Self {
-            secret: Finder::new(secret).into_owned(),
+            secret,
             scanner: Scanner::new(),
             held: Bytes::new(),
             hides: false,
@@ -92,7 +92,7 @@ impl EventMask {
 
     /// Where the end of `text` may be the secret's beginning; its length where it is not.
     fn beginning(&self, text: &[u8]) -> usize {
-        let secret = self.secret.needle();
+        let secret = self.secret.secret();
         let open = (1..secret.len())
             .rev()
             .find(|length| text.ends_with(&secret[..*length]));
@@ -157,10 +157,10 @@ impl Text {
     }
 
     /// Hides every `secret` between `start` and `end`.
-    fn hide(&mut self, secret: &Finder<'_>, mut start: usize, end: usize) {
+    fn hide(&mut self, secret: &SecretFinder, mut start: usize, end: usize) {
         while let Some(found) = secret.find(self.between(start, end)) {
             let from = start + found;
-            start = from + secret.needle().len();
+            start = from + secret.secret().len();
             if let Whole::Shared(bytes) = &self.0 {
                 self.0 = Whole::Owned(BytesMut::from(&**bytes));
             }

@@ -43,8 +43,8 @@ pub(super) fn to_provider(
     if encoding == Encoding::Identity {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    if let Some(Credential { header, value }) = credential {
-        headers.insert(header, value.clone());
+    if let Some(credential) = credential {
+        headers.insert(credential.header(), credential.value().clone());
     }
 }
 

@@ -7,7 +7,11 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-use crate::{domain::ProviderId, metering::DisconnectPolicy, providers::ProviderKind};
+use crate::{
+    domain::{ProviderId, SecretFinder},
+    metering::DisconnectPolicy,
+    providers::ProviderKind,
+};
 
 /// One provider.
 #[derive(Debug, Clone)]
@@ -44,12 +48,46 @@ pub struct BaseUrl {
 }
 
 /// A header field that opens a provider.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Credential {
+    header: HeaderName,
+    value: HeaderValue,
+    secret: Option<SecretFinder>,
+}
+
+/// What is shorter could be a word of any text, and is no secret.
+const SHORTEST_SECRET: usize = 8;
+
+impl Credential {
+    /// A field of that name with the whole value, `Bearer ` included; it should be marked sensitive.
+    pub fn new(header: HeaderName, value: HeaderValue) -> Self {
+        let bytes = value.as_bytes();
+        let secret = match bytes.split_at_checked(7) {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case(b"bearer ") => secret,
+            _ => bytes,
+        };
+        let secret = (secret.len() >= SHORTEST_SECRET).then(|| SecretFinder::new(secret));
+        Self {
+            header,
+            value,
+            secret,
+        }
+    }
+
     /// The field's name.
-    pub header: HeaderName,
-    /// The whole value, `Bearer ` included; marked sensitive.
-    pub value: HeaderValue,
+    pub const fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// The field's value.
+    pub const fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// Finds what is secret of the value, without the word for how it is presented; `None` where it is no secret at all.
+    pub const fn secret(&self) -> Option<&SecretFinder> {
+        self.secret.as_ref()
+    }
 }
 
 /// Deadlines of one call.
@@ -107,6 +145,15 @@ impl fmt::Debug for BaseUrl {
         fmt::Display::fmt(self, f)
     }
 }
+
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        // What is secret of it is of its value.
+        (&self.header, &self.value) == (&other.header, &other.value)
+    }
+}
+
+impl Eq for Credential {}
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -89,11 +89,11 @@ routes: [{path: /search, provider: four, strip_prefix: true, meter: requests}]",
         .iter()
         .map(|provider| {
             let credential = provider.credential.as_ref().map(|credential| {
-                assert!(credential.value.is_sensitive());
+                assert!(credential.value().is_sensitive());
                 format!(
                     "{}: {}",
-                    credential.header,
-                    credential.value.to_str().unwrap()
+                    credential.header(),
+                    credential.value().to_str().unwrap()
                 )
             });
             let kind = provider.kind.as_str();

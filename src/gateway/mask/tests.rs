@@ -11,10 +11,10 @@ use crate::upstream::Credential;
 const SECRET: &str = "sk-ab-sk-ab-c";
 
 fn credential(value: &'static str) -> Credential {
-    Credential {
-        header: HeaderName::from_static("authorization"),
-        value: HeaderValue::from_static(value),
-    }
+    Credential::new(
+        HeaderName::from_static("authorization"),
+        HeaderValue::from_static(value),
+    )
 }
 
 /// What comes out of the pieces, together.

@@ -5,11 +5,12 @@ use proptest::{
 };
 
 use super::{EventMask, HELD};
+use crate::domain::SecretFinder;
 
 const SECRET: &str = "sk-ab-sk-ab-c";
 
 fn mask() -> EventMask {
-    EventMask::of(SECRET.as_bytes())
+    EventMask::of(SecretFinder::new(SECRET.as_bytes()))
 }
 
 fn masked(text: &str) -> String {

@@ -29,10 +29,7 @@ fn lines(headers: &HeaderMap) -> Vec<String> {
 }
 
 fn provider() -> Credential {
-    Credential {
-        header: AUTHORIZATION,
-        value: HeaderValue::from_static("Bearer provider"),
-    }
+    Credential::new(AUTHORIZATION, HeaderValue::from_static("Bearer provider"))
 }
 
 #[test]
@@ -99,10 +96,10 @@ fn without_a_credential_of_ours_the_clients_goes_all_the_same() {
 
 #[test]
 fn nobody_names_our_credential_away() {
-    let credential = Credential {
-        header: HeaderName::from_static("x-token"),
-        value: HeaderValue::from_static("secret"),
-    };
+    let credential = Credential::new(
+        HeaderName::from_static("x-token"),
+        HeaderValue::from_static("secret"),
+    );
     let mut headers = fields("connection: x-token, connection\nx-token: client");
     to_provider(&mut headers, Some(&credential), Encoding::AsAsked);
     assert_eq!(lines(&headers), ["x-token: secret"]);

@@ -146,10 +146,10 @@ pub(super) fn settings(scheme: &str, authority: &str) -> Settings {
             authority: Authority::try_from(authority).unwrap(),
             path: String::new(),
         },
-        credential: Some(Credential {
-            header: AUTHORIZATION,
-            value: HeaderValue::from_static("Bearer provider"),
-        }),
+        credential: Some(Credential::new(
+            AUTHORIZATION,
+            HeaderValue::from_static("Bearer provider"),
+        )),
         tls: trusting(rustls::RootCertStore::empty()),
         timeouts: Timeouts::default(),
         on_client_disconnect: None,
