@@ -3,7 +3,7 @@
 import time
 
 from . import machine, phases, report
-from .gateways import Faregate, Floor, Nginx, Quickstart
+from .gateways import DurableFloor, Faregate, Floor, Nginx, Quickstart
 
 IN_YAML = "-yaml"
 QUICKSTART = "-quickstart"
@@ -12,6 +12,8 @@ QUICKSTART = "-quickstart"
 def gateways(bench, options):
     """Those that this run compares, ready to start."""
     chosen = [Floor(bench, options.keys, options.active_keys)]
+    if options.durable:
+        chosen.append(DurableFloor(bench, options.keys, options.active_keys))
     nginx = Nginx(bench, options.keys, options.active_keys)
     if nginx.binary():
         chosen.append(nginx)
@@ -27,7 +29,7 @@ def gateways(bench, options):
             Faregate(bench, options.keys, options.active_keys, name=name + IN_YAML, binary=binary, in_yaml=True)
         )
     if options.only:
-        chosen = [one for one in chosen if one.name.removesuffix(IN_YAML) in ["floor", *options.only]]
+        chosen = [one for one in chosen if one.name.removesuffix(IN_YAML) in ["floor", DurableFloor.name, *options.only]]
     for gateway in chosen:
         gateway.prepare()
     return chosen

@@ -131,6 +131,29 @@ class Floor(Gateway):
         return [self.binary(), f"127.0.0.1:{self.port}", f"127.0.0.1:{self.bench.provider}"]
 
 
+class DurableFloor(Floor):
+    """What Faregate promises of its ledger, and nothing else that it does: what a call costs at least where it is kept."""
+
+    name = "floor-durable"
+    does = "bare hyper proxy with a durable ledger: for each call two file writes, a row and two counters; checks nothing"
+
+    def binary(self):
+        return os.path.join(self.bench.binaries, "compare-floor-durable")
+
+    def configure(self):
+        self.ledger = os.path.join(self.home, f"{self.port}")
+        os.makedirs(self.ledger)
+        return [*super().configure(), self.ledger]
+
+    def stop(self):
+        # Its last group is written by then; it has no drain of its own.
+        time.sleep(0.5)
+        super().stop()
+
+    def rows(self):
+        return _count(os.path.join(self.ledger, "ledger.db"))
+
+
 class Nginx(Gateway):
     name = "nginx"
     does = "key map, limit_req per key, key swap; no log, no metering"
@@ -299,11 +322,16 @@ log: {{format: json}}
     def rows(self):
         if not self.copied:
             return None
-        store = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)
-        try:
-            return store.execute("SELECT count(*) FROM calls").fetchone()[0] - self.calls
-        finally:
-            store.close()
+        return _count(self.store) - self.calls
+
+
+def _count(store):
+    """Calls in a ledger."""
+    connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT count(*) FROM calls").fetchone()[0]
+    finally:
+        connection.close()
 
 
 class Quickstart(Faregate):
