@@ -25,19 +25,28 @@ pub fn stand(facts: &[Dated]) -> Option<Stand> {
     sorted.into_iter().fold(None, after)
 }
 
-/// The best of an account's subscriptions: somebody who pays twice is served as long as either is paid. Among equals
-/// the one whose period ends later, then the one with the larger id.
+/// The best of an account's subscriptions: somebody who pays twice is served as long as either is paid. Of two that are
+/// served one that is sold as a plan, since the other may be for something else; then, among equals, one that goes on
+/// before one that is to end, the one whose period ends later, and the one with the larger id.
 pub fn best(stands: impl IntoIterator<Item = (String, Stand)>) -> Option<(String, Stand)> {
-    let rank = |stand: &Stand| {
-        let end = stand.subscription.period.map(|period| period.end);
-        (openness(stand.subscription.status), end)
+    let rank = |Stand { subscription, plan }: &Stand| {
+        let served = match openness(subscription.status) {
+            6.. => 6,
+            lower => lower,
+        };
+        let ends = subscription.cancel_at_period_end
+            || subscription.cancel_at.is_some()
+            || subscription.ends_at.is_some();
+        let end = subscription.period.map(|period| period.end);
+        let openness = openness(subscription.status);
+        (served, plan.is_some(), openness, !ends, end)
     };
     stands
         .into_iter()
         .max_by(|(one_id, one), (other_id, other)| {
-            rank(one)
-                .cmp(&rank(other))
-                .then_with(|| one_id.cmp(other_id))
+            // Ids that are numbers count up.
+            let ids = (one_id.len(), one_id).cmp(&(other_id.len(), other_id));
+            rank(one).cmp(&rank(other)).then(ids)
         })
 }
 

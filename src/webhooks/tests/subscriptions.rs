@@ -5,7 +5,7 @@ use proptest::{
 
 use super::{at, dated};
 use crate::{
-    domain::{Subscription, SubscriptionStatus as Status},
+    domain::{PlanId, Subscription, SubscriptionStatus as Status, Window},
     webhooks::{Dated, Fact, Snapshot, Stand, best, stand},
 };
 
@@ -176,6 +176,75 @@ proptest! {
             .into_iter()
             .enumerate()
             .map(|(number, (seconds, fact))| dated(seconds, &format!("e{number}"), fact))
+#[test]
+fn a_subscription_to_something_else_takes_no_plan_away() {
+    let stood = |status: Status, plan: Option<&str>| Stand {
+        subscription: Subscription::with_status(status),
+        plan: plan.map(|plan| PlanId::parse(plan).unwrap()),
+    };
+    let pick = |ours: Stand, other: Stand| {
+        let both = [("a".to_owned(), ours), ("b".to_owned(), other)];
+        best(both).unwrap().1
+    };
+    let later = |mut stand: Stand| {
+        let (start, end) = (at(0), at(100));
+        stand.subscription.period = Some(Window { start, end });
+        stand
+    };
+    for ours in [Status::Active, Status::Trialing] {
+        let stand = pick(stood(ours, Some("pro")), later(stood(Status::Active, None)));
+        assert_eq!(stand, stood(ours, Some("pro")));
+    }
+    // One that is over, or overdue, gives way to one that is paid.
+    for ours in [Status::PastDue, Status::Unpaid, Status::Canceled] {
+        let stand = pick(stood(ours, Some("pro")), stood(Status::Active, None));
+        assert_eq!(stand.subscription.status, Status::Active);
+    }
+}
+
+#[test]
+fn a_subscription_that_goes_on_holds_before_one_that_ends() {
+    let period = |end: i64| Window {
+        start: at(0),
+        end: at(end),
+    };
+    let stood = |end: i64| Subscription {
+        period: Some(period(end)),
+        ..Subscription::with_status(Status::Active)
+    };
+    let ending = |end: fn(&mut Subscription)| {
+        let mut yearly = stood(365);
+        end(&mut yearly);
+        yearly
+    };
+    let ending = [
+        ending(|yearly| yearly.cancel_at_period_end = true),
+        ending(|yearly| yearly.cancel_at = Some(at(365))),
+        ending(|yearly| yearly.ends_at = Some(at(365))),
+    ];
+    let pick = |one: Subscription, other: Subscription| {
+        let stand = |subscription| Stand {
+            subscription,
+            plan: None,
+        };
+        best([("b".to_owned(), stand(one)), ("a".to_owned(), stand(other))])
+            .unwrap()
+            .0
+    };
+    for ends in ending {
+        assert_eq!(pick(ends, stood(30)), "a");
+    }
+    assert_eq!(pick(stood(365), stood(30)), "b");
+    // Lemon Squeezy's ids are numbers, and the larger one is the later one.
+    let id = |number: u32| format!("lemonsqueezy:subscription:{number}");
+    let stand = || Stand {
+        subscription: stood(30),
+        plan: None,
+    };
+    let both = [(id(1_000_000), stand()), (id(999_999), stand())];
+    assert_eq!(best(both).unwrap().0, id(1_000_000));
+}
+
             .collect();
         let stood = stand(&facts);
         if !facts.is_empty() {

@@ -272,6 +272,21 @@ async fn a_price_that_is_no_plan_is_told() {
 }
 
 #[tokio::test]
+async fn a_subscription_to_something_else_leaves_the_plan_as_it_is() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&shared_config(&upstream, "")).await;
+    let bought = updated("evt_1", 0, subscription("active", "price_pro"));
+    send(&gateway, &bought).await;
+    assert_eq!(account(&gateway, "a").await["plan"], "pro");
+    let mut newsletter = subscription("active", "price_newsletter");
+    newsletter["id"] = json!("sub_2");
+    newsletter["items"]["data"][0]["current_period_end"] = json!(NOW + 10 * 86_400);
+    send(&gateway, &updated("evt_2", 1, newsletter)).await;
+    assert_eq!(account(&gateway, "a").await["plan"], "pro");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_plan_that_is_not_in_the_file_is_told() {
     let upstream = provider().await;
     let more = format!("}}, standard: {{secrets: [{STANDARD_SECRET}]");
