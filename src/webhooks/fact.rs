@@ -19,7 +19,11 @@ pub enum Fact {
         from: Timestamp,
     },
     /// A renewal of the subscription is due, and not paid.
-    RenewalDue,
+    RenewalDue {
+        /// When its invoice was made, where the vendor says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        invoiced: Option<Timestamp>,
+    },
     /// Credit was bought.
     Paid {
         /// What was ordered; the same order is paid once.

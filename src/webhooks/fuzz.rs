@@ -91,8 +91,10 @@ fn said(fact: Fact, at: Timestamp, event: String) {
         Fact::Grant {
             nano_usd, priority, ..
         } => assert!(*nano_usd > 0 && *priority <= 100),
-        Fact::Subscription(_) | Fact::RenewalPaid { .. } | Fact::RenewalDue | Fact::GrantVoided => {
-        }
+        Fact::Subscription(_)
+        | Fact::RenewalPaid { .. }
+        | Fact::RenewalDue { .. }
+        | Fact::GrantVoided => {}
     }
     let kept = serde_json::to_string(&fact).expect("a fact has a JSON form");
     let again: Fact = serde_json::from_str(&kept).expect("what was kept is read");

@@ -47,7 +47,7 @@ fn news(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Result<News
         "transaction.payment_failed" => {
             let renews = data.at("origin").text() == Some("subscription_recurring");
             Ok(match data.at("subscription_id").id() {
-                Some(id) if renews => fact(&id, Fact::RenewalDue),
+                Some(id) if renews => fact(&id, Fact::RenewalDue { invoiced: None }),
                 _ => News::Ignored("it is not about the renewal of a subscription".to_owned()),
             })
         }

@@ -104,13 +104,19 @@ fn order(dated: &Dated) -> Order<'_> {
 fn after(before: Option<Stand>, dated: &Dated) -> Option<Stand> {
     match &dated.fact {
         Fact::Subscription(snapshot) => Some(seen(before, snapshot, dated.at)),
-        Fact::RenewalDue => {
+        Fact::RenewalDue { invoiced } => {
             let mut stand = before?;
             let open = matches!(
                 stand.subscription.status,
                 SubscriptionStatus::Active | SubscriptionStatus::Trialing
             );
-            if open {
+            // An invoice that may be paid for longer than a period is of one that has gone: the newest decides, and paying
+            // this one would open nothing.
+            let begun = stand.subscription.period.map(|period| period.start);
+            let gone = invoiced
+                .zip(begun)
+                .is_some_and(|(invoiced, begun)| invoiced < begun);
+            if open && !gone {
                 stand.subscription.status = SubscriptionStatus::PastDue;
                 stand.subscription.past_due_since = Some(dated.at);
             }

@@ -103,7 +103,9 @@ pub(super) fn due(event: &Event<'_>) -> Result<News, Wrong> {
     match renewed(&event.object) {
         Some(id) if renews => Ok(News::Fact {
             object: named(Vendor::Stripe, &id),
-            fact: Fact::RenewalDue,
+            fact: Fact::RenewalDue {
+                invoiced: event.object.at("created").unix()?,
+            },
             remark: None,
         }),
         Some(_) => Ok(News::Ignored(

@@ -125,7 +125,10 @@ fn what_went_back_waits_for_the_payment() {
     assert_eq!(worth(&[in_all(1, 10)]), Some(Worth::Unpaid));
     assert_eq!(worth(&[dispute(1, 10, true)]), Some(Worth::Unpaid));
     assert_eq!(worth(&[]), None);
-    assert_eq!(worth(&[dated(0, "e", Fact::RenewalDue)]), None);
+    assert_eq!(
+        worth(&[dated(0, "e", Fact::RenewalDue { invoiced: None })]),
+        None
+    );
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn a_subscription_is_read_whole() {
 fn invoices_of_renewals_are_facts_and_others_are_not() {
     let invoice = |reason: &str| {
         json!({
-            "id": "in_1", "customer": "cus_1", "billing_reason": reason,
+            "id": "in_1", "customer": "cus_1", "billing_reason": reason, "created": NOW - 7,
             "parent": {"type": "subscription_details", "subscription_details": {
                 "subscription": "sub_1", "metadata": {"faregate_account": "acme"}}},
             "lines": {"data": [
@@ -111,7 +111,10 @@ fn invoices_of_renewals_are_facts_and_others_are_not() {
         "invoice.overdue",
     ] {
         let event = stripe(kind, invoice("subscription_cycle"));
-        assert_eq!(fact(&event), ("stripe:sub_1", &Fact::RenewalDue));
+        let due = Fact::RenewalDue {
+            invoiced: Some(at(-7)),
+        };
+        assert_eq!(fact(&event), ("stripe:sub_1", &due));
         // The first invoice, or one for a change, is told by the subscription itself.
         let event = stripe(kind, invoice("subscription_create"));
         assert!(matches!(event.news, News::Ignored(_)), "{event:?}");

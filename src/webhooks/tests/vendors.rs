@@ -71,7 +71,7 @@ fn paddle_tells_of_subscriptions_and_transactions() {
         json!({"id": "txn_2", "subscription_id": "sub_1", "origin": "subscription_recurring"});
     assert_eq!(
         fact(&paddle("transaction.payment_failed", failed)),
-        ("paddle:sub_1", &Fact::RenewalDue)
+        ("paddle:sub_1", &Fact::RenewalDue { invoiced: None })
     );
     let refunded = json!({
         "id": "adj_1", "action": "refund", "status": "approved", "transaction_id": "txn_1",
