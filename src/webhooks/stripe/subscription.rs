@@ -1,10 +1,12 @@
 //! Subscriptions, and invoices that renew them.
 
+use std::slice;
+
 use super::{Event, named};
 use crate::{
     domain::{SubscriptionStatus, Timestamp, Vendor},
     webhooks::{
-        Fact, News, Snapshot,
+        Endpoint, Fact, News, Snapshot,
         members::{Node, Wrong},
     },
 };
@@ -21,23 +23,16 @@ pub(super) fn snapshot(event: &Event<'_>) -> Result<News, Wrong> {
     let status = object.at("status");
     let status = SubscriptionStatus::parse(status.require()?)
         .ok_or_else(|| status.not("a status that is known"))?;
-    let price = |item: &Node<'_>| {
-        let price = item.at("price").id().or_else(|| item.at("plan").id());
-        let product = item.at("price.product").id();
-        [price, product]
-    };
-    let prices: Vec<String> = object
-        .at("items.data")
-        .items()
-        .flat_map(|item| price(&item))
-        .flatten()
-        .collect();
+    let items: Vec<Node<'_>> = object.at("items.data").items().collect();
+    let prices: Vec<String> = items.iter().flat_map(prices).collect();
     let sold = endpoint.map(|endpoint| endpoint.plan("stripe.prices", &prices));
     let (plan, remark) = sold.unwrap_or_default();
-    // Since API 2025-03-31 each item has its own period; before, the subscription had one.
+    // Since API 2025-03-31 each item has its own period; before, the subscription had one. Beside a plan there may be items
+    // of other intervals.
+    let of_plan = items.iter().find(|item| is_plan(item, *endpoint));
+    let counting = of_plan.map_or(&items[..], slice::from_ref);
     let of_items = |name: &str| -> Result<Vec<Timestamp>, Wrong> {
-        let items = object.at("items.data");
-        let times = items.items().map(|item| item.at(name).unix());
+        let times = counting.iter().map(|item| item.at(name).unix());
         Ok(times
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
@@ -72,8 +67,13 @@ pub(super) fn paid(event: &Event<'_>) -> Result<News, Wrong> {
     let Some(id) = renewed(&event.object) else {
         return Ok(News::Ignored("it is not about a subscription".to_owned()));
     };
+    let mut lines: Vec<Node<'_>> = event.object.at("lines.data").items().collect();
+    let of_plan = |line: &Node<'_>| is_plan(line, event.endpoint);
+    if lines.iter().any(of_plan) {
+        lines.retain(of_plan);
+    }
     let mut period: Option<(Timestamp, Timestamp)> = None;
-    for line in event.object.at("lines.data").items() {
+    for line in lines {
         let (start, end) = (
             line.at("period.start").unix()?,
             line.at("period.end").unix()?,
@@ -120,4 +120,21 @@ pub(super) fn due(event: &Event<'_>) -> Result<News, Wrong> {
 fn renewed(invoice: &Node<'_>) -> Option<String> {
     let parent = invoice.at("parent.subscription_details.subscription").id();
     parent.or_else(|| invoice.at("subscription").id())
+}
+
+/// What an item or a line is sold as: its price, or its plan as it was called before, and its product.
+fn prices(item: &Node<'_>) -> Vec<String> {
+    let details = item.at("pricing.price_details");
+    let price = ["price", "plan"].map(|name| item.at(name).id());
+    let price = price.into_iter().flatten().next();
+    let price = price.or_else(|| details.at("price").id());
+    let product = item.at("price.product").id();
+    let product = product.or_else(|| details.at("product").id());
+    price.into_iter().chain(product).collect()
+}
+
+/// Whether an item or a line is sold as a plan.
+fn is_plan(item: &Node<'_>, endpoint: Option<&Endpoint>) -> bool {
+    let plans = endpoint.map(|endpoint| &endpoint.plans);
+    plans.is_some_and(|plans| prices(item).iter().any(|price| plans.contains_key(price)))
 }

@@ -371,3 +371,34 @@ fn a_body_that_cannot_be_read_is_named_if_it_has_a_name() {
         assert_eq!(id, "stripe:evt_1");
     }
 }
+
+#[test]
+fn of_several_intervals_the_plans_own_is_the_billing_period() {
+    // A monthly plan with something that is paid by the year.
+    let both = subscription(json!({"items": {"data": [
+        {"price": {"id": "price_seat"}, "current_period_start": NOW - 50, "current_period_end": NOW + 1000},
+        {"price": {"id": "price_pro"}, "current_period_start": NOW, "current_period_end": NOW + 100},
+    ]}}));
+    let event = stripe("customer.subscription.updated", both);
+    let (_, Fact::Subscription(snapshot)) = fact(&event) else {
+        panic!("{event:?}");
+    };
+    assert_eq!(
+        (snapshot.period_start, snapshot.period_end),
+        (Some(at(0)), Some(at(100)))
+    );
+    let paid = Fact::RenewalPaid {
+        from: at(0),
+        until: at(100),
+    };
+    let seat = json!({"period": {"start": NOW, "end": NOW + 1000}});
+    let period = json!({"start": NOW, "end": NOW + 100});
+    for plan in [
+        json!({"period": &period, "pricing": {"price_details": {"price": "price_pro", "product": "prod_1"}}}),
+        json!({"period": &period, "price": {"id": "price_pro"}}),
+    ] {
+        let lines = json!({"subscription": "sub_1", "lines": {"data": [&seat, plan]}});
+        let event = stripe("invoice.paid", lines);
+        assert_eq!(fact(&event), ("stripe:sub_1", &paid));
+    }
+}
