@@ -239,10 +239,10 @@ impl Registry for Arc<Publisher> {
 
     async fn put_account(&self, account: AccountSpec, spoken: Spoken) -> Result<(), Rejection> {
         let _one_at_a_time = self.paying.acquire().await;
-        let standing = self.store.put_account(account.clone(), spoken).await?;
+        let (declared, standing) = self.store.put_account(account, spoken).await?;
         let mut parts = self.parts();
         parts.stand(standing);
-        let account = Arc::new(account);
+        let account = Arc::new(declared);
         match parts
             .accounts
             .iter_mut()

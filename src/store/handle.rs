@@ -218,8 +218,9 @@ impl Store {
             .await
     }
 
-    /// Inserts an account, or replaces the one of the same id, and ends what payment events say of what was spoken of.
-    /// All of it is on the disk when this returns. What events say since is returned, where they say anything.
+    /// Inserts an account, or replaces the one of the same id, and ends what payment events say of what was spoken of. Of
+    /// the rest it keeps what was declared before. All of it is on the disk when this returns. What is declared now is
+    /// returned, and what events say since, where they say anything.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -227,11 +228,13 @@ impl Store {
         &self,
         spec: AccountSpec,
         spoken: Spoken,
-    ) -> Result<Option<PaymentStanding>, WriteError> {
+    ) -> Result<(AccountSpec, Option<PaymentStanding>), WriteError> {
         let now = self.now();
         self.change(move |transaction| {
+            let spec = payments::declared(transaction, spec, spoken)?;
             roster_rows::put_account(transaction, &spec)?;
-            payments::declare(transaction, &spec, spoken, now)
+            let standing = payments::declare(transaction, &spec.id, spoken, now)?;
+            Ok((spec, standing))
         })
         .await
     }

@@ -26,7 +26,10 @@ use crate::{
 
 pub use customers::{CustomerFilter, CustomerRow, NewLink, Relinked};
 
-pub(super) use {read::standings, word::declare};
+pub(super) use {
+    read::standings,
+    word::{declare, declared},
+};
 
 /// Larger bodies are not kept; their events cannot be replayed, only sent again.
 const LARGEST_KEPT: usize = 256 << 10;

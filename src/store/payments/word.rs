@@ -4,34 +4,51 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use super::read;
 use crate::{
-    accounts::{AccountSpec, Declaration, Over, PaymentStanding, Spoken},
-    domain::{AccountId, Timestamp},
-    store::columns::{RowError, instant},
+    accounts::{AccountSpec, Over, PaymentStanding, Spoken},
+    domain::{AccountId, PlanId, Timestamp},
+    store::{
+        columns::{Columns, RowError, instant},
+        roster_rows,
+    },
 };
 
 /// What stands before the instant in `declared_subscription` and `declared_plan` that says since when events have been
 /// overruled. No declaration begins with it.
 const AFTER: &str = "after ";
 
-/// Notes what an administrator declares at `now`: what events say of it holds no more. What was not spoken of is written
-/// as it is in force, so events hold over that as they held over what was there before.
+/// What an administrator declares who has changed an account as it is in force: of what was not spoken of, what was
+/// declared before. What events say of it ends with them.
+pub(in crate::store) fn declared(
+    transaction: &Transaction<'_>,
+    mut spec: AccountSpec,
+    spoken: Spoken,
+) -> Result<AccountSpec, RowError> {
+    let mut select = transaction.prepare_cached("SELECT * FROM accounts WHERE id = ?")?;
+    let mut rows = select.query([spec.id.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(spec);
+    };
+    let columns = Columns::new(row, "accounts", "id");
+    if !spoken.plan {
+        spec.plan = columns.word("plan", |id| PlanId::parse(id).ok())?;
+    }
+    if !spoken.subscription {
+        spec.subscription = roster_rows::subscription(&columns)?;
+    }
+    Ok(spec)
+}
+
+/// Notes that an administrator has declared something of an account at `now`: what events say of it holds no more.
 pub(in crate::store) fn declare(
     transaction: &Transaction<'_>,
-    spec: &AccountSpec,
+    account: &AccountId,
     spoken: Spoken,
     now: Timestamp,
 ) -> Result<Option<PaymentStanding>, RowError> {
-    let Some(mut standing) = read::standing(transaction, &spec.id)? else {
-        return Ok(None);
-    };
-    let declared = Declaration::of(spec);
-    if let Some(over) = &mut standing.over_subscription.declared {
-        *over = declared.subscription;
+    match read::standing(transaction, account)? {
+        Some(standing) => end_and_write(transaction, standing, spoken, Some(now)).map(Some),
+        None => Ok(None),
     }
-    if let Some(over) = &mut standing.over_plan.declared {
-        *over = declared.plan;
-    }
-    end_and_write(transaction, standing, spoken, Some(now)).map(Some)
 }
 
 /// Ends what events say of accounts of which something else is declared. Without an instant nobody knows when that was

@@ -198,3 +198,23 @@ async fn what_the_seller_says_after_an_operator_is_heard() {
     assert_eq!(told(&gateway, "stripe:evt_2").await.0, "applied");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_events_say_does_not_become_what_was_declared() {
+    let upstream = provider().await;
+    let gateway = Gateway::start(&free_config(&upstream)).await;
+    let made = gateway.admin("POST", "/admin/v1/accounts");
+    let made = made.json(r#"{"id":"c","plan":"free"}"#).send().await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(send(&gateway, &says("evt_1", "c")).await, "applied");
+    assert_eq!(send(&gateway, &of_x("evt_2", 1, "active")).await, "applied");
+    assert_eq!(shown(&gateway, "c").await, (json!("pro"), json!("active")));
+    // Who writes to an account in between has said nothing of its plan.
+    let patched = gateway.admin("PATCH", "/admin/v1/accounts/c");
+    let patched = patched.json(r#"{"email":"c@example.com"}"#).send().await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    assert_eq!(shown(&gateway, "c").await, (json!("pro"), json!("active")));
+    assert_eq!(unlink(&gateway, "cus_x").await.status, 200);
+    assert_eq!(shown(&gateway, "c").await, (json!("free"), json!(null)));
+    gateway.stop().await;
+}
