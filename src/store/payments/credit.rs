@@ -82,7 +82,8 @@ fn post_rest(
     object: &str,
     entry: &NewEntry,
 ) -> Result<Verdict, RowError> {
-    let before = posted(applier.transaction, object)?;
+    let posted = posted(applier.transaction, object)?;
+    let before = posted.unwrap_or(NanoUsd::ZERO);
     let Some(rest) = entry.amount.checked_sub(before) else {
         return Ok(too_large());
     };
@@ -93,8 +94,8 @@ fn post_rest(
         amount: rest,
         ..entry.clone()
     };
-    // More of a grant is a grant, which ends with the rest of it.
-    let more = entry.kind == EntryKind::Grant || before == NanoUsd::ZERO;
+    // More of a grant is a grant, which ends with the rest of it; what comes back of a payment was paid before.
+    let more = entry.kind == EntryKind::Grant || posted.is_none();
     if rest.is_negative() || !more {
         entry.kind = moved(event);
         entry.expires_at = None;
@@ -365,8 +366,8 @@ fn given(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<Vec<i6
         .collect()
 }
 
-/// What was posted for an object, in all.
-fn posted(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<NanoUsd> {
+/// What was posted for an object, in all; `None` where nothing was.
+fn posted(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<Option<NanoUsd>> {
     let sum: Option<Option<i64>> = transaction
         .prepare_cached(
             "SELECT sum(amount_nano_usd) FROM credit_entries
@@ -374,5 +375,5 @@ fn posted(transaction: &Transaction<'_>, object: &str) -> rusqlite::Result<NanoU
         )?
         .query_row([object], |row| row.get(0))
         .optional()?;
-    Ok(NanoUsd::from_nanos(sum.flatten().unwrap_or(0)))
+    Ok(sum.flatten().map(NanoUsd::from_nanos))
 }

@@ -121,6 +121,15 @@ async fn a_dispute_holds_the_credit_back_until_it_is_won() {
     assert_eq!(balance(&gateway, "b").await, "25.00");
     send(&gateway, &dispute("evt_4", 7, "under_review")).await;
     assert_eq!(balance(&gateway, "b").await, "25.00", "it is older");
+    // Nothing was paid twice: whoever adds the top-ups up has what came in.
+    let ledger = gateway
+        .admin("GET", "/admin/v1/ledger?account=b")
+        .send()
+        .await;
+    let ledger = ledger.value();
+    let kinds = ledger["data"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["adjustment", "adjustment", "top_up"]);
     gateway.stop().await;
 }
 
