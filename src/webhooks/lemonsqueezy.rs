@@ -39,7 +39,7 @@ pub(super) fn read(
     let counts = kind.starts_with("order_") || data.at("type").text() == Some("subscriptions");
     let news = match kind {
         _ if counts && let Some(words) = other_mode => Ok(News::Parked(words)),
-        "order_created" => bought(&meta, &data),
+        "order_created" => bought(&meta, &data, endpoint),
         "order_refunded" => refunded(&data),
         kind if kind.starts_with("subscription_")
             && data.at("type").text() == Some("subscriptions") =>
@@ -82,9 +82,7 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
         _ => return Err(status.not("a status that is known")),
     };
     let ends = attributes.at("ends_at").instant()?;
-    let sold = ["variant_id", "product_id"].map(|name| attributes.at(name).id());
-    let sold: Vec<String> = sold.into_iter().flatten().collect();
-    let sold = endpoint.map(|endpoint| endpoint.plan("lemonsqueezy.variants", &sold));
+    let sold = endpoint.map(|endpoint| endpoint.plan("lemonsqueezy.variants", &sold(&attributes)));
     let (plan, remark) = sold.unwrap_or_default();
     let snapshot = Snapshot {
         first: kind == "subscription_created",
@@ -101,14 +99,27 @@ fn subscription(kind: &str, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Res
     })
 }
 
-/// An order does not say whether it began a subscription, so it is credit only where whoever made it says so.
-fn bought(meta: &Node<'_>, data: &Node<'_>) -> Result<News, Wrong> {
+/// What a subscription, or an item of an order, is sold as.
+fn sold(item: &Node<'_>) -> Vec<String> {
+    let ids = ["variant_id", "product_id"].map(|name| item.at(name).id());
+    ids.into_iter().flatten().collect()
+}
+
+/// An order does not say whether it began a subscription, so it is credit only where whoever made it says so. That may
+/// stand in a link, where whoever pays can write it: what is sold as a plan is none.
+fn bought(meta: &Node<'_>, data: &Node<'_>, endpoint: Option<&Endpoint>) -> Result<News, Wrong> {
     let said = meta.at("custom_data.faregate_credit");
     if said.text() != Some("true") && said.flag() != Some(true) {
         let words = "the order is not marked as credit (custom_data.faregate_credit: \"true\")";
         return Ok(News::Ignored(words.to_owned()));
     }
     let attributes = data.at("attributes");
+    let item = sold(&attributes.at("first_order_item"));
+    let is_plan = |endpoint: &Endpoint| item.iter().any(|id| endpoint.plans.contains_key(id));
+    if endpoint.is_some_and(is_plan) {
+        let words = "a plan was bought, and not credit; its subscription tells the standing";
+        return Ok(News::Ignored(words.to_owned()));
+    }
     if attributes.at("status").text() != Some("paid") {
         return Ok(News::Ignored("nothing is paid yet".to_owned()));
     }

@@ -221,6 +221,11 @@ fn lemon_squeezy_tells_of_subscriptions_and_marked_orders() {
         matches!(plain.news, News::Ignored(_)),
         "it may have begun a subscription"
     );
+    // The mark may stand in a link, where whoever pays can write it: a plan is not paid for and credited as well.
+    let mut of_plan = order.clone();
+    of_plan["attributes"]["first_order_item"] = json!({"variant_id": 77, "product_id": 3});
+    let of_plan = lemon("order_created", json!({"faregate_credit": "true"}), of_plan);
+    assert!(matches!(of_plan.news, News::Ignored(_)), "{of_plan:?}");
     let mut refunded = order;
     refunded["attributes"]["refunded_amount"] = json!(500);
     let refunded = lemon("order_refunded", json!(null), refunded);
