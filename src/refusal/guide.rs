@@ -219,9 +219,9 @@ that is not a path.",
             "Build header values from checked text without line breaks or control characters.",
         ),
         Code::InvalidFraming => Guide::new(
-            "The header fields do not say clearly where the body ends, for example with two lengths or with a \
-length and chunks. Such requests can be used to hide a second request, so they are refused and \
-the connection is closed.",
+            "It is not clear where the body ends, for example because its chunks are malformed or because a request \
+for a WebSocket has one. Such requests can be used to hide a second request, so they are refused and the \
+connection is closed.",
             "Send either one `Content-Length` or `Transfer-Encoding: chunked`.",
             "Leave framing to the HTTP client, and update old proxies in between.",
         ),
