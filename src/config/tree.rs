@@ -17,6 +17,50 @@ const DEEPEST: usize = 32;
 /// Nodes that aliases may copy in all, so that a few lines cannot grow into gigabytes.
 const MOST_COPIES: usize = 50_000;
 
+/// What the parser met, and where whoever made the mistake should look: it is often a line or more above.
+const LOOK: [(&str, &str); 17] = [
+    ("mapping values are not allowed", NO_COLON),
+    ("simple key expect", NO_COLON),
+    ("could not find expected ':'", NO_COLON),
+    ("did not find expected key", COLUMNS),
+    ("expected '-' indicator", COLUMNS),
+    ("invalid indentation in quoted scalar", NO_END),
+    ("unexpected end of stream", NO_END),
+    ("expected ',' or", STILL_OPEN),
+    ("illegal placement of ':'", STILL_OPEN),
+    (
+        "misplaced bracket",
+        "a } or ] is closed that was not opened; remove it, or write quotes around a text that has one",
+    ),
+    ("unexpected character", QUOTES),
+    (
+        "unknown anchor",
+        "name an anchor (`&name`) that stands above, or write quotes around a text that begins with *",
+    ),
+    (
+        "unknown escape",
+        "write the text in single quotes, where a \\ is nothing but itself",
+    ),
+    (
+        "trailing content after",
+        "write the whole value within one pair of quotes",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "begin the first `- ` of a list on the next line",
+    ),
+    ("document start", LINES),
+    ("unprintable character", LINES),
+];
+const NO_COLON: &str = "look at the line above too: a key has a colon and a space behind it, begins in the column of the \
+                        others, and a text with a colon needs quotes";
+const COLUMNS: &str = "begin all keys of a section, and all items of a list, in the same column";
+const NO_END: &str = "the quote that begins here has no end; write it, or write none at all";
+const STILL_OPEN: &str =
+    "a { or [ that was opened before is still open, or a comma is missing, or a text needs quotes";
+const QUOTES: &str = "write quotes around a text that begins with @ % or `";
+const LINES: &str = "write each setting as `name: value` on a line of its own, in plain text";
+
 /// A value and where it begins.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -299,7 +343,10 @@ fn syntax(text: &str, error: &ScanError) -> Fault {
             Some("indent with spaces, not with tabs")
         }
         Some(line) if line.contains(":\t") => Some("write a space after the colon, not a tab"),
-        _ => None,
+        _ => {
+            let met = |(words, _): &&(&str, &str)| error.info().contains(words);
+            LOOK.iter().find(met).map(|(_, hint)| *hint)
+        }
     };
     Fault {
         at: Position::of(marker.line(), marker.col()),

@@ -122,3 +122,36 @@ fn depth_and_copies_are_bounded() {
     }
     assert!(drawn(&tower).contains("nested too deeply"));
 }
+
+/// The parser says what it met, which is seldom where the mistake is. Whoever made it is told where to look.
+#[test]
+fn what_is_no_yaml_is_told_where_to_look() {
+    for (text, hint) in [
+        (
+            "server:\n  listen:127.0.0.1:1\n  drain: 1s\n",
+            "a colon and a space",
+        ),
+        (
+            "server:\n  listen 127.0.0.1:1\n  drain: 1s\n",
+            "a colon and a space",
+        ),
+        ("server\n  drain: 1s\n", "a colon and a space"),
+        ("server:\n  drain\n  log: x\n", "a colon and a space"),
+        ("server: {}\n; comment\n", "a colon and a space"),
+        ("server:\n  listen: x\n drain: 1s\n", "in the same column"),
+        ("accounts:\n  - id: a\n  id: b\n", "in the same column"),
+        ("server: {drain: 1s\nadmin: {}\n", "is still open"),
+        ("plans:\n  p: {models: [a, b}\n", "is still open"),
+        ("plans: {p: {}}}\n", "is closed that was not opened"),
+        ("server: {listen: \"x}\n", "has no end"),
+        ("server:\n  listen: 'x\n  drain: 1s\n", "has no end"),
+        ("server:\n  listen: @x\n", "write quotes around"),
+        ("server:\n  listen: *x\n", "write quotes around"),
+        ("server:\n  listen: \"a\\q\"\n", "single quotes"),
+        ("[server]\nlisten = 1\n", "`name: value`"),
+    ] {
+        let fault = parse(text).unwrap_err();
+        let told = fault.hint.unwrap_or_default();
+        assert!(told.contains(hint), "{text:?}: {} {told:?}", fault.text);
+    }
+}
