@@ -296,7 +296,8 @@ fn plan(fields: &Fields, plans: &Plans, report: &mut Report) -> Option<PlanId> {
         return Some(plan.clone());
     }
     let problem = report.problem(fields.place_of("plan"), "is not a plan of this file");
-    problem.maybe_hint(suggestion(name, plans.names()));
+    let hint = suggestion(name, plans.names());
+    problem.hint(hint.unwrap_or_else(|| "add it to `plans`".to_owned()));
     None
 }
 

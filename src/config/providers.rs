@@ -71,7 +71,8 @@ impl Providers {
         if known.is_none() {
             let place = fields.place_of("provider");
             let problem = report.problem(place, "is not a provider of this file");
-            problem.maybe_hint(suggestion(name, self.names()));
+            let hint = suggestion(name, self.names());
+            problem.hint(hint.unwrap_or_else(|| "add it to `providers`".to_owned()));
         }
         known
     }

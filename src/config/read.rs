@@ -84,10 +84,14 @@ impl Reader<'_> {
             let goes_on = node.is_null() && line == written.at.line;
             line = node.at.line;
             let Some(key) = section.key(&written.name) else {
-                if goes_on && let Some(place) = whole.take() {
-                    self.report.problem(&place, "ends at a comma").hint(
-                        "write quotes around a value that has one, or remove what follows it",
-                    );
+                let digits = written.name.bytes().all(|byte| byte.is_ascii_digit());
+                let ended = whole.take_if(|(_, kind)| digits || !is_shown(*kind));
+                if goes_on && let Some((place, kind)) = ended {
+                    let hint = match kind {
+                        _ if digits && is_shown(kind) => "write it without commas, such as 1000000",
+                        _ => "write quotes around a value that has one, or remove what follows it",
+                    };
+                    self.report.problem(&place, "ends at a comma").hint(hint);
                 } else if !(goes_on && cut_off) {
                     self.unknown(section, written, &inside);
                 }
@@ -95,8 +99,8 @@ impl Reader<'_> {
                 continue;
             };
             cut_off = node.is_null();
-            whole = (matches!(node.data, Data::Scalar { .. }) && !is_shown(key.kind))
-                .then(|| inside.key(key.name, node.at));
+            whole = matches!(node.data, Data::Scalar { .. })
+                .then(|| (inside.key(key.name, node.at), key.kind));
             let at_key = inside.key(key.name, written.at);
             if let Some(why) = key.deferred {
                 self.report.problem(&at_key, why);
@@ -134,6 +138,17 @@ impl Reader<'_> {
         let end = written.name.find(|sign| !of_a_key(sign));
         let name = &written.name[..end.unwrap_or(written.name.len())];
         let at_key = inside.name(name, written.at);
+        // Such as the no-break spaces of a web page: a person sees nothing wrong.
+        let first = written.name.chars().next();
+        if let Some(first) = first.filter(|first| !first.is_ascii() && first.is_whitespace()) {
+            let text = format!(
+                "begins with a character that only looks like a space: U+{:04X}",
+                u32::from(first)
+            );
+            let problem = self.report.problem(&Place::root(written.at), text);
+            problem.hint("write spaces in its place, and look for more of them");
+            return;
+        }
         if end.is_some() && section.key(name).is_some() {
             self.report
                 .problem(&at_key, "is not parted from its value")
@@ -372,7 +387,11 @@ impl Reader<'_> {
         match secret::from_file(&path) {
             Ok(secret) => Some(Value::Secret(secret)),
             Err(text) => {
-                self.report.problem(&place, text);
+                let problem = self.report.problem(&place, text);
+                problem.hint(
+                    "write the path of a text file that the user of the daemon may read; a relative one starts at this \
+                     file's folder",
+                );
                 None
             }
         }

@@ -5,7 +5,7 @@ use super::{
 };
 
 /// What to do about a rate limit of 0.
-const NO_LIMIT: &str = "leave the key out for no limit; `disabled: true` stops an account or a key";
+const NO_LIMIT: &str = "write digits only, such as 60, or leave the key out for no limit; `disabled: true` stops an account or a key";
 
 /// A list of public model names.
 const MODELS: Kind = Kind::List(&Kind::Model);

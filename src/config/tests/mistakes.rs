@@ -171,3 +171,57 @@ fn a_tab_after_a_colon_is_named() {
         "{told}"
     );
 }
+
+/// What people write for a number, and what they are told to write instead.
+#[test]
+fn what_is_no_whole_number_is_told_how_one_is_written() {
+    for written in [
+        "1.5",
+        "1e3",
+        "60/min",
+        "unlimited",
+        "0",
+        "-1",
+        "99999999999",
+    ] {
+        let told = problems(&format!(
+            "plans: {{p: {{rate_limits: {{requests_per_minute: {written}}}}}}}\n"
+        ));
+        assert!(
+            told.contains(
+                "\n  hint: write digits only, such as 60, or leave the key out for no limit"
+            ),
+            "{told}"
+        );
+    }
+    // In braces a comma ends a value, and what follows looks like a key.
+    let told = problems("plans: {p: {quotas: [{requests: 1,000,000, per: day}]}}\n");
+    assert_eq!(
+        told,
+        "/etc/test/faregate.yaml:1:33: plans.p.quotas[0].requests: ends at a comma\n  \
+         hint: write it without commas, such as 1000000"
+    );
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_told_where_to_lead_it() {
+    let told = problems("models: {m: {provider: x}}\naccounts: [{id: a, plan: p}]\n");
+    for hint in ["add it to `providers`", "add it to `plans`"] {
+        assert!(told.contains(&format!("\n  hint: {hint}")), "{told}");
+    }
+    let told = problems("admin: {token: {file: no/such.secret}}\n");
+    assert!(told.contains("\n  hint: "), "{told}");
+}
+
+/// Text from a web page has spaces that are none.
+#[test]
+fn a_space_that_is_none_is_named() {
+    for text in ["\u{a0}server: {}\n", "server:\n\u{a0}\u{a0}drain: 1s\n"] {
+        let told = problems(text);
+        assert!(
+            told.contains("begins with a character that only looks like a space"),
+            "{told}"
+        );
+        assert!(!told.contains(": is not a known key"), "{told}");
+    }
+}
