@@ -114,15 +114,25 @@ pub(super) fn steps(call: &Call) -> Vec<Step> {
     steps
 }
 
+/// So many tokens, in words.
+pub(super) fn in_tokens(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} token{plural}")
+}
+
 fn reserved(call: &Call) -> String {
     match (call.held_tokens, call.held()) {
         (0, None) => "nothing had to be held".to_owned(),
+        (1, None) => "1 token was held, of every token quota that applies".to_owned(),
         (tokens, None) => format!("{tokens} tokens were held, of every token quota that applies"),
         (0, Some(money)) => {
             format!("{money} USD were taken, of every budget and of credit where they apply")
         }
         (tokens, Some(money)) => {
-            format!("{tokens} tokens and {money} USD were held, of every level that applies")
+            format!(
+                "{} and {money} USD were held, of every level that applies",
+                in_tokens(tokens)
+            )
         }
     }
 }

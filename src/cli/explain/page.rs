@@ -6,7 +6,7 @@ use super::{
     Explanation,
     call::{Call, Charged, Counted},
     cost::Costing,
-    history::Hold,
+    history::{Hold, in_tokens},
 };
 use crate::cli::table::Heading;
 
@@ -147,7 +147,7 @@ impl Page {
         ];
         for (name, count, of) in counts {
             if count > 0 || of.is_empty() {
-                self.line(name, &format!("{count} tokens{of}"))?;
+                self.line(name, &format!("{}{of}", in_tokens(count)))?;
             }
         }
         let others = [
@@ -295,10 +295,7 @@ fn step(call: &Call, counter: &str) -> String {
     let (unit, per) = counter.split_once('/').unwrap_or((counter, "window"));
     let by = match unit {
         "requests" => "1 request".to_owned(),
-        "tokens" => {
-            let total = call.tokens.input.saturating_add(call.tokens.output);
-            format!("{total} tokens")
-        }
+        "tokens" => in_tokens(call.tokens.input.saturating_add(call.tokens.output)),
         _ => format!("{} USD", call.cost().unwrap_or_default()),
     };
     format!("{by} of this {per}")

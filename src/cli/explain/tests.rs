@@ -257,3 +257,22 @@ fn what_was_held_and_moved_is_said_as_far_as_it_is_known() {
     say("Times", call(|call| call["first_byte_ms"] = Value::Null));
     insta::assert_snapshot!(pages);
 }
+
+#[test]
+fn one_is_no_plural() {
+    let one = call(|call| {
+        call["tokens"] = json!({"input": 1, "cached_input": 1, "output": 0});
+        call["held_tokens"] = json!(1);
+        call["held_nano_usd"] = Value::Null;
+    });
+    let said = page(&explanation(one), Heading::Plain);
+    assert!(
+        said.contains("1 token was held, of every token quota"),
+        "{said}"
+    );
+    assert!(said.contains("  input            1 token\n"), "{said}");
+    assert!(said.contains("1 token of the input"), "{said}");
+    assert!(said.contains("0 tokens\n"), "{said}");
+    assert!(said.contains("1 token of this day"), "{said}");
+    assert!(!said.contains("1 tokens"), "{said}");
+}
