@@ -223,11 +223,9 @@ impl AccessRecord<'_> {
             (true, ..500) => ("\x1b[33m", "\x1b[0m"),
             (true, _) => ("\x1b[31m", "\x1b[0m"),
         };
-        let _ = write!(
-            line,
-            "{on}{}{off} {:>6} ms {:<4} ",
-            self.status, self.total_ms, self.method
-        );
+        let _ = write!(line, "{on}{}{off} {:>6} ms ", self.status, self.total_ms);
+        let _ = write!(Escaped::pretty(line), "{:<4}", self.method);
+        line.push(' ');
         let _ = Escaped::pretty(line).write_str(self.path());
         let words = [
             ("code", self.code),

@@ -127,3 +127,25 @@ fn an_access_record_with_the_longest_texts_is_whole() {
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert!(value["user_agent"].as_str().unwrap().ends_with('…'));
 }
+
+#[test]
+fn a_line_for_people_has_no_longer_text_than_one_for_programs() {
+    let method = "M".repeat(15_000);
+    let record = AccessRecord {
+        method: &method,
+        ..record()
+    };
+    let line = accessed(Style::Pretty { color: false }, &record);
+    assert!(line.contains("M… /"), "{line}");
+    assert!(
+        line.ends_with(&format!(" id={}\n", record.request_id)),
+        "{line}"
+    );
+    // Short ones stand in a column.
+    let method = "GET";
+    let line = accessed(
+        Style::Pretty { color: false },
+        &AccessRecord { method, ..record },
+    );
+    assert!(line.contains(" ms GET  /"), "{line}");
+}
