@@ -2,7 +2,7 @@
 //! every model it allows, because a call is held by the most it can use. The file itself is held to the same rules when
 //! it is read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::CommonChange;
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
 
 /// A list of models, of the plan, the account or the key; `None` leaves it to the others.
 type List<'a> = Option<&'a BTreeSet<ModelName>>;
+
+/// Accounts and keys that are named where many have the same fault.
+const SHOWN: usize = 4;
 
 impl CommonChange {
     /// Whether it bears on which models a token quota or a budget allows. A change that does not must go through whatever
@@ -83,7 +86,46 @@ pub(crate) fn misfits(roster: &Roster) -> Vec<String> {
             )),
         }
     });
-    accounts.chain(keys).collect()
+    accounts.chain(keys).chain(unknown_models(roster)).collect()
+}
+
+/// Who names a model that the file does not have: a sentence for each model, because a renamed one may stand in many keys.
+fn unknown_models(roster: &Roster) -> Vec<String> {
+    let Some(models) = &roster.models else {
+        return Vec::new();
+    };
+    let accounts = roster.accounts.iter();
+    let accounts =
+        accounts.map(|account| (account.models.as_ref(), "account", account.id.as_str()));
+    let keys = roster.keys.iter();
+    let keys = keys
+        .filter(|key| key.own.revoked_at.is_none())
+        .map(|key| (key.own.models.as_ref(), "key", key.id.as_str()));
+    let mut named: BTreeMap<&ModelName, (Vec<String>, usize)> = BTreeMap::new();
+    for (list, kind, id) in accounts.chain(keys) {
+        let unknown = list.into_iter().flatten();
+        for model in unknown.filter(|name| !models.contains_key(*name)) {
+            let (shown, count) = named.entry(model).or_default();
+            *count += 1;
+            if shown.len() < SHOWN {
+                shown.push(format!("{kind} {id:?}"));
+            }
+        }
+    }
+    let told = named.iter().map(|(model, (shown, count))| {
+        let more = match count - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(
+            "Calls for model {:?} are refused: it is not in the configuration file, and is named in the `models` of \
+             {}{more}. Put it back, or change these with `PATCH /admin/v1/accounts/{{id}}` or \
+             `PATCH /admin/v1/keys/{{id}}`.",
+            model.as_str(),
+            shown.join(", ")
+        )
+    });
+    told.collect()
 }
 
 fn without_plan(roster: &Roster, account: &AccountSpec) -> Option<String> {

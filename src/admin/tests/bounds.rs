@@ -180,3 +180,28 @@ async fn no_limit_is_above_the_largest_of_the_file() {
         create(&registry, path, tokens(most)).await;
     }
 }
+
+/// A model that was renamed in the file takes nobody along.
+#[tokio::test]
+async fn who_names_a_model_that_the_file_no_longer_has_is_told() {
+    let registry = registry();
+    let narrow = |id: &str| json!({"id": id, "plan": "free", "models": ["gpt-4o-mini"]});
+    create(&registry, ACCOUNTS, narrow("a")).await;
+    for id in ["k1", "k2", "k3", "k4", "gone"] {
+        let key = json!({"id": id, "account": "a", "models": ["gpt-4o-mini"]});
+        create(&registry, KEYS, key).await;
+    }
+    let path = "/admin/v1/keys/gone";
+    let (status, _) = ask(&registry, Method::DELETE, path, json!(null)).await;
+    assert_eq!(status, StatusCode::OK);
+    let told = || misfits(&registry.roster.lock().unwrap());
+    assert_eq!(told(), [""; 0]);
+    registry
+        .change(|roster| {
+            roster.models.as_mut().unwrap().remove("gpt-4o-mini");
+        })
+        .unwrap();
+    let told = told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    insta::assert_snapshot!("renamed", told.join("\n"));
+}
