@@ -201,8 +201,8 @@ pub(super) fn entry_filter(query: &mut Query) -> Result<EntryFilter, Rejection> 
     let filter = EntryFilter {
         account: query.take("account", query::id(AccountId::parse))?,
         kind: query.take("kind", kind)?,
-        since: query.parsed("since")?,
-        until: query.parsed("until")?,
+        since: query.take("since", input::instant)?,
+        until: query.take("until", input::instant)?,
         limit: query.limit()?,
         before: query.take("cursor", cursor)?,
     };

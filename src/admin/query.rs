@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, str::FromStr};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::problem::Rejection;
+use super::{input::instant, problem::Rejection};
 use crate::{
     domain::{AccountId, KeyId, ModelName, Timestamp},
     store::{CallFilter, GroupBy, NotificationFilter, NotificationStatus, Outcome, UsageQuery},
@@ -149,8 +149,8 @@ pub(super) fn call_filter(query: &mut Query) -> Result<CallFilter, Rejection> {
         key: query.take("key", id(KeyId::parse))?,
         model: query.take("model", id(ModelName::parse))?,
         outcome: query.take("outcome", outcome)?,
-        since: query.parsed("since")?,
-        until: query.parsed("until")?,
+        since: query.take("since", instant)?,
+        until: query.take("until", instant)?,
         limit: query.limit()?,
         cursor: query.parsed("cursor")?,
     };
@@ -187,8 +187,8 @@ pub(super) fn usage_query(query: &mut Query) -> Result<UsageQuery, Rejection> {
         account: query.take("account", id(AccountId::parse))?,
         key: query.take("key", id(KeyId::parse))?,
         model: query.take("model", id(ModelName::parse))?,
-        since: query.parsed("since")?,
-        until: query.parsed("until")?,
+        since: query.take("since", instant)?,
+        until: query.take("until", instant)?,
     };
     in_order(asked.since, asked.until)?;
     Ok(asked)

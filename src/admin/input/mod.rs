@@ -15,8 +15,8 @@ use whole::Whole;
 
 pub use value::YEAR;
 pub(super) use value::{
-    account_id, amount, email, flag, key_id, list, model_name, networks, plan_id, priority,
-    seconds, sentence, status, timestamp, word,
+    account_id, amount, email, flag, instant, key_id, list, model_name, networks, plan_id,
+    priority, seconds, sentence, status, timestamp, word,
 };
 
 /// The members of a JSON object, taken one by one; what is left at the end is a mistake.

@@ -54,8 +54,12 @@ pub(in crate::admin) fn flag(value: &Value) -> Result<bool, String> {
 }
 
 pub(in crate::admin) fn timestamp(value: &Value) -> Result<Timestamp, String> {
-    let read = text(value)?.parse();
-    read.map_err(|wrong: domain::InvalidTimestamp| wrong.to_string())
+    instant(text(value)?)
+}
+
+/// An instant, or a day, which is meant from its midnight in UTC.
+pub(in crate::admin) fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_or_day(text).map_err(|wrong| format!("{wrong}, or a day such as 2026-11-20"))
 }
 
 pub(in crate::admin) fn email(value: &Value) -> Result<EmailAddress, String> {

@@ -104,3 +104,32 @@ async fn a_list_that_ends_before_it_begins_is_a_mistake() {
         assert_eq!(get(&registry, &path).await.0, StatusCode::OK, "{list}");
     }
 }
+
+#[tokio::test]
+async fn a_day_is_its_midnight_in_utc() {
+    let registry = registry();
+    let path = "/admin/v1/accounts/acme/subscription";
+    let days = json!({"status": "active", "current_period_start": "2026-11-20", "current_period_end": "2026-12-20"});
+    let (_, created) = ask(
+        &registry,
+        Method::POST,
+        "/admin/v1/accounts",
+        json!({"id": "days", "plan": "free"}),
+    )
+    .await;
+    assert_eq!(created["id"], "days", "{created}");
+    let (status, set) = ask(&registry, Method::PUT, &path.replace("acme", "days"), days).await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    assert_eq!(
+        set["subscription"]["current_period_start"], "2026-11-20T00:00:00Z",
+        "{set}"
+    );
+    for list in ["calls", "usage", "ledger"] {
+        let path = format!("/admin/v1/{list}?since=2026-12-02&until=2026-12-01");
+        let (status, refused) = ask(&registry, Method::GET, &path, Value::Null).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let detail = refused["detail"].as_str().unwrap();
+        let words = "`since` (2026-12-02T00:00:00Z) is after `until` (2026-12-01T00:00:00Z)";
+        assert!(detail.contains(words), "{detail}");
+    }
+}
