@@ -118,7 +118,10 @@ fn parsed_wrongly(other: &clap::Error, terminal: &mut Terminal<'_>) -> Exit {
     match other.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match terminal.result(text) {
             Ok(()) => Exit::Done,
-            Err(failure) => failure.exit,
+            Err(failure) => {
+                terminal.note(format_args!("error: {failure}"));
+                failure.exit
+            }
         },
         _ => {
             terminal.note(text.to_string().trim_end());

@@ -421,3 +421,30 @@ fn what_ends_before_it_begins_is_a_wrong_usage() {
         }
     }
 }
+
+/// `faregate --help > /dev/full`
+#[test]
+fn help_that_nobody_can_have_says_why() {
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let (_directory, file) = directory_with(CONFIG);
+    for line in ["--help", "--version", "keys --help"] {
+        let (mut full, mut notes) = (Full, Vec::new());
+        let mut terminal = Terminal::captured(&mut full, &mut notes);
+        let exit = type_at(&file, line, &clock(), &mut terminal);
+        drop(terminal);
+        assert_eq!(exit, Exit::Failed);
+        let notes = String::from_utf8(notes).unwrap();
+        assert!(
+            notes.starts_with("error: standard output: "),
+            "{line}: {notes:?}"
+        );
+    }
+}
