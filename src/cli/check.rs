@@ -5,9 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{Exit, Failure, Terminal, client, loaded, show};
+use super::{
+    Exit, Failure, Terminal,
+    client::{self, PROBE},
+    loaded, show,
+};
 use crate::{
     config::{self, Asked, Environment, NoFile, Problem},
     listener,
@@ -90,7 +96,8 @@ pub(super) async fn health(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let file = located.map_err(|nowhere| Failure::failed(nowhere.message))?;
-    let (asked, problems) = match config::load(&file, environment) {
+    let until = Instant::now() + PROBE;
+    let (asked, problems, answer) = match config::load(&file, environment) {
         Ok(config) => {
             let of = |listener: &listener::Settings| Asked {
                 address: listener.address,
@@ -98,14 +105,18 @@ pub(super) async fn health(
                 read: true,
             };
             let public = of(&config.listener);
-            match &config.admin {
-                Some(admin) => (answering(of(&admin.listener), public, terminal).await, None),
-                None => (public, None),
-            }
+            let (asked, answer) = match &config.admin {
+                Some(admin) => answering(of(&admin.listener), public, until, terminal).await,
+                None => (public, ask(public, until).await),
+            };
+            (asked, None, answer)
         }
-        Err(problems) => (config::asked_at(&file, environment), Some(problems)),
+        Err(problems) => {
+            let asked = config::asked_at(&file, environment);
+            (asked, Some(problems), ask(asked, until).await)
+        }
     };
-    match (client::ready(asked.address, asked.tls).await, problems) {
+    match (answer, problems) {
         (Ok(status), problems) if status.is_success() => {
             let address = asked.address;
             if problems.is_some() {
@@ -124,34 +135,53 @@ pub(super) async fn health(
             "the daemon is not ready: {} answered {status}",
             asked.address
         ))),
-        (Err(_), Some(problems)) => {
-            let address = asked.address;
+        (Err(error), Some(problems)) => {
             let words = if asked.read {
-                format!("nothing answers at {address}")
+                format!("nothing answers: {error}")
             } else {
-                format!("{}, and nothing answers", asked_anyway(address))
+                format!(
+                    "{}, and nothing answers: {error}",
+                    asked_anyway(asked.address)
+                )
             };
             Err(Failure::failed(format!(
                 "{words}; and the configuration is wrong:\n{problems}"
             )))
         }
-        (Err(error), None) => Err(Failure::failed(error.to_string())),
+        (Err(error), None) => Err(Failure::failed(format!(
+            "{error}\n  hint: start it with `faregate serve`; or restart one that listens elsewhere, because a changed \
+             `listen` is in force after a restart"
+        ))),
     }
 }
 
-/// The admin listener, or the public one where only that answers.
-async fn answering(admin: Asked, public: Asked, terminal: &mut Terminal<'_>) -> Asked {
-    if client::ready(admin.address, admin.tls).await.is_ok()
-        || client::ready(public.address, public.tls).await.is_err()
-    {
-        return admin;
+async fn ask(asked: Asked, until: Instant) -> Result<StatusCode, String> {
+    let answer = client::ready(asked.address, asked.tls, until).await;
+    answer.map_err(|error| error.to_string())
+}
+
+/// What the admin listener answers, or the public one where only that does.
+async fn answering(
+    admin: Asked,
+    public: Asked,
+    until: Instant,
+    terminal: &mut Terminal<'_>,
+) -> (Asked, Result<StatusCode, String>) {
+    let error = match ask(admin, until).await {
+        Err(error) => error,
+        answer => return (admin, answer),
+    };
+    match ask(public, until).await {
+        Err(other) => (admin, Err(format!("{error}, and {other}"))),
+        answer => {
+            terminal.note(format_args!(
+                "nothing answers at {}, where the configuration has the admin listener; the public one at {} was asked\n  \
+                 hint: a changed `admin.listen` is in force after a restart",
+                admin.address, public.address
+            ));
+            (public, answer)
+        }
     }
-    terminal.note(format_args!(
-        "nothing answers at {}, where the configuration has the admin listener; the public one at {} was asked\n  hint: \
-         a changed `admin.listen` is in force after a restart",
-        admin.address, public.address
-    ));
-    public
 }
 
 /// What is done where nothing can be read of a file.

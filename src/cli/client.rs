@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::Instant,
 };
 
 use super::exit::{Exit, Failure};
@@ -21,6 +22,9 @@ use crate::{admin::Reason, domain::Secret};
 
 /// From connecting to the last byte of the answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same for a probe: whoever has a limit of its own ends it after a few seconds, and learns nothing of what it saw.
+pub(super) const PROBE: Duration = Duration::from_secs(3);
 
 /// A page of a thousand accounts is a few hundred kilobytes.
 const ANSWER_BYTES: usize = 32 << 20;
@@ -125,18 +129,28 @@ fn refused(address: SocketAddr, status: StatusCode, problem: &Value) -> Failure 
     }
 }
 
-/// Asks a listener that needs no token whether it is ready; `secure` says that it speaks TLS.
-pub(super) async fn ready(address: SocketAddr, secure: bool) -> Result<StatusCode, Unreachable> {
+/// Asks a listener that needs no token whether it is ready; `secure` says that it speaks TLS. Nobody waits beyond
+/// `until`, which is [`PROBE`] after the first question.
+pub(super) async fn ready(
+    address: SocketAddr,
+    secure: bool,
+    until: Instant,
+) -> Result<StatusCode, Unreachable> {
     let address = reachable(address);
-    let mut connection = connect(address).await?;
-    if secure {
-        connection = connection.secured().await?;
-    }
-    let request = Request::get("/readyz")
-        .header(header::HOST, address.to_string())
-        .body(Full::new(Bytes::new()))
-        .map_err(|error| unreachable(address, &error))?;
-    connection.exchange(request).await.map(|(status, _)| status)
+    let asked = async {
+        let mut connection = connect(address).await?;
+        if secure {
+            connection = connection.secured().await?;
+        }
+        let request = Request::get("/readyz")
+            .header(header::HOST, address.to_string())
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| unreachable(address, &error))?;
+        connection.exchange(request).await.map(|(status, _)| status)
+    };
+    tokio::time::timeout_at(until, asked)
+        .await
+        .unwrap_or_else(|_| Err(late(address, PROBE)))
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -152,7 +166,7 @@ async fn connect(address: SocketAddr) -> Result<Connection, Unreachable> {
     let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(address));
     let stream = connecting
         .await
-        .map_err(|late| unreachable(address, &late))?
+        .map_err(|_| late(address, PATIENCE))?
         .map_err(|error| unreachable(address, &error))?;
     Ok(Connection {
         address,
@@ -169,7 +183,7 @@ impl Connection {
         let handshake = connector.connect(address.ip().into(), self.stream);
         let stream = tokio::time::timeout(PATIENCE, handshake)
             .await
-            .map_err(|late| unreachable(address, &late))?
+            .map_err(|_| late(address, PATIENCE))?
             .map_err(|error| unreachable(address, &error))?;
         Ok(Self {
             address,
@@ -208,7 +222,7 @@ impl Connection {
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
-            .map_err(|late| lost(&late))?
+            .map_err(|_| late(address, PATIENCE))?
     }
 }
 
@@ -234,6 +248,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         named => named,
     };
     SocketAddr::new(ip, address.port())
+}
+
+fn late(address: SocketAddr, limit: Duration) -> Unreachable {
+    let why = format!("not within {} seconds", limit.as_secs());
+    Unreachable { address, why }
 }
 
 fn unreachable(address: SocketAddr, error: &dyn std::error::Error) -> Unreachable {

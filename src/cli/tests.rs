@@ -1,6 +1,7 @@
 //! The command line as it is typed, without a process of its own.
 
 mod credit;
+mod health;
 mod help;
 mod notifications;
 mod prices;

@@ -108,7 +108,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Example, in a container:\n  HEALTHCHECK CMD [\"/faregate\", \"health\"]\n\n\
                             Exits with 0 when the daemon is ready, with 1 when it is not or does not \
-                            answer."
+                            answer\nwithin 3 seconds."
     )]
     Health,
     /// Serve a simulated provider, which speaks OpenAI's and Anthropic's formats and costs nothing
