@@ -1,6 +1,6 @@
 //! Many calls at the same moment against money for exactly so many: a limit is a limit.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::{sync::Barrier, task::JoinSet};
 
@@ -29,7 +29,7 @@ pub(super) async fn prove(
 ) -> Result<Vec<Proof>, Obstacle> {
     let home = Home::of(&scratch.folder("bursts")?);
     Scratch::write(&home.file, &configs::bursts())?;
-    let daemon = Daemon::start(&settings.program, &home.file).await?;
+    let mut daemon = Daemon::start(&settings.program, &home.file).await?;
     let calls = settings.calls as usize;
     let most = usize::try_from((files / 2).saturating_sub(KEPT)).unwrap_or(usize::MAX);
     let lines = calls.min(most.clamp(16, MOST_LINES));
@@ -42,7 +42,8 @@ pub(super) async fn prove(
             account.calls.min(calls)
         );
         let mut proof = Proof::new(format!("Burst, {}", account.id), claim);
-        let answers = burst(daemon.address, &account, calls, lines, tell).await?;
+        let answers = burst(&mut daemon, &account, calls, lines, tell).await?;
+        daemon.still_runs()?;
         all_judged(&answers)?;
         judge(&mut proof, &account, calls, &answers);
         recorded(&home, account.id, account.calls.min(calls)).await?;
@@ -62,7 +63,7 @@ pub(super) async fn prove(
         verify(&mut proof, &home)?;
         proofs.push(proof);
     }
-    daemon.kill();
+    daemon.kill()?;
     Ok(proofs)
 }
 
@@ -90,7 +91,7 @@ fn judge(proof: &mut Proof, account: &Account, calls: usize, answers: &[Result<A
 
 /// All calls at once, over as many connections as there may be.
 async fn burst(
-    address: SocketAddr,
+    daemon: &mut Daemon,
     account: &Account,
     calls: usize,
     lines: usize,
@@ -109,7 +110,7 @@ async fn burst(
     let id = account.id;
     let mut tasks = JoinSet::new();
     for number in 0..lines {
-        let (line, start) = (Line::to(address).await?, Arc::clone(&start));
+        let (line, start) = (Line::with(daemon).await?, Arc::clone(&start));
         let call = Call {
             path: "/exact/v1/chat/completions",
             account: id,

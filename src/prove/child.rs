@@ -11,12 +11,15 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::Obstacle;
 
 /// How long a daemon may take until it serves. It records what was under way before.
 const START: Duration = Duration::from_secs(60);
+
+/// How long a process may take to end after it has closed its files.
+const END: Duration = Duration::from_secs(2);
 
 /// Lines of its log that are kept, for a daemon that does not start.
 const KEPT: usize = 5;
@@ -39,16 +42,24 @@ struct Process {
 impl Daemon {
     /// Starts `program` on the file and waits until it serves.
     pub(super) async fn start(program: &Path, file: &Path) -> Result<Self, Obstacle> {
+        let mut command = Command::new(program);
+        command.args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]);
+        Self::begun(command).await
+    }
+
+    pub(super) async fn begun(mut command: Command) -> Result<Self, Obstacle> {
         let failed = |words: String| Obstacle::Daemon(words);
-        let mut child = Command::new(program)
-            .args(["serve".as_ref(), "--config".as_ref(), file.as_os_str()])
+        let mut child = command
             // Nobody reads a line for each call.
             .env("RUST_LOG", "info,faregate::access=off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| failed(format!("{}: {error}", program.display())))?;
+            .map_err(|error| {
+                let program = Path::new(command.get_program()).display();
+                failed(format!("{program}: {error}"))
+            })?;
         let (serves, served) = oneshot::channel();
         let log = child.stderr.take();
         let log = log.map(|log| std::thread::spawn(move || follow(log, serves)));
@@ -64,9 +75,34 @@ impl Daemon {
         }
     }
 
-    /// Ends it as nothing it can prepare for: SIGKILL.
-    pub(super) fn kill(mut self) {
+    /// Whether it has not ended by itself.
+    pub(super) fn still_runs(&mut self) -> Result<(), Obstacle> {
+        // An error would mean that it is not ours to ask about, and it is.
+        let Ok(Some(status)) = self.process.child.try_wait() else {
+            return Ok(());
+        };
+        let log: Vec<String> = self.process.end().into();
+        Err(Obstacle::Ended {
+            status: status.to_string(),
+            log: log.join("\n"),
+        })
+    }
+
+    /// Waits for the end of one that has closed all connections: it comes a moment later. One that runs on is left to do so.
+    pub(super) async fn ends(&mut self) -> Result<(), Obstacle> {
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
+            self.still_runs()?;
+            tokio::time::sleep(END / 100).await;
+        }
+        Ok(())
+    }
+
+    /// Ends it as nothing it can prepare for: SIGKILL. One that has ended before has not been killed.
+    pub(super) fn kill(mut self) -> Result<(), Obstacle> {
+        self.still_runs()?;
         self.process.end();
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls over connections of their own, as any client makes them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, header};
@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{Obstacle, configs};
+use super::{Obstacle, child::Daemon, configs};
 use crate::domain::RequestId;
 
 /// How long an answer may take. What takes longer hangs.
@@ -69,9 +69,17 @@ pub(super) fn all_judged(answers: &[Result<Answer, Broken>]) -> Result<(), Obsta
         return Err(Obstacle::Late("an answer", PATIENCE.as_secs()));
     }
     let turned_away = |answer: &&Answer| answer.status == StatusCode::SERVICE_UNAVAILABLE;
-    match answers.iter().flatten().filter(turned_away).count() {
-        0 => Ok(()),
-        count => Err(Obstacle::TurnedAway(count)),
+    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+    for answer in answers.iter().flatten().filter(turned_away) {
+        let code = answer.code.as_deref().unwrap_or("no code");
+        *codes.entry(code).or_default() += 1;
+    }
+    match codes.iter().max_by_key(|(_, count)| **count) {
+        None => Ok(()),
+        Some((code, _)) => Err(Obstacle::TurnedAway {
+            calls: codes.values().sum(),
+            code: (*code).to_owned(),
+        }),
     }
 }
 
@@ -99,6 +107,17 @@ impl Line {
             address,
             closes: false,
         })
+    }
+
+    /// A connection to a daemon. One that has ended says more than that nobody listens.
+    pub(super) async fn with(daemon: &mut Daemon) -> Result<Self, Obstacle> {
+        match Self::to(daemon.address).await {
+            Err(unreachable) => {
+                daemon.still_runs()?;
+                Err(unreachable)
+            }
+            line => line,
+        }
     }
 
     /// Makes calls one after the other.

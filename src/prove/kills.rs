@@ -69,18 +69,18 @@ pub(super) async fn prove(
     if settings.kills > 0 {
         after_restart(&mut proof, &home, settings.kills, &whole)?;
     }
-    last.kill();
+    last.kill()?;
     figures(&mut proof, &rows(&home, "load")?, &whole);
     verify(&mut proof, &home)?;
     Ok(proof)
 }
 
 /// Calls on every connection until the daemon is killed.
-async fn load(daemon: Daemon, busy: Duration) -> Result<Whole, Obstacle> {
+async fn load(mut daemon: Daemon, busy: Duration) -> Result<Whole, Obstacle> {
     let mut tasks = JoinSet::new();
     let read = Arc::new(Notify::new());
     for number in 0..LINES {
-        let mut line = Line::to(daemon.address).await?;
+        let mut line = Line::with(&mut daemon).await?;
         let read = Arc::clone(&read);
         tasks.spawn(async move {
             let mut whole = Whole::new();
@@ -107,12 +107,24 @@ async fn load(daemon: Daemon, busy: Duration) -> Result<Whole, Obstacle> {
             whole
         });
     }
-    sleep_until(Instant::now() + busy).await;
-    // A slow machine has read nothing yet, and nothing would be shown. What never comes is a miss, in the end.
-    let _ = tokio::time::timeout(PATIENCE, read.notified()).await;
-    // In the middle of whatever it is doing. Its end takes a moment of this thread, and of none that reads answers.
-    tokio::task::block_in_place(|| daemon.kill());
     let mut whole = Whole::new();
+    let busy = async {
+        sleep_until(Instant::now() + busy).await;
+        // A slow machine has read nothing yet, and nothing would be shown. What never comes is a miss, in the end.
+        let _ = tokio::time::timeout(PATIENCE, read.notified()).await;
+    };
+    let all_ended = async {
+        while let Some(done) = tasks.join_next().await {
+            whole.extend(done.unwrap_or_default());
+        }
+    };
+    // A daemon that is gone answers nobody any more.
+    tokio::select! {
+        () = busy => {}
+        () = all_ended => daemon.ends().await?,
+    }
+    // In the middle of whatever it is doing. Its end takes a moment of this thread, and of none that reads answers.
+    tokio::task::block_in_place(|| daemon.kill())?;
     while let Some(done) = tasks.join_next().await {
         whole.extend(done.unwrap_or_default());
     }
@@ -188,3 +200,6 @@ fn figures(proof: &mut Proof, rows: &[CallRow], whole: &Whole) {
         proof.miss("no answer was read whole, so nothing is shown");
     }
 }
+
+#[cfg(test)]
+mod tests;

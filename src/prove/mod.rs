@@ -69,15 +69,46 @@ pub enum Obstacle {
     /// A daemon that should answer does not.
     #[error("the daemon cannot be reached: {0}")]
     Unreachable(String),
-    /// Calls were not judged at all.
+    /// Calls were not judged at all, and with which codes.
     #[error(
-        "{0} calls were answered with 503, so that nothing is proved\n  hint: the machine is too small or too busy for so \
-         many calls; run it again with fewer --calls"
+        "{calls} of the calls were answered with 503 ({code}), so that nothing is proved\n  hint: {}",
+        advice(code)
     )]
-    TurnedAway(usize),
+    TurnedAway {
+        /// How many.
+        calls: usize,
+        /// The code of most of them.
+        code: String,
+    },
+    /// The daemon is gone, and nobody here has killed it.
+    #[error(
+        "the daemon ended by itself ({status}), so that nothing is proved; the last lines of its log:\n{log}\n  hint: where \
+         the system ends what takes too much memory, run it again with fewer --calls; else report it with these lines"
+    )]
+    Ended {
+        /// How, as the system says it.
+        status: String,
+        /// The last lines of its log.
+        log: String,
+    },
     /// It takes far longer than it should.
     #[error("{0} was not done within {1} seconds")]
     Late(&'static str, u64),
+}
+
+/// What whoever started it can do about a 503.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "overloaded" => {
+            "the machine is too small or too busy for so many calls; run it again with fewer --calls"
+        }
+        "billing_unavailable" => {
+            "the daemon could not write its store: look whether the disk of the scratch folder is full or broken, or name \
+             a folder on another one with TMPDIR"
+        }
+        "draining" => "somebody told the daemon to stop; run it again",
+        _ => "run it again; if it comes back, report it with this code",
+    }
 }
 
 /// Proves everything, one thing after the other.

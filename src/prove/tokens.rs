@@ -34,7 +34,7 @@ pub(super) async fn prove(
 ) -> Result<Proof, Obstacle> {
     let home = Home::of(&scratch.folder("tokens")?);
     Scratch::write(&home.file, &configs::tokens(CREDIT.0))?;
-    let daemon = Daemon::start(&settings.program, &home.file).await?;
+    let mut daemon = Daemon::start(&settings.program, &home.file).await?;
     let calls = settings.calls as usize;
     let lines = LINES.min(calls);
     let mut proof = Proof::new(
@@ -46,7 +46,8 @@ pub(super) async fn prove(
             CREDIT.0
         ),
     );
-    let answers = spend(&daemon, calls, lines, tell).await?;
+    let answers = spend(&mut daemon, calls, lines, tell).await?;
+    daemon.still_runs()?;
     all_judged(&answers)?;
     let served = judge(&mut proof, calls, &answers);
     recorded(&home, "tokens", served).await?;
@@ -69,7 +70,7 @@ pub(super) async fn prove(
     let left = NanoUsd::from_nanos(CREDIT.1 - cost);
     proof.expect("credit left (USD)", balance(&home, "tokens")?, left);
     verify(&mut proof, &home)?;
-    daemon.kill();
+    daemon.kill()?;
     Ok(proof)
 }
 
@@ -85,14 +86,14 @@ pub(super) fn by_hand(input: u64, output: u64) -> i64 {
 }
 
 async fn spend(
-    daemon: &Daemon,
+    daemon: &mut Daemon,
     calls: usize,
     lines: usize,
     tell: Tell<'_>,
 ) -> Result<Vec<Result<Answer, Broken>>, Obstacle> {
     let mut tasks = JoinSet::new();
     for number in 0..lines {
-        let line = Line::to(daemon.address).await?;
+        let line = Line::with(daemon).await?;
         let calls = (0..share(calls, lines, number)).map(move |call| Call {
             path: "/v1/chat/completions",
             account: "tokens",

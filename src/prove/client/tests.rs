@@ -63,18 +63,29 @@ async fn a_call_after_the_last_one_of_a_connection_has_one_of_its_own() {
 /// A machine that is too slow or too small breaks no promise.
 #[test]
 fn what_was_not_judged_is_no_broken_promise() {
-    let answer = |status| {
+    let answer = |status, code: Option<&str>| {
         Ok(Answer {
             status: StatusCode::from_u16(status).unwrap(),
             id: None,
-            code: None,
+            code: code.map(str::to_owned),
             used: None,
             whole: true,
         })
     };
-    assert!(all_judged(&[answer(200), answer(402), Err(Broken::Off)]).is_ok());
-    let turned_away = all_judged(&[answer(200), answer(503), answer(503)]);
-    assert!(matches!(turned_away, Err(Obstacle::TurnedAway(2))));
-    let late = all_judged(&[answer(200), Err(Broken::Late)]);
+    let served = || answer(200, None);
+    let refused = |code| answer(503, Some(code));
+    assert!(all_judged(&[served(), answer(402, None), Err(Broken::Off)]).is_ok());
+    let said = |answers: &[_]| all_judged(answers).unwrap_err().to_string();
+    let busy = said(&[served(), refused("overloaded"), refused("overloaded")]);
+    assert!(
+        busy.starts_with("2 of the calls were answered with 503 (overloaded)"),
+        "{busy}"
+    );
+    assert!(busy.contains("fewer --calls"), "{busy}");
+    // No machine is too small for a disk that is full.
+    let full = said(&[served(), refused("billing_unavailable")]);
+    assert!(full.contains("disk") && full.contains("TMPDIR"), "{full}");
+    assert!(!full.contains("--calls"), "{full}");
+    let late = all_judged(&[served(), Err(Broken::Late)]);
     assert!(matches!(late, Err(Obstacle::Late(..))));
 }
