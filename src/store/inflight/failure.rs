@@ -31,6 +31,15 @@ pub enum FileError {
         /// What is known of it.
         found: &'static str,
     },
+    /// Something of somebody else's has the name under which the file is made.
+    #[error(
+        "{} has the name under which the file of calls under way is made, and is something else; move it away",
+        path.display()
+    )]
+    InTheWay {
+        /// What has it.
+        path: PathBuf,
+    },
     /// A newer version wrote it.
     #[error(
         "{} has layout {found} of the calls under way, and this faregate knows layout {known}; nothing was changed; use the newer faregate again, or let it start and stop once more, which records what is in the file, and then move the file away",

@@ -127,8 +127,7 @@ impl Found {
         } = self;
         if !damaged.is_empty() {
             // Whoever wants to know what these were can still look.
-            let aside = beside(&path, ".damaged");
-            fs::rename(&path, &aside)
+            let aside = move_aside(&path)
                 .map_err(|error| FileError::unusable(&path, "moved aside", error))?;
             tracing::error!(
                 slots = ?damaged, file = %aside.display(),
@@ -147,6 +146,17 @@ impl Found {
     }
 }
 
+/// Gives the file a name that says what it is, and that no earlier one has; that name.
+fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let later = (2_u32..).map(|number| format!(".damaged.{number}"));
+    let names = std::iter::once(".damaged".to_owned()).chain(later);
+    let mut asides = names.map(|name| beside(path, &name));
+    let free = asides.find(|aside| fs::symlink_metadata(aside).is_err());
+    let aside = free.ok_or(io::ErrorKind::AlreadyExists)?;
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
 fn empty(file: &File, used: &[u32]) -> io::Result<()> {
     for slot in used {
         let at = HEAD as u64 + u64::from(*slot) * SLOT as u64;
@@ -161,6 +171,7 @@ fn empty(file: &File, used: &[u32]) -> io::Result<()> {
 /// Makes a file under another name, whole and on the disk, and moves it into place.
 fn make(path: &Path, slots: u32) -> Result<File, FileError> {
     let draft = beside(path, ".new");
+    forget_draft(&draft)?;
     let made = write_new(&draft, slots).and_then(|file| {
         fs::rename(&draft, path)?;
         File::open(path.parent().unwrap_or(path))?.sync_all()?;
@@ -173,12 +184,27 @@ fn make(path: &Path, slots: u32) -> Result<File, FileError> {
     })
 }
 
-fn write_new(draft: &Path, slots: u32) -> io::Result<File> {
-    // What a killed attempt left there, or somebody else: what is written into a pipe stays in it.
-    match fs::remove_file(draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// Deletes what a killed attempt left, and nothing of anybody else's.
+fn forget_draft(draft: &Path) -> Result<(), FileError> {
+    let unusable = |source| FileError::unusable(draft, "made", source);
+    if fs::symlink_metadata(draft).is_err() {
+        return Ok(());
     }
+    let in_the_way = || FileError::InTheWay {
+        path: draft.to_owned(),
+    };
+    no_other_than_a_file(draft).map_err(|_| in_the_way())?;
+    let mut begins = Vec::with_capacity(TITLE.len());
+    let file = File::open(draft).map_err(unusable)?;
+    let read = file.take(TITLE.len() as u64).read_to_end(&mut begins);
+    read.map_err(unusable)?;
+    if !TITLE.as_bytes().starts_with(&begins) {
+        return Err(in_the_way());
+    }
+    fs::remove_file(draft).map_err(unusable)
+}
+
+fn write_new(draft: &Path, slots: u32) -> io::Result<File> {
     let mut file = OpenOptions::new()
         .create_new(true)
         .read(true)

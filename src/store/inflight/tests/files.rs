@@ -103,9 +103,45 @@ fn a_slot_that_cannot_be_read_is_told_and_kept_aside() {
 #[test]
 fn what_a_killed_start_left_is_no_obstacle() {
     let bench = Bench::new();
-    fs::write(bench.0.path().join("faregate.db.inflight.new"), "half").unwrap();
+    let draft = bench.0.path().join("faregate.db.inflight.new");
     drop(bench.start());
-    assert_eq!(bench.found(), []);
+    let whole = bench.bytes();
+    for left in [0, 20, HEAD, whole.len() / 2, whole.len()] {
+        fs::remove_file(bench.file()).unwrap();
+        fs::write(&draft, &whole[..left]).unwrap();
+        drop(bench.start());
+        assert_eq!(bench.found(), []);
+        assert!(!draft.exists(), "{left} bytes");
+    }
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_not_deleted_to_make_ours() {
+    let bench = Bench::new();
+    let theirs = bench.0.path().join("faregate.db.inflight.new");
+    fs::write(&theirs, "notes\n").unwrap();
+    let found = scan(bench.file()).unwrap();
+    let error = found.renew(SLOTS).unwrap_err().to_string();
+    assert_eq!(fs::read(&theirs).unwrap(), b"notes\n");
+    assert!(!bench.file().exists());
+    let folder = bench.0.path().to_str().unwrap();
+    insta::assert_snapshot!(error.replace(folder, "/var/lib/faregate"), @"/var/lib/faregate/faregate.db.inflight.new has the name under which the file of calls under way is made, and is something else; move it away");
+}
+
+#[test]
+fn slots_that_could_not_be_read_are_kept_beside_earlier_ones() {
+    let bench = Bench::new();
+    let asides = ["", ".2", ".3"].map(|number| format!("faregate.db.inflight.damaged{number}"));
+    for (at, aside) in asides.iter().enumerate() {
+        left_behind(&bench);
+        let mut bytes = bench.bytes();
+        bytes[HEAD + 50 + at] ^= 1;
+        fs::write(bench.file(), &bytes).unwrap();
+        scan(bench.file()).unwrap().renew(SLOTS).unwrap();
+        assert_eq!(fs::read(bench.0.path().join(aside)).unwrap(), bytes);
+    }
+    let kept = |aside: &String| fs::read(bench.0.path().join(aside)).unwrap();
+    assert_ne!(kept(&asides[0]), kept(&asides[1]));
 }
 
 #[test]
@@ -174,12 +210,14 @@ fn a_file_in_a_folder_that_is_not_there_cannot_be_made() {
 }
 
 #[test]
-fn what_was_left_of_a_file_that_was_being_made_is_not_written_to() {
+fn what_is_no_file_is_not_written_to() {
     let bench = Bench::new();
-    let draft = bench.0.path().join("faregate.db.inflight.new");
-    let made = Command::new("mkfifo").arg(&draft).status();
+    let pipe = bench.0.path().join("faregate.db.inflight.new");
+    let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
-    drop(bench.start());
-    assert!(bench.file().is_file());
-    assert!(!draft.exists());
+    let error = scan(bench.file()).unwrap().renew(SLOTS).unwrap_err();
+    let folder = bench.0.path().to_str().unwrap();
+    insta::assert_snapshot!(error.to_string().replace(folder, "/var/lib/faregate"), @"/var/lib/faregate/faregate.db.inflight.new has the name under which the file of calls under way is made, and is something else; move it away");
+    assert!(!bench.file().exists());
+    assert!(pipe.exists());
 }
