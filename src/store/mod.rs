@@ -19,6 +19,7 @@ mod file_identity;
 mod handle;
 mod health;
 mod inflight;
+mod journal;
 mod ledger;
 mod notifications;
 mod open;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Error, OpenFlags};
 use super::{
     file_identity::FileIdentity,
     inflight::{beside, no_other_than_a_file},
+    journal::no_journal_of_another,
     open_error::OpenError,
     schema::{self, APPLICATION_ID, Stamp, VERSION},
     settings::Location,
@@ -72,9 +73,9 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
             let words = "it was cut short: it ends within a page".to_owned();
             return Err(OpenError::Damaged { file, words });
         }
-        Ok(_) => no_log_of_another(&file)?,
+        Ok(_) => nothing_of_another(&file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            no_log_of_another(&file)?;
+            nothing_of_another(&file)?;
             create(&file)?;
         }
         Err(error) => return Err(OpenError::unusable(&file, error)),
@@ -115,7 +116,7 @@ pub(super) fn open(location: &Location) -> Result<Opened, OpenError> {
 
 /// The same as [`open_to_read`], in a process that does not write the store.
 pub(super) fn open_to_look(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
-    no_log_of_another(&resolve(path)?)?;
+    nothing_of_another(&resolve(path)?)?;
     open_to_read(path)
 }
 
@@ -201,6 +202,12 @@ fn ends_within_a_page(file: &Path, length: u64) -> bool {
         page => u64::from(page),
     };
     !length.is_multiple_of(page.max(1))
+}
+
+/// That SQLite finds nothing beside the store that it would write into it, though it is another's.
+fn nothing_of_another(file: &Path) -> Result<(), OpenError> {
+    no_journal_of_another(file)?;
+    no_log_of_another(file)
 }
 
 /// That neither a copy that was put in place of a store nor a store that is yet to be made is opened with the log of the

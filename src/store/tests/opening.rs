@@ -1,4 +1,4 @@
-use std::{fs, fs::OpenOptions};
+use std::{fs, fs::OpenOptions, path::Path};
 
 use rusqlite::Connection;
 
@@ -224,6 +224,100 @@ async fn no_store_is_made_beside_the_log_of_one_that_is_gone() {
     assert_eq!(fs::read(&log).unwrap(), stale, "nothing was changed");
     insta::assert_snapshot!(refusal);
     fs::rename(&elsewhere, bench.file()).unwrap();
+    let (store, _) = bench.open();
+    let calls = store.calls(CallFilter::default()).await.unwrap();
+    assert_eq!(calls.data.len(), 1);
+    store.close().await;
+}
+
+/// What SQLite leaves beside `file` when it is killed while `change` is written; the file stays as it was.
+fn journal_of(file: &Path, change: &str) -> Vec<u8> {
+    let before = fs::read(file).unwrap();
+    let connection = Connection::open(file).unwrap();
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN; {change}; PRAGMA cache_spill = 1"
+        ))
+        .unwrap();
+    // Pages that go into the file before the end have to be in the journal first, synced.
+    connection
+        .execute_batch(
+            "CREATE TABLE spill (x); INSERT INTO spill
+             WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+             SELECT randomblob(900) FROM n",
+        )
+        .unwrap();
+    let journal = fs::read(beside(file, "-journal")).unwrap();
+    drop(connection);
+    fs::write(file, before).unwrap();
+    journal
+}
+
+/// SQLite would write what the other store had into this one.
+#[tokio::test]
+async fn a_store_is_not_opened_with_the_journal_of_another() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(1)]);
+    flushed(&store).await;
+    let copy = bench.folder.path().join("copy.db");
+    Reader::open(&bench.file()).unwrap().backup(&copy).unwrap();
+    post(&store, [posting(2)]);
+    store.close().await;
+    let stale = journal_of(&copy, "UPDATE counter_sums SET used = used + 1");
+    let journal = beside(&bench.file(), "-journal");
+    let whole = fs::read(bench.file()).unwrap();
+    fs::write(&journal, &stale).unwrap();
+    let refusal = bench.refusal();
+    let looked = Reader::open(&bench.file()).unwrap_err().to_string();
+    assert!(looked.contains("journal"), "{looked}");
+    assert_eq!(fs::read(&journal).unwrap(), stale, "nothing was changed");
+    assert_eq!(fs::read(bench.file()).unwrap(), whole);
+    insta::assert_snapshot!(refusal);
+    let elsewhere = bench.folder.path().join("elsewhere.db");
+    fs::rename(bench.file(), &elsewhere).unwrap();
+    bench.refusal();
+    assert!(!bench.file().exists(), "nor is one made beside it");
+    fs::rename(&elsewhere, bench.file()).unwrap();
+    fs::remove_file(&journal).unwrap();
+    let (store, _) = bench.open();
+    let calls = store.calls(CallFilter::default()).await.unwrap();
+    assert_eq!(calls.data.len(), 2);
+    store.close().await;
+}
+
+/// A copy that is opened for the first time gets a log, which its first page says: killed there, the next start goes on.
+#[tokio::test]
+async fn a_start_that_was_killed_while_it_gave_a_copy_its_log_is_no_obstacle() {
+    const LOGGED: [u8; 2] = [2, 2];
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    post(&store, [posting(1)]);
+    flushed(&store).await;
+    let copy = bench.folder.path().join("copy.db");
+    Reader::open(&bench.file()).unwrap().backup(&copy).unwrap();
+    store.close().await;
+    fs::rename(&copy, bench.file()).unwrap();
+    let page = fs::read(bench.file()).unwrap()[..PAGE as usize].to_vec();
+    let pages = u32::try_from(fs::metadata(bench.file()).unwrap().len() / PAGE).unwrap();
+    // <https://sqlite.org/fileformat2.html>, "The Rollback Journal".
+    let (nonce, mut sum) = (7_u32, 7_u32);
+    for at in (1..page.len()).filter(|at| (page.len() - at).is_multiple_of(200)) {
+        sum = sum.wrapping_add(page[at].into());
+    }
+    let mut journal = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    for number in [1, nonce, pages, 512, PAGE as u32] {
+        journal.extend(number.to_be_bytes());
+    }
+    journal.resize(512, 0);
+    journal.extend(1_u32.to_be_bytes());
+    journal.extend(&page);
+    journal.extend(sum.to_be_bytes());
+    let mut changed = fs::read(bench.file()).unwrap();
+    changed[18..20].copy_from_slice(&LOGGED);
+    changed[27] ^= 1;
+    fs::write(bench.file(), changed).unwrap();
+    fs::write(beside(&bench.file(), "-journal"), journal).unwrap();
     let (store, _) = bench.open();
     let calls = store.calls(CallFilter::default()).await.unwrap();
     assert_eq!(calls.data.len(), 1);
