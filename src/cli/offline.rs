@@ -90,10 +90,14 @@ impl Offline {
     /// Looks into the store; one that was never made is empty, but not one whose folder is missing: that is a mistake.
     pub(super) fn watch(declared: Roster, file: &Path, clock: &Clock) -> Result<Self, String> {
         let absolute = std::path::absolute(file).map_err(|error| error.to_string())?;
-        if is_missing(file) && absolute.parent().is_some_and(Path::is_dir) {
-            return Ok(Self::over(declared, Files::None, clock));
-        }
-        let reader = Reader::open(file).map_err(|error| error.to_string())?;
+        let reader = match Reader::open(file) {
+            Ok(reader) => reader,
+            // What is left of one that is gone says so.
+            Err(error) if error.is_of_nothing() && absolute.parent().is_some_and(Path::is_dir) => {
+                return Ok(Self::over(declared, Files::None, clock));
+            }
+            Err(error) => return Err(error.to_string()),
+        };
         let words = |error: ReadError| error.to_string();
         let (accounts, keys) = (
             reader.accounts().map_err(words)?,

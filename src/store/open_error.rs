@@ -140,6 +140,11 @@ impl OpenError {
         matches!(self, Self::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 
+    /// Whether there is no such file or folder.
+    pub fn is_of_nothing(&self) -> bool {
+        matches!(self, Self::Unusable { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// What SQLite says of a store, with what to do about it.
     pub(super) fn of_sqlite(file: &Path, error: &Error) -> Self {
         let file = file.to_owned();

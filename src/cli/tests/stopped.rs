@@ -245,6 +245,30 @@ fn a_store_that_cannot_be_looked_at_is_not_an_empty_one() {
     }
 }
 
+/// What is left of a store that was moved away after a kill: what it had is in the log and in the calls under way.
+#[test]
+fn a_store_that_is_gone_from_beside_its_log_is_not_an_empty_one() {
+    let (directory, file) = directory_with(CONFIG);
+    let log = directory.path().join("faregate.db-wal");
+    fs::write(&log, "a log").unwrap();
+    for line in [
+        "usage",
+        "keys list",
+        "accounts show acme",
+        "credit list acme",
+    ] {
+        let said = type_in(&file, line, &clock());
+        assert_eq!(said.exit, Exit::Unavailable, "{line}: {said}");
+        assert!(
+            said.notes.contains("the log of a store that is not there"),
+            "{line}: {said}"
+        );
+    }
+    fs::write(&log, "").unwrap();
+    let said = type_in(&file, "usage", &clock());
+    assert_eq!(said.exit, Exit::Done, "{said}");
+}
+
 /// Standard output on a full disk, or with nobody behind it.
 struct Shut(std::io::ErrorKind);
 
