@@ -3,14 +3,17 @@
 use serde_json::json;
 
 use super::{Failure, Terminal, arguments::BackupFlags, ledger, show};
-use crate::{config::Config, store::BackupError};
+use crate::{
+    config::Config,
+    store::{BackupError, Reader},
+};
 
 pub(super) async fn run(
     flags: &BackupFlags,
     config: &Config,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let reader = ledger::reader(config).await?;
+    let reader = ledger::reader(config, Reader::open_to_copy).await?;
     let file = &flags.file;
     terminal.progress(format_args!("writing {}", file.display()));
     let written = reader.backup(file);

@@ -1,6 +1,9 @@
 //! `faregate ledger …`.
 
-use std::io::{BufWriter, ErrorKind};
+use std::{
+    io::{BufWriter, ErrorKind},
+    path::Path,
+};
 
 use serde_json::json;
 
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{AccountId, Clock, NanoUsd},
-    store::{ExportError, ExportFilter, Location, Reader, Verified},
+    store::{ExportError, ExportFilter, Location, OpenError, Reader, Verified},
 };
 
 pub(super) async fn run(
@@ -22,7 +25,7 @@ pub(super) async fn run(
     clock: &Clock,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let reader = reader(config).await?;
+    let reader = reader(config, Reader::open).await?;
     match command {
         LedgerCommand::Verify { json } => verify(&reader, *json, terminal),
         LedgerCommand::Export(flags) => export(&reader, flags, clock, terminal),
@@ -30,7 +33,10 @@ pub(super) async fn run(
 }
 
 /// Looks into the store's file, which has every call whose answer was read before, where its daemon can be asked.
-pub(super) async fn reader(config: &Config) -> Result<Reader, Failure> {
+pub(super) async fn reader(
+    config: &Config,
+    open: impl FnOnce(&Path) -> Result<Reader, OpenError>,
+) -> Result<Reader, Failure> {
     let Location::File(file) = &config.store.location else {
         return Err(Failure::failed(
             "the configuration keeps its store in memory, where only its daemon sees it\n  hint: name a file in \
@@ -38,7 +44,7 @@ pub(super) async fn reader(config: &Config) -> Result<Reader, Failure> {
         ));
     };
     backend::caught_up(config).await;
-    Reader::open(file).map_err(|error| Failure::unavailable(error.to_string()))
+    open(file).map_err(|error| Failure::unavailable(error.to_string()))
 }
 
 fn verify(reader: &Reader, json: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

@@ -120,8 +120,23 @@ pub(super) fn open_to_look(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     open_to_read(path)
 }
 
+/// The same, of any version up to ours: to copy a store, nothing in it has to be understood.
+pub(super) fn open_to_copy(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
+    nothing_of_another(&resolve(path)?)?;
+    let (connection, file, _) = connect_to_read(path)?;
+    Ok((connection, file))
+}
+
 /// Opens the file of a store that somebody may be writing, to look only.
 pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenError> {
+    let (connection, file, found) = connect_to_read(path)?;
+    if found < VERSION {
+        return Err(OpenError::Older { file, found });
+    }
+    Ok((connection, file))
+}
+
+fn connect_to_read(path: &Path) -> Result<(Connection, PathBuf, u32), OpenError> {
     let file = resolve(path)?;
     match fs::metadata(&file) {
         Ok(found) if found.len() == 0 => return Err(OpenError::Empty { file }),
@@ -131,11 +146,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<(Connection, PathBuf), OpenErr
     let failed = |error: Error| OpenError::of_sqlite(&file, &error);
     let connection = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     let found = check(&connection, &file)?;
-    if found < VERSION {
-        return Err(OpenError::Older { file, found });
-    }
     keep_pages(&connection, READ_PAGES).map_err(failed)?;
-    Ok((connection, file))
+    Ok((connection, file, found))
 }
 
 fn open_memory() -> Result<Opened, OpenError> {

@@ -17,7 +17,7 @@ use super::{
     call::{self, CallDetails},
     calls::{self, CallFilter, CallRow, Page},
     columns::RowError,
-    open::{open_to_look, open_to_read},
+    open::{open_to_copy, open_to_look, open_to_read},
     open_error::OpenError,
     roster_rows,
     usage::{self, UsageQuery, UsageRow},
@@ -48,6 +48,15 @@ impl Reader {
     /// There is no store of our version, or a log lies beside it that is another's.
     pub fn open(file: &Path) -> Result<Self, OpenError> {
         let (connection, file) = open_to_look(file)?;
+        Ok(Self { connection, file })
+    }
+
+    /// As [`Self::open`], also a store of an earlier version: for [`Self::backup`], before it is brought along.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_copy(file: &Path) -> Result<Self, OpenError> {
+        let (connection, file) = open_to_copy(file)?;
         Ok(Self { connection, file })
     }
 

@@ -269,6 +269,31 @@ fn a_store_that_is_gone_from_beside_its_log_is_not_an_empty_one() {
     assert_eq!(said.exit, Exit::Done, "{said}");
 }
 
+/// Whoever has put the new version in place and is careful backs up before it is started.
+#[test]
+fn a_store_is_backed_up_before_it_is_brought_along() {
+    let (directory, file) = directory_with(CONFIG);
+    let said = type_in(&file, "credit add acme 5", &clock());
+    assert_eq!(said.exit, Exit::Done, "{said}");
+    let version = |name: &str, set: Option<u32>| {
+        let store = rusqlite::Connection::open(directory.path().join(name)).unwrap();
+        if let Some(version) = set {
+            store.pragma_update(None, "user_version", version).unwrap();
+        }
+        store
+            .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+            .unwrap()
+    };
+    version("faregate.db", Some(5));
+    let copy = directory.path().join("copy.db");
+    let said = type_in(&file, &format!("backup {}", copy.display()), &clock());
+    assert_eq!(said.exit, Exit::Done, "{said}");
+    assert_eq!(version("copy.db", None), 5);
+    assert_eq!(version("faregate.db", None), 5, "it stays as it was");
+    let said = type_in(&file, "ledger verify", &clock());
+    assert_eq!(said.exit, Exit::Unavailable, "{said}");
+}
+
 /// Standard output on a full disk, or with nobody behind it.
 struct Shut(std::io::ErrorKind);
 
