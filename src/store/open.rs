@@ -254,7 +254,7 @@ fn no_log_of_another(file: &Path) -> Result<(), OpenError> {
 }
 
 /// The lock is on a file of its own: closing any handle of the database itself would drop SQLite's locks on it. It
-/// stays behind when the process ends; whoever deleted it could let two daemons in.
+/// stays behind when the process ends. Who deletes it lets nobody in: the file of calls under way is locked as well.
 pub(super) fn lock(file: &Path) -> Result<File, OpenError> {
     let path = beside(file, ".lock");
     let mut options = OpenOptions::new();

@@ -1,6 +1,6 @@
 //! What the last daemon left under way is recorded before anything else happens.
 
-use std::path::Path;
+use std::{fs::TryLockError, path::Path};
 
 use rusqlite::Connection;
 
@@ -27,6 +27,13 @@ pub(super) fn recover(
     durability: Durability,
 ) -> Result<Inflight, OpenError> {
     let mut found = inflight::scan(beside(store, ".inflight"))?;
+    found.lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked {
+            file: store.to_owned(),
+            lock: found.path().to_owned(),
+        },
+        TryLockError::Error(error) => OpenError::unusable(found.path(), error),
+    })?;
     record(connection, store, &mut found)?;
     let (file, path) = found.renew(slots)?;
     share_owner(store, &file);

@@ -147,9 +147,13 @@ impl Writer {
         };
         self.finish().await;
         let Self {
-            connection, lock, ..
+            connection,
+            lock,
+            inflight,
+            ..
         } = self;
         drop(connection);
+        inflight.release();
         if let Some(lock) = lock {
             open::release(lock);
         }

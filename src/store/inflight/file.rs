@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -113,6 +113,23 @@ pub(in crate::store) fn scan(path: PathBuf) -> Result<Found, FileError> {
 }
 
 impl Found {
+    /// Takes the file for this process, for as long as it is open or until it is released. The lock of the store may have
+    /// been deleted; this file cannot be without its daemon's noticing, and is not emptied while that has calls in it.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub(in crate::store) fn lock(&self) -> Result<(), TryLockError> {
+        match &self.file {
+            Some((file, _)) => file.try_lock(),
+            None => Ok(()),
+        }
+    }
+
+    /// Where it is.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// An empty file of so many slots, on the disk with every block it needs. What was found must be in the store.
     ///
     /// # Errors
@@ -212,6 +229,7 @@ fn write_new(draft: &Path, slots: u32) -> io::Result<File> {
         // It names customers and what they use.
         .mode(0o600)
         .open(draft)?;
+    file.try_lock()?;
     file.write_all(&head(slots))?;
     // Zeros that are written take their blocks now; a length that is only set would take them when a call needs one.
     let zeros = vec![0; CHUNK * SLOT];

@@ -163,6 +163,15 @@ impl Inflight {
         }
     }
 
+    /// Lets the next one have the file. Handles of it may be there still, in this process and in children of it.
+    pub(in crate::store) fn release(&self) {
+        if let Some(medium) = &self.0.medium
+            && let Err(error) = medium.file.unlock()
+        {
+            tracing::warn!(%error, "the file of calls under way is released when this process ends");
+        }
+    }
+
     /// Where the file was, when it has been moved away or deleted meanwhile.
     pub(in crate::store) fn moved(&self) -> Option<crate::store::health::Fault> {
         self.0.medium.as_ref()?.identity.as_ref()?.fault()

@@ -6,7 +6,7 @@ use crate::store::{
     CallFilter, Location, OpenError, Reader, Store,
     inflight::beside,
     open,
-    tests::{Bench, flushed, in_memory, post, posting},
+    tests::{Bench, flushed, in_memory, post, posting, recovering::forward},
 };
 
 /// Bytes of a page.
@@ -27,6 +27,25 @@ async fn a_second_daemon_is_refused_with_words() {
     let (store, _) = bench.open();
     insta::assert_snapshot!(bench.refusal());
     store.close().await;
+    bench.open().0.close().await;
+}
+
+/// Whoever takes it for a left one deletes it.
+#[tokio::test]
+async fn a_second_daemon_is_refused_though_the_lock_was_deleted() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let under_way = forward(&store, 1);
+    fs::remove_file(beside(&bench.file(), ".lock")).unwrap();
+    let refusal = bench.refusal();
+    assert!(refusal.contains("in use"), "{refusal}");
+    assert!(refusal.contains("faregate.db.inflight"), "{refusal}");
+    under_way.post(posting(1));
+    flushed(&store).await;
+    let calls = store.calls(CallFilter::default()).await.unwrap().data;
+    assert_eq!(calls[0].outcome, posting(1).call.outcome);
+    store.close().await;
+    // The handle is still there, and holds nothing.
     bench.open().0.close().await;
 }
 
