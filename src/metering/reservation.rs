@@ -69,6 +69,8 @@ struct Open {
     taken: Taken,
     slot: Slot,
     draft: Draft,
+    /// Whether what is held is on the disk. A power cut may tear what is written over that.
+    held: bool,
     forwarded: Option<Duration>,
     first_byte: Option<Duration>,
     /// The provider's, once it has answered.
@@ -132,6 +134,7 @@ impl Reservation {
             taken,
             slot,
             draft,
+            held: false,
             forwarded: None,
             first_byte: None,
             status: None,
@@ -179,7 +182,11 @@ impl Reservation {
         }
         open.write_hold()?;
         let on_disk = open.slot.held_on_disk();
-        on_disk.await
+        on_disk.await?;
+        if let Some(open) = &mut self.0 {
+            open.held = true;
+        }
+        Ok(())
     }
 
     /// Notes that the call is about to be sent, for the first time or once more: from here on the provider may have it,
@@ -190,7 +197,9 @@ impl Reservation {
     pub fn forwarding(&mut self) -> Result<(), Unwritten> {
         let open = self.0.as_mut().ok_or(Unwritten::Ended)?;
         if open.forwarded.is_none() {
-            open.write_hold()?;
+            if !open.held {
+                open.write_hold()?;
+            }
             open.forwarded = Some(open.metering.clock.elapsed());
         }
         open.attempts += 1;
@@ -343,6 +352,7 @@ impl Open {
             taken,
             slot,
             draft,
+            held: _,
             forwarded,
             first_byte,
             status: _,

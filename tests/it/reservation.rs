@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use faregate::{
     accounts::Lookup,
@@ -79,6 +79,33 @@ async fn a_call_that_was_never_sent_never_happened() {
     assert_eq!(account(&checks), [0; 4]);
     assert_eq!(checks.metering.ledger.waiting(), 0);
     assert!(records(&checks).await.is_empty());
+}
+
+/// A power cut may tear what is written over what was synced.
+#[tokio::test]
+async fn a_hold_that_is_on_the_disk_is_not_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = YAML.replace(
+        "\"sqlite::memory:\"",
+        &format!(
+            "\"sqlite:{}/faregate.db\", durability: strict",
+            folder.path().display()
+        ),
+    );
+    let config = config::parse(&yaml, Path::new("test.yaml"), &ProcessEnvironment).unwrap();
+    let clock = Clock::manual("2026-11-20T12:00:00Z".parse().unwrap());
+    let checks = Checks::new(config, &clock, BODY);
+    let mut reservation = reserved(&checks).await;
+    let under_way = || std::fs::read(folder.path().join("faregate.db.inflight")).unwrap();
+    let empty = under_way();
+    reservation.hold_on_disk().await.unwrap();
+    let synced = under_way();
+    assert!(synced != empty);
+    clock.advance(Duration::from_millis(7));
+    reservation.forwarding().unwrap();
+    assert!(under_way() == synced, "it was written again");
+    drop(reservation);
+    checks.store.close().await;
 }
 
 #[tokio::test]
