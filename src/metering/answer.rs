@@ -48,8 +48,10 @@ impl<B> Answer<B> {
     pub(super) fn settle(&mut self, outcome: Outcome) -> Option<Ending> {
         let observed = self.observer.observed();
         self.room.clear();
-        // A provider fails by its status, or in a stream whose status was sent long ago by an event.
-        let event = observed.error_event && self.observer.is_stream() && self.status.is_success();
+        // A provider fails by its status, or in a stream whose status was sent long ago by an event. A document that has
+        // nothing but an error is no answer either.
+        let told = observed.error_event && self.observer.is_stream() || observed.is_error_alone();
+        let event = told && self.status.is_success();
         let outcome = match outcome {
             Outcome::Completed if event || self.status.is_server_error() => Outcome::UpstreamFailed,
             outcome => outcome,

@@ -78,11 +78,11 @@ impl Charge {
     }
 
     /// What an answer with this status costs, of which so much was observed. A provider that failed by its own word is
-    /// paid nothing; one that refused the call, what it reports.
+    /// paid nothing; one that refused the call, or whose answer is an error alone whatever its status, what it reports.
     pub fn by(status: StatusCode, observed: Observed) -> Self {
         if status.is_server_error() {
             Self::Void
-        } else if status.is_client_error() {
+        } else if status.is_client_error() || observed.is_error_alone() {
             Self::Reported(observed)
         } else {
             Self::Metered(observed)

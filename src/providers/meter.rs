@@ -270,7 +270,10 @@ impl Sight {
             return false;
         }
         let Some(seen) = answer::read(event.data, &mut self.tally) else {
-            self.unread(event.data.len(), event.data);
+            // What went wrong may be told in words alone, which no model wrote.
+            if event.name != b"error" {
+                self.unread(event.data.len(), event.data);
+            }
             return false;
         };
         // Figures that come again may contradict what came meanwhile.

@@ -35,7 +35,7 @@ pub struct Observed {
     pub output_events: u64,
     /// Pictures in the answer.
     pub images: u64,
-    /// Whether the stream told of an error after its head.
+    /// Whether it told of an error after its head.
     pub error_event: bool,
     /// How the call was served, where the provider says so.
     pub service_tier: Option<ServiceTier>,
@@ -52,6 +52,23 @@ impl Observed {
             events
         };
         by_events.max(bytes / LONGEST_TOKEN)
+    }
+
+    /// Whether it told of an error, and of nothing else: neither a word of an answer nor a figure came with it.
+    pub const fn is_error_alone(&self) -> bool {
+        let made = self.output_bytes > 0
+            || self.unread_bytes > 0
+            || self.output_sound > 0
+            || self.images > 0;
+        self.error_event && !made && self.usage.is_none() && !self.suspect
+    }
+
+    /// The same without so many bytes of text, which came back of the input.
+    pub const fn without_echo(self, bytes: u64) -> Self {
+        Self {
+            output_bytes: self.output_bytes.saturating_sub(bytes),
+            ..self
+        }
     }
 
     /// What to settle by, and whether it is an estimate: the provider's figures where they are whole and make

@@ -226,3 +226,45 @@ async fn thoughts_that_are_in_the_total_alone_are_charged() {
         assert_eq!(call["estimated"], false, "{call}");
     }
 }
+
+/// The records of two messages, one answered by a stream and one by a document.
+async fn messages(stream: &[&str], whole: &str) -> [Value; 2] {
+    let message = async |stream, steps| {
+        let body = json!({"model": "c", "max_tokens": 1000, "stream": stream, "messages": [{"role": "user", "content": "x".repeat(4000)}]});
+        recorded("/v1/messages", &body.to_string(), steps).await
+    };
+    let document = crate::harness::json("200 OK", whole);
+    [
+        message(true, sse(stream)).await,
+        message(false, document).await,
+    ]
+}
+
+/// Anthropic tells in a stream that it is overloaded, OpenRouter with the status of an answer that its own provider failed.
+#[tokio::test]
+async fn an_answer_that_is_an_error_alone_costs_no_input() {
+    let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let event = format!("event: error\ndata: {error}\n\n");
+    for stream in [&event, "event: error\ndata: Overloaded\n\n"] {
+        for call in messages(&[": ping\n\n", stream], error).await {
+            assert_eq!(call["tokens"]["input"], 0, "{call}");
+            assert_eq!(call["tokens"]["output"], 0, "{call}");
+            assert_eq!(call["estimated"], false, "{call}");
+            assert_eq!(call["outcome"], "upstream_failed", "{call}");
+        }
+    }
+    // What was told or written before it is charged.
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n";
+    let told = r#"{"error":{"message":"x"},"usage":{"input_tokens":9,"output_tokens":1}}"#;
+    for call in messages(&[start, &event], told).await {
+        assert_eq!(call["tokens"]["input"], 9, "{call}");
+        assert_eq!(call["tokens"]["output"], 1, "{call}");
+    }
+    let delta = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"word\"}}\n\n";
+    let written = r#"{"error":{"message":"x"},"content":[{"text":"word"}]}"#;
+    for call in messages(&[delta, &event], written).await {
+        assert!(call["tokens"]["input"].as_u64() > Some(1000), "{call}");
+        assert_eq!(call["tokens"]["output"], 1, "{call}");
+        assert_eq!(call["estimated"], true, "{call}");
+    }
+}
