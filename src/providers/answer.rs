@@ -65,6 +65,9 @@ struct Document<'a> {
 pub(super) struct Seen {
     /// Bytes of text that the model wrote.
     pub(super) text: u64,
+    /// Bytes of text of an item that has ended, and of all items of a response: most of it came before, word by word.
+    pub(super) item: u64,
+    pub(super) whole: u64,
     /// Bytes of sound that the model spoke, as base64.
     pub(super) sound: u64,
     /// Whether it is a chunk of no choices that has a usage object and no error: the one that `include_usage` adds. Some
@@ -236,8 +239,11 @@ impl<'a> Document<'a> {
         let figures = self.usage && self.no_choices;
         // Without a figure of its own it leaves the one that messages begin with, which is no more than a start.
         let last_delta = self.usage && self.is("message_delta") && tally.tells_output();
+        let item_done = self.is("response.output_item.done");
         Seen {
             text: self.made.text,
+            item: if item_done { self.item.text } else { 0 },
+            whole: self.whole.text,
             sound: self.made.sound + self.delta.sound,
             // Nobody has asked for an error that comes with them, and everybody is to see it.
             usage_chunk: self.usage && !self.error && (self.no_choices || !self.more),

@@ -58,6 +58,9 @@ struct Sight {
     final_usage: bool,
     /// Tokens of output that the provider had said before its last figures.
     said: u64,
+    /// Bytes of text in the items of a response, as each of them ended and as all of them came again.
+    items: u64,
+    whole: u64,
     observed: Observed,
     template: Template,
 }
@@ -250,7 +253,7 @@ impl Sight {
     /// Counts what cannot be read, which cuts no stream: it may not all be text, and figures may come. What has a whole
     /// response says again what was asked and what came in events before it.
     fn unread(&mut self, bytes: usize, beginning: &[u8]) {
-        let came = self.observed.output_bytes > 0 || self.tally.images() > 0;
+        let came = self.observed.output_bytes > 0 || self.items > 0 || self.tally.images() > 0;
         if came && memmem::find(beginning, b"\"response\":").is_some() {
             return;
         }
@@ -289,6 +292,8 @@ impl Sight {
             self.said = self.tally.output_so_far();
         }
         self.wrote(seen.text);
+        self.items = self.items.saturating_add(seen.item);
+        self.whole = self.whole.max(seen.whole);
         self.finished |= seen.finishes;
         self.told |= self.finished && seen.usage;
         let sound = &mut self.observed.output_sound;
@@ -315,6 +320,8 @@ impl Sight {
             usage,
             suspect,
             partial: usage.is_some() && !whole,
+            // Some write an item at once, and some nothing before the response.
+            output_bytes: self.observed.output_bytes.max(self.items).max(self.whole),
             images: self.tally.images(),
             service_tier: self.tally.service_tier(),
             ..self.observed

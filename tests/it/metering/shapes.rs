@@ -268,3 +268,27 @@ async fn an_answer_that_is_an_error_alone_costs_no_input() {
         assert_eq!(call["estimated"], true, "{call}");
     }
 }
+
+/// Not every imitator of OpenAI writes its responses word by word, or says what they used.
+#[tokio::test]
+async fn what_a_response_says_only_at_its_end_is_charged() {
+    let text = "a".repeat(400);
+    let item =
+        format!(r#"{{"type":"message","content":[{{"type":"output_text","text":"{text}"}}]}}"#);
+    let done = format!(r#"data: {{"type":"response.output_item.done","item":{item}}}"#) + "\n\n";
+    let last = format!(r#"data: {{"type":"response.completed","response":{{"output":[{item}]}}}}"#)
+        + "\n\n";
+    let delta =
+        format!(r#"data: {{"type":"response.output_text.delta","delta":"{text}"}}"#) + "\n\n";
+    let body = r#"{"model":"m","stream":true,"input":"x"}"#;
+    for events in [
+        &[&last[..]][..],
+        &[&done],
+        &[&done, &last],
+        &[&delta, &done, &last],
+    ] {
+        let call = recorded("/v1/responses", body, sse(events)).await;
+        assert_eq!(call["tokens"]["output"], 100, "{events:?}: {call}");
+        assert_eq!(call["estimated"], true, "{call}");
+    }
+}
