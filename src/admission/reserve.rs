@@ -11,7 +11,7 @@ use crate::{
     call::Model,
     domain::ProviderId,
     metering::{Draft, MeteringContext, Reservation},
-    providers::estimate_tokens,
+    providers::{Ask, estimate_tokens},
     refusal::Refusal,
 };
 
@@ -75,6 +75,7 @@ pub async fn reserve(
         idempotency_key: request.idempotency_key,
         // No more than is held for it: a picture has more bytes than a model reads tokens.
         input_estimate: estimate_tokens(request.body.len() as u64).min(wanted.input),
+        echoed: request.ask.map_or(0, Ask::echoed),
     };
     let reservation = Reservation::open(metering, taken, seat, slot, draft);
     Ok(Held {

@@ -68,8 +68,11 @@ impl Charge {
             }) => (usage, false),
             Self::Reported(_) => (Usage::default(), false),
             Self::Metered(_) if !draft.endpoint.meters_tokens() => (Usage::default(), false),
-            Self::Metered(observed) => observed.settle(draft.input_estimate, most),
+            Self::Metered(observed) => observed
+                .without_echo(draft.echoed)
+                .settle(draft.input_estimate, most),
             Self::Overrun(observed) => {
+                let observed = observed.without_echo(draft.echoed);
                 let (usage, _) = observed.settle(draft.input_estimate, None);
                 let output = usage.output.max(observed.output_at_least());
                 (Usage { output, ..usage }, true)

@@ -55,6 +55,8 @@ pub struct Draft {
     pub idempotency_key: Option<String>,
     /// Input tokens by the size of the body, for an answer that reports none.
     pub input_estimate: u64,
+    /// Bytes of its input, at most, that the answer has as well.
+    pub echoed: u64,
 }
 
 /// Proof that a call was admitted and that everything it may use is held. It is settled once: by [`Self::settle`], or
@@ -150,7 +152,8 @@ impl Reservation {
     }
 
     /// The output tokens that it holds for, over all answers, and the code of an answer that passes them; `None` where
-    /// nothing that is limited grows with the output.
+    /// nothing that is limited grows with the output. What comes back of the input is no output: no token of it has less
+    /// than a byte.
     pub fn allowance(&self) -> Option<(u64, Code)> {
         let open = self.0.as_ref()?;
         let most = open.most_output()?;
@@ -162,7 +165,7 @@ impl Reservation {
         } else {
             Code::BudgetExceeded
         };
-        Some((most, code))
+        Some((most.saturating_add(open.draft.echoed), code))
     }
 
     /// What it holds.
@@ -213,7 +216,8 @@ impl Reservation {
         let most = open.most_output();
         let (draft, now) = (&open.draft, open.metering.clock.elapsed());
         open.slot.checkpoint(now, output, || {
-            let (usage, _) = seen().settle(draft.input_estimate, most);
+            let seen = seen().without_echo(draft.echoed);
+            let (usage, _) = seen.settle(draft.input_estimate, most);
             let cost = draft.terms.as_ref().map(|terms| terms.cost(&usage));
             Checkpoint {
                 usage,

@@ -185,6 +185,16 @@ impl Ask {
         chat && self.stream && !matches!(self.include_usage, Some(true))
     }
 
+    /// Bytes of its prompts, at most, that come back before what is written behind them (`echo` of completions), over all
+    /// answers.
+    pub const fn echoed(&self) -> u64 {
+        if self.spans.echo {
+            self.input_bytes.saturating_mul(self.answers)
+        } else {
+            0
+        }
+    }
+
     const fn nothing(endpoint: Endpoint, input_bytes: u64) -> Self {
         let mut extras = Extras::PLAIN;
         // Caches of OpenAI and its imitators are written to unasked.
@@ -301,6 +311,9 @@ impl Ask {
             Member::Speed if !null && self.endpoint == Endpoint::Messages => self.served(value),
             Member::Audio if !null && self.endpoint == Endpoint::ChatCompletions => {
                 self.extras.audio_output = true;
+            }
+            Member::Echo if self.endpoint == Endpoint::Completions => {
+                self.spans.echo = !null && value.kind != Kind::False;
             }
             Member::User | Member::SafetyIdentifier => self.named(value),
             _ => {}

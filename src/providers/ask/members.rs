@@ -49,6 +49,8 @@ pub(in crate::providers) enum Member {
     User,
     SafetyIdentifier,
     Metadata,
+    /// Whether prompts are to come back.
+    Echo,
 }
 
 impl Member {
@@ -110,6 +112,7 @@ impl Member {
             b"user" => Self::User,
             b"safety_identifier" => Self::SafetyIdentifier,
             b"metadata" => Self::Metadata,
+            b"echo" => Self::Echo,
             _ => return None,
         })
     }
@@ -171,6 +174,8 @@ pub(in crate::providers) struct Spans {
     /// The stream options, if they are there.
     pub(in crate::providers) stream_options: Option<StreamOptions>,
     limits: [Option<Limit>; 3],
+    /// Whether its prompts come back. Beside the other flags it would make every call's future larger.
+    pub(super) echo: bool,
 }
 
 /// Where the stream options stand, and what in them can be edited.
@@ -219,6 +224,7 @@ impl Spans {
         model: None,
         stream_options: None,
         limits: [None; 3],
+        echo: false,
     };
 
     /// The output limits that the body names.

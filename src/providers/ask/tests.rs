@@ -200,6 +200,17 @@ fn each_endpoint_has_its_limits() {
 }
 
 #[test]
+fn prompts_come_back_of_completions_alone() {
+    let echoed = |endpoint, body: &str| read(endpoint, body).expect("a body").echoed();
+    let body = r#"{"prompt":["a","b"],"echo":true,"n":2}"#;
+    assert_eq!(echoed(Endpoint::Completions, body), 4 * body.len() as u64);
+    assert_eq!(echoed(Endpoint::ChatCompletions, body), 0);
+    for no in ["false", "null"] {
+        assert_eq!(echoed(Endpoint::Completions, &body.replace("true", no)), 0);
+    }
+}
+
+#[test]
 fn usage_lacks_only_where_it_must_be_asked_for() {
     let lacks = |endpoint, body| read(endpoint, body).expect("a body").lacks_usage();
     let chat = Endpoint::ChatCompletions;

@@ -269,6 +269,28 @@ async fn an_answer_that_is_an_error_alone_costs_no_input() {
     }
 }
 
+/// Whoever scores a text has it echoed, and asks for nothing more.
+#[tokio::test]
+async fn a_prompt_that_is_echoed_is_no_output() {
+    let prompt = "word ".repeat(400);
+    let body = json!({"model": "m", "prompt": prompt, "max_tokens": 0, "echo": true}).to_string();
+    let scored = json!({"choices": [{"text": prompt}], "usage": {"prompt_tokens": 400, "completion_tokens": 0}});
+    for (answer, input, estimated) in [
+        (scored, 400, false),
+        (
+            json!({"choices": [{"text": prompt}]}),
+            body.len().div_ceil(4),
+            true,
+        ),
+    ] {
+        let steps = crate::harness::json("200 OK", &answer.to_string());
+        let call = recorded("/v1/completions", &body, steps).await;
+        assert_eq!(call["tokens"]["input"], input, "{call}");
+        assert_eq!(call["tokens"]["output"], 0, "{call}");
+        assert_eq!(call["estimated"], estimated, "{call}");
+    }
+}
+
 /// Not every imitator of OpenAI writes its responses word by word, or says what they used.
 #[tokio::test]
 async fn what_a_response_says_only_at_its_end_is_charged() {

@@ -222,6 +222,31 @@ async fn each_prompt_of_a_list_is_held_for() {
     }
 }
 
+/// With `echo`, the prompts come back before what is written behind them.
+#[tokio::test]
+async fn prompts_that_are_echoed_are_no_output_that_is_too_long() {
+    let prompt = "word ".repeat(400);
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":400,\"completion_tokens\":1}}\n\n";
+    let echoed = completion(&prompt);
+    let steps = sse(&[&echoed, &completion("w"), usage, "data: [DONE]\n\n"]);
+    let upstream = Upstream::start(move |_| steps.clone()).await;
+    let gateway = Gateway::start(&priced(&upstream, "credit: required", "credit: 1")).await;
+    let body =
+        json!({"model": "m", "prompt": prompt, "max_tokens": 1, "echo": true, "stream": true});
+    let call = gateway.call("POST", "/v1/completions").bearer(KEY);
+    let answer = call.json(&body.to_string()).send().await;
+    assert!(
+        answer.text().ends_with("data: [DONE]\n\n"),
+        "{}",
+        answer.text()
+    );
+    let row = gateway.calls(1).await.remove(0);
+    assert_eq!(row["cost_nano_usd"], 400 * 1000 + 4000, "{row}");
+    assert_eq!(row["overrun"], false, "{row}");
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_stream_that_says_itself_that_it_is_too_long_is_cut() {
     let chunk = |said: usize| {
