@@ -425,11 +425,27 @@ impl<'a> Value<'a> {
         if self.kind != Kind::Number {
             return None;
         }
-        self.text.raw.iter().try_fold(0_u64, |number, byte| {
-            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-            Some(number.saturating_mul(10).saturating_add(digit))
-        })
+        digits(self.text.raw)
     }
+
+    /// The same, also where it is written with a fraction of nothing: `50.0`, as servers write it that know no integers.
+    pub(super) fn count(&self) -> Option<u64> {
+        let raw = self.text.raw;
+        let Some(point) = raw.iter().position(|byte| *byte == b'.') else {
+            return self.unsigned();
+        };
+        let (whole, fraction) = raw.split_at(point);
+        let nothing = fraction.iter().skip(1).all(|byte| *byte == b'0');
+        (self.kind == Kind::Number && nothing).then(|| digits(whole))?
+    }
+}
+
+/// The number that digits are, at most `u64::MAX`; `None` where something else is among them.
+fn digits(raw: &[u8]) -> Option<u64> {
+    raw.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(number.saturating_mul(10).saturating_add(digit))
+    })
 }
 
 #[cfg(test)]

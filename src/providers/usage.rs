@@ -97,7 +97,7 @@ impl Tally {
             b"prompt_tokens" | b"input_tokens" => &mut self.input,
             b"completion_tokens" | b"output_tokens" => {
                 let value = reader.skip()?;
-                self.tells_output = value.unsigned() > Some(0);
+                self.tells_output = value.count() > Some(0);
                 self.suspect |= put(&mut self.output, &value);
                 return Ok(());
             }
@@ -338,7 +338,7 @@ fn put(figure: &mut Option<u64>, value: &Value<'_>) -> bool {
     if value.kind == Kind::Null {
         return false;
     }
-    let Some(count) = value.unsigned().filter(|count| *count <= ABSURD) else {
+    let Some(count) = value.count().filter(|count| *count <= ABSURD) else {
         return true;
     };
     let before = figure.replace(figure.unwrap_or(0).max(count));

@@ -219,6 +219,18 @@ fn counts_are_digits_alone() {
 }
 
 #[test]
+fn figures_may_have_a_fraction_of_nothing() {
+    let count = |text: &str| Reader::new(text.as_bytes()).skip().expect("JSON").count();
+    assert_eq!(count("50"), Some(50));
+    assert_eq!(count("50.0"), Some(50));
+    assert_eq!(count("0.000"), Some(0));
+    assert_eq!(count("18446744073709551616.0"), Some(u64::MAX));
+    for other in ["-1.0", "50.1", "5.0e1", "5e1", "\"5.0\"", "[5.0]", "null"] {
+        assert_eq!(count(other), None, "{other}");
+    }
+}
+
+#[test]
 fn folds_what_some_readers_fold() {
     let folds = |text: &str, name: &str| {
         let mut folds = false;

@@ -312,6 +312,21 @@ fn running_totals_are_never_added_and_never_shrink() {
     assert_eq!((as_before.map(Usage::total), suspect), (Some(40), false));
 }
 
+/// As servers write them that know no integers.
+#[test]
+fn figures_with_a_fraction_of_nothing_are_counts() {
+    let (usage, suspect) = chat(
+        r#"{"prompt_tokens":100.0,"completion_tokens":20.0,"total_tokens":120.0,"prompt_tokens_details":{"cached_tokens":64.0}}"#,
+    );
+    let expected = Usage {
+        input: 100,
+        cached_input: 64,
+        output: 20,
+        ..Usage::default()
+    };
+    assert_eq!((usage, suspect), (Some(expected), false));
+}
+
 #[test]
 fn what_is_no_count_is_suspect() {
     for figure in [
