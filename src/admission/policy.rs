@@ -90,6 +90,14 @@ pub fn policy(
         if substitutes && destination.endpoint.meters_tokens() && binds_model(caller, catalogue) {
             return Err(Refusal::new(Code::PermissionDenied).with(Detail::Say(SUBSTITUTES)));
         }
+        if let Some(model) = &passed.0
+            && destination.endpoint.meters_tokens()
+            && ask.is_some_and(|ask| ask.opaque_input)
+            && model.context_window.is_none()
+            && is_limited(caller)
+        {
+            return Err(unbounded(&model.name));
+        }
         Ok(passed)
     });
     match passed {
@@ -173,6 +181,15 @@ fn unpriced(model: &ModelName, missing: Option<Unpriced>) -> Refusal {
             refusal.with(Detail::Explain(words.into()))
         }
     }
+}
+
+/// The file itself is refused where this could happen. Accounts that are not in it may find their models changed.
+fn unbounded(model: &ModelName) -> Refusal {
+    let words = format!(
+        "The call refers to input that its body does not show, and model {model} has no `context_window` here that bounds \
+         it, while this account's tokens or money are limited; send text alone, or ask whoever runs this gateway to add one."
+    );
+    Refusal::new(Code::PermissionDenied).with(Detail::Explain(words.into()))
 }
 
 fn find(

@@ -431,3 +431,43 @@ async fn models_routes_and_bounds_change_with_the_file() {
     served(&gateway.chat(KEY, &long).send().await);
     gateway.stop().await;
 }
+
+/// Nothing else bounds what a body only refers to, and the account is not in the file that would be refused.
+#[tokio::test]
+async fn a_model_that_loses_its_window_takes_no_hidden_input_where_tokens_are_limited() {
+    let upstream = provider().await;
+    let yaml = file(&upstream, "plans: {p: {}}\n");
+    let mut gateway = Gateway::start(&yaml).await;
+    let key_of = async |gateway: &Gateway, id: &str, limit: &str| {
+        let account = format!(r#"{{"id":"{id}","plan":"p",{limit}}}"#);
+        let call = gateway.admin("POST", "/admin/v1/accounts").json(&account);
+        assert_eq!(call.send().await.status, 201);
+        let key = format!(r#"{{"account":"{id}","id":"key-of-{id}"}}"#);
+        gateway.make_key(&key).await
+    };
+    let quota = r#""quotas":[{"tokens":10000,"per":"day"}]"#;
+    let limited = &key_of(&gateway, "a", quota).await;
+    let rate = r#""rate_limits":{"tokens_per_minute":10000}"#;
+    let free = &key_of(&gateway, "b", rate).await;
+    let shown = r#"[{"type":"image_url","image_url":{"url":"https://example.com/cat.png"}}]"#;
+    let picture = CHAT.replace("\"hi\"", shown);
+    let asked = async |gateway: &Gateway, key: &str| gateway.chat(key, &picture).send().await;
+    refused(
+        &asked(&gateway, limited).await,
+        402,
+        "request_exceeds_limit",
+    );
+    gateway
+        .reload(&yaml.replace("real-m, context_window: 100000", "real-m"))
+        .await;
+    let refusal = asked(&gateway, limited).await;
+    refused(&refusal, 403, "permission_denied");
+    assert!(
+        refusal.text().contains("`context_window`"),
+        "{}",
+        refusal.text()
+    );
+    served(&asked(&gateway, free).await);
+    served(&gateway.chat(limited, CHAT).send().await);
+    gateway.stop().await;
+}
