@@ -1,4 +1,5 @@
-//! Answers to HEAD over HTTP/2, which have no content (RFC 9110 §9.3.2). Over HTTP/1 hyper leaves it out.
+//! Answers over HTTP/2 that have no content: those to HEAD (RFC 9110 §9.3.2), and 204 and 304 (§6.4.1). Over HTTP/1 hyper
+//! leaves it out, and says no length where none may be said; over HTTP/2 it would say that of the body it was given.
 
 use std::{
     pin::Pin,
@@ -7,14 +8,14 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
-    Method, Request, Response,
+    Method, Request, Response, StatusCode,
     body::Incoming,
     header::{CONTENT_LENGTH, HeaderValue},
     service::Service,
 };
 use pin_project_lite::pin_project;
 
-/// A service whose answers to HEAD end with their heads.
+/// A service whose answers without content end with their heads.
 pub(super) struct Heads<S>(pub(super) S);
 
 pin_project! {
@@ -31,7 +32,7 @@ pin_project! {
     pub(super) struct Content<B> {
         #[pin]
         body: B,
-        is_head: bool,
+        is_empty: bool,
     }
 }
 
@@ -71,7 +72,10 @@ where
             let length = HeaderValue::from(length);
             fields.entry(CONTENT_LENGTH).or_insert(length);
         }
-        Poll::Ready(Ok(answer.map(|body| Content { body, is_head })))
+        let status = answer.status();
+        let is_empty =
+            is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        Poll::Ready(Ok(answer.map(|body| Content { body, is_empty })))
     }
 }
 
@@ -84,7 +88,7 @@ impl<B: Body> Body for Content<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        if *this.is_head {
+        if *this.is_empty {
             Poll::Ready(None)
         } else {
             this.body.poll_frame(cx)
@@ -92,11 +96,11 @@ impl<B: Body> Body for Content<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_head || self.body.is_end_stream()
+        self.is_empty || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.is_head {
+        if self.is_empty {
             SizeHint::with_exact(0)
         } else {
             self.body.size_hint()

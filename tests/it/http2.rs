@@ -259,3 +259,24 @@ async fn an_answer_to_head_has_no_length_that_its_provider_did_not_say() {
     gateway.nothing_held(LIMITED).await;
     gateway.stop().await;
 }
+
+/// RFC 9110 §8.6: the one may have no length, and that of the other would be that of what is not sent.
+#[tokio::test]
+async fn an_answer_that_has_no_body_has_no_length() {
+    for status in ["204 No Content", "304 Not Modified"] {
+        let answer = format!("HTTP/1.1 {status}\r\netag: \"x\"\r\n\r\n");
+        let upstream = Upstream::start(move |_| vec![Step::Send(answer.clone().into())]).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+        let sender = connect(&gateway).await;
+        let asked = request("/raw/v1/files/f", LIMITED, "");
+        let answer = send(&sender, asked).await;
+        assert!(status.starts_with(answer.status().as_str()), "{status}");
+        assert_eq!(answer.headers()["etag"], "\"x\"", "{status}");
+        assert_eq!(answer.headers().get("content-length"), None, "{status}");
+        assert!(answer.body().is_end_stream(), "{status}");
+        let call = &gateway.calls(1).await[0];
+        assert_eq!(call["outcome"], "completed", "{status}");
+        gateway.nothing_held(LIMITED).await;
+        gateway.stop().await;
+    }
+}
