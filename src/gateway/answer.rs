@@ -20,6 +20,8 @@ pub(super) struct ReplyContext {
     pub(super) dialect: Dialect,
     /// The page that may read the answer.
     pub(super) origin: Option<HeaderValue>,
+    /// Whether pages may read answers at all, so that every answer depends on who asks.
+    pub(super) by_origin: bool,
     pub(super) version: Version,
     /// Whether its connection is encrypted; not known behind a proxy that we trust.
     pub(super) tls: Option<bool>,
@@ -43,6 +45,7 @@ impl ReplyContext {
             representation: Representation::preferred(head.headers.get_all(header::ACCEPT)),
             dialect: route::dialect_of(head.uri.path()),
             origin: headers::allowed_origin(&snapshot.cors, &head.headers),
+            by_origin: !snapshot.cors.origins.is_empty(),
             version: head.version,
             tls: (!proxied).then_some(peer.tls),
             whole: false,
@@ -55,6 +58,9 @@ impl ReplyContext {
     fn tell(self, fields: &mut HeaderMap) {
         if self.closes && self.version <= Version::HTTP_11 {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.by_origin {
+            headers::vary_by_origin(fields);
         }
         if let Some(origin) = self.origin {
             headers::expose(origin, fields);

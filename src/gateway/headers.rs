@@ -153,6 +153,11 @@ pub(super) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderV
 pub(super) fn expose(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+}
+
+/// Tells caches that another page may get another answer: what one keeps of a request that no page sent has nothing that
+/// lets a page read it (Fetch standard, CORS protocol and HTTP caches).
+pub(super) fn vary_by_origin(headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 

@@ -98,6 +98,32 @@ async fn a_listed_page_may_ask_and_read_everything() {
     gateway.stop().await;
 }
 
+/// What a cache keeps of a page that is not listed, or of no page at all, is no answer for one that is (Fetch standard, "CORS
+/// protocol and HTTP caches").
+#[tokio::test]
+async fn an_answer_to_anybody_says_that_it_depends_on_who_asks() {
+    for (origins, varies) in [
+        ("", false),
+        ("\"https://app.example.com\"", true),
+        ("\"*\"", true),
+    ] {
+        let gateway = gateway(origins).await;
+        for origin in [None, Some("https://other.example"), Some(ORIGIN)] {
+            for path in ["/problems/quota_exhausted", "/v1/models", "/nowhere"] {
+                let mut call = gateway.call("GET", path).bearer(KEY);
+                if let Some(origin) = origin {
+                    call = call.header("origin", origin);
+                }
+                let answer = call.send().await;
+                let vary = answer.headers.get_all("vary").iter();
+                let says = vary.filter(|value| *value == "Origin").count();
+                assert_eq!(says, usize::from(varies), "{origins} {origin:?} {path}");
+            }
+        }
+        gateway.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn another_page_may_not() {
     for origins in ["", "\"https://app.example.com\""] {
