@@ -1,6 +1,7 @@
 //! What leaves: an answer of ours or of a provider, with the fields that every answer has.
 
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
+use http_body::Body;
 
 use super::{
     ReplyBody, Snapshot, client, forward, headers, local::LocalAnswer, observe::Observation, route,
@@ -55,7 +56,12 @@ impl ReplyContext {
     }
 
     /// Writes what the client's connection and the page around the client need to know.
-    fn tell(self, fields: &mut HeaderMap) {
+    fn tell(self, response: &mut Response<ReplyBody>) {
+        if self.closes && self.version < Version::HTTP_11 {
+            // hyper says that it keeps the connection of whoever asked for that, in an answer of HTTP/1.1 alone.
+            *response.version_mut() = self.version;
+        }
+        let fields = response.headers_mut();
         if self.closes && self.version <= Version::HTTP_11 {
             fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -71,7 +77,7 @@ impl ReplyContext {
 /// Gives an answer its fields and its observation.
 pub(super) fn respond(
     reply: Reply,
-    context: ReplyContext,
+    mut context: ReplyContext,
     mut seen: Observation,
 ) -> Response<ReplyBody> {
     let dialect = seen.dialect().unwrap_or(context.dialect);
@@ -93,11 +99,14 @@ pub(super) fn respond(
             seen.answers(parts.status, None);
             seen.named(parts.headers.get(X_UPSTREAM_REQUEST_ID));
             headers::clamped(clamped, &mut parts.headers);
+            // HTTP/1.0 has no chunks: what has no length ends with its connection.
+            context.closes |=
+                context.version < Version::HTTP_11 && body.size_hint().exact().is_none();
             Response::from_parts(parts, ReplyBody::metered(body, seen))
         }
     };
     headers::name(id, dialect, response.headers_mut());
-    context.tell(response.headers_mut());
+    context.tell(&mut response);
     response
 }
 
@@ -124,11 +133,11 @@ pub(super) fn refuse(
         fields.insert(X_UPSTREAM_REQUEST_ID, id);
     }
     context.closes |= closes(refusal.code);
-    context.tell(&mut fields);
     seen.answers(rendered.status, Some(refusal.code));
     let mut response = Response::new(ReplyBody::fixed(rendered.body, seen));
     *response.status_mut() = rendered.status;
     *response.headers_mut() = fields;
+    context.tell(&mut response);
     response
 }
 

@@ -284,6 +284,30 @@ async fn head_keeps_the_length_and_has_no_body() {
     gateway.stop().await;
 }
 
+/// HTTP/1.0 has no chunks: an answer whose length nobody knows ends with its connection, and says so even to a client that
+/// would keep it.
+#[tokio::test]
+async fn an_answer_of_unknown_length_ends_a_connection_of_http_1_0() {
+    for (fields, body, kept) in [
+        ("content-length: 3", "abc", true),
+        ("transfer-encoding: chunked", "3\r\nabc\r\n0\r\n\r\n", false),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
+        let upstream = Upstream::start(move |_| vec![Step::Send(answer.clone().into())]).await;
+        let gateway = Gateway::start(&shared_config(&upstream.url(), "")).await;
+        let request = format!(
+            "GET /raw/v1/files/f HTTP/1.0\r\nauthorization: Bearer {KEY}\r\nconnection: keep-alive\r\n\r\n"
+        );
+        let mut client = raw(gateway.address, request.as_bytes()).await;
+        let answer = read_until(&mut client, b"\r\n\r\nabc").await;
+        let answer = String::from_utf8(answer).unwrap();
+        let says = |field: &str| answer.contains(field);
+        assert_eq!(says("keep-alive"), kept, "{answer}");
+        assert_eq!(says("connection: close\r\n"), !kept, "{answer}");
+        gateway.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn an_upload_streams_while_it_is_still_being_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
