@@ -14,7 +14,7 @@ use super::{pressure::Pressure, settings::Settings, tuning::Tuning};
 const BACKLOG: i32 = 1024;
 
 /// A client that vanished is found after 30 seconds when there is something to send, after a few probes otherwise.
-const VANISHED: Duration = Duration::from_secs(30);
+pub(super) const VANISHED: Duration = Duration::from_secs(30);
 const PROBES: u32 = 3;
 
 /// What the kernel may hold of an answer without having sent it. Its default is several megabytes, which a client that

@@ -25,6 +25,8 @@ pub(super) struct Io {
     watch: Watch,
     /// Whether the bytes until the next flush have let others go first.
     queued: bool,
+    /// Whether what is written waits for the client.
+    waiting: bool,
 }
 
 /// Whether a client that closes its side while it waits for its answer is noticed here.
@@ -53,6 +55,7 @@ impl Io {
             frames,
             watch,
             queued: false,
+            waiting: false,
         }
     }
 
@@ -105,10 +108,16 @@ impl Io {
     }
 
     /// Keeps the clock of stalled writes. An error ends the connection by itself.
-    fn note_write<T>(&self, outcome: &Poll<io::Result<T>>) {
+    fn note_write<T>(&mut self, outcome: &Poll<io::Result<T>>) {
         match outcome {
             Poll::Ready(_) => self.clocks.write_went_on(),
             Poll::Pending => self.clocks.write_waits(),
+        }
+        if self.waiting != outcome.is_pending() {
+            self.waiting = outcome.is_pending();
+            if let Some(stream) = &self.stream {
+                stream.set_waiting(self.waiting);
+            }
         }
     }
 }

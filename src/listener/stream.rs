@@ -16,6 +16,9 @@ use tokio::{
 };
 use tokio_rustls::TlsStream;
 
+#[cfg(target_os = "linux")]
+use super::bind::VANISHED;
+
 /// A connection's bytes, both ways.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -48,6 +51,17 @@ impl Stream {
         let mut byte = [MaybeUninit::uninit()];
         let peeked = SockRef::from(self.tcp()).peek(&mut byte);
         peeked.is_ok_and(|bytes| bytes > 0)
+    }
+
+    /// Says whether what is written waits for the peer. The kernel ends a connection over which nothing was acknowledged for
+    /// [`VANISHED`], and takes a peer that lives and reads nothing for one that is gone. Whoever waits to write has a
+    /// deadline for that, so that the kernel's own long one will do meanwhile.
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        #[cfg(target_os = "linux")]
+        // One that has no such option any more is closed.
+        let _ = SockRef::from(self.tcp()).set_tcp_user_timeout((!waiting).then_some(VANISHED));
+        #[cfg(not(target_os = "linux"))]
+        let _ = waiting;
     }
 
     /// The socket below, for reading bytes that nobody will decrypt.

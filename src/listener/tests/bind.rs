@@ -1,9 +1,18 @@
 //! Addresses that cannot be taken.
 
-use std::{io, time::Duration};
+use std::{future::poll_fn, io, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use super::harness::settings;
-use crate::listener::{BindError, Listener, raise_descriptor_limit};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::harness::{settings, within};
+use crate::listener::{
+    BindError, Listener,
+    clocks::Clocks,
+    io::{Io, Watch},
+    raise_descriptor_limit,
+    stream::Stream,
+};
 
 #[test]
 fn an_address_in_use() {
@@ -60,4 +69,49 @@ fn connections_inherit_how_a_vanished_client_is_found() {
     assert_eq!(accepted.tcp_keepalive_time().unwrap(), half_a_minute);
     assert_eq!(accepted.tcp_keepalive_interval().unwrap(), half_a_minute);
     assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
+}
+
+/// The kernel takes a client that reads nothing for one that vanished; how long it may read nothing is ours to say.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_is_waited_for_has_not_vanished() {
+    let listener = Listener::bind(settings()).unwrap();
+    let connecting = tokio::net::TcpStream::connect(listener.local_addr());
+    let mut client = connecting.await.unwrap();
+    listener.socket.set_nonblocking(false).unwrap();
+    let (accepted, _) = listener.socket.accept().unwrap();
+    accepted.set_nonblocking(true).unwrap();
+    let same = accepted.try_clone().unwrap();
+    let vanishes = || socket2::SockRef::from(&same).tcp_user_timeout().unwrap();
+    let stream = Stream::Plain(tokio::net::TcpStream::from_std(accepted).unwrap());
+    let clocks = Arc::new(Clocks::start(&settings()));
+    let mut io = Io::new(stream, Bytes::new(), clocks, None, Watch::Theirs);
+    let half_a_minute = Some(Duration::from_secs(30));
+    io.write_all(b"a beginning").await.unwrap();
+    io.flush().await.unwrap();
+    assert_eq!(vanishes(), half_a_minute);
+    let much = vec![0; 1 << 20];
+    let mut taken = 0;
+    let full = poll_fn(|cx| {
+        while let Poll::Ready(written) = Pin::new(&mut io).poll_write(cx, &much) {
+            taken += written.unwrap();
+        }
+        // Before the first byte it lets others go first.
+        if taken > 0 {
+            Poll::Ready(vanishes())
+        } else {
+            Poll::Pending
+        }
+    });
+    assert_eq!(full.await, None);
+    let mut read = vec![0; 64 << 10];
+    let reads = async { while client.read(&mut read).await.unwrap() > 0 {} };
+    within(async {
+        tokio::select! {
+            () = reads => unreachable!("nobody closes"),
+            written = io.write_all(b"an end") => written.unwrap(),
+        }
+    })
+    .await;
+    assert_eq!(vanishes(), half_a_minute);
 }

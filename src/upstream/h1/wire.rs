@@ -42,6 +42,8 @@ pub(in crate::upstream) struct Wire {
     searched: usize,
     /// The line, or the head, that goes out before some data. It is kept, so that a call needs no new one.
     pub(super) line: Vec<u8>,
+    /// Whether what is written waits for the provider.
+    waiting: bool,
     /// The map of the fields of the request that has gone out, empty: those of its answer get it.
     pub(super) fields: HeaderMap,
 }
@@ -55,6 +57,7 @@ impl Wire {
             room: LEAST_ROOM,
             searched: 0,
             line: Vec::new(),
+            waiting: false,
             fields: HeaderMap::new(),
         }
     }
@@ -146,11 +149,23 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let pieces = [self.line.get(from..).unwrap_or_default(), rest[0], rest[1]];
         let pieces = pieces.map(IoSlice::new);
-        Pin::new(&mut self.stream).poll_write_vectored(cx, &pieces)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, &pieces);
+        self.note_write(outcome.is_pending());
+        outcome
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.note_write(outcome.is_pending());
+        outcome
+    }
+
+    /// A provider that takes its time to read has that of its answer.
+    fn note_write(&mut self, waits: bool) {
+        if self.waiting != waits {
+            self.waiting = waits;
+            self.stream.set_waiting(waits);
+        }
     }
 }
 
@@ -182,3 +197,6 @@ pub(super) fn end_of_head(read: &[u8], searched: usize) -> Option<usize> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

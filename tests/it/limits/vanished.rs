@@ -1,9 +1,13 @@
-//! A client that vanishes without a word.
+//! A client that vanishes without a word, and peers that read nothing for a while.
 
 use std::time::{Duration, Instant};
 
 use socket2::{SockFilter, SockRef};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::sleep,
+};
 
 use crate::harness::{
     Gate, Gateway, KEY, Step, Upstream, json, notice, raw, shared_config, sse, unharmed,
@@ -61,4 +65,78 @@ async fn a_client_that_vanishes_is_found_after_half_a_minute() {
     unharmed(&gateway, &upstream, "").await;
     drop((client, gate));
     gateway.stop().await;
+}
+
+/// More than all buffers between the two take.
+const MUCH: usize = 32 << 20;
+/// Longer than a vanished peer goes unnoticed, and shorter than any deadline of ours.
+const PAUSE: Duration = Duration::from_secs(40);
+
+/// A provider that sends much, and reads what it is sent after a pause.
+async fn slow_provider() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = Vec::new();
+                let end = |read: &[u8]| read.windows(4).position(|end| end == b"\r\n\r\n");
+                while end(&read).is_none() {
+                    stream.read_buf(&mut read).await.unwrap();
+                }
+                if read.starts_with(b"POST") {
+                    let whole = end(&read).unwrap() + 4 + MUCH;
+                    sleep(PAUSE).await;
+                    while read.len() < whole {
+                        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+                    }
+                }
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap();
+                stream.write_all(&vec![b'x'; MUCH]).await.unwrap();
+            });
+        }
+    });
+    url
+}
+
+/// Takes more than half a minute of the kernel's time, as the other does.
+#[tokio::test]
+async fn who_reads_nothing_for_a_while_has_not_vanished() {
+    if std::env::var_os("FAREGATE_VANISH").is_none() {
+        notice("SLOW READERS NOT TESTED: set FAREGATE_VANISH, it takes most of a minute");
+        return;
+    }
+    let gateway = Gateway::start(&shared_config(&slow_provider().await, "")).await;
+    let head = |method: &str, length: usize| {
+        format!(
+            "{method} /raw/v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let mut reader = raw(gateway.address, head("GET", 0).as_bytes()).await;
+    let mut sender = raw(gateway.address, head("POST", MUCH).as_bytes()).await;
+    let reads = async {
+        sleep(PAUSE).await;
+        take(&mut reader).await
+    };
+    let sends = async {
+        sender.write_all(&vec![b'x'; MUCH]).await.unwrap();
+        take(&mut sender).await
+    };
+    let (read, answered) = tokio::join!(reads, sends);
+    assert!(read > MUCH && answered > MUCH, "{read} and {answered}");
+    gateway.stop().await;
+}
+
+/// How much comes of an answer, up to all of it.
+async fn take(client: &mut tokio::net::TcpStream) -> usize {
+    let mut read = Vec::new();
+    while read.len() <= MUCH {
+        if client.read_buf(&mut read).await.unwrap_or(0) == 0 {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&read[..read.len().min(200)]);
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    read.len()
 }
