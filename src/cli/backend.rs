@@ -304,7 +304,7 @@ async fn reach(daemon: Client, file: &Path) -> Result<Backend, Failure> {
         Ok(()) => Ok(Backend::Daemon(daemon)),
         Err(error) => Err(Failure::unavailable(format!(
             "another process holds the store {}, and its admin listener cannot be reached: {error}\n  hint: if that \
-             daemon was started before `admin:` was in the file, restart it",
+             daemon was started before `admin:` was in the file, or with another `admin.listen`, restart it",
             file.display()
         ))),
     }

@@ -13,7 +13,12 @@ pub(super) async fn run(flags: &Simulate, terminal: &mut Terminal<'_>) -> Result
     };
     let simulator = Simulator::bind(settings)
         .await
-        .map_err(|error| Failure::unavailable(format!("{}: {error}", flags.listen)))?;
+        .map_err(|error| {
+            Failure::unavailable(format!(
+                "cannot listen on {}: {error}\n  hint: name another address with --listen; port 0 takes a free one",
+                flags.listen
+            ))
+        })?;
     let mut stop = Stop::listen()?;
     terminal.result(format_args!(
         "The simulated provider listens on http://{}. Its base URLs: http://{0}/v1 for OpenAI's clients, http://{0} \

@@ -27,7 +27,7 @@ pub(in crate::cli) enum CreditCommand {
         account: String,
         /// How many entries, newest first
         #[arg(long, value_name = "NUMBER", default_value_t = 20,
-            value_parser = clap::value_parser!(u16).range(1..=1000))]
+            value_parser = read::number::<u16>(1..=1000))]
         limit: u16,
         /// Print JSON
         #[arg(long)]
@@ -63,7 +63,7 @@ pub(in crate::cli) struct TransferCredit {
     #[arg(value_name = "TO")]
     pub(in crate::cli) to: String,
     /// US dollars, exactly
-    #[arg(value_name = "AMOUNT", value_parser = read::amount)]
+    #[arg(value_name = "AMOUNT", allow_negative_numbers = true, value_parser = read::amount)]
     pub(in crate::cli) amount: NanoUsd,
     #[command(flatten)]
     pub(in crate::cli) words: EntryFlags,
@@ -81,7 +81,7 @@ pub(in crate::cli) struct EntryFlags {
     #[arg(long, value_name = "TIME", value_parser = read::instant)]
     pub(in crate::cli) expires: Option<Timestamp>,
     /// 0 to 100; credit with a lower number is spent first [default: 50]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = read::number::<u8>(0..=100))]
     pub(in crate::cli) priority: Option<u8>,
     /// Print JSON
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand, value_parser};
+use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -87,13 +87,13 @@ pub(in crate::cli) struct LimitFlags {
     #[arg(long = "model", value_name = "NAME")]
     pub(in crate::cli) models: Vec<String>,
     /// Requests per minute
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = read::number(1..=u32::MAX))]
     pub(in crate::cli) requests_per_minute: Option<u32>,
     /// Tokens per minute
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_TOKENS))]
+    #[arg(long, value_name = "N", value_parser = read::number(1..=MOST_TOKENS))]
     pub(in crate::cli) tokens_per_minute: Option<u64>,
     /// Requests at the same time
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = read::number(1..=u32::MAX))]
     pub(in crate::cli) concurrent_requests: Option<u32>,
     /// Requests or tokens per window, such as tokens=100000/day; may be repeated
     #[arg(long = "quota", value_name = "UNIT=N/WINDOW", value_parser = read::quota)]

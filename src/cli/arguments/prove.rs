@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, value_parser};
+use clap::Args;
+
+use super::read;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -14,11 +16,11 @@ use clap::{Args, value_parser};
 pub(in crate::cli) struct ProveFlags {
     /// Calls in each burst
     #[arg(long, value_name = "N", default_value_t = 10_000,
-        value_parser = value_parser!(u32).range(1..=1_000_000))]
+        value_parser = read::number::<u32>(1..=1_000_000))]
     pub(in crate::cli) calls: u32,
     /// How many times the daemon is killed under load
     #[arg(long, value_name = "N", default_value_t = 10,
-        value_parser = value_parser!(u32).range(1..=100_000))]
+        value_parser = read::number::<u32>(1..=100_000))]
     pub(in crate::cli) kills: u32,
     /// Print JSON
     #[arg(long)]

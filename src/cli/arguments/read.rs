@@ -1,6 +1,6 @@
 //! Values of flags.
 
-use std::time::Duration;
+use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -107,6 +107,23 @@ pub(in crate::cli) fn delay(text: &str) -> Result<Duration, String> {
         .map_err(|_| "write a number and a unit: 30ms, 2s or 1m".to_owned())
 }
 
+/// A whole number within `bounds`.
+pub(in crate::cli) fn number<T: FromStr + PartialOrd + Display + Clone>(
+    bounds: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        let (least, most) = (bounds.start(), bounds.end());
+        number.ok_or_else(|| format!("write a whole number from {least} to {most}"))
+    }
+}
+
+/// Where to listen.
+pub(in crate::cli) fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| "write an IP address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
 /// A quota as the admin API takes it: `tokens=100000/day`.
 pub(in crate::cli) fn quota(text: &str) -> Result<Value, String> {
     let read = || {
@@ -128,8 +145,9 @@ pub(in crate::cli) fn budget(text: &str) -> Result<Value, String> {
         let (limit, per) = text.split_once('/')?;
         let per = Per::parse(per)?;
         let limit = match NanoUsd::parse(limit) {
-            Err(wrong @ InvalidAmount::TooLarge) => return Some(Err(wrong.up_to(NanoUsd::MAX))),
-            limit => limit.ok()?,
+            Err(InvalidAmount::NotDecimal) => return None,
+            Err(wrong) => return Some(Err(wrong.up_to(NanoUsd::MAX))),
+            Ok(limit) => limit,
         };
         (!limit.is_negative()).then(|| Ok(json!({ "usd": limit.to_string(), "per": per.as_str() })))
     };

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
+use super::read;
 use crate::{domain::Vendor, store::EventStatus};
 
 #[derive(Debug, Subcommand)]
@@ -26,7 +27,7 @@ pub(in crate::cli) enum WebhooksCommand {
         account: Option<String>,
         /// How many, newest first
         #[arg(long, value_name = "NUMBER", default_value_t = 100,
-            value_parser = clap::value_parser!(u16).range(1..=1000))]
+            value_parser = read::number::<u16>(1..=1000))]
         limit: u16,
         /// Print JSON
         #[arg(long)]

@@ -141,7 +141,7 @@ fn a_rate_that_cannot_be_is_told_what_it_may_be() {
             let line = format!("keys create --account acme --{flag} {number}");
             let said = type_in(&file, &line, &clock());
             assert_eq!(said.exit, Exit::Usage, "{line}");
-            let words = format!("{number} is not in 1..={most}");
+            let words = format!("write a whole number from 1 to {most}");
             assert!(said.notes.contains(&words), "{line}: {said}");
         }
     }

@@ -1,8 +1,11 @@
 //! Values of flags.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use super::super::arguments::read::{self, Moment};
+use super::{
+    super::arguments::read::{self, Moment},
+    Exit, clock, type_in,
+};
 
 #[test]
 fn durations_are_read_or_refused() {
@@ -98,4 +101,59 @@ fn budgets() {
         assert!(read(text).is_err(), "{text}");
     }
     assert!(read("10000000000/day").unwrap_err().contains("at most"));
+}
+
+#[test]
+fn whole_numbers_are_told_from_where_to_where() {
+    for (line, bounds) in [
+        (
+            "accounts create a --plan p --requests-per-minute 1.5",
+            "1 to 4294967295",
+        ),
+        (
+            "keys create --account a --concurrent-requests 60/min",
+            "1 to 4294967295",
+        ),
+        (
+            "keys create --account a --tokens-per-minute 1e3",
+            "1 to 9223372036854775807",
+        ),
+        (
+            "keys create --account a --requests-per-minute 0",
+            "1 to 4294967295",
+        ),
+        ("credit add a 5 --priority 101", "0 to 100"),
+        ("credit list a --limit many", "1 to 1000"),
+        ("webhooks list --limit 1001", "1 to 1000"),
+        ("prove --calls 0", "1 to 1000000"),
+        ("prove --kills 100001", "1 to 100000"),
+        ("simulate --tokens-per-second fast", "0 to 4294967295"),
+    ] {
+        let said = type_in(Path::new("nowhere.yaml"), line, &clock());
+        assert_eq!(said.exit, Exit::Usage, "{line}: {said}");
+        let words = format!("write a whole number from {bounds}");
+        assert!(said.notes.contains(&words), "{line}: {said}");
+    }
+    let line = "keys create --account a --budget 0.0000000001/day";
+    let said = type_in(Path::new("nowhere.yaml"), line, &clock());
+    assert!(said.notes.contains("at most 9 decimals"), "{said}");
+    let said = type_in(
+        Path::new("nowhere.yaml"),
+        "simulate --listen 8000",
+        &clock(),
+    );
+    assert!(said.notes.contains("such as 127.0.0.1:8000"), "{said}");
+    let line = "credit transfer a b -5";
+    let said = type_in(Path::new("nowhere.yaml"), line, &clock());
+    assert_eq!(said.exit, Exit::Configuration, "it is read: {said}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_how_to_take_another() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let line = format!("simulate --listen {address}");
+    let said = type_in(Path::new("nowhere.yaml"), &line, &clock());
+    assert_eq!(said.exit, Exit::Unavailable, "{said}");
+    assert!(said.notes.contains("\n  hint: "), "{said}");
 }
