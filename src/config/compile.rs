@@ -70,8 +70,13 @@ pub fn load_again(path: &Path, environment: &dyn Environment) -> Result<Config, 
     let hint =
         "write another file and move it into its place, so that it is never read half-written";
     let fail = |text: &str| Err(Problems::of_file(&shown, text.to_owned(), hint));
-    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
-        return fail("is a pipe or a device, which is not read again");
+    match fs::metadata(path) {
+        Err(error) => return fail(&format!("cannot be read: {error}")),
+        Ok(about) if about.is_dir() => return fail("is a directory"),
+        Ok(about) if !about.is_file() => {
+            return fail("is a pipe or a device, which is not read again");
+        }
+        Ok(_) => {}
     }
     let config = load(path, environment)?;
     if config.blank {

@@ -1,6 +1,12 @@
 //! What is wrong with a file, where, and what to do about it.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use crate::domain::is_unseen;
 
 /// A position in the file, counted from 1. There are millions of them in a large file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -291,7 +297,11 @@ fn step(f: &mut fmt::Formatter<'_>, above: &Inside, step: &Step) -> fmt::Result 
     match step {
         Step::Root => Ok(()),
         Step::Known(name) => write!(f, "{dot}{name}"),
-        Step::Chosen(name) => write!(f, "{dot}{name}"),
+        Step::Chosen(name) => {
+            f.write_str(dot)?;
+            let seen = |c: char| if is_unseen(c) { '\u{fffd}' } else { c };
+            name.chars().map(seen).try_for_each(|c| f.write_char(c))
+        }
         Step::Item(index) => write!(f, "[{index}]"),
     }
 }

@@ -23,6 +23,9 @@ use super::{
 /// The largest bundle of authorities in use has about 300 KiB.
 const LARGEST_PEM: u64 = 8 * 1024 * 1024;
 
+const PEM: &str = "name a file with `-----BEGIN …` lines that the user of the daemon may read; a relative path starts at the \
+                   folder of this file";
+
 /// TLS towards providers; the same `Arc` for the same roots.
 #[derive(Debug)]
 pub(crate) struct Clients<'a> {
@@ -48,7 +51,7 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Arc<ServerC
         let found = PrivateKeyDer::from_pem_slice(&bytes);
         let words = |error| unread(&path, "private key", &error);
         found
-            .map_err(|error| report.problem(place, words(error)))
+            .map_err(|error| report.problem(place, words(error)).hint(PEM))
             .ok()
             .zip(Some(place))
     });
@@ -168,13 +171,17 @@ fn certificates(
         }
     });
     found
-        .map_err(|error| report.problem(place, unread(path, "certificate", &error)))
+        .map_err(|error| {
+            let text = unread(path, "certificate", &error);
+            report.problem(place, text).hint(PEM);
+        })
         .ok()
 }
 
 fn pem(path: &Path, place: &Place, report: &mut Report) -> Option<Vec<u8>> {
     let read = secret::read(path, LARGEST_PEM);
-    read.map_err(|text| report.problem(place, text)).ok()
+    read.map_err(|text| report.problem(place, text).hint(PEM))
+        .ok()
 }
 
 /// Words without anything of the file's content: it may be a key.

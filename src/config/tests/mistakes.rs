@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::{Fixed, problems};
-use crate::config::{load, parse};
+use crate::config::{compile::load_again, load, parse};
 
 #[test]
 fn every_mistake_is_reported_at_once() {
@@ -223,5 +223,31 @@ fn a_space_that_is_none_is_named() {
             "{told}"
         );
         assert!(!told.contains(": is not a known key"), "{told}");
+    }
+}
+
+/// A terminal would take it for a command, and a reader of lines for another mistake.
+#[test]
+fn a_name_writes_no_line_of_its_own() {
+    let told = problems("plans: {\"a\\e[31m\\nplans.x: good\\u202e\": {models: [9]}}\n");
+    assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
+    assert!(
+        told.lines()
+            .all(|line| line.starts_with("/etc/") || line.starts_with("  hint: ")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_gone_while_a_daemon_runs_is_to_be_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().join("gone.yaml"), folder.path().to_owned()] {
+        let told = load_again(&path, &Fixed::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.contains("\n  hint: write another file and move it into its place"),
+            "{told}"
+        );
     }
 }
