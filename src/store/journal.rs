@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -57,9 +57,6 @@ fn is_of_another(journal: &Path, store: &Path) -> io::Result<bool> {
         u32::from_be_bytes(bytes.unwrap_or_default())
     };
     let [records, pages, sector, size] = [8, 16, 20, 24].map(number);
-    if records == 0 {
-        return Ok(false);
-    }
     let store = match File::open(store) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
@@ -78,6 +75,12 @@ fn is_of_another(journal: &Path, store: &Path) -> io::Result<bool> {
         // What is not whole is not given back.
         return Ok(false);
     }
+    // Behind its sum more records may begin, with the next sector.
+    let end = u64::from(sector) + record.len() as u64 + 4;
+    let next = end.next_multiple_of(u64::from(sector.max(1)));
+    journal.seek(SeekFrom::Start(next))?;
+    let mut more = [0; MAGIC.len()];
+    read_all(&mut journal, &mut more)?;
     read_all(&mut &store, &mut page)?;
     let (number, before) = record.split_at_mut(4);
     for changed in CHANGED {
@@ -87,7 +90,7 @@ fn is_of_another(journal: &Path, store: &Path) -> io::Result<bool> {
                 .for_each(|bytes| bytes.fill(0));
         }
     }
-    Ok(number != 1_u32.to_be_bytes() || before != page)
+    Ok(number != 1_u32.to_be_bytes() || before != page || more == MAGIC)
 }
 
 /// Reads as much as there is, up to all of `to`; how much.

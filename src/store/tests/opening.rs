@@ -305,6 +305,43 @@ async fn a_store_is_not_opened_with_the_journal_of_another() {
     store.close().await;
 }
 
+/// The beginning of a journal of a store of so many pages, with `records` in its header and the first page behind that
+/// (<https://sqlite.org/fileformat2.html>, "The Rollback Journal").
+fn journal_with(records: u32, pages: u32, page: &[u8]) -> Vec<u8> {
+    let (nonce, mut sum) = (7_u32, 7_u32);
+    for at in (1..page.len()).filter(|at| (page.len() - at).is_multiple_of(200)) {
+        sum = sum.wrapping_add(page[at].into());
+    }
+    let mut journal = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    for number in [records, nonce, pages, 512, PAGE as u32] {
+        journal.extend(number.to_be_bytes());
+    }
+    journal.resize(512, 0);
+    journal.extend(1_u32.to_be_bytes());
+    journal.extend(page);
+    journal.extend(sum.to_be_bytes());
+    journal
+}
+
+/// SQLite makes the store as long as a journal without records says, and looks for more records behind the first ones.
+#[tokio::test]
+async fn a_journal_that_says_little_at_its_beginning_may_be_anothers_too() {
+    let bench = Bench::new();
+    bench.open().0.close().await;
+    let whole = fs::read(bench.file()).unwrap();
+    let (page, pages) = (&whole[..PAGE as usize], (whole.len() as u64 / PAGE) as u32);
+    let mut parts = journal_with(1, pages, page);
+    parts.resize(parts.len().next_multiple_of(512), 0);
+    parts.extend(journal_with(1, pages, &[0; PAGE as usize]));
+    let journal = beside(&bench.file(), "-journal");
+    for anothers in [journal_with(0, 1, page), parts] {
+        fs::write(&journal, anothers).unwrap();
+        let refusal = bench.refusal();
+        assert!(refusal.contains("journal of a change"), "{refusal}");
+        assert_eq!(fs::read(bench.file()).unwrap(), whole);
+    }
+}
+
 /// A copy that is opened for the first time gets a log, which its first page says: killed there, the next start goes on.
 #[tokio::test]
 async fn a_start_that_was_killed_while_it_gave_a_copy_its_log_is_no_obstacle() {
@@ -319,19 +356,7 @@ async fn a_start_that_was_killed_while_it_gave_a_copy_its_log_is_no_obstacle() {
     fs::rename(&copy, bench.file()).unwrap();
     let page = fs::read(bench.file()).unwrap()[..PAGE as usize].to_vec();
     let pages = u32::try_from(fs::metadata(bench.file()).unwrap().len() / PAGE).unwrap();
-    // <https://sqlite.org/fileformat2.html>, "The Rollback Journal".
-    let (nonce, mut sum) = (7_u32, 7_u32);
-    for at in (1..page.len()).filter(|at| (page.len() - at).is_multiple_of(200)) {
-        sum = sum.wrapping_add(page[at].into());
-    }
-    let mut journal = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
-    for number in [1, nonce, pages, 512, PAGE as u32] {
-        journal.extend(number.to_be_bytes());
-    }
-    journal.resize(512, 0);
-    journal.extend(1_u32.to_be_bytes());
-    journal.extend(&page);
-    journal.extend(sum.to_be_bytes());
+    let journal = journal_with(1, pages, &page);
     let mut changed = fs::read(bench.file()).unwrap();
     changed[18..20].copy_from_slice(&LOGGED);
     changed[27] ^= 1;
