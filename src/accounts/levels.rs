@@ -166,7 +166,7 @@ impl Levels {
                 .any(|level| level.quota.unit == Unit::Usd)
     }
 
-    /// Whether the output of a call has to be limited: something that is enforced grows with it.
+    /// Whether a call has to be bounded, its output too: something that is enforced grows with it.
     pub fn limits_output(&self) -> bool {
         self.credit
             || self

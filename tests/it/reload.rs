@@ -436,7 +436,10 @@ async fn models_routes_and_bounds_change_with_the_file() {
 #[tokio::test]
 async fn a_model_that_loses_its_window_takes_no_hidden_input_where_tokens_are_limited() {
     let upstream = provider().await;
-    let yaml = file(&upstream, "plans: {p: {}}\n");
+    let yaml = file(
+        &upstream,
+        "plans: {p: {}}\nprices: {m: {input: 1, output: 1}}\n",
+    );
     let mut gateway = Gateway::start(&yaml).await;
     let key_of = async |gateway: &Gateway, id: &str, limit: &str| {
         let account = format!(r#"{{"id":"{id}","plan":"p",{limit}}}"#);
@@ -449,6 +452,9 @@ async fn a_model_that_loses_its_window_takes_no_hidden_input_where_tokens_are_li
     let limited = &key_of(&gateway, "a", quota).await;
     let rate = r#""rate_limits":{"tokens_per_minute":10000}"#;
     let free = &key_of(&gateway, "b", rate).await;
+    // What is in shadow mode refuses nobody.
+    let shadow = r#""models":["m"],"quotas":[{"tokens":10000,"per":"day","mode":"shadow"}],"budgets":[{"usd":5,"per":"day","mode":"shadow"}]"#;
+    let watched = &key_of(&gateway, "c", shadow).await;
     let shown = r#"[{"type":"image_url","image_url":{"url":"https://example.com/cat.png"}}]"#;
     let picture = CHAT.replace("\"hi\"", shown);
     let asked = async |gateway: &Gateway, key: &str| gateway.chat(key, &picture).send().await;
@@ -468,6 +474,7 @@ async fn a_model_that_loses_its_window_takes_no_hidden_input_where_tokens_are_li
         refusal.text()
     );
     served(&asked(&gateway, free).await);
+    served(&asked(&gateway, watched).await);
     served(&gateway.chat(limited, CHAT).send().await);
     gateway.stop().await;
 }
