@@ -63,10 +63,17 @@ impl Observed {
         self.error_event && !made && self.usage.is_none() && !self.suspect
     }
 
-    /// The same without so many bytes of text, which came back of the input.
-    pub const fn without_echo(self, bytes: u64) -> Self {
+    /// The same without so many bytes of text, which came back of the input. A prompt comes at once: of what came in several
+    /// events two bytes of each stay, so that who asks a provider for it that leaves it out hides no answer behind it.
+    pub fn without_echo(self, bytes: u64) -> Self {
+        let words = if self.output_events > 1 {
+            self.output_events.saturating_mul(2)
+        } else {
+            0
+        };
+        let rest = self.output_bytes.saturating_sub(bytes);
         Self {
-            output_bytes: self.output_bytes.saturating_sub(bytes),
+            output_bytes: rest.max(words.min(self.output_bytes)),
             ..self
         }
     }

@@ -67,3 +67,22 @@ fn no_figures_are_zero_where_text_was_written() {
     assert_eq!(seen(25, 0, 0), (25, 0, false));
     assert_eq!(seen(0, 0, 0), (0, 0, false));
 }
+
+/// Whoever asks for the prompt, of a provider that leaves it out, and goes before the figures come.
+#[test]
+fn an_echo_hides_no_words_that_came_one_by_one() {
+    let seen = |output_bytes, output_events| Observed {
+        output_bytes,
+        output_events,
+        ..Observed::default()
+    };
+    let words = seen(1600, 400);
+    assert_eq!(words.without_echo(0), words);
+    let left = words.without_echo(10_000);
+    assert_eq!(left.output_at_least(), 400);
+    assert_eq!(left.settle(10, None).0.output, 200);
+    // A prompt comes back at once, and may be all that does.
+    assert_eq!(seen(500, 1).without_echo(600).output_bytes, 0);
+    assert_eq!(seen(500, 0).without_echo(600).output_bytes, 0);
+    assert_eq!(seen(520, 2).without_echo(500).output_bytes, 20);
+}
