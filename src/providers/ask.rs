@@ -295,12 +295,12 @@ impl Ask {
                 self.opaque_input |= value.kind == Kind::Object;
             }
             Member::StoredInput => self.opaque_input |= !null,
-            Member::Substitutes => self.substitutes |= !null,
+            Member::Substitutes => self.substitutes |= !asks_for_nothing(value),
             Member::WebSearch if !null => self.server_tool(Feature::WebSearch),
             Member::EnableSearch if !null && value.kind != Kind::False => {
                 self.server_tool(Feature::WebSearch);
             }
-            Member::McpServers if !null => self.server_tool(Feature::Mcp),
+            Member::McpServers if !asks_for_nothing(value) => self.server_tool(Feature::Mcp),
             Member::Background if self.endpoint == Endpoint::Responses => {
                 let background = boolean("background", value)?;
                 if background == Some(true) {
@@ -399,6 +399,12 @@ fn model(value: &Value<'_>) -> Result<ModelName, AskError> {
         wanted: "a string",
     })?;
     ModelName::parse(&text).map_err(AskError::ModelName)
+}
+
+/// Whether a list has nothing in it: it is `null`, or `[]` without a space.
+fn asks_for_nothing(list: &Value<'_>) -> bool {
+    let Span { start, end } = list.span;
+    list.kind == Kind::Null || list.kind == Kind::Array && end - start == 2
 }
 
 fn boolean(member: &'static str, value: &Value<'_>) -> Result<Option<bool>, AskError> {

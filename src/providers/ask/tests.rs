@@ -66,7 +66,7 @@ fn substitutes_for_the_model_are_seen() {
             "{body}"
         );
     }
-    let none = r#"{"model":"a","fallbacks":null,"metadata":{"models":["b"]}}"#;
+    let none = r#"{"model":"a","models":[],"fallbacks":null,"metadata":{"models":["b"]}}"#;
     assert!(!chat(none).expect("a chat").substitutes);
 }
 

@@ -35,6 +35,10 @@ fn text_asks_for_nothing_more() {
     let plain = r#"{"system":"s","messages":[{"role":"user","content":"a"}],"mcp_servers":null,"background":true,
         "tools":[{"name":"f","input_schema":{"audio":1}},{"type":"bash_20250124","name":"bash"}],"audio":{},"modalities":null}"#;
     assert_eq!(extras(Endpoint::Messages, plain), Extras::PLAIN);
+    assert_eq!(
+        extras(Endpoint::Messages, r#"{"mcp_servers":[]}"#),
+        Extras::PLAIN
+    );
     let embedding = extras(Endpoint::Embeddings, r#"{"input":["a","b"]}"#);
     assert_eq!(embedding, Extras::PLAIN);
 }
