@@ -189,7 +189,9 @@ impl<'a> Document<'a> {
                 Ok(())
             }
             b"error" => {
-                self.error |= reader.skip()?.kind != Kind::Null;
+                let told = reader.skip()?;
+                let empty = told.kind == Kind::String && told.span.end - told.span.start == 2;
+                self.error |= !empty && !matches!(told.kind, Kind::Null | Kind::False);
                 Ok(())
             }
             _ => reader.skip().map(drop),

@@ -77,7 +77,10 @@ fn ends_and_errors_are_seen_in_any_order_of_members() {
     }
     assert!(seen(r#"{"type":"response.failed"}"#).is_some_and(|s| s.ends && s.error));
     assert!(seen(r#"{"error":{"message":"m"},"choices":[]}"#).is_some_and(|s| s.error));
-    assert!(seen(r#"{"error":null}"#).is_some_and(|s| !s.error));
+    for none in ["null", "false", "\"\""] {
+        let document = format!(r#"{{"error":{none}}}"#);
+        assert!(seen(&document).is_some_and(|s| !s.error), "{document}");
+    }
 }
 
 #[test]
