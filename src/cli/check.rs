@@ -3,11 +3,12 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    pin::pin,
 };
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Exit, Failure, Terminal,
@@ -96,8 +97,10 @@ pub(super) async fn health(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let file = located.map_err(|nowhere| Failure::failed(nowhere.message))?;
+    let loaded = config::load(&file, environment);
+    // A long file takes its time to be read, and that is not the daemon's.
     let until = Instant::now() + PROBE;
-    let (asked, problems, answer) = match config::load(&file, environment) {
+    let (asked, problems, answer) = match loaded {
         Ok(config) => {
             let of = |listener: &listener::Settings| Asked {
                 address: listener.address,
@@ -156,8 +159,12 @@ pub(super) async fn health(
 }
 
 async fn ask(asked: Asked, until: Instant) -> Result<StatusCode, String> {
-    let answer = client::ready(asked.address, asked.tls, until).await;
-    answer.map_err(|error| error.to_string())
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a question's future is large, and two are asked at most"
+    )]
+    let answer = Box::pin(client::ready(asked.address, asked.tls, until));
+    answer.await.map_err(|error| error.to_string())
 }
 
 /// What the admin listener answers, or the public one where only that does.
@@ -167,13 +174,16 @@ async fn answering(
     until: Instant,
     terminal: &mut Terminal<'_>,
 ) -> (Asked, Result<StatusCode, String>) {
-    let error = match ask(admin, until).await {
-        Err(error) => error,
-        answer => return (admin, answer),
+    let (mut first, second) = (pin!(ask(admin, until)), pin!(ask(public, until)));
+    let (answer, other) = match timeout(PROBE / 3, first.as_mut()).await {
+        Ok(Ok(status)) => return (admin, Ok(status)),
+        Ok(error) => (error, second.await),
+        // One that hangs would leave the other no time. The other is not asked before, because it need not know of each probe.
+        Err(_) => tokio::join!(first, second),
     };
-    match ask(public, until).await {
-        Err(other) => (admin, Err(format!("{error}, and {other}"))),
-        answer => {
+    match (answer, other) {
+        (Err(error), Err(other)) => (admin, Err(format!("{error}, and {other}"))),
+        (Err(_), answer) => {
             terminal.note(format_args!(
                 "nothing answers at {}, where the configuration has the admin listener; the public one at {} was asked\n  \
                  hint: a changed `admin.listen` is in force after a restart",
@@ -181,6 +191,7 @@ async fn answering(
             ));
             (public, answer)
         }
+        (answer, _) => (admin, answer),
     }
 }
 

@@ -130,13 +130,14 @@ fn refused(address: SocketAddr, status: StatusCode, problem: &Value) -> Failure 
 }
 
 /// Asks a listener that needs no token whether it is ready; `secure` says that it speaks TLS. Nobody waits beyond
-/// `until`, which is [`PROBE`] after the first question.
+/// `until`.
 pub(super) async fn ready(
     address: SocketAddr,
     secure: bool,
     until: Instant,
 ) -> Result<StatusCode, Unreachable> {
     let address = reachable(address);
+    let limit = until.saturating_duration_since(Instant::now());
     let asked = async {
         let mut connection = connect(address).await?;
         if secure {
@@ -150,7 +151,7 @@ pub(super) async fn ready(
     };
     tokio::time::timeout_at(until, asked)
         .await
-        .unwrap_or_else(|_| Err(late(address, PROBE)))
+        .unwrap_or_else(|_| Err(late(address, limit)))
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -251,7 +252,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn late(address: SocketAddr, limit: Duration) -> Unreachable {
-    let why = format!("not within {} seconds", limit.as_secs());
+    let why = format!("not within {:.0} seconds", limit.as_secs_f64());
     Unreachable { address, why }
 }
 

@@ -1,6 +1,9 @@
 //! `faregate health` beside daemons that do not answer as they should.
 
-use std::net::SocketAddr;
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+};
 
 use tokio::{net::TcpListener, time::Instant};
 
@@ -23,12 +26,15 @@ fn nobody() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-async fn asked(config: &str) -> Failure {
+async fn probed(config: &str) -> Result<(), Failure> {
     let (_directory, file) = directory_with(config);
     let (mut out, mut notes) = (Vec::new(), Vec::new());
     let mut terminal = Terminal::captured(&mut out, &mut notes);
-    let done = check::health(Ok(file), &Variables::default(), &mut terminal).await;
-    done.unwrap_err()
+    check::health(Ok(file), &Variables::default(), &mut terminal).await
+}
+
+async fn asked(config: &str) -> Failure {
+    probed(config).await.unwrap_err()
 }
 
 /// Whoever probes has a limit of its own, and ends a probe that says nothing until then.
@@ -58,6 +64,24 @@ async fn a_daemon_that_hangs_is_not_waited_for() {
         assert!(failure.message.contains(&hangs.to_string()), "{failure}");
         assert!(failure.message.contains("within 3 seconds"), "{failure}");
     }
+}
+
+/// Somebody else may have the address of a changed `admin.listen`, and never answer.
+#[tokio::test]
+async fn a_listener_that_hangs_leaves_the_other_its_time() {
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ready = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = with_both(hangs.local_addr().unwrap(), ready.local_addr().unwrap());
+    let public = std::thread::spawn(move || {
+        let (mut stream, _) = ready.accept().unwrap();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).unwrap() > 0, "it is asked");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .unwrap();
+    });
+    probed(&config).await.unwrap();
+    public.join().unwrap();
 }
 
 /// Where both `listen` were changed, the daemon is where the file no longer says.
