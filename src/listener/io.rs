@@ -113,10 +113,14 @@ impl Io {
             Poll::Ready(_) => self.clocks.write_went_on(),
             Poll::Pending => self.clocks.write_waits(),
         }
-        if self.waiting != outcome.is_pending() {
-            self.waiting = outcome.is_pending();
+        self.note_waiting(outcome.is_pending());
+    }
+
+    fn note_waiting(&mut self, waiting: bool) {
+        if self.waiting != waiting {
+            self.waiting = waiting;
             if let Some(stream) = &self.stream {
-                stream.set_waiting(self.waiting);
+                stream.set_waiting(waiting);
             }
         }
     }
@@ -207,6 +211,8 @@ impl AsyncWrite for Io {
 
 impl Drop for Io {
     fn drop(&mut self) {
+        // Nobody waits to write any more.
+        self.note_waiting(false);
         if let Some(stream) = self.stream.take() {
             self.clocks.return_stream(stream);
         }

@@ -55,7 +55,8 @@ impl Stream {
 
     /// Says whether what is written waits for the peer. The kernel ends a connection over which nothing was acknowledged for
     /// [`VANISHED`], and takes a peer that lives and reads nothing for one that is gone. Whoever waits to write has a
-    /// deadline for that, so that the kernel's own long one will do meanwhile.
+    /// deadline for that, so that the kernel's own long one will do meanwhile, and gives up waiting before the stream: what
+    /// the kernel then still holds has [`VANISHED`] again.
     pub(crate) fn set_waiting(&self, waiting: bool) {
         #[cfg(target_os = "linux")]
         // One that has no such option any more is closed.

@@ -169,6 +169,13 @@ impl Wire {
     }
 }
 
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // Nobody waits to write any more.
+        self.note_write(false);
+    }
+}
+
 /// Moves the room of `block` behind what was read, where there is enough and the rest of it lies there; whether it did.
 fn take_room(read: &mut BytesMut, block: &mut BytesMut) -> bool {
     if read.is_empty() {

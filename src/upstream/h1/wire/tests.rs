@@ -17,17 +17,17 @@ async fn a_provider_that_is_waited_for_has_not_vanished() {
     let half_a_minute = Some(Duration::from_secs(30));
     let socket = socket2::SockRef::from(&stream);
     socket.set_tcp_user_timeout(half_a_minute).unwrap();
+    let stream = stream.into_std().unwrap();
+    let same = stream.try_clone().unwrap();
+    let vanishes = || socket2::SockRef::from(&same).tcp_user_timeout().unwrap();
+    let stream = TcpStream::from_std(stream).unwrap();
     let mut wire = Wire::new(Stream::Plain(stream));
-    let vanishes = |wire: &Wire| {
-        let socket = socket2::SockRef::from(wire.stream.tcp());
-        socket.tcp_user_timeout().unwrap()
-    };
     let much = vec![0; 1 << 20];
     let full = poll_fn(|cx| {
         while let Poll::Ready(written) = wire.poll_write(cx, 0, [&much, &[]]) {
             written.unwrap();
         }
-        Poll::Ready(vanishes(&wire))
+        Poll::Ready(vanishes())
     });
     assert_eq!(full.await, None);
     let mut read = vec![0; 64 << 10];
@@ -40,5 +40,14 @@ async fn a_provider_that_is_waited_for_has_not_vanished() {
     })
     .await
     .unwrap();
-    assert_eq!(vanishes(&wire), half_a_minute);
+    assert_eq!(vanishes(), half_a_minute);
+    poll_fn(|cx| {
+        while wire.poll_write(cx, 0, [&much, &[]]).is_ready() {}
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(vanishes(), None);
+    // Given up, it is nobody's to wait for.
+    drop(wire);
+    assert_eq!(vanishes(), half_a_minute);
 }
