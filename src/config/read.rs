@@ -88,7 +88,12 @@ impl Reader<'_> {
                 let ended = whole.take_if(|(_, kind)| digits || !is_shown(*kind));
                 if goes_on && let Some((place, kind)) = ended {
                     let hint = match kind {
-                        _ if digits && is_shown(kind) => "write it without commas, such as 1000000",
+                        Kind::Integer { .. } if digits => {
+                            "write it without commas, such as 1000000"
+                        }
+                        Kind::Money | Kind::Price { .. } | Kind::Factor if digits => {
+                            "write it without commas, such as 1000000 or 0.15"
+                        }
                         _ => "write quotes around a value that has one, or remove what follows it",
                     };
                     self.report.problem(&place, "ends at a comma").hint(hint);

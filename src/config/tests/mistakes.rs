@@ -201,6 +201,18 @@ fn what_is_no_whole_number_is_told_how_one_is_written() {
         "/etc/test/faregate.yaml:1:33: plans.p.quotas[0].requests: ends at a comma\n  \
          hint: write it without commas, such as 1000000"
     );
+    // Somebody's decimal sign.
+    let told = problems("prices: {m: {input: 0,15, output: 1}}\n");
+    assert!(
+        told.contains("\n  hint: write it without commas, such as 1000000 or 0.15"),
+        "{told}"
+    );
+    // What is no number is none without commas either.
+    let told = problems("server: {listen: 127.0.0.1:80,81}\n");
+    assert!(
+        told.contains("server.listen: ends at a comma\n  hint: write quotes around"),
+        "{told}"
+    );
 }
 
 #[test]
