@@ -26,6 +26,9 @@ const LARGEST_PEM: u64 = 8 * 1024 * 1024;
 const PEM: &str = "name a file with `-----BEGIN …` lines that the user of the daemon may read; a relative path starts at the \
                    folder of this file";
 
+const KEY: &str = "name a file with a `-----BEGIN … PRIVATE KEY-----` that has no passphrase; \
+                   `openssl pkey -in <file> -out <other file>` takes one away";
+
 /// TLS towards providers; the same `Arc` for the same roots.
 #[derive(Debug)]
 pub(crate) struct Clients<'a> {
@@ -51,7 +54,7 @@ pub(crate) fn server(fields: &Fields, report: &mut Report) -> Option<Arc<ServerC
         let found = PrivateKeyDer::from_pem_slice(&bytes);
         let words = |error| unread(&path, "private key", &error);
         found
-            .map_err(|error| report.problem(place, words(error)).hint(PEM))
+            .map_err(|error| report.problem(place, words(error)).hint(KEY))
             .ok()
             .zip(Some(place))
     });
