@@ -47,6 +47,7 @@ impl Daemon {
         Self::begun(command).await
     }
 
+    /// Runs a command that says where it serves, as a daemon does, and waits until it has said so.
     pub(super) async fn begun(mut command: Command) -> Result<Self, Obstacle> {
         let failed = |words: String| Obstacle::Daemon(words);
         let mut child = command
